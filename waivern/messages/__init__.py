@@ -1,0 +1,1 @@
+"""What flows between artifacts: a message, its schema, and the check that the one fits the other."""

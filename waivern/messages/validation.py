@@ -1,0 +1,39 @@
+"""The check that a message's content has the shape of its schema."""
+
+import functools
+from typing import Any
+
+import jsonschema_rs
+
+from waivern.errors import MessageError
+from waivern.messages.catalogue import schema_catalogue
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+
+_MOST_FAULTS = 5
+
+
+def check_message(message: Message) -> None:
+    """Check the content against its JSON Schema; a schema that the catalogue does not know is not checked.
+
+    Raises:
+        MessageError: names up to five places that do not fit, never the values found there.
+    """
+    validator = _validator(message.schema)
+    if validator is None or validator.is_valid(message.content):
+        return
+    faults = []
+    for fault in validator.iter_errors(message.content):
+        if len(faults) == _MOST_FAULTS:
+            faults.append("and more")
+            break
+        place = "/".join(str(step) for step in fault.instance_path) or "the content"
+        expected = "/".join(str(step) for step in fault.schema_path)
+        faults.append(f"{place} does not fit {expected}")
+    raise MessageError(f"The message does not have the shape of {message.schema}: {'; '.join(faults)}")
+
+
+@functools.cache
+def _validator(schema: Schema) -> Any:
+    catalogue = schema_catalogue()
+    return jsonschema_rs.validator_for(dict(catalogue.json_schema(schema))) if schema in catalogue else None
