@@ -1,0 +1,44 @@
+"""A runbook that was checked whole and can be carried out."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from waivern.messages.canonical import canonical_bytes, digest_of
+from waivern.messages.schema import Schema
+from waivern.plans.dag import ExecutionDAG
+from waivern.runbooks.runbook import Runbook
+
+
+@dataclass(frozen=True)
+class ExecutionPlan:
+    """What the executor carries out.
+
+    Args:
+        runbook: With the artifacts of child runbooks among its own, by their final ids.
+        dag: The dependencies of `runbook.artifacts`.
+        artifact_schemas: By artifact id the schemas of its inputs (None for what has no inputs), in the order in
+            which an analyser is handed one merged message each, and the schema of the artifact itself.
+        aliases: From the names by which a runbook refers to its child runbook's artifacts to final ids.
+        folders: By artifact id the folder that relative paths in its properties are meant from.
+        sources: The unresolved text of the runbook and of its child runbooks, by path relative to the folder of
+            the runbook; the runbook itself comes first.
+        variables: The names of all `${NAME}` in the properties of its components.
+    """
+
+    runbook: Runbook
+    dag: ExecutionDAG
+    artifact_schemas: Mapping[str, tuple[list[Schema] | None, Schema]]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    variables: frozenset[str] = frozenset()
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The SHA-256 (hexadecimal) of `sources` as canonical JSON; of the runbook where there are no sources."""
+        if self.sources:
+            return digest_of(canonical_bytes(self.sources))
+        said = self.runbook.model_dump(mode="json", fallback=lambda value: type(value).__name__)
+        return digest_of(canonical_bytes(said))
