@@ -1,0 +1,26 @@
+"""What makes a `filesystem` connector."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from waivern.components.factory import ComponentFactory, validated
+from waivern.components.working_directory import anchored
+
+if TYPE_CHECKING:
+    from waivern.connectors.filesystem.connector import FilesystemConnector
+
+
+class FilesystemConnectorFactory(ComponentFactory["FilesystemConnector"]):
+    """Makes `FilesystemConnector`s."""
+
+    @property
+    def component_class(self) -> "type[FilesystemConnector]":
+        from waivern.connectors.filesystem.connector import FilesystemConnector
+
+        return FilesystemConnector
+
+    def create(self, properties: Mapping[str, Any]) -> "FilesystemConnector":
+        from waivern.connectors.filesystem.properties import FilesystemProperties
+
+        valid = validated(FilesystemProperties, properties, component="filesystem")
+        return self.component_class(valid, root=anchored(valid.path))
