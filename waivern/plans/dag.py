@@ -22,6 +22,10 @@ class ExecutionDAG:
                     raise ValueError(f"'{artifact_id}' is made from '{needed}', which is not among the artifacts")
                 self._dependents[needed].append(artifact_id)
 
+    @property
+    def artifact_ids(self) -> tuple[str, ...]:
+        return tuple(self._inputs)
+
     def get_sorter(self) -> TopologicalSorter[str]:
         """Return a new sorter, prepared already: `get_ready` and `done` may be called at once.
 
