@@ -1,0 +1,173 @@
+"""Reading a runbook from a file or from data, with every fault named by its place."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from waivern.errors import PlanError, RunbookError, did_you_mean
+from waivern.messages.canonical import canonical_bytes
+from waivern.runbooks.faults import Fault, Place, dotted, faults_of
+from waivern.runbooks.runbook import Runbook
+from waivern.runbooks.yaml_reading import DEEPEST, Node, YamlSyntaxError, read_yaml
+
+LARGEST_FILE = 1 << 20
+MOST_VALUES = 500_000
+MOST_FAULTS = 100
+_NAME = re.compile(r"\w[\w.-]{0,199}")
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedRunbook:
+    """A runbook, its unresolved text, and where in its file everything stands.
+
+    `path` is None, and `located` names no line, where the runbook was given as data; the text is then its JSON.
+    """
+
+    runbook: Runbook
+    text: str
+    path: Path | None = None
+    _root: Node | None = field(default=None, repr=False)
+
+    def located(self, fault: Fault) -> str:
+        """Return the fault with file and line before it, as far as these are known."""
+        if self.path is None or self._root is None:
+            return str(fault)
+        return f"{self.path}:{_line_of(self._root, fault.stands_at)}: {fault}"
+
+
+def load_runbook(path: Path, *, shown_as: Path | None = None) -> LoadedRunbook:
+    """Read a runbook's YAML. `shown_as` is the path that errors name, where it is not `path`.
+
+    Raises:
+        RunbookError: the file cannot be read, or is no YAML.
+        PlanError: it is no runbook; names every fault with its line.
+    """
+    shown = shown_as or path
+    text = _text_of(path, shown)
+    try:
+        root, yaml_faults = read_yaml(text)
+    except YamlSyntaxError as error:
+        raise RunbookError(f"{shown}:{error.line}: {error.happened}", remedy=error.remedy) from None
+    if root is None:
+        raise RunbookError(f"{shown} is empty", remedy="A runbook has at least name, description and artifacts")
+    runbook, faults = _validated(root.data)
+    lines = [*yaml_faults, *((_line_of(root, fault.stands_at), str(fault)) for fault in faults)]
+    if runbook is None or lines:
+        raise PlanError(_the_first([f"{shown}:{line}: {what}" for line, what in sorted(lines)]))
+    return LoadedRunbook(runbook, text, shown, root)
+
+
+def runbook_from_data(data: Mapping[str, Any]) -> LoadedRunbook:
+    """Read a runbook from plain data, as JSON would give it, with the checks that a file undergoes.
+
+    Raises:
+        PlanError: it is no runbook; names every fault with the keys that lead there.
+    """
+    faults: list[Fault] = []
+    plain = _plain(data, (), faults, iter(range(MOST_VALUES)))
+    runbook, more = _validated(plain) if not faults else (None, [])
+    faults.extend(more)
+    if runbook is None or faults:
+        raise PlanError(_the_first([str(fault) for fault in faults]))
+    return LoadedRunbook(runbook, canonical_bytes(plain).decode())
+
+
+def _validated(written: Any) -> tuple[Runbook | None, list[Fault]]:
+    if not isinstance(written, dict):
+        kind = "a list" if isinstance(written, list) else "a single value"
+        return None, [Fault((), f"a runbook is a mapping with name, description and artifacts; this is {kind}")]
+    faults = list(_unfit_names(written))
+    try:
+        return Runbook.model_validate(written), faults
+    except ValidationError as error:
+        return None, faults + faults_of(error, written)
+
+
+def _unfit_names(written: Mapping[str, Any]) -> Iterator[Fault]:
+    """Names that could not be told from a child's (`parent/child`), or not be written on a command line."""
+    for section in ("artifacts", "inputs", "outputs"):
+        names = written.get(section)
+        for name in names if isinstance(names, dict) else ():
+            if not _NAME.fullmatch(name):
+                rule = "starts with a letter, digit or _ and goes on with these, '-' and '.', 200 at the most"
+                yield Fault((section, name), f"'{name[:60]}' is no name: a name {rule}")
+
+
+def _text_of(path: Path, shown: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, shown, error) from None
+    if len(content) > LARGEST_FILE:
+        raise RunbookError(f"{shown} is larger than 1 MB", remedy="Split it into child runbooks")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise RunbookError(f"{shown}:{line}: this is not UTF-8", remedy="Save the file as UTF-8") from None
+
+
+def _unreadable(path: Path, shown: Path, error: Exception) -> RunbookError:
+    if isinstance(error, FileNotFoundError):
+        beside = _names_in(path.parent)
+        remedy = did_you_mean(path.name, beside) if beside else f"There is no folder {shown.parent}"
+        return RunbookError(f"There is no runbook {shown}", remedy=remedy)
+    if isinstance(error, IsADirectoryError):
+        inside = [name for name in _names_in(path) if name.endswith((".yaml", ".yml"))]
+        remedy = f"Name one of its files: {', '.join(inside[:5])}" if inside else "Name a YAML file"
+        return RunbookError(f"{shown} is a folder", remedy=remedy)
+    if isinstance(error, PermissionError):
+        return RunbookError(f"{shown} may not be read", remedy="Give this user the right to read it")
+    return RunbookError(f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return []
+
+
+def _line_of(root: Node, place: Place) -> int:
+    """The line of the last key of `place` that is written there."""
+    node, line = root, root.line
+    for step in place:
+        if step not in node.children:
+            break
+        line = node.key_lines.get(step, node.children[step].line)
+        node = node.children[step]
+    return line
+
+
+def _the_first(problems: list[str]) -> list[str]:
+    beyond = len(problems) - MOST_FAULTS
+    return [*problems[:MOST_FAULTS], f"and {beyond} more"] if beyond > 0 else problems
+
+
+def _plain(value: Any, place: Place, faults: list[Fault], budget: Iterator[int]) -> Any:
+    """The value as JSON has it; what JSON cannot say is added to `faults`."""
+    if next(budget, None) is None or len(place) > DEEPEST:
+        raise PlanError([f"{dotted(place[:5])}: is larger than {MOST_VALUES:,} values or deeper than {DEEPEST} levels"])
+    if isinstance(value, Mapping):
+        unfit = [key for key in value if not isinstance(key, str)]
+        faults.extend(Fault(place, f"a key is a text, not of type {type(key).__name__}") for key in unfit)
+        return {key: _plain(each, (*place, key), faults, budget) for key, each in value.items() if isinstance(key, str)}
+    if isinstance(value, list | tuple):
+        return [_plain(each, (*place, index), faults, budget) for index, each in enumerate(value)]
+    if not _is_json_scalar(value):
+        faults.append(Fault(place, f"this {type(value).__name__} cannot be said in JSON"))
+    return value
+
+
+def _is_json_scalar(value: Any) -> bool:
+    if isinstance(value, str):
+        return not any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63)

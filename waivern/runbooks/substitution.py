@@ -1,0 +1,102 @@
+"""What `${NAME}` in a component's properties means.
+
+`${NAME}` stands for a variable of the environment, `${NAME:-default}` for the default where the variable is unset or
+empty. `$${` is a literal `${`; every other `$` stands for itself. What a variable holds is not searched again, and
+keys are left alone.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from waivern.errors import RunbookError
+
+_REFERENCE = re.compile(r"(?P<literal>\$\$\{)|\$\{(?P<inside>[^{}]*)\}|(?P<broken>\$\{)")
+_INSIDE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+
+
+class Variable(NamedTuple):
+    """One `${NAME}`; `default` is None where none is written."""
+
+    name: str
+    default: str | None
+
+    def value_in(self, environment: Mapping[str, str]) -> str | None:
+        """Return what it stands for, or None where it is unset and has no default."""
+        if self.default is not None:
+            return environment.get(self.name) or self.default
+        return environment.get(self.name)
+
+
+def process_environment() -> Mapping[str, str]:
+    """Return the environment that `${NAME}` is looked up in unless told otherwise."""
+    return os.environ
+
+
+def resolve(value: Any, environment: Mapping[str, str]) -> Any:
+    """Return `value` with every `${NAME}` in its strings replaced, however deep in mappings and lists they are.
+
+    Raises:
+        RunbookError: a variable is unset and has no default, or what stands there is no variable.
+    """
+
+    def resolved(variable: Variable) -> str:
+        found = variable.value_in(environment)
+        if found is None:
+            raise RunbookError(
+                f"${{{variable.name}}} is not set",
+                remedy=f"Set the environment variable {variable.name}, or write a default: ${{{variable.name}:-...}}",
+            )
+        return found
+
+    return _mapped(value, lambda text: _replaced(text, resolved))
+
+
+def variables_in(value: Any) -> list[Variable]:
+    """Return every variable in the strings of `value`, in the order in which they are written, each once.
+
+    Raises:
+        RunbookError: something that starts as a variable is none, such as `${1}` or `${NAME`.
+    """
+    found: dict[Variable, None] = {}
+
+    def noted(variable: Variable) -> str:
+        found[variable] = None
+        return ""
+
+    for text in _strings_in(value):
+        _replaced(text, noted)
+    return list(found)
+
+
+def _replaced(text: str, resolved: Callable[[Variable], str]) -> str:
+    if "${" not in text:
+        return text
+    return _REFERENCE.sub(lambda match: "${" if match["literal"] else resolved(_variable(match, text)), text)
+
+
+def _variable(match: re.Match[str], text: str) -> Variable:
+    inside = None if match["broken"] else _INSIDE.fullmatch(match["inside"])
+    if inside is None:
+        start = text[match.start() : match.start() + 40]
+        raise RunbookError(f"'{start}' is no variable", remedy="Write ${NAME} or ${NAME:-default}; $${ is a literal ${")
+    return Variable(inside["name"], inside["default"])
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: _mapped(each, change) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(each, change) for each in value]
+    return value
+
+
+def _strings_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _strings_in(each)
