@@ -1,9 +1,66 @@
 """Waivern: scheduled compliance scans that remember everything.
 
-The public names below are imported on first use, so that `import waivern` stays cheap.
+The public names are imported on first use, so that `import waivern` stays cheap. For type checkers they stand in
+`__init__.pyi`, which a test holds to this table.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOME_OF = {
+    "Analyser": "waivern.components.analyser",
+    "ArtifactDefinition": "waivern.runbooks.artifact_definition",
+    "ArtifactNotFoundError": "waivern.errors",
+    "ArtifactResult": "waivern.runs.result",
+    "ArtifactStore": "waivern.artifacts.store",
+    "ArtifactStoreError": "waivern.errors",
+    "ComponentError": "waivern.errors",
+    "ComponentFactory": "waivern.components.factory",
+    "ComponentNotFoundError": "waivern.errors",
+    "ComponentRegistry": "waivern.components.registry",
+    "Connector": "waivern.components.connector",
+    "CorruptArtifactError": "waivern.errors",
+    "DAGExecutor": "waivern.runs.executor",
+    "DatabaseError": "waivern.errors",
+    "DatabaseUnavailableError": "waivern.errors",
+    "ExecutionDAG": "waivern.plans.dag",
+    "ExecutionPlan": "waivern.plans.plan",
+    "ExecutionResult": "waivern.runs.result",
+    "InMemoryArtifactStore": "waivern.artifacts.memory",
+    "InvalidPropertiesError": "waivern.errors",
+    "Message": "waivern.messages.message",
+    "MessageError": "waivern.errors",
+    "PlanError": "waivern.errors",
+    "Planner": "waivern.plans.planner",
+    "ProcessConfig": "waivern.runbooks.artifact_definition",
+    "RulesetError": "waivern.errors",
+    "RunError": "waivern.errors",
+    "RunTakenOverError": "waivern.errors",
+    "Runbook": "waivern.runbooks.runbook",
+    "RunbookConfig": "waivern.runbooks.runbook",
+    "RunbookError": "waivern.errors",
+    "Schema": "waivern.messages.schema",
+    "SchemaNotFoundError": "waivern.errors",
+    "SchemaOutOfDateError": "waivern.errors",
+    "ServiceContainer": "waivern.components.container",
+    "ServiceDescriptor": "waivern.components.container",
+    "ServiceNotRegisteredError": "waivern.errors",
+    "SourceConfig": "waivern.runbooks.artifact_definition",
+    "SqlArtifactStore": "waivern.database.artifact_store",
+    "UsageError": "waivern.errors",
+    "WaivernError": "waivern.errors",
+}
+
+__all__ = [*sorted(_HOME_OF), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'waivern' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -157,7 +157,10 @@ class SchemaOutOfDateError(DatabaseError):
     """The database's tables are not at the revision that this version of Waivern works with."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Return "Did you mean 'x'?" for the known name nearest to `name`, or None where none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return "Did you mean 'x'?" for the known name nearest to `name`, or None where none is near.
+
+    `cutoff` is the least likeness that counts, from 0 (any name) to 1 (the same name).
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"Did you mean '{near[0]}'?" if near else None

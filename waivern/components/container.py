@@ -57,7 +57,7 @@ class ServiceContainer:
         """
         with self._making:
             if service_type in self._singletons:
-                return cast(T, self._singletons[service_type])
+                return cast("T", self._singletons[service_type])
             descriptor = self._descriptors.get(service_type)
             if descriptor is None:
                 raise ServiceNotRegisteredError(
@@ -66,4 +66,4 @@ class ServiceContainer:
             service = descriptor.factory.create()
             if descriptor.lifetime == "singleton":
                 self._singletons[service_type] = service
-            return cast(T, service)
+            return cast("T", service)

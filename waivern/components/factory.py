@@ -59,10 +59,11 @@ def _faults(error: "ValidationError", model: "type[BaseModel]") -> dict[str, str
         name = ".".join(str(step) for step in each["loc"])
         fault = str(each["msg"])
         if each["type"] == "extra_forbidden":
-            fault = " ".join(("is not known.", did_you_mean(str(each["loc"][-1]), _known_names(model, each["loc"])) or ""))
+            meant = did_you_mean(str(each["loc"][-1]), _known_names(model, each["loc"]))
+            fault = f"is not known. {meant}" if meant else "is not known"
         elif each["type"] == "missing":
             fault = "is required"
-        faults[name] = fault.strip()
+        faults[name] = fault
     return faults
 
 

@@ -1,0 +1,1 @@
+"""The database: the only SQLAlchemy of the core."""

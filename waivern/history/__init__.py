@@ -1,0 +1,1 @@
+"""What past runs were, and what came of them."""

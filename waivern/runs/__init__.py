@@ -1,0 +1,1 @@
+"""Making a plan's artifacts, and what a run is."""

@@ -1,0 +1,34 @@
+"""Called by Alembic, from its own command line in a checkout or from `waivern db`, to run migrations."""
+
+from alembic import context
+
+from waivern.database.migrating import exclusively
+from waivern.database.tables import metadata
+
+
+def run_migrations() -> None:
+    """Migrate over the connection that was handed in, else over one to the database of the settings."""
+    connection = context.config.attributes.get("connection")
+    if connection is not None:
+        _migrate_over(connection)
+        return
+    from waivern.bootstrap import configured_engine
+
+    with exclusively(configured_engine()) as own:
+        _migrate_over(own)
+
+
+def _migrate_over(connection: object) -> None:
+    context.configure(
+        connection=connection,  # type: ignore[arg-type]  # Alembic's attributes are a plain dictionary
+        target_metadata=metadata,
+        compare_type=True,
+        compare_server_default=True,
+        render_as_batch=True,
+        transactional_ddl=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run_migrations()

@@ -1,0 +1,41 @@
+"""Settings become an application: the one place that knows every concrete class."""
+
+import os
+from typing import TYPE_CHECKING
+
+from waivern.operations.application import Application, Storage
+from waivern.settings import Settings
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+
+def build_application(settings: Settings) -> Application:
+    """Return the application; its database is opened when something is first asked of it."""
+    return Application(open_storage=lambda: _open_storage(settings), environment=os.environ)
+
+
+def configured_engine(settings: Settings | None = None) -> "sa.Engine":
+    """Return an engine for the database of the settings, whatever revision it is at."""
+    from waivern.database.engine import open_engine
+
+    settings = settings or Settings.from_environment()
+    return open_engine(
+        settings.database_url, synchronous="NORMAL" if settings.sqlite_synchronous == "NORMAL" else "FULL"
+    )
+
+
+def _open_storage(settings: Settings) -> Storage:
+    """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
+    from waivern.database.migrating import ensure_usable
+    from waivern.database.run_history import SqlPastArtifacts, SqlRunHistory
+    from waivern.database.run_register import SqlRunRegister
+
+    engine = configured_engine(settings)
+    ensure_usable(engine)
+    history = SqlRunHistory(engine)
+    return Storage(
+        register=SqlRunRegister(engine, lease_s=settings.lease_seconds),
+        history=history,
+        past=SqlPastArtifacts(engine, history),
+    )

@@ -1,0 +1,199 @@
+"""The artifacts of one run in the database; a message and its artifact's `succeeded` are one transaction."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from waivern.artifacts.store import ArtifactStore
+from waivern.database import blobs
+from waivern.database.blobs import Blob
+from waivern.database.run_writer import RunWriter
+from waivern.database.tables import artifacts
+from waivern.database.tables import blobs as blobs_table
+from waivern.errors import ArtifactNotFoundError
+from waivern.messages.canonical import canonical_bytes, content_of, digest_of
+from waivern.messages.message import Message
+from waivern.messages.overview import overview_of
+from waivern.messages.schema import Schema
+from waivern.runs.run import ArtifactStatus, utc_now
+
+_LOOKED_UP_FROM = 16 * 1024
+_REMEMBERED_BYTES = 32 * 1024 * 1024
+
+_OF_ARTIFACT = (artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.artifact_id == sa.bindparam("of_artifact"))
+_OF_RUN_SUCCEEDED = (
+    artifacts.c.run_id == sa.bindparam("of_run"),
+    artifacts.c.status == ArtifactStatus.SUCCEEDED.value,
+)
+_SUCCEEDED = (
+    sa.update(artifacts)
+    .where(*_OF_ARTIFACT)
+    .values(
+        saved_position=sa.func.coalesce(artifacts.c.saved_position, sa.bindparam("next_position", type_=sa.Integer)),
+        skip_reason=None,
+        skipped_because=None,
+        error=None,
+    )
+)
+STORED = sa.select(
+    artifacts.c.message_id,
+    artifacts.c.message_context,
+    artifacts.c.schema,
+    blobs_table.c.digest,
+    blobs_table.c.codec,
+    blobs_table.c.size,
+    blobs_table.c.data,
+).join(blobs_table, artifacts.c.digest == blobs_table.c.digest)
+_STORED_ONE = STORED.where(*_OF_ARTIFACT)
+_SAVED = sa.select(artifacts.c.artifact_id).where(*_OF_RUN_SUCCEEDED).order_by(artifacts.c.saved_position)
+_EXISTS = sa.select(artifacts.c.position).where(*_OF_ARTIFACT, artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
+_NEXT_POSITION = sa.select(sa.func.coalesce(sa.func.max(artifacts.c.saved_position), 0) + 1).where(
+    artifacts.c.run_id == sa.bindparam("of_run")
+)
+
+
+class SqlArtifactStore(ArtifactStore):
+    """Keeps each content once, whatever the number of runs that made it; `save` returns when it is committed.
+
+    Args:
+        engine: Reads go over connections of this; safe for many threads.
+        writer: Writes go through this, in the name of its run.
+    """
+
+    def __init__(self, engine: sa.Engine, writer: RunWriter) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._recent = _RecentContents(_REMEMBERED_BYTES)
+        self._next_position: int | None = None
+
+    def save(self, artifact_id: str, message: Message) -> None:
+        canonical = canonical_bytes(message.content)
+        digest = digest_of(canonical)
+        blob = None if self._has(digest, len(canonical)) else Blob.of(digest, canonical)
+        overview = overview_of(message)
+        values = {
+            "of_run": self._writer.run_id,
+            "of_artifact": artifact_id,
+            "status": ArtifactStatus.SUCCEEDED.value,
+            "epoch": self._writer.epoch,
+            "ended_at": utc_now(),
+            "schema": str(message.schema),
+            "message_id": message.id or None,
+            "message_context": None if message.context is None else dict(message.context),
+            "overview": None if overview is None else overview.as_json(),
+            "digest": digest,
+        }
+        self._writer.submit(lambda connection: self._write(connection, values, blob)).result()
+        self._recent.put(artifact_id, message, canonical)
+
+    def get(self, artifact_id: str) -> Message:
+        recent = self._recent.get(artifact_id)
+        if recent is not None:
+            return recent
+        with self._engine.connect() as connection:
+            row = connection.execute(_STORED_ONE, self._named(artifact_id)).first()
+        if row is None:
+            raise ArtifactNotFoundError(artifact_id, self.list_artifacts())
+        return message_of(row, what=f"artifact '{artifact_id}' of run {self._writer.run_id}")
+
+    def exists(self, artifact_id: str) -> bool:
+        with self._engine.connect() as connection:
+            return connection.execute(_EXISTS, self._named(artifact_id)).first() is not None
+
+    def list_artifacts(self) -> list[str]:
+        with self._engine.connect() as connection:
+            return list(connection.scalars(_SAVED, {"of_run": self._writer.run_id}))
+
+    def clear(self) -> None:
+        forget = (
+            sa.update(artifacts)
+            .where(*_OF_RUN_SUCCEEDED)
+            .values(status=ArtifactStatus.PENDING.value, digest=None, overview=None, saved_position=None)
+        )
+        self._writer.submit(lambda connection: _execute(connection, forget, self._writer.run_id)).result()
+        self._recent.clear()
+
+    def _has(self, digest: str, size: int) -> bool:
+        """Say whether the content is stored; not worth asking where packing it costs less than the question."""
+        if size < _LOOKED_UP_FROM:
+            return False
+        with self._engine.connect() as connection:
+            return blobs.exists(connection, digest)
+
+    def _write(self, connection: sa.Connection, values: Mapping[str, Any], blob: Blob | None) -> None:
+        if blob is not None:
+            blobs.store(connection, blob)
+        if self._next_position is None:
+            self._next_position = connection.execute(_NEXT_POSITION, {"of_run": self._writer.run_id}).scalar_one()
+        updated = connection.execute(_SUCCEEDED, {**values, "next_position": self._next_position})
+        if updated.rowcount == 0:
+            connection.execute(sa.insert(artifacts), _unplanned(values, self._next_position))
+        self._next_position += 1
+
+    def _named(self, artifact_id: str) -> dict[str, str]:
+        return {"of_run": self._writer.run_id, "of_artifact": artifact_id}
+
+
+def message_of(row: Any, *, what: str) -> Message:
+    """Return the message of a row of `STORED`; raises CorruptArtifactError where it is not what was saved."""
+    canonical = Blob(row.digest, row.codec, row.size, row.data).unpacked(what=what)
+    return Message(row.message_id or "", content_of(canonical), Schema.parse(row.schema), row.message_context)
+
+
+def _unplanned(values: Mapping[str, Any], position: int) -> dict[str, Any]:
+    """A row for an artifact that no plan named: somebody uses the store by itself."""
+    row = {name: value for name, value in values.items() if not name.startswith("of_")}
+    return {
+        **row,
+        "run_id": values["of_run"],
+        "artifact_id": values["of_artifact"],
+        "position": position,
+        "saved_position": position,
+        "kind": "unplanned",
+        "output": False,
+        "optional": False,
+    }
+
+
+def _execute(connection: sa.Connection, statement: sa.Update, run_id: str) -> None:
+    connection.execute(statement, {"of_run": run_id})
+
+
+class _RecentContents:
+    """What was saved last, up to a number of bytes: it is most likely what is read next."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._held_bytes = 0
+        self._contents: OrderedDict[str, tuple[Message, bytes]] = OrderedDict()
+        self._changing = threading.Lock()
+
+    def put(self, artifact_id: str, message: Message, canonical: bytes) -> None:
+        envelope = Message(message.id, {}, message.schema, message.context)
+        with self._changing:
+            self._drop(artifact_id)
+            self._contents[artifact_id] = (envelope, canonical)
+            self._held_bytes += len(canonical)
+            while self._held_bytes > self._most_bytes:
+                self._drop(next(iter(self._contents)))
+
+    def get(self, artifact_id: str) -> Message | None:
+        with self._changing:
+            held = self._contents.get(artifact_id)
+        if held is None:
+            return None
+        envelope, canonical = held
+        return Message(envelope.id, content_of(canonical), envelope.schema, envelope.context)
+
+    def clear(self) -> None:
+        with self._changing:
+            self._contents.clear()
+            self._held_bytes = 0
+
+    def _drop(self, artifact_id: str) -> None:
+        dropped = self._contents.pop(artifact_id, None)
+        if dropped is not None:
+            self._held_bytes -= len(dropped[1])

@@ -1,0 +1,150 @@
+"""Connections: how they are opened, how transactions begin, and what their errors mean."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from waivern.errors import DatabaseError, DatabaseUnavailableError, SchemaOutOfDateError
+
+_BEGIN = "waivern_begin"
+_BUSY_TIMEOUT_S = 30
+_CONNECT_TIMEOUT_S = 10
+
+Synchronous = Literal["FULL", "NORMAL"]
+
+
+def open_engine(url: str, *, synchronous: Synchronous = "FULL") -> sa.Engine:
+    """Return an engine for a `sqlite:///FILE` or `postgresql://` URL; it connects on first use.
+
+    A SQLite file is made with mode 0600 where there is none, its folder with mode 0700.
+
+    Raises:
+        DatabaseError: the URL cannot be read, names another kind of database, or its driver is missing.
+    """
+    parsed = _parsed(url)
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    engine = _sqlite_engine(parsed, synchronous) if is_sqlite else _postgres_engine(parsed)
+    event.listen(engine, "handle_error", _explain)
+    return engine
+
+
+@contextmanager
+def writing(engine: sa.Engine, *, exclusive: bool = False) -> Iterator[sa.Connection]:
+    """A transaction that writes. On SQLite it takes the write lock at once, so that it cannot fail half-way."""
+    begin = "BEGIN EXCLUSIVE" if exclusive else "BEGIN IMMEDIATE"
+    with engine.connect().execution_options(**{_BEGIN: begin}) as connection, connection.begin():
+        yield connection
+
+
+def is_worth_another_try(error: DatabaseUnavailableError) -> bool:
+    """Say whether two transactions only got in each other's way (SQLSTATE 40001 and 40P01): nothing was written."""
+    return getattr(error.__cause__, "sqlstate", None) in ("40001", "40P01")
+
+
+def describe(engine: sa.Engine) -> str:
+    """Name the database for a reader, without user or password."""
+    url = engine.url
+    if url.get_backend_name() == "sqlite":
+        return f"SQLite database {url.database or ':memory:'}"
+    return f"Postgres database '{url.database}' on {url.host or 'the local socket'}"
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise DatabaseError(
+            "The database URL cannot be read", remedy="Write it as sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from None
+    if parsed.drivername in ("postgres", "postgresql"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
+        raise DatabaseError(
+            f"Runs cannot be kept in a '{parsed.drivername}' database", remedy="Use sqlite:///FILE or postgresql://..."
+        )
+    return parsed
+
+
+def _sqlite_engine(url: sa.URL, synchronous: Synchronous) -> sa.Engine:
+    if url.database not in (None, "", ":memory:"):
+        _make_private_file(Path(str(url.database)))
+    engine = _engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where `begin` below says so, and nowhere else
+        for pragma in ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+    return engine
+
+
+def _postgres_engine(url: sa.URL) -> sa.Engine:
+    try:
+        return _engine(url, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}, pool_pre_ping=True)
+    except ModuleNotFoundError:
+        raise DatabaseError(
+            "The driver for Postgres is not installed", remedy="Install it with `pip install 'waivern[postgres]'`"
+        ) from None
+
+
+def _engine(url: sa.URL, **options: Any) -> sa.Engine:
+    return sa.create_engine(
+        url,
+        hide_parameters=True,
+        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_deserializer=msgspec.json.decode,
+        **options,
+    )
+
+
+def _make_private_file(path: Path) -> None:
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise DatabaseUnavailableError(
+            f"The database file {path} cannot be opened: {error.strerror}",
+            remedy="Check the path and its permissions, or name another with --db or WAIVERN_DATABASE_URL",
+        ) from None
+
+
+def _explain(context: sa.engine.ExceptionContext) -> None:
+    """Turn a driver's error into one that says what to do; what is no such error passes as it is."""
+    error = context.original_exception
+    where = describe(context.engine) if context.engine is not None else "The database"
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if _says_table_missing(error):
+        raise SchemaOutOfDateError(f"The {where} lacks tables ({text})", remedy="Run `waivern db upgrade`") from error
+    if isinstance(context.sqlalchemy_exception, (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.DataError)):
+        return
+    if isinstance(context.sqlalchemy_exception, sa.exc.DBAPIError):
+        raise DatabaseUnavailableError(f"The {where} cannot be used: {text}", remedy=_remedy(text)) from error
+
+
+def _says_table_missing(error: BaseException) -> bool:
+    return "no such table" in str(error) or "no such column" in str(error) or getattr(error, "sqlstate", "") == "42P01"
+
+
+def _remedy(text: str) -> str:
+    if "full" in text or "No space" in text:
+        return "Free disk space; then take the run up again with `waivern run RUNBOOK --resume RUN`"
+    if "locked" in text:
+        return "Another process holds its lock; end it, or wait and try again"
+    if "not a database" in text or "malformed" in text:
+        return "The file is damaged or no SQLite database; restore it from a backup, or name another file"
+    if "readonly" in text:
+        return "Make the file and its folder writable"
+    return "Check that it is running and that WAIVERN_DATABASE_URL (or --db) is right"

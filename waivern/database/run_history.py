@@ -1,0 +1,253 @@
+"""Past runs, read from the database. Lists are paged by key, never by offset."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from waivern.artifacts.store import PastArtifact, PastArtifacts
+from waivern.database.artifact_store import STORED, message_of
+from waivern.database.run_register import database_now, is_abandoned
+from waivern.database.tables import artifact_inputs, artifacts, blobs, runbooks, runs
+from waivern.errors import ArtifactNotFoundError, RunError
+from waivern.history.run_history import ArtifactCounts, ArtifactRecord, RunFilter, RunHistory, RunRecord
+from waivern.messages.message import Message
+from waivern.messages.overview import Overview
+from waivern.messages.schema import Schema
+from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
+
+LATEST = "latest"
+
+_NEWEST_FIRST = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.id.desc())
+_SMALLEST_PAGE = 20
+_SHOWN_OF_AMBIGUOUS = 5
+
+
+class SqlRunHistory(RunHistory):
+    """Reads what runs have written; one connection a question."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def recent(self, wanted: RunFilter, *, limit: int) -> Sequence[RunRecord]:
+        with self._engine.connect() as connection:
+            return list(islice(_records(connection, _filtered(wanted), wanted.status, page=limit), limit))
+
+    def find(self, run: str) -> RunRecord:
+        with self._engine.connect() as connection:
+            candidates = _NEWEST_FIRST.limit(1 if run == LATEST else _SHOWN_OF_AMBIGUOUS)
+            if run != LATEST:
+                candidates = candidates.where(runs.c.id.startswith(run.lower(), autoescape=True))
+            rows = connection.execute(candidates).all()
+            if len(rows) != 1:
+                raise _not_one_run(run, [row.id for row in rows])
+            return _with_counts(connection, rows)[0]
+
+    def artifacts_of(self, run_id: str) -> Sequence[ArtifactRecord]:
+        inputs_of: dict[str, list[str]] = {}
+        edges = (
+            sa.select(artifact_inputs.c.artifact_id, artifact_inputs.c.input_id)
+            .where(artifact_inputs.c.run_id == run_id)
+            .order_by(artifact_inputs.c.artifact_id, artifact_inputs.c.position)
+        )
+        with_sizes = (
+            sa.select(artifacts, blobs.c.size)
+            .join(blobs, artifacts.c.digest == blobs.c.digest, isouter=True)
+            .where(artifacts.c.run_id == run_id)
+            .order_by(artifacts.c.position)
+        )
+        with self._engine.connect() as connection:
+            for artifact_id, input_id in connection.execute(edges):
+                inputs_of.setdefault(artifact_id, []).append(input_id)
+            return [_artifact(row, inputs_of.get(row.artifact_id, [])) for row in connection.execute(with_sizes)]
+
+    def message_of(self, run_id: str, artifact: str) -> Message:
+        with self._engine.connect() as connection:
+            return _message(connection, run_id, artifact)
+
+    def sources_of(self, run_id: str) -> Mapping[str, str]:
+        sources = (
+            sa.select(runbooks.c.sources)
+            .join(runs, runs.c.runbook_digest == runbooks.c.digest)
+            .where(runs.c.id == run_id)
+        )
+        with self._engine.connect() as connection:
+            found: Mapping[str, str] = connection.execute(sources).scalar_one()
+            return found
+
+
+class SqlPastArtifacts(PastArtifacts):
+    """What earlier runs made, read through the history."""
+
+    def __init__(self, engine: sa.Engine, history: RunHistory) -> None:
+        self._engine = engine
+        self._history = history
+
+    def find(self, *, from_run: str, artifact_id: str, runbook: str) -> PastArtifact:
+        run_id = self._newest(runbook, artifact_id) if from_run == LATEST else self._history.find(from_run).id
+        with self._engine.connect() as connection:
+            found = connection.execute(
+                sa.select(artifacts.c.artifact_id, artifacts.c.schema).where(*_made(run_id, artifact_id))
+            ).first()
+            if found is None:
+                raise ArtifactNotFoundError(artifact_id, _made_in(connection, run_id))
+        return PastArtifact(run_id, found.artifact_id, Schema.parse(found.schema))
+
+    def get(self, past: PastArtifact) -> Message:
+        with self._engine.connect() as connection:
+            return _message(connection, past.run_id, past.artifact_id)
+
+    def _newest(self, runbook: str, artifact_id: str) -> str:
+        newest = (
+            sa.select(runs.c.id)
+            .where(runs.c.runbook_name == runbook, runs.c.status == RunStatus.SUCCEEDED.value)
+            .where(sa.exists().where(*_made(runs.c.id, artifact_id)))
+            .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            run_id = connection.execute(newest).scalar_one_or_none()
+        if run_id is None:
+            raise RunError(
+                f"No run of '{runbook}' has succeeded and made '{artifact_id}' yet, so `from_run: latest` names none",
+                remedy="Run it once with a source in place of `reuse`, or name a run by its id",
+            )
+        return str(run_id)
+
+
+def _filtered(wanted: RunFilter) -> sa.Select[Any]:
+    newest_first = _NEWEST_FIRST
+    if wanted.runbook is not None:
+        newest_first = newest_first.where(runs.c.runbook_name == wanted.runbook)
+    if wanted.since is not None:
+        newest_first = newest_first.where(runs.c.created_at >= wanted.since)
+    if wanted.until is not None:
+        newest_first = newest_first.where(runs.c.created_at < wanted.until)
+    if wanted.status is RunStatus.INTERRUPTED:  # some of these are still written down as running
+        return newest_first.where(runs.c.status.in_((RunStatus.INTERRUPTED.value, RunStatus.RUNNING.value)))
+    if wanted.status is not None:
+        newest_first = newest_first.where(runs.c.status == wanted.status.value)
+    return newest_first
+
+
+def _records(
+    connection: sa.Connection, newest_first: sa.Select[Any], status: RunStatus | None, *, page: int
+) -> Iterator[RunRecord]:
+    """The runs, page by page: which of the running ones are abandoned shows only when they are read."""
+    size = max(page, _SMALLEST_PAGE)
+    after: tuple[datetime, str] | None = None
+    while True:
+        query = newest_first.limit(size)
+        if after is not None:
+            query = query.where(sa.tuple_(runs.c.created_at, runs.c.id) < sa.tuple_(*map(sa.literal, after)))
+        rows = connection.execute(query).all()
+        for record in _with_counts(connection, rows):
+            if status is None or record.status is status:
+                yield record
+        if len(rows) < size:
+            return
+        after = (rows[-1].created_at, rows[-1].id)
+
+
+def _with_counts(connection: sa.Connection, rows: Sequence[Any]) -> list[RunRecord]:
+    count = (
+        sa.select(artifacts.c.run_id, artifacts.c.status, sa.func.count())
+        .where(artifacts.c.run_id.in_([row.id for row in rows]))
+        .group_by(artifacts.c.run_id, artifacts.c.status)
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for run_id, status, number in connection.execute(count):
+        counts.setdefault(run_id, {})[status] = number
+    now = database_now(connection)
+    return [_record(row, counts.get(row.id, {}), now) for row in rows]
+
+
+def _record(row: Any, counts: Mapping[str, int], now: datetime) -> RunRecord:
+    status = RunStatus(row.status)
+    if status is RunStatus.RUNNING and is_abandoned(owner=row.worker_id, lease_until=row.lease_until, now=now):
+        status = RunStatus.INTERRUPTED
+    return RunRecord(
+        id=row.id,
+        runbook=row.runbook_name,
+        runbook_digest=row.runbook_digest,
+        status=status,
+        trigger=row.trigger,
+        schedule=row.schedule_id,
+        due_at=row.due_at,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        epoch=row.epoch,
+        worker=row.worker_id,
+        error=row.error,
+        artifacts=ArtifactCounts(
+            total=sum(counts.values()),
+            succeeded=counts.get(ArtifactStatus.SUCCEEDED, 0),
+            failed=counts.get(ArtifactStatus.FAILED, 0),
+            skipped=counts.get(ArtifactStatus.SKIPPED, 0),
+        ),
+    )
+
+
+def _artifact(row: Any, inputs: Sequence[str]) -> ArtifactRecord:
+    return ArtifactRecord(
+        artifact_id=row.artifact_id,
+        kind=row.kind,
+        component=row.component,
+        status=ArtifactStatus(row.status),
+        epoch=row.epoch,
+        schema=row.schema,
+        inputs=tuple(inputs),
+        aliases=tuple(row.aliases or ()),
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        skip_reason=None if row.skip_reason is None else SkipReason(row.skip_reason),
+        skipped_because=row.skipped_because,
+        error=row.error,
+        output=row.output,
+        optional=row.optional,
+        digest=row.digest,
+        size=row.size,
+        overview=Overview.from_json(row.overview),
+    )
+
+
+def _message(connection: sa.Connection, run_id: str, artifact: str) -> Message:
+    wanted = _aliased(connection, run_id, artifact) or artifact
+    row = connection.execute(STORED.where(*_made(run_id, wanted))).first()
+    if row is None:
+        raise ArtifactNotFoundError(artifact, _made_in(connection, run_id))
+    return message_of(row, what=f"artifact '{wanted}' of run {run_id}")
+
+
+def _aliased(connection: sa.Connection, run_id: str, alias: str) -> str | None:
+    aliased = sa.select(artifacts.c.artifact_id, artifacts.c.aliases).where(
+        artifacts.c.run_id == run_id, artifacts.c.aliases.is_not(None)
+    )
+    return next((row.artifact_id for row in connection.execute(aliased) if alias in row.aliases), None)
+
+
+def _made(run_id: Any, artifact_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        artifacts.c.run_id == run_id,
+        artifacts.c.artifact_id == artifact_id,
+        artifacts.c.status == ArtifactStatus.SUCCEEDED.value,
+    )
+
+
+def _made_in(connection: sa.Connection, run_id: str) -> list[str]:
+    made = (
+        sa.select(artifacts.c.artifact_id)
+        .where(artifacts.c.run_id == run_id, artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
+        .order_by(artifacts.c.position)
+    )
+    return list(connection.scalars(made))
+
+
+def _not_one_run(run: str, found: Sequence[str]) -> RunError:
+    if not found:
+        there_is_none = "There are no runs yet" if run == LATEST else f"There is no run '{run}'"
+        return RunError(there_is_none, remedy="See `waivern history`, or start one with `waivern run RUNBOOK`")
+    return RunError(f"More than one run begins with '{run}': {', '.join(found)}", remedy="Give more of the id")

@@ -1,0 +1,68 @@
+"""The record of one run in the database, while it goes on."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from waivern.database.run_writer import RunWriter
+from waivern.database.tables import artifacts, runs
+from waivern.plans.plan import ExecutionPlan
+from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus
+from waivern.runs.run_log import RunLog
+
+_ARTIFACT = sa.update(artifacts).where(
+    artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.artifact_id == sa.bindparam("of_artifact")
+)
+_RUN = sa.update(runs).where(runs.c.id == sa.bindparam("of_run"))
+
+
+class SqlRunLog(RunLog):
+    """Writes through the run's `RunWriter`; rows for all artifacts are there from the start.
+
+    Notes are not waited for: each goes along with the next save, or follows within a fifth of a second.
+
+    Args:
+        writer: Writes in the name of the run; closed with the log.
+        already_made: What earlier attempts of the run made.
+    """
+
+    def __init__(self, writer: RunWriter, already_made: frozenset[str]) -> None:
+        self._writer = writer
+        self._already_made = already_made
+
+    def open(self, plan: ExecutionPlan) -> frozenset[str]:  # noqa: ARG002  the register wrote the plan down
+        return self._already_made
+
+    def note(self, change: ArtifactChange) -> None:
+        if change.status is ArtifactStatus.SUCCEEDED:
+            return  # the store wrote that, in one transaction with the message
+        values = self._values(change)
+        self._writer.submit(lambda connection: _execute(connection, _ARTIFACT, values), urgent=False)
+
+    def close(self, status: RunStatus, *, at: datetime, error: str | None = None) -> None:
+        values = {"of_run": self._writer.run_id, "status": status.value, "ended_at": at, "error": error}
+        closing = self._writer.submit(lambda connection: _execute(connection, _RUN.values(lease_until=None), values))
+        self._writer.close()
+        closing.result()
+
+    def _values(self, change: ArtifactChange) -> dict[str, Any]:
+        values: dict[str, Any] = {
+            "of_run": self._writer.run_id,
+            "of_artifact": change.artifact_id,
+            "status": change.status.value,
+            "epoch": self._writer.epoch,
+        }
+        if change.status is ArtifactStatus.RUNNING:
+            return {**values, "started_at": change.at}
+        return {
+            **values,
+            "ended_at": change.at,
+            "error": change.error,
+            "skip_reason": change.skip_reason,
+            "skipped_because": change.skipped_because,
+        }
+
+
+def _execute(connection: sa.Connection, statement: sa.Update, values: dict[str, Any]) -> None:
+    connection.execute(statement, values)

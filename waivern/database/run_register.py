@@ -1,0 +1,187 @@
+"""Where runs begin, and where an unfinished one is taken up again."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from waivern.database.artifact_store import SqlArtifactStore
+from waivern.database.engine import writing
+from waivern.database.owner import Owner
+from waivern.database.run_log import SqlRunLog
+from waivern.database.run_writer import DEFAULT_LEASE_S, RunWriter
+from waivern.database.tables import artifact_inputs, artifacts, runbooks, runs
+from waivern.errors import RunError
+from waivern.plans.plan import ExecutionPlan
+from waivern.runbooks.artifact_definition import ArtifactDefinition
+from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id, utc_now
+from waivern.runs.run_log import OpenRun, RunRegister
+
+_REMEMBER_RUNBOOK = {
+    "sqlite": sqlite.insert(runbooks).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(runbooks).on_conflict_do_nothing(),
+}
+
+
+class SqlRunRegister(RunRegister):
+    """Begins runs in the name of this process.
+
+    Args:
+        engine: Where runs are kept.
+        lease_s: Seconds after which a run without a sign of life may be taken up by another process.
+    """
+
+    def __init__(self, engine: sa.Engine, *, lease_s: float = DEFAULT_LEASE_S) -> None:
+        self._engine = engine
+        self._lease_s = lease_s
+
+    def begin(self, plan: ExecutionPlan, *, trigger: str) -> OpenRun:
+        with writing(self._engine) as connection:
+            now = database_now(connection)
+            run_id = new_run_id(now)
+            _remember_runbook(connection, plan)
+            connection.execute(
+                sa.insert(runs),
+                {
+                    "id": run_id,
+                    "runbook_digest": plan.digest,
+                    "runbook_name": plan.runbook.name,
+                    "trigger": trigger,
+                    "epoch": 1,
+                    "created_at": now,
+                    "started_at": now,
+                    **self._ownership(plan, now),
+                },
+            )
+            _write_plan(connection, run_id, plan)
+        return self._opened(run_id, 1, frozenset())
+
+    def take_up(self, run_id: str, plan: ExecutionPlan) -> OpenRun:
+        with writing(self._engine) as connection:
+            run = connection.execute(sa.select(runs).where(runs.c.id == run_id).with_for_update()).first()
+            if run is None:
+                raise RunError(f"There is no run {run_id}", remedy="See `waivern history`")
+            now = database_now(connection)
+            _refuse_what_cannot_be_taken_up(run, plan, now)
+            epoch = run.epoch + 1
+            ownership = self._ownership(plan, now)
+            connection.execute(
+                sa.update(runs).where(runs.c.id == run_id),
+                {"epoch": epoch, "ended_at": None, "error": None, **ownership},
+            )
+            already_made = _forget_what_did_not_succeed(connection, run_id)
+        return self._opened(run_id, epoch, already_made)
+
+    def _opened(self, run_id: str, epoch: int, already_made: frozenset[str]) -> OpenRun:
+        writer = RunWriter(self._engine, run_id=run_id, epoch=epoch, lease_s=self._lease_s)
+        return OpenRun(run_id, epoch, SqlArtifactStore(self._engine, writer), SqlRunLog(writer, already_made))
+
+    def _ownership(self, plan: ExecutionPlan, now: datetime) -> dict[str, Any]:
+        timeout_s = plan.runbook.config.timeout
+        return {
+            "status": RunStatus.RUNNING.value,
+            "worker_id": str(Owner.this_process()),
+            "lease_until": now + timedelta(seconds=self._lease_s),
+            "deadline": None if timeout_s is None else now + timedelta(seconds=timeout_s),
+        }
+
+
+def database_now(connection: sa.Connection) -> datetime:
+    """The present by the clock that every process sharing the database goes by."""
+    if connection.dialect.name == "sqlite":
+        return utc_now()
+    now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return now
+
+
+def is_abandoned(*, owner: str | None, lease_until: datetime | None, now: datetime) -> bool:
+    """Say whether nobody works at a running run any more: its process is dead, or its lease has run out."""
+    if lease_until is None or lease_until <= now:
+        return True
+    return owner is not None and Owner.parse(owner).is_known_dead()
+
+
+def _refuse_what_cannot_be_taken_up(run: Any, plan: ExecutionPlan, now: datetime) -> None:
+    if run.status == RunStatus.SUCCEEDED:
+        raise RunError(f"The run {run.id} has succeeded; there is nothing to take up", remedy="Start a new run")
+    if run.runbook_digest != plan.digest:
+        raise RunError(
+            f"The run {run.id} was of another version of the runbook '{run.runbook_name}'",
+            remedy="Take it up with the runbook as it was, or start a new run that names what it made with `reuse:`",
+        )
+    if run.status == RunStatus.RUNNING and not is_abandoned(owner=run.worker_id, lease_until=run.lease_until, now=now):
+        owner = Owner.parse(run.worker_id)
+        raise RunError(
+            f"The run {run.id} is still going, in process {owner.pid} on {owner.host}",
+            remedy="Wait for it, or end that process first",
+        )
+
+
+def _remember_runbook(connection: sa.Connection, plan: ExecutionPlan) -> None:
+    values = {"digest": plan.digest, "name": plan.runbook.name, "sources": dict(plan.sources)}
+    connection.execute(_REMEMBER_RUNBOOK[connection.dialect.name], values)
+
+
+def _write_plan(connection: sa.Connection, run_id: str, plan: ExecutionPlan) -> None:
+    aliases = _aliases_by_artifact(plan.aliases)
+    rows = [
+        {
+            "run_id": run_id,
+            "artifact_id": artifact_id,
+            "position": position,
+            "status": ArtifactStatus.PENDING.value,
+            "epoch": 1,
+            "schema": str(plan.artifact_schemas[artifact_id][1]),
+            "aliases": aliases.get(artifact_id),
+            **_described(definition),
+        }
+        for position, (artifact_id, definition) in enumerate(plan.runbook.artifacts.items())
+    ]
+    edges = [
+        {"run_id": run_id, "artifact_id": artifact_id, "position": position, "input_id": input_id}
+        for artifact_id, definition in plan.runbook.artifacts.items()
+        for position, input_id in enumerate(definition.inputs)
+    ]
+    connection.execute(sa.insert(artifacts), rows)
+    if edges:
+        connection.execute(sa.insert(artifact_inputs), edges)
+
+
+def _described(definition: ArtifactDefinition) -> dict[str, Any]:
+    """What an artifact is, in a few words: never its properties, which may be long and are in the runbook."""
+    if definition.source is not None:
+        kind, component = "source", definition.source.type
+    elif definition.process is not None:
+        kind, component = "process", definition.process.type
+    elif definition.reuse is not None:
+        kind, component = "reuse", f"{definition.reuse.from_run}/{definition.reuse.artifact}"
+    else:
+        kind, component = "merge", definition.merge
+    return {"kind": kind, "component": component, "output": definition.output, "optional": definition.optional}
+
+
+def _aliases_by_artifact(aliases: Mapping[str, str]) -> dict[str, list[str]]:
+    by_artifact: dict[str, list[str]] = {}
+    for alias, artifact_id in aliases.items():
+        by_artifact.setdefault(artifact_id, []).append(alias)
+    return by_artifact
+
+
+def _forget_what_did_not_succeed(connection: sa.Connection, run_id: str) -> frozenset[str]:
+    of_run = artifacts.c.run_id == run_id
+    succeeded = artifacts.c.status == ArtifactStatus.SUCCEEDED.value
+    connection.execute(
+        sa.update(artifacts)
+        .where(of_run, ~succeeded)
+        .values(
+            status=ArtifactStatus.PENDING.value,
+            skip_reason=None,
+            skipped_because=None,
+            error=None,
+            started_at=None,
+            ended_at=None,
+        )
+    )
+    return frozenset(connection.scalars(sa.select(artifacts.c.artifact_id).where(of_run, succeeded)))

@@ -1,0 +1,106 @@
+"""The tables, as the code of today sees them; how they came to be is told in `migrations/`."""
+
+import sqlalchemy as sa
+
+from waivern.database.column_types import AnyText, Digest, UtcDateTime
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+
+runbooks = sa.Table(
+    "runbooks",
+    metadata,
+    sa.Column("digest", Digest, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("sources", sa.JSON, nullable=False),  # {path: text}, the main runbook first, nothing resolved
+    sqlite_with_rowid=False,
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("runbook_digest", Digest, sa.ForeignKey("runbooks.digest"), nullable=False),
+    sa.Column("runbook_name", sa.Text, nullable=False),
+    sa.Column("trigger", sa.String(20), nullable=False),
+    sa.Column("schedule_id", sa.String(36)),
+    sa.Column("due_at", UtcDateTime),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("worker_id", sa.Text),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("deadline", UtcDateTime),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("error", AnyText),
+    sa.CheckConstraint(
+        "status IN ('queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'interrupted')",
+        name="status_known",
+    ),
+    sa.CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="running_has_lease"),
+    sa.Index(None, "created_at", "id"),
+    sa.Index(None, "status", "created_at"),
+    sa.Index(None, "runbook_name", "created_at"),
+    sa.Index(None, "schedule_id", "created_at"),
+    sqlite_with_rowid=False,
+)
+
+blobs = sa.Table(
+    "blobs",
+    metadata,
+    sa.Column("digest", Digest, primary_key=True),
+    sa.Column("codec", sa.String(10), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),  # bytes of the canonical JSON
+    sa.Column("stored_size", sa.BigInteger, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+artifacts = sa.Table(
+    "artifacts",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("artifact_id", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("component", sa.Text),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("skip_reason", sa.String(20)),
+    sa.Column("skipped_because", sa.Text),
+    sa.Column("error", AnyText),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("schema", sa.Text),
+    sa.Column("output", sa.Boolean, nullable=False),
+    sa.Column("optional", sa.Boolean, nullable=False),
+    sa.Column("aliases", sa.JSON(none_as_null=True)),
+    sa.Column("saved_position", sa.Integer),  # the how-manieth artifact of the run that was first saved
+    sa.Column("message_id", AnyText),
+    sa.Column("message_context", sa.JSON(none_as_null=True)),
+    sa.Column("overview", sa.JSON(none_as_null=True)),  # what its message says in short
+    sa.Column("digest", Digest, sa.ForeignKey("blobs.digest")),
+    sa.CheckConstraint("status IN ('pending', 'running', 'succeeded', 'failed', 'skipped')", name="status_known"),
+    sa.CheckConstraint("(status = 'succeeded') = (digest IS NOT NULL)", name="succeeded_has_message"),
+    sqlite_with_rowid=False,
+)
+
+artifact_inputs = sa.Table(
+    "artifact_inputs",
+    metadata,
+    sa.Column("run_id", sa.String(36), primary_key=True),
+    sa.Column("artifact_id", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("input_id", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["run_id", "artifact_id"], ["artifacts.run_id", "artifacts.artifact_id"], ondelete="CASCADE"
+    ),
+    sqlite_with_rowid=False,
+)

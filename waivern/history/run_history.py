@@ -1,0 +1,123 @@
+"""The port through which past runs are asked about."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from waivern.messages.message import Message
+from waivern.messages.overview import Overview
+from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
+
+
+@dataclass(frozen=True)
+class ArtifactCounts:
+    """How many artifacts a run has, and how many of them ended how; the rest is pending or running."""
+
+    total: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as it is remembered. A `running` one whose process is gone is told as `interrupted`."""
+
+    id: str
+    runbook: str
+    runbook_digest: str
+    status: RunStatus
+    trigger: str
+    schedule: str | None
+    due_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    epoch: int
+    worker: str | None
+    error: str | None
+    artifacts: ArtifactCounts = field(default_factory=ArtifactCounts)
+
+    @property
+    def duration_seconds(self) -> float | None:
+        return seconds_between(self.started_at, self.ended_at)
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """An artifact of a past run: how it ended, why, and what its message is known by."""
+
+    artifact_id: str
+    kind: str
+    component: str | None
+    status: ArtifactStatus
+    epoch: int
+    schema: str | None
+    inputs: tuple[str, ...]
+    aliases: tuple[str, ...]
+    started_at: datetime | None
+    ended_at: datetime | None
+    skip_reason: SkipReason | None
+    skipped_because: str | None
+    error: str | None
+    output: bool
+    optional: bool
+    digest: str | None
+    size: int | None
+    overview: Overview | None
+
+    @property
+    def duration_seconds(self) -> float | None:
+        return seconds_between(self.started_at, self.ended_at)
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs are asked for; None means any. `since` is meant inclusively, `until` is not."""
+
+    runbook: str | None = None
+    status: RunStatus | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class RunHistory(ABC):
+    """Everything that is remembered of past runs, and of those that are going on."""
+
+    @abstractmethod
+    def recent(self, wanted: RunFilter, *, limit: int) -> Sequence[RunRecord]:
+        """Return up to `limit` runs, newest first."""
+
+    @abstractmethod
+    def find(self, run: str) -> RunRecord:
+        """Return one run.
+
+        Args:
+            run: Its id, a prefix of it that no other run shares, or "latest".
+
+        Raises:
+            RunError: there is none, or more than one; names them.
+        """
+
+    @abstractmethod
+    def artifacts_of(self, run_id: str) -> Sequence[ArtifactRecord]:
+        """Return the run's artifacts in the order of its plan."""
+
+    @abstractmethod
+    def message_of(self, run_id: str, artifact: str) -> Message:
+        """Return an artifact's message, by its id or by the name that a runbook gives a child's artifact.
+
+        Raises:
+            ArtifactNotFoundError: the run made no such artifact; names those it made.
+            CorruptArtifactError: what is stored is not what was saved.
+        """
+
+    @abstractmethod
+    def sources_of(self, run_id: str) -> Mapping[str, str]:
+        """Return the unresolved text of the run's runbook and of its children, by path."""
+
+
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """Return the seconds from `start` to `end`, or None where one of them is not known."""
+    return None if start is None or end is None else (end - start).total_seconds()

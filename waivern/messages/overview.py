@@ -1,0 +1,60 @@
+"""What a message says in short, so that a list of artifacts need not unpack every message."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from waivern.messages.catalogue import schema_catalogue
+from waivern.messages.message import Message
+
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Numbers of one message.
+
+    Args:
+        items: How many items it has.
+        findings: How many of its findings are of which category; empty for what is no indicator.
+        not_scanned: How many things its producer left out; `not_scanned_examples` holds the first [{what, why}].
+        sampled: How many things were read in part; `sampled_examples` holds the first [{what, read, of}].
+    """
+
+    items: int
+    findings: dict[str, int] = field(default_factory=dict)
+    not_scanned: int = 0
+    not_scanned_examples: list[dict[str, Any]] = field(default_factory=list)
+    sampled: int = 0
+    sampled_examples: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a JSON object, without what is empty."""
+        whole: dict[str, Any] = msgspec.to_builtins(self)
+        return {name: value for name, value in whole.items() if value or name == "items"}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any] | None) -> "Overview | None":
+        return None if stored is None else msgspec.convert(stored, cls)
+
+
+def overview_of(message: Message) -> Overview | None:
+    """Return the numbers of a message, or None where nobody said what its items are."""
+    key = schema_catalogue().items_key(message.schema)
+    items = None if key is None else message.content.get(key)
+    if not isinstance(items, Sequence):
+        return None
+    findings = Counter(str(item.get("category")) for item in items) if key == "findings" else Counter[str]()
+    described = message.content.get("metadata") or message.content.get("analysis_metadata") or {}
+    not_scanned, sampled = described.get("not_scanned") or [], described.get("sampled") or []
+    return Overview(
+        items=len(items),
+        findings=dict(sorted(findings.items())),
+        not_scanned=len(not_scanned),
+        not_scanned_examples=list(not_scanned[:_EXAMPLES]),
+        sampled=len(sampled),
+        sampled_examples=list(sampled[:_EXAMPLES]),
+    )

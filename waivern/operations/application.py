@@ -1,0 +1,62 @@
+"""The ports that one installation has, joined."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from waivern.artifacts.store import ArtifactStore, PastArtifacts
+from waivern.components.container import ServiceContainer, ServiceDescriptor
+from waivern.components.registry import ComponentRegistry
+from waivern.history.run_history import RunHistory
+from waivern.runs.run_log import RunRegister
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where runs are kept: the three ports onto one database."""
+
+    register: RunRegister
+    history: RunHistory
+    past: PastArtifacts
+
+
+class Application:
+    """What every operation is handed.
+
+    Args:
+        open_storage: Opens the database; called once, when something is first asked of it, so that what needs no
+            database works without one.
+        environment: What `${NAME}` in a runbook stands for.
+    """
+
+    def __init__(self, *, open_storage: Callable[[], Storage], environment: Mapping[str, str]) -> None:
+        self._open_storage = open_storage
+        self.environment = environment
+
+    @functools.cached_property
+    def storage(self) -> Storage:
+        return self._open_storage()
+
+    @functools.cached_property
+    def registry(self) -> ComponentRegistry:
+        """The components, discovered once; past runs are found through its container."""
+        container = ServiceContainer()
+        container.register(ServiceDescriptor(PastArtifacts, _Later(lambda: self.storage.past)))
+        return ComponentRegistry(container)
+
+    def keep_artifacts_in(self, store: ArtifactStore) -> None:
+        """Let the executor find `store` when it asks the registry for one."""
+        self.registry.container.register(ServiceDescriptor(ArtifactStore, _Later(lambda: store)))
+
+
+@dataclass(frozen=True)
+class _Later(Generic[T]):
+    """A service factory around a function."""
+
+    make: Callable[[], T]
+
+    def create(self) -> T:
+        return self.make()

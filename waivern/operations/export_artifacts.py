@@ -1,0 +1,64 @@
+"""Write a run's artifacts into files."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from waivern.errors import UsageError
+from waivern.messages.canonical import canonical_bytes
+from waivern.operations.application import Application
+from waivern.operations.show_history import show_run
+from waivern.runs.run import ArtifactStatus
+
+
+@dataclass(frozen=True)
+class ExportedArtifacts:
+    """The files that were written, by artifact id."""
+
+    run_id: str
+    files: dict[str, Path]
+
+
+def export_artifacts(
+    application: Application, run: str, folder: Path, *, only_outputs: bool = False
+) -> ExportedArtifacts:
+    """Write each succeeded artifact's content as `<artifact id>.json` into `folder`, which is made where there is none.
+
+    A child's artifact lies in a folder of its parent's name. Files are readable by their owner only: what a source
+    artifact holds is the data that was scanned. A file that is there already is replaced.
+
+    Args:
+        application: What is installed.
+        run: The run's id, a prefix of it, or "latest".
+        folder: Where to write.
+        only_outputs: Leave out what the runbook does not mark as `output`, unless it marks nothing.
+
+    Raises:
+        RunError: there is no such run.
+        UsageError: the folder cannot be written.
+        CorruptArtifactError: what is stored is not what was saved.
+    """
+    details = show_run(application, run)
+    made = [artifact for artifact in details.artifacts if artifact.status is ArtifactStatus.SUCCEEDED]
+    if only_outputs and any(artifact.output for artifact in details.artifacts):
+        made = [artifact for artifact in made if artifact.output]
+    files: dict[str, Path] = {}
+    for artifact in made:
+        message = application.storage.history.message_of(details.run.id, artifact.artifact_id)
+        files[artifact.artifact_id] = _written(
+            folder / f"{artifact.artifact_id}.json", canonical_bytes(message.content)
+        )
+    return ExportedArtifacts(details.run.id, files)
+
+
+def _written(path: Path, data: bytes) -> Path:
+    """Write whole or not at all: a reader never sees half a file."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
+            file.write(data + b"\n")
+        return beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written: {error.strerror}", remedy="Name another folder") from None

@@ -1,0 +1,42 @@
+"""Ask about past runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from waivern.history.run_history import ArtifactRecord, RunFilter, RunRecord
+from waivern.messages.message import Message
+from waivern.operations.application import Application
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """A run with its artifacts, in the order of its plan."""
+
+    run: RunRecord
+    artifacts: Sequence[ArtifactRecord]
+
+
+def show_history(application: Application, wanted: RunFilter, *, limit: int) -> Sequence[RunRecord]:
+    """Return up to `limit` runs, newest first."""
+    return application.storage.history.recent(wanted, limit=limit)
+
+
+def show_run(application: Application, run: str) -> RunDetails:
+    """Return one run: by its id, an unambiguous prefix of it, or "latest".
+
+    Raises:
+        RunError: there is no such run, or more than one.
+    """
+    found = application.storage.history.find(run)
+    return RunDetails(found, application.storage.history.artifacts_of(found.id))
+
+
+def show_artifact(application: Application, run: str, artifact: str) -> Message:
+    """Return the message of one artifact of a run.
+
+    Raises:
+        RunError, ArtifactNotFoundError: there is no such run or artifact.
+        CorruptArtifactError: what is stored is not what was saved.
+    """
+    history = application.storage.history
+    return history.message_of(history.find(run).id, artifact)

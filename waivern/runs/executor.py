@@ -1,0 +1,207 @@
+"""Makes the artifacts of a plan in parallel, each as soon as its own inputs are there."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+
+from waivern.artifacts.store import ArtifactStore
+from waivern.components.registry import ComponentRegistry
+from waivern.errors import WaivernError
+from waivern.plans.plan import ExecutionPlan
+from waivern.runbooks.redaction import Redactor
+from waivern.runbooks.substitution import process_environment
+from waivern.runs.production import ProductionOrder, Workshop
+from waivern.runs.progress import Progress
+from waivern.runs.result import ArtifactResult, ExecutionResult
+from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, SkipReason, utc_now
+from waivern.runs.run_log import NoRunLog, RunLog
+
+logger = logging.getLogger(__name__)
+
+_SAVES_ON_THEIR_WAY_S = 0.5
+_CLOSED_AS = {SkipReason.TIMEOUT: RunStatus.TIMED_OUT, SkipReason.CANCELLED: RunStatus.CANCELLED}
+
+Bridge = Callable[[int], Executor]
+
+
+def threads(max_workers: int) -> Executor:
+    """The bridge from the event loop to blocking components, unless told otherwise."""
+    return ThreadPoolExecutor(max_workers, thread_name_prefix="waivern")
+
+
+class DAGExecutor:
+    """Runs plans.
+
+    Args:
+        registry: Where components and the artifact store are found.
+        bridge: Makes the `concurrent.futures.Executor` that components run in, given how many may run at once.
+        environment: What `${NAME}` stands for; the process's environment unless given.
+        keep_messages: Whether results hold their messages; with a store on disk that is memory for nothing.
+        clock: Tells the present instant (aware).
+    """
+
+    def __init__(
+        self,
+        registry: ComponentRegistry,
+        *,
+        bridge: Bridge = threads,
+        environment: Mapping[str, str] | None = None,
+        keep_messages: bool = True,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._registry = registry
+        self._bridge = bridge
+        self._environment = environment
+        self._keep_messages = keep_messages
+        self._clock = clock
+
+    async def execute(self, plan: ExecutionPlan, *, run_log: RunLog | None = None) -> ExecutionResult:
+        """Make the plan's artifacts and return how each ended.
+
+        A failed artifact skips what is made from it, and nothing else. At the deadline (`config.timeout`) it returns
+        at once with what is there; a thread that hangs is left behind, and records nothing when it wakes.
+
+        Raises:
+            asyncio.CancelledError: after the run was closed as cancelled.
+            DatabaseError, RunTakenOverError: the run could not be recorded, and stopped.
+        """
+        environment = process_environment() if self._environment is None else self._environment
+        workshop = Workshop(
+            self._registry,
+            self._registry.container.get_service(ArtifactStore),
+            environment=environment,
+            redactor=Redactor.for_variables(plan.variables, environment),
+            keep_messages=self._keep_messages,
+        )
+        execution = _Execution(plan, workshop, run_log or NoRunLog(), self._clock)
+        already_made = execution.open()
+        if not already_made:
+            self._registry.container.get_service(ArtifactStore).clear()
+        workers = self._bridge(plan.runbook.config.max_concurrency)
+        try:
+            return await execution.run(workers)
+        finally:
+            workers.shutdown(wait=False, cancel_futures=True)
+
+
+class _Execution:
+    """One run of one plan."""
+
+    def __init__(self, plan: ExecutionPlan, workshop: Workshop, log: RunLog, clock: Callable[[], datetime]) -> None:
+        self._plan = plan
+        self._workshop = workshop
+        self._log = log
+        self._clock = clock
+        self._progress = Progress(plan.dag)
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Queue[Future[ArtifactResult | None]] = asyncio.Queue()
+        self._started_at = self._loop.time()
+
+    def open(self) -> frozenset[str]:
+        already_made = self._log.open(self._plan)
+        self._progress = Progress(self._plan.dag, already_made)
+        return already_made
+
+    async def run(self, workers: Executor) -> ExecutionResult:
+        deadline = asyncio.timeout(self._plan.runbook.config.timeout)
+        try:
+            async with deadline:
+                await self._make_all(workers)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            return self._close(SkipReason.TIMEOUT)
+        except asyncio.CancelledError:
+            self._close(SkipReason.CANCELLED)
+            raise
+        except Exception as error:
+            self._abandon(error)
+            raise
+        return self._close(None)
+
+    async def _make_all(self, workers: Executor) -> None:
+        limit = self._plan.runbook.config.max_concurrency
+        while self._progress.is_unfinished:
+            for artifact_id in self._progress.take_ready(at_most=limit - self._progress.in_the_making):
+                self._note(artifact_id, ArtifactStatus.RUNNING)
+                making = workers.submit(self._workshop.make, ProductionOrder.of(self._plan, artifact_id))
+                making.add_done_callback(self._hand_back)
+            result = (await self._ended.get()).result()
+            if result is not None:
+                self._record(result)
+
+    def _hand_back(self, making: "Future[ArtifactResult | None]") -> None:
+        with suppress(RuntimeError):  # the loop is closed: this thread hung, and the run ended without it
+            self._loop.call_soon_threadsafe(self._ended.put_nowait, making)
+
+    def _record(self, result: ArtifactResult) -> None:
+        impossible = self._progress.record(result)
+        if result.success:
+            self._note(result.artifact_id, ArtifactStatus.SUCCEEDED)
+            return
+        self._note(result.artifact_id, ArtifactStatus.FAILED, error=result.error)
+        optional = self._plan.runbook.artifacts[result.artifact_id].optional
+        level = logging.WARNING if optional else logging.ERROR
+        kind = "Optional artifact" if optional else "Artifact"
+        logger.log(level, "%s '%s' failed: %s", kind, result.artifact_id, result.error)
+        for skipped in impossible:
+            self._note_skipped(skipped)
+
+    def _close(self, cut_off_by: SkipReason | None) -> ExecutionResult:
+        """Let nothing more in, say what was not made, and close the log."""
+        self._workshop.gate.shut(wait_s=_SAVES_ON_THEIR_WAY_S)
+        if cut_off_by is not None:
+            for result in list(self._workshop.ended.values()):
+                if result.artifact_id not in self._progress.results:
+                    self._record(result)
+            for artifact_id in self._progress.skip_the_rest(cut_off_by):
+                self._note_skipped(artifact_id)
+        status = self._status(cut_off_by)
+        self._log.close(status, at=self._clock())
+        return ExecutionResult(
+            artifacts=self._progress.results,
+            skipped=frozenset(self._progress.skipped),
+            skip_reasons=self._progress.skipped,
+            status=status,
+            total_duration_seconds=self._loop.time() - self._started_at,
+            skipped_because=self._progress.skipped_because,
+        )
+
+    def _status(self, cut_off_by: SkipReason | None) -> RunStatus:
+        if cut_off_by is not None:
+            return _CLOSED_AS[cut_off_by]
+        artifacts = self._plan.runbook.artifacts
+        failed = any(
+            not result.success and not artifacts[result.artifact_id].optional
+            for result in self._progress.results.values()
+        )
+        return RunStatus.FAILED if failed else RunStatus.SUCCEEDED
+
+    def _abandon(self, error: Exception) -> None:
+        """The run cannot be recorded; say so in its record if that works after all."""
+        self._workshop.gate.shut(wait_s=_SAVES_ON_THEIR_WAY_S)
+        with suppress(WaivernError):
+            self._log.close(RunStatus.FAILED, at=self._clock(), error=str(error) or type(error).__name__)
+
+    def _note_skipped(self, artifact_id: str) -> None:
+        self._note(
+            artifact_id,
+            ArtifactStatus.SKIPPED,
+            skip_reason=self._progress.skipped[artifact_id],
+            skipped_because=self._progress.skipped_because.get(artifact_id),
+        )
+
+    def _note(
+        self,
+        artifact_id: str,
+        status: ArtifactStatus,
+        *,
+        error: str | None = None,
+        skip_reason: SkipReason | None = None,
+        skipped_because: str | None = None,
+    ) -> None:
+        change = ArtifactChange(artifact_id, status, self._clock(), error, skip_reason, skipped_because)
+        self._log.note(change)

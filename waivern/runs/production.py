@@ -1,0 +1,184 @@
+"""Making one artifact: the part of a run that blocks, and so happens in a worker's thread."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from waivern.artifacts.store import ArtifactStore, PastArtifact, PastArtifacts
+from waivern.components.analyser import Analyser
+from waivern.components.connector import Connector
+from waivern.components.factory import ComponentFactory
+from waivern.components.registry import ComponentRegistry
+from waivern.components.working_directory import working_in
+from waivern.errors import ComponentError, ComponentNotFoundError, DatabaseError, RunTakenOverError, WaivernError
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+from waivern.messages.validation import check_message
+from waivern.plans.plan import ExecutionPlan
+from waivern.runbooks.redaction import Redactor
+from waivern.runbooks.substitution import resolve
+from waivern.runs.merging import merged_by_schema
+from waivern.runs.result import ArtifactResult
+
+ENDS_THE_RUN = (DatabaseError, RunTakenOverError)
+
+
+@dataclass(frozen=True)
+class ProductionOrder:
+    """What is to be made, in names only: it can be pickled, and holds no resolved `${NAME}`."""
+
+    artifact_id: str
+    output_schema: Schema
+    source: str | None = None
+    process: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    input_schemas: tuple[Schema, ...] = ()
+    folder: Path | None = None
+    past: PastArtifact | None = None
+
+    @classmethod
+    def of(cls, plan: ExecutionPlan, artifact_id: str) -> "ProductionOrder":
+        """Return the order for one artifact of the plan."""
+        definition = plan.runbook.artifacts[artifact_id]
+        input_schemas, output_schema = plan.artifact_schemas[artifact_id]
+        component = definition.source or definition.process
+        reuse = definition.reuse
+        return cls(
+            artifact_id,
+            output_schema,
+            source=definition.source.type if definition.source else None,
+            process=definition.process.type if definition.process else None,
+            properties=component.properties if component else {},
+            inputs=tuple(definition.inputs),
+            input_schemas=tuple(input_schemas or ()),
+            folder=plan.folders.get(artifact_id),
+            past=PastArtifact(reuse.from_run, reuse.artifact, output_schema) if reuse else None,
+        )
+
+
+class SavingGate:
+    """Lets results through until it is shut, so that a thread that wakes after the deadline records nothing."""
+
+    def __init__(self) -> None:
+        self._is_open = True
+        self._passing = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def passing(self) -> Iterator[bool]:
+        """Yield whether the gate was still open; it does not shut within the block."""
+        with self._changed:
+            is_open = self._is_open
+            self._passing += is_open
+        try:
+            yield is_open
+        finally:
+            with self._changed:
+                self._passing -= is_open
+                self._changed.notify_all()
+
+    def shut(self, *, wait_s: float) -> None:
+        """Let nothing more through; wait up to `wait_s` seconds for what is on its way."""
+        with self._changed:
+            self._is_open = False
+            self._changed.wait_for(lambda: not self._passing, timeout=wait_s)
+
+
+class Workshop:
+    """Makes artifacts to order and keeps them in the store. Its `make` is called from many threads."""
+
+    def __init__(
+        self,
+        registry: ComponentRegistry,
+        store: ArtifactStore,
+        *,
+        environment: Mapping[str, str],
+        redactor: Redactor,
+        keep_messages: bool,
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._environment = environment
+        self._redactor = redactor
+        self._keep_messages = keep_messages
+        self.gate = SavingGate()
+        self.ended: dict[str, ArtifactResult] = {}
+
+    def make(self, order: ProductionOrder) -> ArtifactResult | None:
+        """Make, check and keep one artifact; return how it ended, or None where the run was closed meanwhile.
+
+        Raises:
+            DatabaseError, RunTakenOverError: the run as a whole cannot go on.
+        """
+        started = time.perf_counter()
+        message, error = self._attempt(order)
+        with self.gate.passing() as is_open:
+            if not is_open:
+                return None
+            if message is not None:
+                error = self._save(order.artifact_id, message)
+            result = ArtifactResult(
+                order.artifact_id,
+                success=error is None,
+                message=message if self._keep_messages and error is None else None,
+                error=error,
+                duration_seconds=time.perf_counter() - started,
+            )
+            self.ended[order.artifact_id] = result
+        return result
+
+    def _attempt(self, order: ProductionOrder) -> tuple[Message | None, str | None]:
+        try:
+            return self._redactor.message(self._made(order)), None
+        except ENDS_THE_RUN:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a component may raise anything, and only fails itself
+            return None, self._redactor.text(_in_words(error))
+
+    def _save(self, artifact_id: str, message: Message) -> str | None:
+        try:
+            self._store.save(artifact_id, message)
+        except ENDS_THE_RUN:
+            raise
+        except WaivernError as error:
+            return self._redactor.text(_in_words(error))
+        return None
+
+    def _made(self, order: ProductionOrder) -> Message:
+        if order.past is not None:
+            return self._registry.container.get_service(PastArtifacts).get(order.past)
+        if order.source is not None:
+            connector: Connector = self._component(self._registry.connector_factories, "connector", order.source, order)
+            return _checked(connector.extract(order.output_schema), order, order.source)
+        inputs = merged_by_schema([self._store.get(each) for each in order.inputs], order.input_schemas)
+        if order.process is None:
+            return inputs[0]
+        analyser: Analyser = self._component(self._registry.analyser_factories, "analyser", order.process, order)
+        return _checked(analyser.process(inputs, order.output_schema), order, order.process)
+
+    def _component(
+        self, factories: Mapping[str, ComponentFactory[Any]], kind: str, name: str, order: ProductionOrder
+    ) -> Any:
+        if name not in factories:
+            broken: Mapping[str, str] = getattr(factories, "broken", {})
+            raise ComponentNotFoundError(kind, name, factories, broken=broken.get(name))
+        with working_in(order.folder):
+            return factories[name].create(resolve(order.properties, self._environment))
+
+
+def _checked(message: Any, order: ProductionOrder, component: str) -> Message:
+    if not isinstance(message, Message):
+        raise ComponentError(f"'{component}' gave no message but {type(message).__name__}")
+    if message.schema != order.output_schema:
+        raise ComponentError(f"'{component}' was asked for {order.output_schema} and gave {message.schema}")
+    check_message(message)
+    return message
+
+
+def _in_words(error: BaseException) -> str:
+    return str(error) if isinstance(error, WaivernError) else f"{type(error).__name__}: {error}"

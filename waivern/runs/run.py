@@ -1,0 +1,67 @@
+"""What a run and its artifacts can be, in words that the database, the terminal and the exports share."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class RunStatus(StrEnum):
+    """How far a run is. Only `running` has an owner and a lease; the last five are final until it is resumed."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+class ArtifactStatus(StrEnum):
+    """How far an artifact is; the last three are final within one attempt of a run."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class SkipReason(StrEnum):
+    """Why an artifact was not made."""
+
+    DEPENDENCY_FAILED = "dependency_failed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class ArtifactChange:
+    """A step in an artifact's life, as a run log notes it.
+
+    `skipped_because` names the artifact whose failure made this one impossible.
+    """
+
+    artifact_id: str
+    status: ArtifactStatus
+    at: datetime
+    error: str | None = None
+    skip_reason: SkipReason | None = None
+    skipped_because: str | None = None
+
+
+def new_run_id(now: datetime) -> str:
+    """Return a UUID version 7 that begins with the milliseconds of `now` (aware): ids sort as their runs began.
+
+    Source: RFC 9562, section 5.7.
+    """
+    milliseconds = int(now.timestamp() * 1000)
+    bits = (milliseconds << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62)
+    return str(UUID(int=bits))
+
+
+def utc_now() -> datetime:
+    """Return the present instant, aware, in UTC."""
+    return datetime.now(UTC)
