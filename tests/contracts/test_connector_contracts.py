@@ -1,0 +1,85 @@
+"""The shipped connectors hold to the contract, on real files and real databases."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from waivern.components.connector import Connector
+from waivern.components.factory import ComponentFactory
+from waivern.connectors.filesystem.factory import FilesystemConnectorFactory
+from waivern.connectors.sql_database.factory import SqlDatabaseConnectorFactory, SqliteConnectorFactory
+from waivern.testing.connector_contract import ConnectorContract
+
+BAD_READING = {"max_rows_per_table": 0, "seed": "often", "max_value_size": -1, "exclude_columns": "email"}
+
+
+def fill(url: str) -> None:
+    """A table that is read whole, one that is sampled, a view, binary data and a column without values."""
+    engine = sa.create_engine(url)
+    binary = "BYTEA" if engine.dialect.name == "postgresql" else "BLOB"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TABLE customers (id INTEGER PRIMARY KEY, email TEXT, fax TEXT, face {binary})"
+        )
+        connection.exec_driver_sql("CREATE TABLE visits (address TEXT PRIMARY KEY)")
+        connection.exec_driver_sql("CREATE VIEW people AS SELECT email FROM customers")
+        customers = [{"id": n, "email": f"c{n}@example.org", "face": b"\x89\x00"} for n in range(1, 4)]
+        connection.execute(sa.text("INSERT INTO customers (id, email, face) VALUES (:id, :email, :face)"), customers)
+        visits = [{"address": f"192.0.2.{n}"} for n in range(40)]
+        connection.execute(sa.text("INSERT INTO visits (address) VALUES (:address)"), visits)
+    engine.dispose()
+
+
+class TestFilesystemConnector(ConnectorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Connector]:
+        return FilesystemConnectorFactory()
+
+    @pytest.fixture
+    def properties(self, tmp_path: Path) -> Mapping[str, Any]:
+        (tmp_path / "letter.txt").write_text("Dear Ms Smith", encoding="utf-8")
+        (tmp_path / "old.csv").write_bytes("Name;Straße\nMüller;Große Straße".encode("cp1252"))
+        (tmp_path / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+        return {"path": str(tmp_path), "max_file_size": "1MB"}
+
+    @pytest.fixture
+    def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
+        bad = {"include_patterns": ["["], "exclude_patterns": "*.png", "max_files": 0, "max_file_size": "much"}
+        bad |= {"encoding": "klingon", "errors": "explode"}
+        return {"path": {}} | {name: {"path": ".", name: value} for name, value in bad.items()}
+
+
+class TestSqliteConnector(ConnectorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Connector]:
+        return SqliteConnectorFactory()
+
+    @pytest.fixture
+    def properties(self, tmp_path: Path) -> Mapping[str, Any]:
+        fill(f"sqlite:///{tmp_path / 'shop.db'}")
+        return {"database_path": str(tmp_path / "shop.db"), "max_rows_per_table": 10}
+
+    @pytest.fixture
+    def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
+        return {"": {}} | {name: {"path": "shop.db", name: value} for name, value in BAD_READING.items()}
+
+
+class TestSqlDatabaseConnector(ConnectorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Connector]:
+        return SqlDatabaseConnectorFactory()
+
+    @pytest.fixture
+    def properties(self, database_url: str) -> Mapping[str, Any]:
+        fill(database_url)
+        return {"url": database_url, "max_rows_per_table": 10}
+
+    @pytest.fixture
+    def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
+        bad = BAD_READING | {"schemas": "public", "connect_timeout": 0}
+        return {"url": {"url": "postgresql://user:pass:word@host:port/shop"}} | {
+            name: {"url": "sqlite:///shop.db", name: value} for name, value in bad.items()
+        }

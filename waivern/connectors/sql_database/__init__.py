@@ -1,0 +1,1 @@
+"""Rows of a SQL database, read without changing it."""

@@ -1,0 +1,105 @@
+"""One table's values as the items of a message."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import sqlalchemy as sa
+
+from waivern.connectors.sql_database.sampling import Sample, sample
+from waivern.connectors.sql_database.selecting import rows_of
+from waivern.connectors.sql_database.tables import Column, LeftOut, Table
+from waivern.connectors.sql_database.values import NotTextError, as_text
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class HowMuch:
+    """How much of a table is read; see `properties.ReadingProperties`."""
+
+    max_rows: int
+    seed: int
+    longest: int
+    exclude_columns: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ReadTable:
+    """What was read of one table.
+
+    `items` has one entry for each value that is not empty, row by row, and one without text for a column that has no
+    other, so that its name is analysed too.
+    """
+
+    table: Table
+    sample: Sample
+    items: Sequence[Item]
+    left_out: Sequence[LeftOut]
+
+
+@dataclass
+class _Unread:
+    """What could not be read of the values, counted by column."""
+
+    binary: Counter[str] = field(default_factory=Counter)
+    cut: Counter[str] = field(default_factory=Counter)
+
+    def left_out(self, table: str, longest: int) -> Iterator[LeftOut]:
+        for column, count in self.binary.items():
+            yield LeftOut(f"{table}.{column}", f"{count} of the values that were read are binary data")
+        for column, count in self.cut.items():
+            yield LeftOut(f"{table}.{column}", f"{count} values were read only up to max_value_size ({longest})")
+
+
+def read_table(connection: sa.Connection, table: Table, how_much: HowMuch, item: Callable[..., Item]) -> ReadTable:
+    """Read a table's rows, or a sample of them.
+
+    Args:
+        item: Makes an item of a text, a table's and a column's name and, unless None, a row's.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the table cannot be read.
+    """
+    name = table.name.shown
+    left_out, columns = _columns_to_read(table, how_much.exclude_columns)
+    rows = rows_of(connection, table, columns, longest=how_much.longest)
+    seed = f"{how_much.seed} {name}"
+    taken = sample(connection, rows, at_most=how_much.max_rows, seed=seed)
+    unread = _Unread()
+    items = [
+        item(text, table=name, column=column, row=row)
+        for text, column, row in _texts(taken, columns, how_much.longest, unread)
+    ]
+    named = {each["metadata"]["column"] for each in items}
+    items += [item("", table=name, column=each.name, row=None) for each in table.columns if each.name not in named]
+    return ReadTable(table, taken, items, [*left_out, *unread.left_out(name, how_much.longest)])
+
+
+def _texts(taken: Sample, columns: Sequence[Column], longest: int, unread: _Unread) -> Iterator[tuple[str, str, str]]:
+    for row in taken.rows:
+        for column, value in zip(columns, row.values, strict=True):
+            try:
+                text = as_text(value)
+            except NotTextError:
+                unread.binary[column.name] += 1
+                continue
+            if len(text) > longest:
+                unread.cut[column.name] += 1
+            if text:
+                yield text[:longest], column.name, row.name
+
+
+def _columns_to_read(table: Table, exclude: Sequence[str]) -> tuple[list[LeftOut], list[Column]]:
+    left_out, columns = [], []
+    for column in table.columns:
+        shown = f"{table.name.shown}.{column.name}"
+        names = (column.name, shown, f"{table.name.schema}.{table.name.name}.{column.name}")
+        pattern = next((each for each in exclude if any(fnmatchcase(name, each) for name in names)), None)
+        if pattern is None:
+            columns.append(column)
+        else:
+            left_out.append(LeftOut(shown, f"excluded by the pattern {pattern}"))
+    return left_out, columns
