@@ -12,6 +12,7 @@ from waivern.runbooks.runbook import Runbook
 
 Place = tuple[str | int, ...]
 
+MOST_SHOWN = 100
 _OLDER_WORDS = {"process": "transform"}
 _WORDS_OF_PYDANTIC = {
     "string_too_short": "must not be empty",
@@ -37,11 +38,11 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong at a place of a runbook; `place` are the keys that lead there, `key` an unknown one below it."""
+    """Something wrong at a place of a runbook; `place` are the keys to it, `key` the one below that is meant."""
 
     place: Place
     what: str
-    key: str | None = None
+    key: str | int | None = None
 
     @property
     def stands_at(self) -> Place:
@@ -54,6 +55,12 @@ class Fault:
 def dotted(place: Place) -> str:
     """Return a place as it is written in an error: `artifacts.customers.inputs[0]`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
+
+
+def the_first(problems: list[str]) -> list[str]:
+    """Return what of a long list is worth showing, and how many there are beyond."""
+    beyond = len(problems) - MOST_SHOWN
+    return [*problems[:MOST_SHOWN], f"and {beyond} more"] if beyond > 0 else problems
 
 
 def faults_of(error: ValidationError, written: Any) -> list[Fault]:

@@ -11,13 +11,12 @@ from pydantic import ValidationError
 
 from waivern.errors import PlanError, RunbookError, did_you_mean
 from waivern.messages.canonical import canonical_bytes
-from waivern.runbooks.faults import Fault, Place, dotted, faults_of
+from waivern.runbooks.faults import Fault, Place, dotted, faults_of, the_first
 from waivern.runbooks.runbook import Runbook
 from waivern.runbooks.yaml_reading import DEEPEST, Node, YamlSyntaxError, read_yaml
 
 LARGEST_FILE = 1 << 20
 MOST_VALUES = 500_000
-MOST_FAULTS = 100
 _NAME = re.compile(r"\w[\w.-]{0,199}")
 
 
@@ -58,7 +57,7 @@ def load_runbook(path: Path, *, shown_as: Path | None = None) -> LoadedRunbook:
     runbook, faults = _validated(root.data)
     lines = [*yaml_faults, *((_line_of(root, fault.stands_at), str(fault)) for fault in faults)]
     if runbook is None or lines:
-        raise PlanError(_the_first([f"{shown}:{line}: {what}" for line, what in sorted(lines)]))
+        raise PlanError(the_first([f"{shown}:{line}: {what}" for line, what in sorted(lines)]))
     return LoadedRunbook(runbook, text, shown, root)
 
 
@@ -73,7 +72,7 @@ def runbook_from_data(data: Mapping[str, Any]) -> LoadedRunbook:
     runbook, more = _validated(plain) if not faults else (None, [])
     faults.extend(more)
     if runbook is None or faults:
-        raise PlanError(_the_first([str(fault) for fault in faults]))
+        raise PlanError(the_first([str(fault) for fault in faults]))
     return LoadedRunbook(runbook, canonical_bytes(plain).decode())
 
 
@@ -143,11 +142,6 @@ def _line_of(root: Node, place: Place) -> int:
         line = node.key_lines.get(step, node.children[step].line)
         node = node.children[step]
     return line
-
-
-def _the_first(problems: list[str]) -> list[str]:
-    beyond = len(problems) - MOST_FAULTS
-    return [*problems[:MOST_FAULTS], f"and {beyond} more"] if beyond > 0 else problems
 
 
 def _plain(value: Any, place: Place, faults: list[Fault], budget: Iterator[int]) -> Any:

@@ -18,7 +18,7 @@ class RunbookConfig(Written):
 
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     max_concurrency: int = Field(default=10, ge=1)
-    max_child_depth: int = Field(default=3, ge=0)
+    max_child_depth: int = Field(default=3, ge=0, le=50)
     cost_limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     template_paths: Texts = ()
 

@@ -1,0 +1,154 @@
+"""Whether the components that a runbook names exist, take their properties, and find their variables set."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from waivern.components.factory import ComponentFactory
+from waivern.components.registry import ComponentRegistry
+from waivern.components.working_directory import working_in
+from waivern.errors import ComponentNotFoundError, InvalidPropertiesError, RunbookError, WaivernError
+from waivern.messages.canonical import canonical_bytes
+from waivern.messages.schema import Schema
+from waivern.plans.splicing import Spliced
+from waivern.runbooks.artifact_definition import ArtifactDefinition, ProcessConfig, SourceConfig
+from waivern.runbooks.redaction import Redactor
+from waivern.runbooks.substitution import Variable, resolve, variables_in
+
+Kind = Literal["connector", "analyser"]
+
+
+@dataclass(frozen=True)
+class KnownComponent:
+    """What a component says of itself before it is made; `takes` are an analyser's combinations of input schemas."""
+
+    name: str
+    kind: Kind
+    makes: tuple[Schema, ...]
+    takes: tuple[tuple[Schema, ...], ...] = ()
+
+
+def component_of(
+    definition: ArtifactDefinition,
+) -> tuple[Kind, Literal["source", "process"], SourceConfig | ProcessConfig] | None:
+    """Return what kind of component makes the artifact, under which key it stands, and its configuration."""
+    if definition.source is not None:
+        return "connector", "source", definition.source
+    if definition.process is not None:
+        return "analyser", "process", definition.process
+    return None
+
+
+class ComponentChecks:
+    """Asks the registry about components; each type and each set of properties is looked at once."""
+
+    def __init__(self, registry: ComponentRegistry, environment: Mapping[str, str]) -> None:
+        self._registry = registry
+        self._environment = environment
+        self._known: dict[tuple[Kind, str], KnownComponent | str] = {}
+        self._faults: dict[tuple[Kind, str, bytes, Path], list[tuple[tuple[str, ...], str]]] = {}
+        self.variables: set[str] = set()
+
+    def check(self, spliced: Spliced, folders: Mapping[str, Path], problems: list[str]) -> dict[str, KnownComponent]:
+        """Return the component of every artifact that has a known one; what is wrong with one is a problem."""
+        components: dict[str, KnownComponent] = {}
+        for artifact_id, definition in spliced.artifacts.items():
+            named = component_of(definition)
+            if named is None:
+                continue
+            kind, section, config = named
+            for place, what in self._unset_variables(config.properties):
+                problems.append(spliced.located(artifact_id, what, section, "properties", key=place))
+            known = self._component(kind, config.type)
+            if isinstance(known, str):
+                problems.append(spliced.located(artifact_id, known, section, key="type"))
+                continue
+            components[artifact_id] = known
+            for steps, what in self._faults_of(kind, config, folders[artifact_id]):
+                problems.append(spliced.located(artifact_id, what, section, "properties", *steps))
+        return components
+
+    def _component(self, kind: Kind, name: str) -> KnownComponent | str:
+        """The component, or why there is none."""
+        if (kind, name) not in self._known:
+            try:
+                self._known[kind, name] = _described(name, kind, self._factory(kind, name).component_class)
+            except WaivernError as error:
+                self._known[kind, name] = str(error)
+            except Exception as error:  # noqa: BLE001  a plug-in may raise anything
+                self._known[kind, name] = f"the {kind} '{name}' is broken: {type(error).__name__}: {error}"
+        return self._known[kind, name]
+
+    def _factory(self, kind: Kind, name: str) -> ComponentFactory[Any]:
+        factories: Mapping[str, ComponentFactory[Any]] = (
+            self._registry.connector_factories if kind == "connector" else self._registry.analyser_factories
+        )
+        try:
+            return factories[name]
+        except ComponentNotFoundError:
+            raise
+        except KeyError:  # a registry made by hand is a plain dict
+            raise ComponentNotFoundError(kind, name, factories) from None
+
+    def _unset_variables(self, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        for name, value in properties.items():
+            for variable in self._variables_of(value):
+                self.variables.add(variable.name)
+                if variable.value_in(self._environment) is None:
+                    hint = f"set it, or write a default: ${{{variable.name}:-...}}"
+                    yield name, f"'{name}' needs the environment variable {variable.name}, which is not set; {hint}"
+            fault = _fault_of_variables(value)
+            if fault is not None:
+                yield name, fault
+
+    def _variables_of(self, value: Any) -> list[Variable]:
+        try:
+            return variables_in(value)
+        except RunbookError:
+            return []
+
+    def _faults_of(
+        self, kind: Kind, config: SourceConfig | ProcessConfig, folder: Path
+    ) -> list[tuple[tuple[str, ...], str]]:
+        key = (kind, config.type, canonical_bytes(config.properties), folder)
+        if key not in self._faults:
+            self._faults[key] = self._faults_on_creating(kind, config, folder)
+        return self._faults[key]
+
+    def _faults_on_creating(
+        self, kind: Kind, config: SourceConfig | ProcessConfig, folder: Path
+    ) -> list[tuple[tuple[str, ...], str]]:
+        try:
+            properties = resolve(config.properties, self._environment)
+        except RunbookError:  # noted by name already
+            return []
+        written = Redactor.for_variables(
+            [each.name for each in variables_in(config.properties)], self._environment
+        ).text
+        try:
+            with working_in(folder):
+                self._factory(kind, config.type).create(properties)
+        except InvalidPropertiesError as error:
+            return [(tuple(name.split(".")) if name else (), written(what)) for name, what in error.problems.items()]
+        except WaivernError as error:
+            return [((), written(str(error)))]
+        except Exception as error:  # noqa: BLE001  a plug-in may raise anything
+            return [((), written(f"the {kind} '{config.type}' cannot be made: {type(error).__name__}: {error}"))]
+        return []
+
+
+def _described(name: str, kind: Kind, component: Any) -> KnownComponent:
+    makes = tuple(component.get_supported_output_schemas())
+    takes = tuple(tuple(each) for each in component.get_input_requirements()) if kind == "analyser" else ()
+    if not makes:
+        raise RunbookError(f"the {kind} '{name}' names no schema that it can make")
+    return KnownComponent(name, kind, makes, takes)
+
+
+def _fault_of_variables(value: Any) -> str | None:
+    try:
+        variables_in(value)
+    except RunbookError as error:
+        return str(error)
+    return None

@@ -1,0 +1,64 @@
+"""The JSON Schema of a runbook, for editors that complete and check YAML while it is written."""
+
+from typing import Any
+
+from waivern.runbooks.runbook import Runbook
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_DURATION = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[smhdw]\s*$"}]}
+_NAMES = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "items": {"type": "string", "minLength": 1}, "uniqueItems": True, "minItems": 1},
+    ]
+}
+
+
+def runbook_json_schema() -> dict[str, Any]:
+    """Return the schema (draft 2020-12) of what a runbook's YAML may hold.
+
+    It knows the shape. Whether names lead somewhere, components exist and schemas fit, the Planner says.
+    """
+    schema = Runbook.model_json_schema(mode="validation")
+    definitions = schema["$defs"]
+    _complete_artifact(definitions["ArtifactDefinition"])
+    _complete_schedule(definitions["ScheduleConfig"])
+    _complete_child_runbook(definitions["ChildRunbookConfig"])
+    definitions["RunbookConfig"]["properties"]["template_paths"] = _NAMES
+    for section in ("artifacts", "inputs", "outputs"):
+        schema["properties"][section]["propertyNames"] = {"pattern": r"^[\w\-.]+$", "maxLength": 200}
+    return {"$schema": DRAFT, **schema, "title": "Waivern runbook"}
+
+
+def _complete_artifact(artifact: dict[str, Any]) -> None:
+    properties = artifact["properties"]
+    properties["inputs"] = {**_NAMES, "description": "What it is made from: a name, or a list of names"}
+    properties["transform"] = {**properties["process"], "deprecated": True, "description": "An older word for process"}
+    no_maker = [_has_no("source"), _has_no("reuse"), _has_no("process"), _has_no("transform")]
+    from_inputs = {**_has("inputs"), "allOf": [_has_no("source"), _has_no("reuse"), _has_no("child_runbook")]}
+    artifact["oneOf"] = [
+        {**_has(origin), "allOf": [_has_no(other) for other in _beside(origin)]} for origin in ("source", "reuse")
+    ] + [from_inputs, {**_has("child_runbook"), "allOf": no_maker}]
+    artifact["not"] = {"required": ["process", "transform"]}
+
+
+def _beside(origin: str) -> list[str]:
+    others = ("source", "reuse", "inputs", "child_runbook", "process", "transform")
+    return [other for other in others if other != origin]
+
+
+def _complete_schedule(schedule: dict[str, Any]) -> None:
+    schedule["properties"].update(every=_DURATION, jitter=_DURATION)
+    schedule["oneOf"] = [_has(way) for way in ("cron", "every", "at")]
+
+
+def _complete_child_runbook(child: dict[str, Any]) -> None:
+    child["oneOf"] = [_has("output"), _has("output_mapping")]
+
+
+def _has(key: str) -> dict[str, Any]:
+    return {"required": [key]}
+
+
+def _has_no(key: str) -> dict[str, Any]:
+    return {"not": {"required": [key]}}
