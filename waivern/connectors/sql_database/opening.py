@@ -16,9 +16,9 @@ from waivern.errors import ComponentError
 
 T = TypeVar("T")
 
+LOCK_TIMEOUT_S = 10.0  # a table that somebody holds locked for longer is left out
 _POSTGRES_SETTINGS = (
-    "SET LOCAL lock_timeout = '10s'",  # a table that somebody holds locked is left out, not waited for
-    "SET LOCAL TIME ZONE 'UTC'",  # these three: a value has the same text whoever reads it
+    "SET LOCAL TIME ZONE 'UTC'",  # with the next two: a value has the same text whoever reads it
     "SET LOCAL datestyle = 'ISO, YMD'",
     "SET LOCAL intervalstyle = 'iso_8601'",
     "SET LOCAL synchronize_seqscans = off",  # a table without a key has the same order on each reading
@@ -78,6 +78,7 @@ def _server(database: Database, read: Callable[[sa.Connection], T]) -> T:
         engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with _rolled_back(engine) as connection:
         if postgres:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(LOCK_TIMEOUT_S * 1000)}")
             for setting in _POSTGRES_SETTINGS:
                 connection.exec_driver_sql(setting)
         elif engine.dialect.name in ("mysql", "mariadb"):

@@ -1,0 +1,294 @@
+"""The `filesystem` connector on real folders."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from waivern.components.working_directory import working_in
+from waivern.connectors.filesystem import connector as connector_module
+from waivern.connectors.filesystem.factory import FilesystemConnectorFactory
+from waivern.connectors.filesystem.patterns import Patterns
+from waivern.connectors.filesystem.reading import UnreadableError, read_bytes
+from waivern.errors import ComponentError, InvalidPropertiesError
+from waivern.messages.canonical import canonical_bytes
+from waivern.messages.schema import Schema
+
+STANDARD_INPUT = Schema("standard_input", "1.0.0")
+NOBODY = 65534
+
+
+def scan(path: Path | str, **properties: Any) -> Mapping[str, Any]:
+    connector = FilesystemConnectorFactory().create({"path": str(path), **properties})
+    return connector.extract(STANDARD_INPUT).content
+
+
+def read(content: Mapping[str, Any]) -> dict[str, str]:
+    return {item["metadata"]["file_path"]: item["content"] for item in content["data"]}
+
+
+def left_out(content: Mapping[str, Any]) -> dict[str, str]:
+    return {each["what"]: each["why"] for each in content["metadata"]["not_scanned"]}
+
+
+def write(root: Path, **texts: str) -> None:
+    for name, text in texts.items():
+        (root / name).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def as_nobody(base: Path) -> Iterator[None]:
+    """Permissions mean nothing to root, so root acts as somebody else for the time of a test."""
+    if os.geteuid() != 0:
+        yield
+        return
+    modes = {folder: folder.stat().st_mode for folder in (base, *base.parents[:-1])}
+    for folder, mode in modes.items():
+        folder.chmod(mode | 0o011)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for folder, mode in modes.items():
+            folder.chmod(mode)
+
+
+def test_each_file_is_an_item_in_the_order_of_the_names(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    write(tmp_path, c="3", a="1")
+    write(tmp_path / "b", x="2")
+    content = scan(tmp_path)
+    assert list(read(content).items()) == [("a", "1"), ("b/x", "2"), ("c", "3")]
+    assert content["metadata"] == {"scanned": 3, "not_scanned": []}
+
+
+def test_one_file_may_be_the_root(tmp_path: Path) -> None:
+    write(tmp_path, only="1", other="2")
+    assert read(scan(tmp_path / "only")) == {"only": "1"}
+    assert left_out(scan(tmp_path / "only", exclude_patterns=["on*"])) == {"only": "excluded by the pattern on*"}
+
+
+def test_the_same_files_give_the_same_content_wherever_they_lie(tmp_path: Path) -> None:
+    contents = []
+    for place in ("here", "there/deep"):
+        folder = tmp_path / place
+        (folder / "exports").mkdir(parents=True)
+        write(folder / "exports", a="1", b="2")
+        with working_in(folder):
+            contents.append(canonical_bytes(scan("./exports")))
+    assert contents[0] == contents[1]
+    assert str(tmp_path).encode() not in contents[0]
+
+
+def test_links_are_read_only_where_they_lead_to_an_unread_file_of_the_root(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "sub").mkdir(parents=True)
+    write(tmp_path, secret="outside")
+    write(root, file="1", hidden="2")
+    for name, target in {"again": "file", "out": "../secret", "nothing": "gone", "circle": "circle"}.items():
+        (root / name).symlink_to(target)
+    (root / "latest.txt").symlink_to("hidden")
+    (root / "sub" / "up").symlink_to("..")
+    assert read(scan(root)) == {"file": "1", "hidden": "2"}
+    content = scan(root, include_patterns=["file", "*.txt", "out", "again", "nothing", "circle", "up"])
+    assert read(content) == {"file": "1", "latest.txt": "2"}
+    assert left_out(content) == {
+        "hidden": "not among include_patterns",
+        "again": "the same file as file",
+        "out": "a symbolic link that leads out of the root",
+        "nothing": "a symbolic link that leads to nothing",
+        "circle": "a symbolic link that leads to nothing",
+        "sub/up": "a symbolic link to the folder ./, which has a name of its own",
+    }
+
+
+def test_a_link_does_not_lead_to_what_is_excluded(tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    write(tmp_path / "secret", key="1")
+    (tmp_path / "link").symlink_to("secret/key")
+    content = scan(tmp_path, exclude_patterns=["secret/"])
+    assert read(content) == {}
+    assert set(left_out(content)) == {"secret/", "link"}
+
+
+def test_the_root_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    write(tmp_path / "real", a="1")
+    (tmp_path / "link").symlink_to("real")
+    assert read(scan(tmp_path / "link")) == {"a": "1"}
+
+
+def test_pipes_and_sockets_do_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        here = Path.cwd()
+        os.chdir(tmp_path)  # a socket's path may have about 100 characters only
+        try:
+            listening.bind("socket")
+        finally:
+            os.chdir(here)
+        started = time.monotonic()
+        content = scan(tmp_path)
+    assert time.monotonic() - started < 1
+    assert set(left_out(content)) == {"pipe", "socket"}
+
+
+def test_a_pipe_that_took_a_files_place_does_not_block_either(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "file")
+    with pytest.raises(UnreadableError, match="no regular file"):
+        read_bytes(str(tmp_path / "file"), limit=10)
+
+
+def test_a_link_that_took_a_files_place_is_not_followed(tmp_path: Path) -> None:
+    write(tmp_path, secret="s")
+    (tmp_path / "file").symlink_to("secret")
+    with pytest.raises(UnreadableError, match="cannot be read"):
+        read_bytes(str(tmp_path / "file"), limit=10)
+
+
+def test_a_file_that_vanishes_while_the_folder_is_read_is_named(tmp_path: Path, monkeypatch: Any) -> None:
+    write(tmp_path, a="1", b="2")
+
+    def vanish_first(path: str, *, limit: int) -> bytes:
+        (tmp_path / "b").unlink(missing_ok=True)
+        return read_bytes(path, limit=limit)
+
+    monkeypatch.setattr(connector_module, "read_bytes", vanish_first)
+    content = scan(tmp_path)
+    assert read(content) == {"a": "1"}
+    assert set(left_out(content)) == {"b"}
+
+
+def test_files_that_come_go_and_grow_meanwhile_fail_nothing(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def churn() -> None:
+        while not stop.is_set():
+            for number in range(30):
+                (tmp_path / f"f{number}").write_text("x" * number * 50, encoding="utf-8")
+            for number in range(30):
+                (tmp_path / f"f{number}").unlink()
+
+    churning = threading.Thread(target=churn)
+    churning.start()
+    try:
+        for _ in range(40):
+            scan(tmp_path, max_file_size=1000)
+    finally:
+        stop.set()
+        churning.join()
+
+
+def test_what_is_too_large_or_binary_is_named(tmp_path: Path) -> None:
+    write(tmp_path, small="12345", large="123456")
+    (tmp_path / "nul").write_bytes(b"a\0b")
+    content = scan(tmp_path, max_file_size=5)
+    assert read(content) == {"small": "12345"}
+    assert left_out(content) == {"large": "larger than 5 bytes (6)", "nul": "binary data (NUL bytes)"}
+
+
+def test_a_file_that_says_it_is_empty_is_bounded_all_the_same() -> None:
+    assert read_bytes("/proc/self/status", limit=100_000).startswith(b"Name:")
+    with pytest.raises(UnreadableError, match="larger than 10 bytes"):
+        read_bytes("/proc/self/status", limit=10)
+
+
+def test_beyond_a_bound_every_file_is_named(tmp_path: Path) -> None:
+    write(tmp_path, a="1234", b="5678", c="9")
+    assert left_out(scan(tmp_path, max_files=1)) == {"b": "beyond max_files (1)", "c": "beyond max_files (1)"}
+    content = scan(tmp_path, max_total_size=5)
+    assert read(content) == {"a": "1234", "c": "9"}
+    assert left_out(content) == {"b": "beyond max_total_size (5 bytes)"}
+
+
+def test_characters_that_cannot_be_read_are_named_beside_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"a@example.org \xff")
+    content = scan(tmp_path, encoding="ascii")
+    assert read(content) == {"f": "a@example.org \ufffd"}
+    assert list(left_out(content)) == ["f (1 characters)"]
+    assert left_out(scan(tmp_path, encoding="ascii", errors="strict")) == {"f": "1 characters are not ascii"}
+
+
+def test_a_name_that_is_not_utf_8_is_shown_and_read(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("1", encoding="utf-8")
+    (tmp_path / os.fsdecode(b"caf\xe9.bin")).write_bytes(b"\0")
+    content = scan(tmp_path)
+    assert read(content) == {"caf\\xe9.txt": "1"}
+    assert set(left_out(content)) == {"caf\\xe9.bin"}
+    canonical_bytes(content)
+
+
+def test_what_may_not_be_read_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    root = tmp_path / "guarded"
+    (root / "closed").mkdir(parents=True)
+    write(root, a="1", b="2")
+    root.chmod(0o755)
+    (root / "b").chmod(0)
+    (root / "closed").chmod(0)
+    with as_nobody(tmp_path):
+        content = scan(root)
+        with pytest.raises(ComponentError, match="cannot be read: Permission denied"):
+            scan(root / "closed")
+    (root / "closed").chmod(0o755)
+    assert read(content) == {"a": "1"}
+    assert left_out(content) == {
+        "b": "cannot be read: Permission denied",
+        "closed/": "cannot be listed: Permission denied",
+    }
+
+
+def test_a_root_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ComponentError, match=r"'./gone' does not exist\. Correct `path`"):
+        scan("./gone")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ComponentError, match="neither a file nor a folder"):
+        scan(tmp_path / "pipe")
+
+
+def test_a_misspelt_property_is_answered_with_the_nearest_one() -> None:
+    with pytest.raises(InvalidPropertiesError, match="Did you mean 'exclude_patterns'"):
+        FilesystemConnectorFactory().create({"path": ".", "exclude_pattern": ["*.png"]})
+
+
+NAMES = st.sampled_from(["a", "b.txt", "c.png", "logs", "keep.log", "data.csv", "é", "#x", " y", "[z]"])
+PATHS = st.lists(st.lists(NAMES, min_size=1, max_size=3).map(tuple), max_size=12, unique=True)
+PATTERNS = st.lists(
+    st.sampled_from(["*.png", "logs/", "/a", "!keep.log", "**/b.txt", "a/**", "*", "data.csv/", "b.*", "!*.txt"]),
+    max_size=3,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PATHS, PATTERNS, PATTERNS, st.integers(1, 5))
+def test_every_file_is_accounted_for_exactly_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    paths: list[tuple[str, ...]],
+    include: list[str],
+    exclude: list[str],
+    max_files: int,
+) -> None:
+    root = tmp_path_factory.mktemp("tree")
+    for path in paths:
+        file = root.joinpath(*path)
+        if not file.is_dir() and not any(parent.is_file() for parent in file.parents):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("text", encoding="utf-8")
+    content = scan(root, include_patterns=include, exclude_patterns=exclude, max_files=max_files)
+    scanned, named = read(content), left_out(content)
+    for file in (path for path in root.rglob("*") if path.is_file()):
+        name = file.relative_to(root).as_posix()
+        folders = [f"{parent.as_posix()}/" for parent in Path(name).parents]
+        entries = [name in scanned, name in named, *(folder in named for folder in folders)]
+        assert entries.count(True) == 1, name
+        meant = Patterns(exclude).meaning(name) is None and (not include or bool(Patterns(include).meaning(name)))
+        assert meant == (name in scanned or "max_files" in named.get(name, "")), name
+    assert content["metadata"]["scanned"] == len(scanned) <= max_files
