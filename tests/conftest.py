@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tests.databases import fresh_postgres_database, postgres_server, sqlite_url
+from tests.installations import migrated
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +30,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return sqlite_url(tmp_path)
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    """A database with its tables: SQLite, then Postgres."""
+    with migrated(database_url) as ready:
+        yield ready

@@ -13,7 +13,7 @@ from waivern.database.blobs import Blob
 from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifacts
 from waivern.database.tables import blobs as blobs_table
-from waivern.errors import ArtifactNotFoundError
+from waivern.errors import ArtifactNotFoundError, ArtifactStoreError
 from waivern.messages.canonical import canonical_bytes, content_of, digest_of
 from waivern.messages.message import Message
 from waivern.messages.overview import overview_of
@@ -86,7 +86,10 @@ class SqlArtifactStore(ArtifactStore):
             "overview": None if overview is None else overview.as_json(),
             "digest": digest,
         }
-        self._writer.submit(lambda connection: self._write(connection, values, blob)).result()
+        try:
+            self._writer.submit(lambda connection: self._write(connection, values, blob)).result()
+        except sa.exc.DBAPIError as error:  # of this one message: what concerns the database as a whole is a DatabaseError
+            raise ArtifactStoreError(f"The database refuses the message of '{artifact_id}': {error.orig}") from error
         self._recent.put(artifact_id, message, canonical)
 
     def get(self, artifact_id: str) -> Message:

@@ -174,6 +174,8 @@ class Workshop:
 def _checked(message: Any, order: ProductionOrder, component: str) -> Message:
     if not isinstance(message, Message):
         raise ComponentError(f"'{component}' gave no message but {type(message).__name__}")
+    if not isinstance(message.content, Mapping):
+        raise ComponentError(f"'{component}' gave a message whose content is no JSON object")
     if message.schema != order.output_schema:
         raise ComponentError(f"'{component}' was asked for {order.output_schema} and gave {message.schema}")
     check_message(message)

@@ -1,0 +1,73 @@
+"""A process killed at any moment leaves no artifact recorded without its readable message."""
+
+import multiprocessing
+import random
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.database.saving_child import save_until_killed
+from tests.databases import sqlite_url
+from tests.installations import migrated
+from waivern.database.run_history import SqlRunHistory
+from waivern.database.tables import artifacts
+from waivern.runs.run import ArtifactStatus
+
+KILLS = 200
+
+
+def kill_at_random(url: str, *, kills: int, seed: int, order: str = "sound") -> None:
+    """Start a process that saves artifact after artifact, kill it some milliseconds after its first save; again."""
+    chance = random.Random(seed)
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["tests.database.saving_child"])
+    for _ in range(kills):
+        here, there = processes.Pipe()
+        child = processes.Process(target=save_until_killed, args=(url, order, there), daemon=True)
+        child.start()
+        assert here.poll(60), "the child saved nothing"
+        time.sleep(chance.uniform(0, 0.03))
+        child.kill()
+        child.join()
+        child.close()
+        here.close()
+        there.close()
+
+
+def unreadable_artifacts(engine: sa.Engine) -> tuple[int, list[str]]:
+    """Read every artifact that is recorded as succeeded; return how many there are and what is wrong with which."""
+    history = SqlRunHistory(engine)
+    with engine.connect() as connection:
+        said = connection.execute(
+            sa.select(artifacts.c.run_id, artifacts.c.artifact_id).where(
+                artifacts.c.status == ArtifactStatus.SUCCEEDED.value
+            )
+        ).all()
+    wrong = []
+    for run_id, artifact_id in said:
+        try:
+            assert history.message_of(run_id, artifact_id).content["name"] == artifact_id
+        except Exception as error:
+            wrong.append(f"{run_id} {artifact_id}: {error}")
+    return len(said), wrong
+
+
+@pytest.mark.slow
+def test_after_200_kills_every_recorded_artifact_has_its_message(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    with migrated(url) as engine:
+        kill_at_random(url, kills=KILLS, seed=1)
+        recorded, wrong = unreadable_artifacts(engine)
+    assert recorded > KILLS  # the kills came while much was being saved
+    assert not wrong
+
+
+@pytest.mark.slow
+def test_the_check_finds_a_state_that_is_committed_before_its_message(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    with migrated(url) as engine:
+        kill_at_random(url, kills=8, seed=2, order="state first")
+        _recorded, wrong = unreadable_artifacts(engine)
+    assert wrong

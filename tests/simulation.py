@@ -1,0 +1,88 @@
+"""Runs in simulated time: hours of waiting pass at once, and take exactly as long as they should."""
+
+import asyncio
+import heapq
+import selectors
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from typing import Any, TypeVar
+
+from waivern.runs.production import ProductionOrder
+
+T = TypeVar("T")
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    """Where others wait, this one moves the clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        events = super().select(0)
+        if not events:
+            assert timeout is not None, "everything waits for everything"
+            self.now += max(timeout, 0.0)
+        return events
+
+
+class SimulatedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock only moves when there is nothing to do."""
+
+    def __init__(self) -> None:
+        self.simulated = _JumpingSelector()
+        super().__init__(self.simulated)
+
+    def time(self) -> float:
+        return self.simulated.now
+
+
+class SimulatedWorkers(Executor):
+    """Makes each artifact at the end of the time that it takes; `on_start` is told what starts when."""
+
+    def __init__(self, durations: Mapping[str, float], on_start: Callable[[str, float], None]) -> None:
+        self._durations = durations
+        self._on_start = on_start
+        self.busy = 0
+        self.most_busy = 0
+
+    def submit(self, make: Callable[..., Any], /, *args: Any, **_: Any) -> "Future[Any]":
+        order: ProductionOrder = args[0]
+        loop = asyncio.get_running_loop()
+        self._on_start(order.artifact_id, loop.time())
+        self.busy += 1
+        self.most_busy = max(self.most_busy, self.busy)
+        future: Future[Any] = Future()
+        loop.call_later(self._durations[order.artifact_id], self._end, future, make, order)
+        return future
+
+    def _end(self, future: "Future[Any]", make: Callable[..., Any], order: ProductionOrder) -> None:
+        self.busy -= 1
+        future.set_result(make(order))
+
+
+def simulated(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine in simulated time."""
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        return runner.run(main())
+
+
+def ideal_makespan(dag: Mapping[str, Sequence[str]], durations: Mapping[str, float], workers: int) -> float:
+    """How long a list schedule takes that leaves no worker idle while something is ready, first come, first served."""
+    waiting_for = {artifact: len(inputs) for artifact, inputs in dag.items()}
+    ready = [artifact for artifact, number in waiting_for.items() if not number]
+    running: list[tuple[float, int, str]] = []
+    now, started = 0.0, 0
+    while ready or running:
+        while ready and len(running) < workers:
+            artifact = ready.pop(0)
+            heapq.heappush(running, (now + durations[artifact], started, artifact))
+            started += 1
+        now, _, ended = heapq.heappop(running)
+        for artifact, inputs in dag.items():
+            if ended in inputs:
+                waiting_for[artifact] -= 1
+                if not waiting_for[artifact]:
+                    ready.append(artifact)
+    return now

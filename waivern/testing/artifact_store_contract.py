@@ -1,0 +1,99 @@
+"""What every artifact store does, whatever it keeps its artifacts in."""
+
+import threading
+from typing import Any
+
+from waivern.artifacts.store import ArtifactStore
+from waivern.errors import ArtifactNotFoundError, MessageError
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+from waivern.testing.builders import message_of, raises
+
+
+class ArtifactStoreContract:
+    """Subclass it, give it a pytest fixture named `store` that yields an empty store, and pytest does the rest."""
+
+    def test_what_was_saved_is_what_is_got(self, store: ArtifactStore) -> None:
+        saved = Message("m-1", {"data": [{"content": "Zoë", "n": 1.5}], "none": None}, Schema("any", "1.0.0"), {"a": 1})
+        store.save("customers", saved)
+        assert store.get("customers") == saved
+
+    def test_saving_twice_keeps_the_later(self, store: ArtifactStore) -> None:
+        store.save("personal_data", message_of(found=[]))
+        store.save("personal_data", message_of(found=["e-mail"]))
+        assert store.get("personal_data").content == {"found": ["e-mail"]}
+
+    def test_artifacts_are_listed_in_the_order_in_which_they_were_first_saved(self, store: ArtifactStore) -> None:
+        for artifact_id in ("c", "a", "b", "a"):
+            store.save(artifact_id, message_of(name=artifact_id))
+        assert store.list_artifacts() == ["c", "a", "b"]
+
+    def test_a_missing_artifact_is_an_error_that_names_those_there_are(self, store: ArtifactStore) -> None:
+        store.save("customers", message_of())
+        with raises(ArtifactNotFoundError, saying="customers"):
+            store.get("costumers")
+
+    def test_an_artifact_exists_once_it_is_saved(self, store: ArtifactStore) -> None:
+        assert not store.exists("customers")
+        store.save("customers", message_of())
+        assert store.exists("customers")
+
+    def test_a_cleared_store_holds_nothing(self, store: ArtifactStore) -> None:
+        store.save("customers", message_of())
+        store.clear()
+        assert store.list_artifacts() == []
+        assert not store.exists("customers")
+        with raises(ArtifactNotFoundError):
+            store.get("customers")
+
+    def test_a_cleared_store_can_be_filled_again(self, store: ArtifactStore) -> None:
+        store.save("a", message_of(n=1))
+        store.clear()
+        store.save("b", message_of(n=2))
+        store.save("a", message_of(n=3))
+        assert store.list_artifacts() == ["b", "a"]
+        assert store.get("a").content == {"n": 3}
+
+    def test_changing_a_message_after_it_was_saved_changes_nothing_in_the_store(self, store: ArtifactStore) -> None:
+        content: dict[str, Any] = {"found": ["e-mail"]}
+        store.save("a", Message("", content, Schema("any", "1.0.0")))
+        content["found"].append("phone")
+        got = store.get("a")
+        assert isinstance(got.content, dict)
+        got.content["found"] = []
+        assert store.get("a").content == {"found": ["e-mail"]}
+
+    def test_content_that_is_not_json_is_refused(self, store: ArtifactStore) -> None:
+        with raises(MessageError):
+            store.save("a", message_of(thing=object()))
+        assert not store.exists("a")
+
+    def test_ids_of_child_artifacts_and_of_any_script_are_kept_apart(self, store: ArtifactStore) -> None:
+        ids = ["child/findings", "child", "Übersicht", "日本", "a'b\"c"]
+        for artifact_id in ids:
+            store.save(artifact_id, message_of(name=artifact_id))
+        assert store.list_artifacts() == ids
+        assert [store.get(artifact_id).content["name"] for artifact_id in ids] == ids
+
+    def test_a_large_message_comes_back_whole(self, store: ArtifactStore) -> None:
+        content = {"data": [f"line {number}: the quick brown fox" for number in range(50_000)]}
+        store.save("large", Message("", content, Schema("any", "1.0.0")))
+        assert store.get("large").content == content
+
+    def test_many_threads_may_save_and_get_at_once(self, store: ArtifactStore) -> None:
+        wrong: list[str] = []
+
+        def save_and_get(number: int) -> None:
+            for turn in range(10):
+                artifact_id = f"artifact-{number}-{turn}"
+                store.save(artifact_id, message_of(n=number, turn=turn))
+                if store.get(artifact_id).content != {"n": number, "turn": turn}:
+                    wrong.append(artifact_id)
+
+        threads = [threading.Thread(target=save_and_get, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not wrong
+        assert len(store.list_artifacts()) == 80

@@ -1,0 +1,153 @@
+"""Messages, plans and registries made by hand, in few words."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from waivern.artifacts.store import ArtifactStore
+from waivern.components.analyser import Analyser
+from waivern.components.connector import Connector
+from waivern.components.container import Ready, ServiceContainer, ServiceDescriptor
+from waivern.components.factory import ComponentFactory
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+from waivern.plans.dag import ExecutionDAG
+from waivern.plans.plan import ExecutionPlan
+from waivern.runbooks.runbook import Runbook
+
+ANY_SCHEMA = Schema("any", "1.0.0")
+"""A schema that no catalogue knows: its messages may hold any JSON object."""
+
+T = TypeVar("T")
+Extract = Callable[[Mapping[str, Any]], Any]
+Process = Callable[[Mapping[str, Any], Sequence[Message]], Any]
+
+
+def message_of(**content: Any) -> Message:
+    """Return a message with this content, of a schema that allows any."""
+    return Message("", content, ANY_SCHEMA)
+
+
+@contextmanager
+def raises(error: type[Exception], *, saying: str = "") -> Iterator[None]:
+    """Fail unless the block raises `error` with `saying` in its text; as pytest's own, without needing pytest."""
+    try:
+        yield
+    except error as raised:
+        assert saying in str(raised), f"{saying!r} is not in {str(raised)!r}"
+    else:
+        raise AssertionError(f"{error.__name__} was not raised")
+
+
+class FunctionConnector(Connector):
+    """A connector around a function of the properties, which returns content (or a whole message)."""
+
+    def __init__(self, properties: Mapping[str, Any], extract: Extract) -> None:
+        self._properties = properties
+        self._extract = extract
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "function"
+
+    @classmethod
+    def get_supported_output_schemas(cls) -> list[Schema]:
+        return [ANY_SCHEMA]
+
+    def extract(self, output_schema: Schema) -> Message:
+        return _as_message(self._extract(self._properties), output_schema)
+
+
+class FunctionAnalyser(Analyser):
+    """An analyser around a function of the properties and the inputs, which returns content (or a whole message)."""
+
+    def __init__(self, properties: Mapping[str, Any], process: Process) -> None:
+        self._properties = properties
+        self._process = process
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "function"
+
+    @classmethod
+    def get_input_requirements(cls) -> list[list[Schema]]:
+        return [[ANY_SCHEMA]]
+
+    @classmethod
+    def get_supported_output_schemas(cls) -> list[Schema]:
+        return [ANY_SCHEMA]
+
+    def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
+        return _as_message(self._process(self._properties, inputs), output_schema)
+
+
+class FunctionFactory(ComponentFactory[T], Generic[T]):
+    """Makes components of `component_class` around a function."""
+
+    def __init__(self, component_class: type[T], function: Callable[..., Any]) -> None:
+        super().__init__()
+        self._component_class = component_class
+        self._function = function
+
+    @property
+    def component_class(self) -> type[T]:
+        return self._component_class
+
+    def create(self, properties: Mapping[str, Any]) -> T:
+        return self._component_class(properties, self._function)  # type: ignore[call-arg]  # both classes above take these
+
+
+@dataclass(frozen=True)
+class HandMadeRegistry:
+    """All that the Planner and the executor ask of a registry."""
+
+    container: ServiceContainer
+    connector_factories: Mapping[str, ComponentFactory[Any]]
+    analyser_factories: Mapping[str, ComponentFactory[Any]]
+
+
+def registry_of(
+    store: ArtifactStore,
+    *,
+    connectors: Mapping[str, Extract] | None = None,
+    analysers: Mapping[str, Process] | None = None,
+) -> Any:
+    """Return a registry whose components are functions, by type."""
+    container = ServiceContainer()
+    container.register(ServiceDescriptor(ArtifactStore, Ready(store)))
+    return HandMadeRegistry(
+        container,
+        {name: FunctionFactory(FunctionConnector, extract) for name, extract in (connectors or {}).items()},
+        {name: FunctionFactory(FunctionAnalyser, process) for name, process in (analysers or {}).items()},
+    )
+
+
+def plan_of(artifacts: Mapping[str, Mapping[str, Any]], **config: Any) -> ExecutionPlan:
+    """Return a plan of artifacts written as in a runbook, all of one schema; `config` is the runbook's."""
+    runbook = Runbook.model_validate(
+        {"name": "by hand", "description": "made for a test", "config": config, "artifacts": dict(artifacts)}
+    )
+    schemas = {
+        artifact_id: ([ANY_SCHEMA] if definition.inputs else None, ANY_SCHEMA)
+        for artifact_id, definition in runbook.artifacts.items()
+    }
+    return ExecutionPlan(runbook, ExecutionDAG(runbook.artifacts), schemas)
+
+
+def plan_of_dag(dag: Mapping[str, Sequence[str]], **config: Any) -> ExecutionPlan:
+    """Return a plan from {artifact: its inputs}; all are made by the component `make`, told its artifact's `name`."""
+    return plan_of(
+        {
+            artifact_id: {
+                **({"inputs": list(inputs)} if inputs else {}),
+                ("process" if inputs else "source"): {"type": "make", "properties": {"name": artifact_id}},
+            }
+            for artifact_id, inputs in dag.items()
+        },
+        **config,
+    )
+
+
+def _as_message(made: Any, schema: Schema) -> Message:
+    return made if isinstance(made, Message) else Message("", made, schema)
