@@ -251,7 +251,7 @@ def test_postgres_values_are_read_whatever_their_type(postgres_url: str) -> None
         "n": "NaN",
         "u": "00000000-0000-0000-0000-000000000007",
         "b": "",
-        "i": "192.0.2.1",
+        "i": "192.0.2.1/32",
         "m": "fine",
         "p": "(1,2)",
         "span": "P1D",

@@ -19,10 +19,10 @@ class SqlDatabaseConnector(Connector):
     """Reads tables in one read-only transaction; one item of the message is one value of one row.
 
     An item's metadata has `table`, `column` and `row`: the row's key where that is made of integers or UUIDs ("17",
-    "3/9"; on SQLite its rowid), else its place in the table, such as "#17", as a key may be an e-mail address. A column without any value has one item with
-    no text and no `row`. `metadata.tables` describes every table that was read: [{table, columns [{name, type}], rows,
-    sampled}]. `metadata.sampled` says of which tables only some rows were read, and `metadata.not_scanned` what
-    was left out: tables, columns, binary values, what is longer than the bound.
+    "3/9"; on SQLite its rowid), else its place in the table, such as "#17", as a key may be an e-mail address. A
+    column without any value has one item with no text and no `row`. `metadata.tables` describes every table that was
+    read: [{table, columns [{name, type}], rows, sampled}]. `metadata.sampled` says of which tables only some rows
+    were read, and `metadata.not_scanned` what was left out: tables, columns, binary values, the rest of long ones.
     """
 
     def __init__(self, database: Database, selection: Selection, how_much: HowMuch) -> None:
