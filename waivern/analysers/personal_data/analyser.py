@@ -1,0 +1,122 @@
+"""The analyser itself: messages in, one message of findings out."""
+
+from collections.abc import Iterator, Sequence
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Any
+
+from waivern.analysers.personal_data.columns import Columns
+from waivern.analysers.personal_data.findings import Findings
+from waivern.analysers.personal_data.items import Item, Place, items_of
+from waivern.analysers.personal_data.masking import Masker
+from waivern.components.analyser import Analyser
+from waivern.errors import MessageError
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+from waivern.rulesets.detection import NOTHING_KNOWN, Detector, Surroundings, detector_for
+from waivern.rulesets.loading import load_ruleset
+from waivern.rulesets.spans import Span
+
+if TYPE_CHECKING:
+    from waivern.analysers.personal_data.properties import PersonalDataProperties
+
+STANDARD_INPUT = Schema("standard_input", "1.0.0")
+SOURCE_CODE = Schema("source_code", "1.0.0")
+INDICATOR = Schema("personal_data_indicator", "1.0.0")
+
+CHARACTERS_A_SCAN = 1_000_000
+"""Small texts are scanned together, up to so many characters."""
+
+
+class PersonalDataAnalyser(Analyser):
+    """Finds personal data by the form of values and by the names of fields.
+
+    A finding is all that one rule found at one place: a file, or a column of a table. What the inputs say was not
+    scanned, or read in part, is repeated beside the findings, so that these can be read by themselves.
+    """
+
+    def __init__(self, properties: "PersonalDataProperties") -> None:
+        self._properties = properties
+        self._ruleset = load_ruleset(properties.pattern_matching.ruleset)
+        self.version = f"1/{self._ruleset.rules_version}"
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "personal_data"
+
+    @classmethod
+    def get_input_requirements(cls) -> list[list[Schema]]:
+        return [[STANDARD_INPUT], [SOURCE_CODE], [STANDARD_INPUT, SOURCE_CODE]]
+
+    @classmethod
+    def get_supported_output_schemas(cls) -> list[Schema]:
+        return [INDICATOR]
+
+    def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
+        if output_schema != INDICATOR:
+            raise MessageError(f"'personal_data' does not make {output_schema}", remedy=f"It makes {INDICATOR}")
+        items = items_of(inputs)
+        detector = detector_for(self._ruleset)
+        places = dict.fromkeys(item.place for item in items)
+        columns = Columns([place for place in places if place.is_column], detector)
+        findings = self._findings(detector)
+        for item, spans in _detected(items, columns, detector):
+            findings.add(item, spans)
+        self._add_named_columns(findings, items, columns)
+        return Message("personal_data", self._content(findings, inputs, scanned=len(places)), INDICATOR)
+
+    def _add_named_columns(self, findings: Findings, items: Sequence[Item], columns: Columns) -> None:
+        cells: dict[Place, list[Item]] = {column: [] for column in columns.named}
+        for item in items:
+            if item.place in cells and item.content.strip():
+                cells[item.place].append(item)
+        most = self._properties.pattern_matching.maximum_evidence_count
+        for column, named in columns.named.items():
+            first = nsmallest(most, cells[column], key=lambda cell: (cell.row, cell.content))
+            for span in named:
+                findings.add_column(column, span, first)
+
+    def _findings(self, detector: Detector) -> Findings:
+        matching = self._properties.pattern_matching
+        return Findings(
+            threshold=self._properties.confidence_threshold,
+            most_evidence=matching.maximum_evidence_count,
+            masker=Masker(detector, context_size=matching.evidence_context_size),
+        )
+
+    def _content(self, findings: Findings, inputs: Sequence[Message], *, scanned: int) -> dict[str, Any]:
+        return {
+            "findings": findings.as_content(),
+            "summary": findings.summary(),
+            "analysis_metadata": {
+                "ruleset": self._ruleset.uri,
+                "rules_version": self._ruleset.rules_version,
+                "scanned": scanned,
+                "not_scanned": _of_all(inputs, "not_scanned"),
+                "sampled": _of_all(inputs, "sampled"),
+            },
+        }
+
+
+def _of_all(inputs: Sequence[Message], key: str) -> list[Any]:
+    return [each for message in inputs for each in message.content.get("metadata", {}).get(key, ())]
+
+
+def _detected(items: Sequence[Item], columns: Columns, detector: Detector) -> Iterator[tuple[Item, list[Span]]]:
+    around = {column: Surroundings(rules, is_cell=True) for column, rules in columns.spoken_for.items()}
+    for batch in _batches(items):
+        surroundings = [around.get(item.place, NOTHING_KNOWN) for item in batch]
+        for number, spans in detector.detect_all([item.content for item in batch], surroundings).items():
+            yield batch[number], spans
+
+
+def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        if batch and size + len(item.content) > CHARACTERS_A_SCAN:
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += len(item.content) + 1
+    if batch:
+        yield batch

@@ -1,0 +1,143 @@
+"""Findings: all that one rule found at one place, with as much evidence as is wanted."""
+
+from bisect import insort
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from waivern.analysers.personal_data.fingerprint import fingerprint_of
+from waivern.analysers.personal_data.items import Item, Place
+from waivern.analysers.personal_data.masking import Masker, masked
+from waivern.rulesets.spans import Span
+
+MOST_LINES = 5
+"""Of a file's lines on which something was found the first so many are named."""
+
+
+class _Sample(NamedTuple):
+    """Ordered, so that which samples are kept depends on what was found and not on the order in which it was."""
+
+    line: int
+    row: str
+    start: int
+    content: str
+
+
+class _Finding:
+    def __init__(self, place: Place, span: Span) -> None:
+        self.place = place
+        self.best = span
+        self.patterns: Counter[str] = Counter()
+        self.samples: list[_Sample] = []
+        self.lines: set[int] = set()
+
+
+class Findings:
+    """Gathers spans into findings.
+
+    Args:
+        threshold: Spans of less confidence do not count.
+        most_evidence: So many samples are kept of a finding.
+        masker: Makes evidence of spans.
+    """
+
+    def __init__(self, *, threshold: float, most_evidence: int, masker: Masker) -> None:
+        self._threshold = threshold
+        self._most_evidence = most_evidence
+        self._masker = masker
+        self._found: dict[tuple[Place, str], _Finding] = {}
+
+    def add(self, item: Item, spans: Sequence[Span]) -> None:
+        """Note what was found in an item; `spans` are sorted."""
+        counting = [span for span in spans if span.confidence >= self._threshold]
+        if item.place.is_column:
+            for span in counting:
+                self._keep_sample(self._noted(item.place, span), item, span, spans, line=0)
+        else:
+            self._add_in_file(item, counting, spans)
+
+    def _add_in_file(self, item: Item, counting: Sequence[Span], spans: Sequence[Span]) -> None:
+        seen: dict[str, set[int]] = defaultdict(set)
+        enough = max(MOST_LINES, self._most_evidence)
+        line, counted = 1, 0
+        for span in counting:
+            finding = self._noted(item.place, span)
+            if len(seen[span.rule]) >= enough:  # later lines of this text could add nothing
+                continue
+            line += item.content.count("\n", counted, span.start)
+            counted = span.start
+            seen[span.rule].add(line)
+            finding.lines.add(line)
+            self._keep_sample(finding, item, span, spans, line=line)
+
+    def add_column(self, column: Place, span: Span, cells: Iterable[Item]) -> None:
+        """Note what a column's name says; `cells` are its values, or the first of them by row."""
+        if span.confidence < self._threshold:
+            return
+        finding = self._noted(column, span)
+        for cell in cells:
+            sample = _Sample(0, cell.row, 0, masked(cell.content.strip()))
+            if sample not in finding.samples:
+                insort(finding.samples, sample)
+        del finding.samples[self._most_evidence :]
+
+    def summary(self) -> dict[str, Any]:
+        by_category: Counter[str] = Counter(finding.best.category for finding in self._found.values())
+        return {
+            "total_findings": len(self._found),
+            "total_matches": sum(finding.patterns.total() for finding in self._found.values()),
+            "by_category": dict(sorted(by_category.items())),
+        }
+
+    def as_content(self) -> list[dict[str, Any]]:
+        """Return the findings as the schema has them, sorted by place, then rule."""
+        in_order = sorted(self._found, key=lambda key: (key[0].sort_key(), key[1]))
+        return [_as_content(self._found[key]) for key in in_order]
+
+    def _noted(self, place: Place, span: Span) -> _Finding:
+        finding = self._found.get((place, span.rule))
+        if finding is None:
+            finding = self._found[place, span.rule] = _Finding(place, span)
+        elif (-span.confidence, span.reasons) < (-finding.best.confidence, finding.best.reasons):
+            finding.best = span
+        finding.patterns[f"field name: {span.pattern}" if span.is_name else f"value: {span.pattern}"] += 1
+        return finding
+
+    def _keep_sample(self, finding: _Finding, item: Item, span: Span, spans: Sequence[Span], *, line: int) -> None:
+        kept = finding.samples
+        if len(kept) >= self._most_evidence and (line, item.row, span.start) > kept[-1][:3]:
+            return
+        insort(kept, _Sample(line, item.row, span.start, self._masker.evidence(item.content, span, spans)))
+        del kept[self._most_evidence :]
+
+
+def _as_content(finding: _Finding) -> dict[str, Any]:
+    place, best = finding.place, finding.best
+    metadata: dict[str, Any] = {"source": place.source}
+    if place.context is not None:
+        metadata["context"] = place.context
+    return {
+        "fingerprint": fingerprint_of(best.rule, place),
+        "category": best.category,
+        "rule": best.rule,
+        "location": _location(finding),
+        "evidence": [_evidence(sample) for sample in finding.samples],
+        "matched_patterns": [
+            {"pattern": pattern, "match_count": count} for pattern, count in sorted(finding.patterns.items())
+        ],
+        "confidence": best.confidence,
+        "reasons": list(best.reasons),
+        "metadata": metadata,
+    }
+
+
+def _location(finding: _Finding) -> dict[str, Any]:
+    place = finding.place
+    if place.is_column:
+        return {"table": place.table, "column": place.column}
+    lines = sorted(finding.lines)[:MOST_LINES]
+    return {"file_path": place.path, "lines": lines} if place.path is not None else {"lines": lines}
+
+
+def _evidence(sample: _Sample) -> dict[str, Any]:
+    return {"content": sample.content, "line": sample.line} if sample.line else {"content": sample.content}

@@ -1,0 +1,52 @@
+"""What a runbook may say of a personal_data analyser."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from waivern.errors import RulesetError
+from waivern.rulesets.loading import load_ruleset
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PatternMatching(_Strict):
+    """Which rules, and how much evidence: `small` to `full` are 25, 80, 250, 1000 characters on each side."""
+
+    ruleset: str = "local/personal_data_indicator/1.0.0"
+    evidence_context_size: Literal["small", "medium", "large", "full"] = "small"
+    maximum_evidence_count: int = Field(default=3, ge=1, le=100)
+
+    @field_validator("ruleset")
+    @classmethod
+    def _is_known(cls, uri: str) -> str:
+        try:
+            load_ruleset(uri)
+        except RulesetError as error:
+            raise ValueError(str(error)) from None
+        return uri
+
+
+class LlmValidation(_Strict):
+    """Kept for runbooks that name it; there is no such validation."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    enable_llm_validation: bool = False
+
+    @field_validator("enable_llm_validation")
+    @classmethod
+    def _is_off(cls, enabled: bool) -> bool:
+        if enabled:
+            raise ValueError("validation by a language model is not available; set it to false")
+        return enabled
+
+
+class PersonalDataProperties(_Strict):
+    """All properties; each may be left out."""
+
+    pattern_matching: PatternMatching = PatternMatching()
+    llm_validation: LlmValidation = LlmValidation()
+    confidence_threshold: float = Field(default=0.5, ge=0, le=1)

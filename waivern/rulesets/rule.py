@@ -1,0 +1,71 @@
+"""What a rule is: data that says what to look for, and the law or standard that says why."""
+
+import msgspec
+
+
+class Confidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How sure a match is, from 0 to 1. Without `alone` a match is worth nothing unless context speaks for it."""
+
+    in_context: float
+    alone: float | None = None
+
+
+class ValuePattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The form that values have.
+
+    Args:
+        name: What findings call the pattern; unique within the rule.
+        regex: ASCII, in the subset that hyperscan and RE2 both take: no look-around, no back-reference, nothing that
+            matches "all but ...". It may not match the empty text.
+        lead: A character class such as `[a-z0-9.]` whose characters, up to 64 of them, belong to the value where they
+            stand directly before what `regex` matches. It keeps a long variable beginning out of the engine.
+        validator: A name of `waivern.rulesets.validators`; it sees what the pattern matched and may refuse it.
+        confidence: Of a match that the validator accepts.
+    """
+
+    name: str
+    regex: str
+    confidence: Confidence
+    lead: str = ""
+    validator: str = ""
+
+
+class FieldNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What columns, keys and identifiers are called, as lower-case words ("date of birth").
+
+    `strong` terms speak for themselves. `weak` ones ("name", "city") count only beside strong ones or in a table of
+    people.
+    """
+
+    strong: tuple[str, ...] = ()
+    weak: tuple[str, ...] = ()
+
+
+class Examples(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Texts in which the rule must find something, and texts in which it must not."""
+
+    match: tuple[str, ...]
+    no_match: tuple[str, ...]
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One thing to look for.
+
+    Args:
+        name: Unique within the ruleset, for it is part of a finding's fingerprint.
+        category: What kind of data it is.
+        source: The law article or the standard that the rule comes from.
+        values: The forms of its values.
+        context: Lower-case words or phrases that make a value near them more likely.
+        field_names: What fields that hold it are called.
+        examples: The rule's own test.
+    """
+
+    name: str
+    category: str
+    source: str
+    examples: Examples
+    description: str = ""
+    values: tuple[ValuePattern, ...] = ()
+    context: tuple[str, ...] = ()
+    field_names: FieldNames = FieldNames()

@@ -1,0 +1,30 @@
+"""A set of rules with a name and a version."""
+
+from dataclasses import dataclass
+
+from waivern.rulesets.rule import Rule
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """Rules that are used together.
+
+    Args:
+        uri: "provider/name/1.0.0", as a runbook writes it.
+        rules_version: The version and the beginning of the content's digest: it changes whenever the rules do.
+        rules: In the order of the file.
+        person_tables: Words that say that a table holds people ("customers").
+        other_things: Last words of a field name that make it mean something else ("email template", "phone type").
+        other_owners: First words that make a weak term mean something else ("company name", "file name").
+    """
+
+    uri: str
+    rules_version: str
+    rules: tuple[Rule, ...]
+    description: str = ""
+    person_tables: frozenset[str] = frozenset()
+    other_things: frozenset[str] = frozenset()
+    other_owners: frozenset[str] = frozenset()
+
+    def __hash__(self) -> int:
+        return hash((self.uri, self.rules_version))
