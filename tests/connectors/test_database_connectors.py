@@ -378,12 +378,13 @@ def test_a_file_that_is_written_meanwhile_is_read_again_as_of_one_moment(tmp_pat
     assert len(seen) == 2
 
 
-def test_a_relative_path_is_meant_from_the_runbooks_folder(tmp_path: Path) -> None:
-    write(tmp_path / "shop db#1?.db", "CREATE TABLE t (a TEXT)", "INSERT INTO t VALUES ('x')")
+def test_a_relative_path_is_meant_from_the_runbooks_folder_whatever_is_in_it(tmp_path: Path) -> None:
+    for name in ("shop #1?.db", "shop #1.db"):
+        write(tmp_path / name, "CREATE TABLE t (a TEXT)", "INSERT INTO t VALUES ('x')")
     with working_in(tmp_path):
-        contents = [scan_file("shop db#1?.db"), scan("sqlite:///shop db#1%3F.db")]
+        contents = [scan_file("shop #1?.db"), scan("sqlite:///shop #1.db")]
     assert [list(cells(content).values()) for content in contents] == [["x"], ["x"]]
-    assert contents[0]["source"] == "shop db#1?.db"
+    assert [content["source"] for content in contents] == ["shop #1?.db", "sqlite:///shop #1.db"]
 
 
 @pytest.mark.parametrize("content", [None, b"this is no database, but it is long enough to be looked at" * 20])
