@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from waivern.errors import did_you_mean
 from waivern.plans.child_runbooks import Level
 
-
 MOST_SUGGESTIONS = 20  # a near name is looked for among all names: thousands of times, that would take minutes
 
 

@@ -26,7 +26,7 @@ def runbook_json_schema() -> dict[str, Any]:
     _complete_child_runbook(definitions["ChildRunbookConfig"])
     definitions["RunbookConfig"]["properties"]["template_paths"] = _NAMES
     for section in ("artifacts", "inputs", "outputs"):
-        schema["properties"][section]["propertyNames"] = {"pattern": r"^[\w\-.]+$", "maxLength": 200}
+        schema["properties"][section]["propertyNames"] = {"pattern": r"^[^\s/]+$", "maxLength": 200}
     return {"$schema": DRAFT, **schema, "title": "Waivern runbook"}
 
 

@@ -93,8 +93,7 @@ def _unfit_names(written: Mapping[str, Any]) -> Iterator[Fault]:
         names = written.get(section)
         for name in names if isinstance(names, dict) else ():
             if not _NAME.fullmatch(name):
-                rule = "starts with a letter, digit or _ and goes on with these, '-' and '.', 200 at the most"
-                yield Fault((section, name), f"'{name[:60]}' is no name: a name {rule}")
+                yield Fault((section, name), f"'{name[:60]}' is no name: use letters, digits, _, and within it - and .")
 
 
 def _text_of(path: Path, shown: Path) -> str:

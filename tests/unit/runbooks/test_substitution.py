@@ -1,0 +1,58 @@
+import pytest
+
+from waivern.errors import RunbookError
+from waivern.runbooks.substitution import Variable, process_environment, resolve, variables_in
+
+
+def test_variables_are_resolved_however_deep_they_stand_and_keys_are_left_alone():
+    properties = {"url": "pg://${USER}:${PASSWORD}@h", "${USER}": [{"deep": "${USER}"}, 5, None, True]}
+    assert resolve(properties, {"USER": "u", "PASSWORD": "p"}) == {
+        "url": "pg://u:p@h",
+        "${USER}": [{"deep": "u"}, 5, None, True],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "resolved"),
+    [
+        ("${UNSET:-default}", "default"),
+        ("${EMPTY:-default}", "default"),
+        ("${SET:-default}", "value"),
+        ("${EMPTY}", ""),
+        ("${UNSET:-}", ""),
+        ("${UNSET:-a:-b}", "a:-b"),
+        ("${UNSET:-two\nlines}", "two\nlines"),
+        ("$${SET}", "${SET}"),
+        ("$$${SET}", "$${SET}"),
+        ("^costs $5$", "^costs $5$"),
+        ("pa$$word", "pa$$word"),
+        ("${NESTED}", "${SET}"),
+    ],
+)
+def test_what_a_text_stands_for(text, resolved):
+    environment = {"SET": "value", "EMPTY": "", "NESTED": "${SET}"}
+    assert resolve(text, environment) == resolved
+
+
+def test_an_unset_variable_is_named_with_what_to_do():
+    with pytest.raises(
+        RunbookError, match=r"\$\{SHOP\} is not set\. Set the environment variable SHOP, or write a def"
+    ):
+        resolve({"a": ["${SHOP}"]}, {})
+
+
+@pytest.mark.parametrize("text", ["${", "${}", "${1}", "${A-b}", "${A:?b}", "${A", "${A:-${B}}", "x${ A }"])
+def test_what_only_looks_like_a_variable_is_refused(text):
+    for reading in (variables_in, lambda value: resolve(value, {"A": "1", "B": "2"})):
+        with pytest.raises(RunbookError, match="is no variable"):
+            reading({"regex": text})
+
+
+def test_variables_are_listed_once_in_the_order_in_which_they_are_written():
+    value = {"a": "${X} ${Y:-1}", "b": ["${X}", "${Y}", "$${Z}"]}
+    assert variables_in(value) == [Variable("X", None), Variable("Y", "1"), Variable("Y", None)]
+
+
+def test_the_environment_is_that_of_the_process(monkeypatch):
+    monkeypatch.setenv("WAIVERN_SUBSTITUTION_TEST", "here")
+    assert resolve("${WAIVERN_SUBSTITUTION_TEST}", process_environment()) == "here"
