@@ -57,7 +57,7 @@ def _faults(error: "ValidationError", model: "type[BaseModel]") -> dict[str, str
     faults = {}
     for each in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(step) for step in each["loc"])
-        fault = str(each["msg"])
+        fault = str(each["msg"]).removeprefix("Value error, ")
         if each["type"] == "extra_forbidden":
             meant = did_you_mean(str(each["loc"][-1]), _known_names(model, each["loc"]))
             fault = f"is not known. {meant}" if meant else "is not known"

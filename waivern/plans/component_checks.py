@@ -17,6 +17,7 @@ from waivern.runbooks.redaction import Redactor
 from waivern.runbooks.substitution import Variable, resolve, variables_in
 
 Kind = Literal["connector", "analyser"]
+PropertyFault = tuple[tuple[str, ...], str]  # the keys that lead to a property, and what is wrong with it
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class ComponentChecks:
         self._registry = registry
         self._environment = environment
         self._known: dict[tuple[Kind, str], KnownComponent | str] = {}
-        self._faults: dict[tuple[Kind, str, bytes, Path], list[tuple[tuple[str, ...], str]]] = {}
+        self._faults: dict[tuple[Kind, str, bytes, Path], list[PropertyFault]] = {}
         self.variables: set[str] = set()
 
     def check(self, spliced: Spliced, folders: Mapping[str, Path], problems: list[str]) -> dict[str, KnownComponent]:
@@ -108,9 +109,7 @@ class ComponentChecks:
         except RunbookError:
             return []
 
-    def _faults_of(
-        self, kind: Kind, config: SourceConfig | ProcessConfig, folder: Path
-    ) -> list[tuple[tuple[str, ...], str]]:
+    def _faults_of(self, kind: Kind, config: SourceConfig | ProcessConfig, folder: Path) -> list[PropertyFault]:
         key = (kind, config.type, canonical_bytes(config.properties), folder)
         if key not in self._faults:
             self._faults[key] = self._faults_on_creating(kind, config, folder)
@@ -118,24 +117,38 @@ class ComponentChecks:
 
     def _faults_on_creating(
         self, kind: Kind, config: SourceConfig | ProcessConfig, folder: Path
-    ) -> list[tuple[tuple[str, ...], str]]:
+    ) -> list[PropertyFault]:
+        """Try the component; where variables are unset, only what has nothing to do with them is a fault."""
+        unset, unsure = self._unset_in(config.properties)
+        environment = {**self._environment, **dict.fromkeys(unset, "unset")}
         try:
-            properties = resolve(config.properties, self._environment)
+            properties = resolve(config.properties, environment)
         except RunbookError:  # noted by name already
             return []
-        written = Redactor.for_variables(
-            [each.name for each in variables_in(config.properties)], self._environment
-        ).text
+        names = {variable.name for variable in variables_in(config.properties)} - unset
+        redacted = Redactor.for_variables(names, self._environment).text
         try:
             with working_in(folder):
                 self._factory(kind, config.type).create(properties)
         except InvalidPropertiesError as error:
-            return [(tuple(name.split(".")) if name else (), written(what)) for name, what in error.problems.items()]
-        except WaivernError as error:
-            return [((), written(str(error)))]
+            faults = [(tuple(name.split(".")) if name else (), redacted(what)) for name, what in error.problems.items()]
+            return [(steps, what) for steps, what in faults if not unsure or (steps and steps[0] not in unsure)]
         except Exception as error:  # noqa: BLE001  a plug-in may raise anything
-            return [((), written(f"the {kind} '{config.type}' cannot be made: {type(error).__name__}: {error}"))]
+            expected = isinstance(error, WaivernError)
+            what = str(error) if expected else f"{config.type} cannot be made: {type(error).__name__}: {error}"
+            return [] if unsure else [((), redacted(what))]
         return []
+
+    def _unset_in(self, properties: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+        """The unset variables, and the properties that they are used in."""
+        unset: set[str] = set()
+        unsure: set[str] = set()
+        for name, value in properties.items():
+            missing = {each.name for each in self._variables_of(value) if each.value_in(self._environment) is None}
+            unset |= missing
+            if missing:
+                unsure.add(name)
+        return unset, unsure
 
 
 def _described(name: str, kind: Kind, component: Any) -> KnownComponent:

@@ -132,6 +132,13 @@ def test_each_unset_variable_is_named_where_it_is_used_and_one_with_a_default_is
     ]
 
 
+def test_a_bad_property_beside_an_unset_variable_is_reported_too_and_the_variable_only_once():
+    assert problems_of({"a": source(bad=1, x="${UNSET}")})[1:] == [
+        "artifacts.a.source.properties.bad: is not known (given: 1)"
+    ]
+    assert len(problems_of({"a": source(bad="${UNSET}")})) == 1
+
+
 def test_components_are_checked_with_resolved_properties_and_the_plan_keeps_them_unresolved():
     components = registry()
     planner = Planner(components, environment={"SECRET": "hunter2"}, working_directory=Path("/somewhere"))
