@@ -1,0 +1,197 @@
+"""The way to the newest revision and back, on both databases."""
+
+import multiprocessing
+import shutil
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.databases import sqlite_url
+from tests.installations import migrated
+from waivern import SchemaOutOfDateError
+from waivern.database.engine import open_engine, writing
+from waivern.database.migrating import (
+    NEWEST,
+    current_revision,
+    differences,
+    downgrade,
+    ensure_usable,
+    exclusively,
+    upgrade,
+)
+from waivern.database.run_history import SqlRunHistory
+from waivern.database.run_register import SqlRunRegister
+from waivern.database.tables import metadata
+from waivern.errors import DatabaseError
+from waivern.runs.run import RunStatus, utc_now
+from waivern.testing.builders import message_of, plan_of_dag
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_the_revision_that_the_code_names_is_the_head_of_the_migrations() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config(str(REPOSITORY / "alembic.ini"))
+    assert ScriptDirectory.from_config(config).get_heads() == [NEWEST]
+
+
+def test_the_migrated_tables_are_those_that_the_code_expects(engine: sa.Engine) -> None:
+    assert differences(engine) == []
+
+
+def test_a_table_that_differs_is_noticed(engine: sa.Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(sa.text("ALTER TABLE runs ADD COLUMN surplus INTEGER"))
+        connection.execute(sa.text("DROP INDEX ix_runs_status_created_at"))
+    found = " ".join(differences(engine))
+    assert "surplus" in found
+    assert "ix_runs_status_created_at" in found
+
+
+def test_up_and_down_and_up_again_ends_where_it_began(engine: sa.Engine) -> None:
+    remember_a_run(engine)
+    assert downgrade(engine, "base") is None
+    assert set(sa.inspect(engine).get_table_names()) <= {"alembic_version"}
+    assert upgrade(engine) == NEWEST
+    assert differences(engine) == []
+    assert SqlRunHistory(engine).find(remember_a_run(engine)).status is RunStatus.SUCCEEDED
+
+
+def test_an_upgrade_of_what_is_up_to_date_changes_no_data(engine: sa.Engine) -> None:
+    run_id = remember_a_run(engine)
+    assert upgrade(engine) == NEWEST
+    assert SqlRunHistory(engine).message_of(run_id, "a").content == {"found": 1}
+
+
+def remember_a_run(engine: sa.Engine) -> str:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
+    run.store.save("a", message_of(found=1))
+    run.log.close(RunStatus.SUCCEEDED, at=utc_now())
+    return run.run_id
+
+
+def test_a_fresh_sqlite_file_is_given_its_tables_and_kept_private(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'new folder' / 'waivern.db'}")
+    ensure_usable(engine)
+    assert current_revision(engine) == NEWEST
+    assert (tmp_path / "new folder" / "waivern.db").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "new folder").stat().st_mode & 0o777 == 0o700
+    engine.dispose()
+
+
+def test_an_empty_postgres_asks_to_be_upgraded(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    with pytest.raises(SchemaOutOfDateError, match="has no tables yet. Run `waivern db upgrade`"):
+        ensure_usable(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("revision", "said"), [("9999", "newer than"), ("0000", "this version of Waivern needs")])
+def test_a_database_of_another_revision_is_refused(engine: sa.Engine, revision: str, said: str) -> None:
+    with writing(engine) as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    with pytest.raises(SchemaOutOfDateError, match=said):
+        ensure_usable(engine)
+    with pytest.raises(SchemaOutOfDateError):
+        upgrade(engine)
+
+
+def start_first(url: str, ready: "multiprocessing.synchronize.Barrier", failures: "multiprocessing.Queue[str]") -> None:
+    """What a process does that starts on a database at the same moment as others."""
+    try:
+        ready.wait(60)
+        engine = open_engine(url)
+        (ensure_usable if url.startswith("sqlite") else upgrade)(engine)
+        engine.dispose()
+        failures.put("")
+    except Exception as error:
+        failures.put(repr(error))
+
+
+def test_concurrent_first_starts_do_not_break_each_other(database_url: str) -> None:
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["waivern.database.migrating", "alembic.command"])
+    ready, failures = processes.Barrier(6), processes.Queue()
+    starters = [processes.Process(target=start_first, args=(database_url, ready, failures)) for _ in range(6)]
+    for starter in starters:
+        starter.start()
+    assert [failures.get(timeout=60) for _ in starters] == [""] * 6
+    for starter in starters:
+        starter.join()
+    with migrated(database_url) as engine:
+        assert differences(engine) == []
+
+
+def test_a_failed_migration_changes_nothing(engine: sa.Engine) -> None:
+    with pytest.raises(ZeroDivisionError), exclusively(engine) as connection:
+        connection.execute(sa.text("DROP TABLE artifact_inputs"))
+        raise ZeroDivisionError
+    assert sa.inspect(engine).has_table("artifact_inputs")
+
+
+def test_a_migration_that_would_orphan_rows_is_taken_back(tmp_path: Path) -> None:
+    with migrated(sqlite_url(tmp_path)) as engine:
+        run_id = remember_a_run(engine)
+        with pytest.raises(DatabaseError, match="would orphan 1 rows"), exclusively(engine) as connection:
+            connection.execute(sa.text("DELETE FROM runs"))
+        assert SqlRunHistory(engine).find(run_id).id == run_id
+
+
+def test_foreign_keys_are_on_again_after_a_migration(tmp_path: Path) -> None:
+    with migrated(sqlite_url(tmp_path)) as engine, engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+
+
+def test_the_migrations_stand_on_their_own() -> None:
+    for script in (REPOSITORY / "migrations" / "versions").glob("*.py"):
+        assert "waivern" not in script.read_text(encoding="utf-8"), f"{script.name} depends on the code of today"
+
+
+def test_every_constraint_has_a_name_that_a_later_migration_can_use() -> None:
+    for table in metadata.tables.values():
+        for constraint in table.constraints:
+            assert constraint.name or not list(getattr(constraint, "columns", ())), (table.name, constraint)
+
+
+def test_a_damaged_file_is_an_error_that_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "waivern.db"
+    path.write_bytes(b"this is no database" * 1000)
+    engine = open_engine(f"sqlite:///{path}")
+    with pytest.raises(DatabaseError, match="damaged or no SQLite database"):
+        ensure_usable(engine)
+    engine.dispose()
+
+
+def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    with migrated(url) as engine:
+        run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": []}), trigger="test")
+        run.store.save("a", message_of(kept=True))
+        with writing(engine) as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+
+        @sa.event.listens_for(engine, "engine_connect")
+        def no_room(connection: sa.Connection) -> None:
+            cursor = connection.connection.cursor()
+            cursor.execute(f"PRAGMA max_page_count = {pages}")
+            cursor.close()
+
+        incompressible = "".join(chr(0x4E00 + (number * 7919) % 20_000) for number in range(100_000))
+        with pytest.raises(DatabaseError, match=r"disk is full.*Free disk space"):
+            run.store.save("b", message_of(text=incompressible))
+        assert run.store.get("a").content == {"kept": True}
+        run.log.close(RunStatus.FAILED, at=utc_now())
+        assert SqlRunHistory(engine).message_of(run.run_id, "a").content == {"kept": True}
+
+
+def test_the_packed_folder_of_a_wheel_is_preferred_to_the_one_of_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import waivern.database.migrating as migrating
+
+    shutil.copytree(REPOSITORY / "migrations", tmp_path / "migrations")
+    monkeypatch.setattr(migrating, "__file__", str(tmp_path / "migrating.py"))
+    assert migrating._migrations() == tmp_path / "migrations"
