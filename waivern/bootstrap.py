@@ -1,6 +1,7 @@
 """Settings become an application: the one place that knows every concrete class."""
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from waivern.operations.application import Application, Storage
@@ -10,9 +11,12 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 
-def build_application(settings: Settings) -> Application:
-    """Return the application; its database is opened when something is first asked of it."""
-    return Application(open_storage=lambda: _open_storage(settings), environment=os.environ)
+def build_application(settings: Settings, *, environment: Mapping[str, str] = os.environ) -> Application:
+    """Return the application; its database is opened when something is first asked of it.
+
+    `environment` is what `${NAME}` in a runbook stands for.
+    """
+    return Application(open_storage=lambda: _open_storage(settings), environment=environment)
 
 
 def configured_engine(settings: Settings | None = None) -> "sa.Engine":

@@ -1,0 +1,36 @@
+"""Instants as they are written on a command line."""
+
+import re
+from datetime import datetime, timedelta
+
+import click
+
+from waivern.runs.run import utc_now
+
+_AGO = re.compile(r"(?P<number>\d{1,9})\s*(?P<unit>[smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def as_instant(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
+    """Read an option's value: "7d" (so long ago), "2026-11-01" (that day's first instant), or an ISO 8601 time."""
+    if text is None:
+        return None
+    try:
+        return instant_of(text, now=utc_now())
+    except (ValueError, OverflowError, OSError):
+        raise click.BadParameter(
+            f"'{text}' is no time. Write 7d, 12h, 2026-11-01 or 2026-11-01T09:30.", context, option
+        ) from None
+
+
+def instant_of(text: str, *, now: datetime) -> datetime:
+    """Return the instant (aware) that `text` means; where it names no zone, the one of this machine is meant.
+
+    Raises:
+        ValueError, OverflowError, OSError: it means none.
+    """
+    ago = _AGO.fullmatch(text.strip().lower())
+    if ago is not None:
+        return now - timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
+    written = datetime.fromisoformat(text.strip())
+    return written.astimezone() if written.tzinfo is None else written

@@ -1,0 +1,114 @@
+"""A display that follows a run on a terminal: one line an artifact, as many as there is room for."""
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from waivern.cli.output import on_terminal
+from waivern.cli.printable import one_line
+from waivern.cli.progress import Progress, Step
+from waivern.cli.wording import duration, short_id, state
+from waivern.history.run_history import seconds_between
+from waivern.runs.run import ArtifactStatus, utc_now
+
+_SIGNS = {
+    ArtifactStatus.PENDING: "·",
+    ArtifactStatus.SUCCEEDED: "✓",
+    ArtifactStatus.FAILED: "✗",
+    ArtifactStatus.SKIPPED: "-",
+}
+_PLAIN_SIGNS = {**_SIGNS, ArtifactStatus.PENDING: ".", ArtifactStatus.SUCCEEDED: "+", ArtifactStatus.FAILED: "x"}
+_LINES_BESIDE = 4
+_MOST_IMPORTANT_FIRST = (
+    ArtifactStatus.RUNNING,
+    ArtifactStatus.FAILED,
+    ArtifactStatus.PENDING,
+    ArtifactStatus.SKIPPED,
+    ArtifactStatus.SUCCEEDED,
+)
+_REFRESHES_A_SECOND = 8
+
+
+class LiveProgress(Progress):
+    """Redraws itself in place, and leaves nothing behind where the summary follows on the same terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._console = Console(stderr=True)
+        self._signs = _PLAIN_SIGNS if self._console.options.ascii_only else _SIGNS
+        self._spinner = Spinner("line" if self._console.options.ascii_only else "dots", style="cyan")
+        self._live = Live(
+            console=self._console,
+            get_renderable=self._drawn,
+            refresh_per_second=_REFRESHES_A_SECOND,
+            transient=on_terminal(sys.stdout),
+            redirect_stdout=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def _opened(self) -> None:
+        self._live.start()
+
+    def _changed(self, artifact_id: str, step: Step) -> None:
+        """The next refresh shows it."""
+
+    def _drawn(self) -> RenderableType:
+        shown = self._those_with_room()
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(width=1)
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(20, self._console.width // 2))
+        table.add_column(justify="right", no_wrap=True, min_width=8)
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        now = utc_now()
+        for artifact_id in shown:
+            table.add_row(*self._row(artifact_id, self.steps[artifact_id], now))
+        return Group(self._heading(), table, *self._remainder(len(shown)))
+
+    def _heading(self) -> Text:
+        return Text.assemble(
+            (self.runbook, "bold"),
+            (f"  {self.ended:,} of {len(self.steps):,}  run {short_id(self.run_id or '')}", "dim"),
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+
+    def _row(self, artifact_id: str, step: Step, now: datetime) -> Iterator[RenderableType]:
+        style = state(step.status).style
+        yield self._spinner if step.status is ArtifactStatus.RUNNING else Text(self._signs[step.status], style=style)
+        yield Text(one_line(artifact_id), style="dim" if step.status is ArtifactStatus.PENDING else "")
+        yield Text(duration(seconds_between(step.started_at, step.ended_at or now)), style="dim")
+        yield Text(step.remark or self._waited_for(artifact_id, step), style="red" if style == "red" else "dim")
+
+    def _waited_for(self, artifact_id: str, step: Step) -> str:
+        if step.status is not ArtifactStatus.PENDING:
+            return ""
+        missing = [one_line(each) for each in self.inputs[artifact_id] if not self.steps[each].has_ended]
+        return f"waits for {', '.join(missing)}" if missing else ""
+
+    def _those_with_room(self) -> list[str]:
+        """All artifacts in the plan's order, or where they are too many those that matter most."""
+        room = max(1, self._console.height - _LINES_BESIDE)
+        if len(self.steps) <= room:
+            return list(self.steps)
+        rank = {status: number for number, status in enumerate(_MOST_IMPORTANT_FIRST)}
+        chosen = set(sorted(self.steps, key=lambda artifact_id: rank[self.steps[artifact_id].status])[:room])
+        return [artifact_id for artifact_id in self.steps if artifact_id in chosen]
+
+    def _remainder(self, shown: int) -> Iterator[Text]:
+        if shown < len(self.steps):
+            yield Text(f"and {len(self.steps) - shown:,} more", style="dim")

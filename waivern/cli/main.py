@@ -1,0 +1,69 @@
+"""The `waivern` command: which subcommands there are, and where each is."""
+
+import logging
+import sys
+from typing import NoReturn
+
+import click
+
+from waivern import __version__
+from waivern.cli.endings import exit_code_of, leave
+from waivern.cli.groups import LazyCommand, LazyGroup
+
+COMMANDS = {
+    "run": LazyCommand("Run a runbook and remember what it finds.", "waivern.cli.run:run"),
+    "validate": LazyCommand("Check runbooks without running them.", "waivern.cli.validate:validate"),
+    "plan": LazyCommand("Show what a runbook would make, in which order.", "waivern.cli.plan:plan"),
+    "history": LazyCommand("List past runs, or show one.", "waivern.cli.history:history"),
+    "artifacts": LazyCommand("List, show and export what a run made.", "waivern.cli.artifacts:artifacts"),
+    "components": LazyCommand("List the connectors and analysers there are.", "waivern.cli.components:components"),
+    "rulesets": LazyCommand("List the rulesets there are.", "waivern.cli.rulesets:rulesets"),
+    "schema": LazyCommand("Print the JSON Schema of runbooks or of a message.", "waivern.cli.schema:schema"),
+    "db": LazyCommand("Look after the database.", "waivern.cli.db:db"),
+}
+
+_EPILOG = """
+\b
+Examples:
+  waivern run nightly.yaml
+  waivern history --status failed --since 7d
+  waivern history show latest
+
+\b
+Exit codes:
+  0  it succeeded
+  1  a gate tripped on findings
+  2  wrong usage, or a runbook that does not plan
+  3  the run failed, timed out, was cancelled or is incomplete
+  4  the database cannot be used
+
+\b
+Settings (environment variables):
+  WAIVERN_DATABASE_URL        where runs are kept [sqlite:///.waivern/waivern.db]
+  WAIVERN_SQLITE_SYNCHRONOUS  FULL survives a power cut, NORMAL is faster [FULL]
+  WAIVERN_LEASE_SECONDS       after which silence a run may be taken over [30]
+  WAIVERN_LOG_LEVEL           DEBUG, INFO, WARNING or ERROR [WARNING]
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="waivern", message="%(prog)s %(version)s")
+def waivern() -> None:
+    """Run compliance scans and remember everything they found.
+
+    A runbook (YAML) says what is scanned and how; each run of it is kept in a database, where it can be asked about
+    years later.
+    """
+
+
+def main() -> NoReturn:
+    """Carry out the command line and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text streams here
+    logging.captureWarnings(capture=True)
+    leave(exit_code_of(waivern, sys.argv[1:]))

@@ -1,0 +1,80 @@
+"""What several commands share: the application they ask, and options that mean the same everywhere."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from waivern.cli.logs import log_to_standard_error
+from waivern.cli.watched_environment import WatchedEnvironment
+from waivern.settings import Settings
+
+Command = Callable[..., Any]
+AnyCommand = TypeVar("AnyCommand", bound=Command)
+
+_DATABASE_URL = "waivern.database_url"
+
+
+def current_settings() -> Settings:
+    """Return the settings of the current command: the environment's, with the `--db` of it or of its group."""
+    settings = Settings.from_environment()
+    database_url = given_database()
+    return replace(settings, database_url=database_url) if database_url else settings
+
+
+def given_database() -> str | None:
+    """Return the URL that was given as `--db`, if any."""
+    url: str | None = click.get_current_context().meta.get(_DATABASE_URL)
+    return url
+
+
+def database_option(command: AnyCommand) -> AnyCommand:
+    """Add `--db URL`, which `current_settings` reads."""
+    return click.option(
+        "--db",
+        metavar="URL",
+        expose_value=False,
+        callback=_remember_database,
+        help="Where runs are kept, in place of WAIVERN_DATABASE_URL.",
+    )(command)
+
+
+def pass_application(command: Command) -> Command:
+    """Hand the command the application as its first argument; nothing is opened before something is asked of it."""
+
+    @functools.wraps(command)
+    def with_application(*arguments: Any, **options: Any) -> Any:
+        from waivern.bootstrap import build_application
+
+        settings = current_settings()
+        environment = click.get_current_context().find_object(WatchedEnvironment) or WatchedEnvironment()
+        log_to_standard_error(settings.log_level, redact=environment.redact)
+        return command(build_application(settings, environment=environment), *arguments, **options)
+
+    return with_application
+
+
+def format_option(*formats: str) -> Callable[[AnyCommand], AnyCommand]:
+    """Add `--format`; the first of `formats` is the default."""
+    return click.option(
+        "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
+    )
+
+
+def working_directory_option(command: AnyCommand) -> AnyCommand:
+    """Add `--working-dir DIR`."""
+    return click.option(
+        "--working-dir",
+        "working_directory",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="What relative paths in the runbook are meant from, in place of its folder.",
+    )(command)
+
+
+def _remember_database(context: click.Context, _option: click.Parameter, url: str | None) -> None:
+    if url:
+        context.meta[_DATABASE_URL] = url

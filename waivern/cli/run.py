@@ -1,0 +1,144 @@
+"""`waivern run`."""
+
+import math
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+import click
+
+from waivern.cli.endings import INCOMPLETE
+from waivern.cli.interrupts import counted_interrupts
+from waivern.cli.options import (
+    database_option,
+    format_option,
+    given_database,
+    pass_application,
+    working_directory_option,
+)
+from waivern.cli.output import as_json, write
+from waivern.cli.progress import Progress, progress_on_standard_error
+from waivern.cli.summary import as_text, look_further
+from waivern.cli.wording import count, short_id
+from waivern.errors import UsageError, WaivernError
+from waivern.operations.application import Application
+from waivern.operations.export_artifacts import export_artifacts
+from waivern.operations.records_as_json import details_as_json
+from waivern.operations.run_runbook import RunRequest, run_runbook
+from waivern.operations.show_history import RunDetails, show_run
+from waivern.plans.plan import ExecutionPlan
+from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus
+
+_LONGEST_S = 366 * 86_400
+
+
+def _as_seconds(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= _LONGEST_S:
+        raise click.BadParameter(f"'{text}' is no number of seconds: more than 0, at most a year.", context, option)
+    return seconds
+
+
+@click.command(short_help="Run a runbook and remember what it finds.")
+@click.argument("runbook", type=click.Path(path_type=Path))
+@click.option("--output-dir", type=click.Path(path_type=Path), metavar="DIR", help="Write the artifacts there too.")
+@click.option("--timeout", "timeout_s", callback=_as_seconds, metavar="S", help="Give up after so many seconds.")
+@click.option(
+    "--max-concurrency", type=click.IntRange(min=1), metavar="N", help="Make at most so many artifacts at a time."
+)
+@working_directory_option
+@click.option("--resume", metavar="RUN", help="Take up an unfinished run: its id, the beginning of it, or 'latest'.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@database_option
+@format_option("text", "json")
+@pass_application
+@click.pass_context
+def run(
+    context: click.Context,
+    application: Application,
+    runbook: Path,
+    output_dir: Path | None,
+    timeout_s: float | None,
+    max_concurrency: int | None,
+    working_directory: Path | None,
+    resume: str | None,
+    quiet: bool,
+    form: str,
+) -> None:
+    """Run a runbook and remember what it finds.
+
+    Progress goes to standard error, the result to standard output. Ctrl-C closes the run as cancelled; what it made
+    is kept, and --resume makes the rest.
+
+    \b
+    Examples:
+      waivern run nightly.yaml
+      waivern run nightly.yaml --timeout 600 --output-dir results
+      waivern run nightly.yaml --resume latest
+      waivern run nightly.yaml --format json | jq .status
+    """
+    if output_dir is not None:
+        _check_writable(output_dir)
+    request = RunRequest(runbook, timeout_s, max_concurrency, working_directory, resume)
+    details = _followed(application, request, progress_on_standard_error(quiet=quiet))
+    write(as_json(details_as_json(details)) if form == "json" else _told(details, runbook))
+    if output_dir is not None:
+        exported = export_artifacts(application, details.run.id, output_dir)
+        click.echo(f"Wrote {count(len(exported.files), 'artifact')} into {output_dir}", err=True)
+    context.exit(0 if details.run.status is RunStatus.SUCCEEDED else INCOMPLETE)
+
+
+def _followed(application: Application, request: RunRequest, progress: Progress) -> RunDetails:
+    """Run it, with its progress on standard error and everything that a component prints there too."""
+
+    def opened(run_id: str, plan: ExecutionPlan) -> None:
+        progress.open(run_id, plan, already_made=_made_before(application, run_id) if request.resume else ())
+
+    with _telling_how_to_go_on(request, progress), counted_interrupts() as interrupts:
+
+        def changed(change: ArtifactChange) -> None:
+            interrupts.watch()
+            progress.change(change)
+
+        with progress, redirect_stdout(sys.stderr):
+            return run_runbook(application, request, opened=opened, changed=changed)
+
+
+def _made_before(application: Application, run_id: str) -> list[str]:
+    artifacts = show_run(application, run_id).artifacts
+    return [artifact.artifact_id for artifact in artifacts if artifact.status is ArtifactStatus.SUCCEEDED]
+
+
+@contextmanager
+def _telling_how_to_go_on(request: RunRequest, progress: Progress) -> Iterator[None]:
+    """Where a run that was opened cannot be ended properly, say how it can be taken up."""
+    try:
+        yield
+    except (WaivernError, KeyboardInterrupt) as error:
+        if progress.run_id is not None:
+            click.echo(
+                f"Run {progress.run_id} is not finished. "
+                f"Take it up with: waivern run {request.runbook} --resume {short_id(progress.run_id)}",
+                err=True,
+            )
+            if isinstance(error, KeyboardInterrupt):
+                raise click.exceptions.Exit(INCOMPLETE) from None
+        raise
+
+
+def _told(details: RunDetails, runbook: Path) -> str:
+    return f"{as_text(details)}\n\n{look_further(details, database=given_database(), runbook=str(runbook))}"
+
+
+def _check_writable(folder: Path) -> None:
+    """Find out before hours of work that its results cannot be written."""
+    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UsageError(f"{folder} cannot be written: {nearest} is no folder that this user may write in")

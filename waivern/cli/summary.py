@@ -1,0 +1,135 @@
+"""One run as text: what was made, what was not and why, and where to look further."""
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+
+import click
+
+from waivern.cli.output import as_table
+from waivern.cli.printable import lines, one_line
+from waivern.cli.wording import duration, local_time, result, short_id, state
+from waivern.history.run_history import ArtifactRecord, RunRecord
+from waivern.operations.show_history import RunDetails
+from waivern.runs.run import ArtifactStatus, RunStatus
+
+_UNFINISHED = (RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED, RunStatus.INTERRUPTED)
+
+
+def as_text(details: RunDetails) -> str:
+    """Return the run as a person reads it."""
+    sections = [_heading(details.run), _table(details.artifacts), *_remarks(details)]
+    return "\n\n".join(section for section in sections if section)
+
+
+def look_further(details: RunDetails, *, database: str | None, runbook: str = "RUNBOOK") -> str:
+    """Return the commands that tell more of the run, or take it up again.
+
+    `database` is the URL that was given as `--db`, if any; one that may hold a password is not repeated.
+    """
+    run = short_id(details.run.id)
+    commands = [f"waivern history show {run}"]
+    telling = [each for each in details.artifacts if each.status is ArtifactStatus.SUCCEEDED]
+    if telling:
+        best = next((each for each in reversed(telling) if each.output), telling[-1])
+        commands.append(f"waivern artifacts show {run} {shlex.quote(one_line(best.artifact_id))}")
+    if details.run.status in _UNFINISHED:
+        commands.append(f"waivern run {shlex.quote(runbook)} --resume {run}")
+    return "\n".join([_title("Look further:"), *(f"  {command}{_again(database)}" for command in commands)])
+
+
+def _again(database: str | None) -> str:
+    if database is None:
+        return ""
+    return f" --db {shlex.quote(database)}" if database.startswith("sqlite:") else " --db URL"
+
+
+def _heading(run: RunRecord) -> str:
+    status = state(run.status)
+    said = click.style(status.text, fg=status.style or None, bold=True)
+    took = duration(run.duration_seconds)
+    facts = [f"Run {run.id}", f"started {local_time(run.started_at or run.created_at)}", f"trigger {run.trigger}"]
+    if run.epoch > 1:
+        facts.append(f"attempt {run.epoch}")
+    heading = f"{click.style(one_line(run.runbook), bold=True)}: {said}{f' in {took}' if took else ''}"
+    return "\n".join([heading, click.style(one_line(", ".join(facts)), dim=True)])
+
+
+def _table(artifacts: Sequence[ArtifactRecord]) -> str:
+    rows = [
+        (
+            artifact.artifact_id,
+            state(artifact.status, optional=artifact.optional and artifact.status is ArtifactStatus.FAILED),
+            duration(artifact.duration_seconds),
+            result(artifact),
+        )
+        for artifact in artifacts
+    ]
+    return as_table(("ARTIFACT", "STATE", "TIME", "RESULT"), rows, right=("TIME",))
+
+
+def _remarks(details: RunDetails) -> Iterator[str]:
+    yield _section("Errors", _errors(details))
+    yield _section("Not scanned", _not_scanned(details.artifacts))
+    yield _section("Read in part", _sampled(details.artifacts))
+
+
+def _errors(details: RunDetails) -> Iterator[str]:
+    if details.run.error:
+        yield _indented(f"the run: {details.run.error}")
+    for artifact in details.artifacts:
+        if artifact.error:
+            yield _indented(f"{artifact.artifact_id}: {artifact.error}")
+
+
+def _not_scanned(artifacts: Iterable[ArtifactRecord]) -> Iterator[str]:
+    told: set[tuple[str, str]] = set()
+    for artifact in artifacts:
+        overview = artifact.overview
+        if overview is None or not overview.not_scanned:
+            continue
+        examples = [(str(each.get("what")), str(each.get("why"))) for each in overview.not_scanned_examples]
+        if told.issuperset(examples):
+            continue  # an analyser passes on what its inputs left out
+        told.update(examples)
+        yield _indented(f"{artifact.artifact_id}: {overview.not_scanned:,} left out")
+        yield from (_indented(f"  {what}: {why}") for what, why in examples)
+        yield from _and_more(overview.not_scanned - len(examples))
+
+
+def _sampled(artifacts: Iterable[ArtifactRecord]) -> Iterator[str]:
+    told: set[tuple[str, str, str]] = set()
+    for artifact in artifacts:
+        overview = artifact.overview
+        if overview is None or not overview.sampled:
+            continue
+        examples = [
+            (_named(each, "what"), _named(each, "read"), _named(each, "of")) for each in overview.sampled_examples
+        ]
+        if told.issuperset(examples):
+            continue
+        told.update(examples)
+        yield from (_indented(f"{artifact.artifact_id}: {what}: {read} of {of}") for what, read, of in examples)
+        yield from _and_more(overview.sampled - len(examples))
+
+
+def _named(example: dict[str, object], key: str) -> str:
+    value = example.get(key)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _and_more(number: int) -> Iterator[str]:
+    if number > 0:
+        yield f"    and {number:,} more"
+
+
+def _section(title: str, entries: Iterable[str]) -> str:
+    written = list(entries)
+    return "\n".join([_title(f"{title}:"), *written]) if written else ""
+
+
+def _title(text: str) -> str:
+    return click.style(text, bold=True)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in lines(text).splitlines())

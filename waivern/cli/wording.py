@@ -1,0 +1,84 @@
+"""How a person reads instants, durations, states and reasons."""
+
+from datetime import datetime
+
+from waivern.cli.output import Styled
+from waivern.history.run_history import ArtifactRecord
+from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
+
+_STYLES = {
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "yellow",
+    "cancelled": "yellow",
+    "interrupted": "yellow",
+    "running": "cyan",
+    "skipped": "yellow",
+}
+_SHORT_ID = 18  # a UUIDv7's milliseconds and 12 random bits: two runs hardly ever share them
+
+
+def short_id(run_id: str) -> str:
+    """Return the beginning of a run's id, which is as good as the whole."""
+    return run_id[:_SHORT_ID]
+
+
+def state(status: RunStatus | ArtifactStatus, *, optional: bool = False) -> Styled:
+    """Return a state in its colour: `timed_out` is "timed out"."""
+    text = status.value.replace("_", " ")
+    return Styled(f"{text} (optional)" if optional else text, _STYLES.get(status.value, ""))
+
+
+def local_time(instant: datetime | None) -> str:
+    """Return an instant by the clock on the wall here, to the second."""
+    return "" if instant is None else instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float | None) -> str:
+    """Return "0.25 s", "3.2 s", "2 min 05 s" or "1 h 02 min"."""
+    if seconds is None:
+        return ""
+    seconds = max(seconds, 0.0)  # a clock may have been set back
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
+
+
+def count(number: int, thing: str) -> str:
+    """Return "1 item" or "2,000 items"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def why_skipped(reason: SkipReason | None, because: str | None) -> str:
+    """Return why an artifact was not made."""
+    if reason is SkipReason.DEPENDENCY_FAILED:
+        return f"'{because}' failed"
+    if reason is SkipReason.TIMEOUT:
+        return "not made before the deadline"
+    if reason is SkipReason.CANCELLED:
+        return "the run was cancelled"
+    return ""
+
+
+def result(artifact: ArtifactRecord) -> str:
+    """Return what an artifact came to, in a few words."""
+    if artifact.status is ArtifactStatus.SKIPPED:
+        return why_skipped(artifact.skip_reason, artifact.skipped_because)
+    if artifact.status is ArtifactStatus.FAILED:
+        return (artifact.error or "").partition("\n")[0]
+    if artifact.overview is None:
+        return ""
+    if artifact.overview.findings:
+        by_category = ", ".join(f"{category} {number:,}" for category, number in artifact.overview.findings.items())
+        return f"{count(artifact.overview.items, 'finding')}: {by_category}"
+    return count(artifact.overview.items, "finding" if _is_indicator(artifact) else "item")
+
+
+def _is_indicator(artifact: ArtifactRecord) -> bool:
+    return (artifact.schema or "").partition("/")[0].endswith("_indicator")

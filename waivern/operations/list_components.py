@@ -1,0 +1,54 @@
+"""Say which connectors and analysers are installed, and which plug-ins are broken."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from waivern.components.registry import Factories
+from waivern.messages.schema import Schema
+from waivern.operations.application import Application
+
+Kind = Literal["connector", "analyser"]
+
+
+@dataclass(frozen=True)
+class ComponentDescription:
+    """What one component takes and makes; `takes` are an analyser's combinations of input schemas.
+
+    `broken` says why it cannot be used; the schemas are then empty.
+    """
+
+    kind: Kind
+    name: str
+    makes: tuple[Schema, ...] = ()
+    takes: tuple[tuple[Schema, ...], ...] = ()
+    broken: str | None = None
+
+
+def list_components(application: Application) -> list[ComponentDescription]:
+    """Return the connectors, then the analysers, each by name."""
+    registry = application.registry
+    return [
+        *_described("connector", registry.connector_factories),
+        *_described("analyser", registry.analyser_factories),
+    ]
+
+
+def _described(kind: Kind, factories: Factories[Any]) -> Iterator[ComponentDescription]:
+    broken: Mapping[str, str] = factories.broken
+    for name in sorted({*factories, *broken}):
+        if name in broken:
+            yield ComponentDescription(kind, name, broken=broken[name])
+        else:
+            yield _asked(kind, name, factories)
+
+
+def _asked(kind: Kind, name: str, factories: Factories[Any]) -> ComponentDescription:
+    try:
+        component = factories[name].component_class
+        takes = component.get_input_requirements() if kind == "analyser" else []
+        return ComponentDescription(
+            kind, name, tuple(component.get_supported_output_schemas()), tuple(tuple(each) for each in takes)
+        )
+    except Exception as error:  # noqa: BLE001  a plug-in may raise anything
+        return ComponentDescription(kind, name, broken=f"{type(error).__name__}: {error}")

@@ -1,0 +1,83 @@
+"""Runs and artifacts as JSON objects: an interface that scripts rely on, the same from every door.
+
+Keys are only ever added, at the end. Instants are ISO 8601 in UTC with six digits of a second and a `Z`, so that they
+sort as text; durations are seconds.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from waivern.history.run_history import ArtifactCounts, ArtifactRecord, RunRecord
+from waivern.operations.show_history import RunDetails
+
+
+def run_as_json(run: RunRecord) -> dict[str, Any]:
+    """Return a run as lists show it; `artifacts` holds numbers."""
+    return {
+        "id": run.id,
+        "runbook": run.runbook,
+        "status": run.status.value,
+        "trigger": run.trigger,
+        "schedule": run.schedule,
+        "due_at": instant_as_json(run.due_at),
+        "created_at": instant_as_json(run.created_at),
+        "started_at": instant_as_json(run.started_at),
+        "ended_at": instant_as_json(run.ended_at),
+        "duration_seconds": run.duration_seconds,
+        "artifacts": _counts(run.artifacts),
+        "error": run.error,
+        "runbook_digest": run.runbook_digest,
+        "epoch": run.epoch,
+    }
+
+
+def artifact_as_json(artifact: ArtifactRecord) -> dict[str, Any]:
+    """Return an artifact without its message; `overview` holds the message's numbers, or null."""
+    return {
+        "artifact_id": artifact.artifact_id,
+        "status": artifact.status.value,
+        "component": artifact.component,
+        "schema": artifact.schema,
+        "started_at": instant_as_json(artifact.started_at),
+        "ended_at": instant_as_json(artifact.ended_at),
+        "duration_seconds": artifact.duration_seconds,
+        "skip_reason": artifact.skip_reason.value if artifact.skip_reason is not None else None,
+        "skipped_because": artifact.skipped_because,
+        "error": artifact.error,
+        "output": artifact.output,
+        "optional": artifact.optional,
+        "digest": artifact.digest,
+        "size": artifact.size,
+        "kind": artifact.kind,
+        "inputs": list(artifact.inputs),
+        "aliases": list(artifact.aliases),
+        "overview": artifact.overview.as_json() if artifact.overview is not None else None,
+    }
+
+
+def details_as_json(details: RunDetails) -> dict[str, Any]:
+    """Return one run whole: `artifacts` is the list of its artifacts, and their numbers are `artifact_counts`."""
+    run = run_as_json(details.run)
+    counts = run["artifacts"]
+    return {
+        **run,
+        "artifacts": [artifact_as_json(artifact) for artifact in details.artifacts],
+        "artifact_counts": counts,
+    }
+
+
+def instant_as_json(instant: datetime | None) -> str | None:
+    """Return "2026-11-23T12:00:00.000000Z" for an aware instant."""
+    if instant is None:
+        return None
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _counts(counts: ArtifactCounts) -> Mapping[str, int]:
+    return {
+        "total": counts.total,
+        "succeeded": counts.succeeded,
+        "failed": counts.failed,
+        "skipped": counts.skipped,
+    }
