@@ -88,7 +88,9 @@ class SqlArtifactStore(ArtifactStore):
         }
         try:
             self._writer.submit(lambda connection: self._write(connection, values, blob)).result()
-        except sa.exc.DBAPIError as error:  # of this one message: what concerns the database as a whole is a DatabaseError
+        except (
+            sa.exc.DBAPIError
+        ) as error:  # of this one message: what concerns the database as a whole is a DatabaseError
             raise ArtifactStoreError(f"The database refuses the message of '{artifact_id}': {error.orig}") from error
         self._recent.put(artifact_id, message, canonical)
 

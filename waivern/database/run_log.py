@@ -1,15 +1,17 @@
 """The record of one run in the database, while it goes on."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifacts, runs
-from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus
 from waivern.runs.run_log import RunLog
+
+if TYPE_CHECKING:  # slow to import; see `waivern.runs.run_log`
+    from waivern.plans.plan import ExecutionPlan
 
 _ARTIFACT = sa.update(artifacts).where(
     artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.artifact_id == sa.bindparam("of_artifact")
@@ -31,7 +33,7 @@ class SqlRunLog(RunLog):
         self._writer = writer
         self._already_made = already_made
 
-    def open(self, plan: ExecutionPlan) -> frozenset[str]:  # noqa: ARG002  the register wrote the plan down
+    def open(self, plan: "ExecutionPlan") -> frozenset[str]:  # noqa: ARG002  the register wrote the plan down
         return self._already_made
 
     def note(self, change: ArtifactChange) -> None:

@@ -14,7 +14,7 @@ from waivern.database.run_log import SqlRunLog
 from waivern.database.run_writer import DEFAULT_LEASE_S, RunWriter
 from waivern.database.tables import artifact_inputs, artifacts, runbooks, runs
 from waivern.errors import RunError
-from waivern.plans.plan import ExecutionPlan
+from waivern.plans.plan import ExecutionPlan, how_made
 from waivern.runbooks.artifact_definition import ArtifactDefinition
 from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id, utc_now
 from waivern.runs.run_log import OpenRun, RunRegister
@@ -151,14 +151,7 @@ def _write_plan(connection: sa.Connection, run_id: str, plan: ExecutionPlan) -> 
 
 def _described(definition: ArtifactDefinition) -> dict[str, Any]:
     """What an artifact is, in a few words: never its properties, which may be long and are in the runbook."""
-    if definition.source is not None:
-        kind, component = "source", definition.source.type
-    elif definition.process is not None:
-        kind, component = "process", definition.process.type
-    elif definition.reuse is not None:
-        kind, component = "reuse", f"{definition.reuse.from_run}/{definition.reuse.artifact}"
-    else:
-        kind, component = "merge", definition.merge
+    kind, component = how_made(definition)
     return {"kind": kind, "component": component, "output": definition.output, "optional": definition.optional}
 
 

@@ -27,10 +27,15 @@ def check_message(message: Message) -> None:
         if len(faults) == _MOST_FAULTS:
             faults.append("and more")
             break
-        place = "/".join(str(step) for step in fault.instance_path) or "the content"
-        expected = "/".join(str(step) for step in fault.schema_path)
-        faults.append(f"{place} does not fit {expected}")
+        faults.append(_in_words(fault))
     raise MessageError(f"The message does not have the shape of {message.schema}: {'; '.join(faults)}")
+
+
+def _in_words(fault: Any) -> str:
+    place = "/".join(str(step) for step in fault.instance_path) or "the content"
+    if fault.schema_path[-1] == "required":
+        return f"{place}: {fault.message}"  # names the property; other messages would repeat the value
+    return f"{place} does not fit {'/'.join(str(step) for step in fault.schema_path)}"
 
 
 @functools.cache

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from waivern.errors import did_you_mean
+from waivern.errors import MessageError, did_you_mean
+from waivern.messages.message import Message
 from waivern.messages.schema import Schema
+from waivern.messages.validation import check_message
 from waivern.plans.child_runbooks import Level
 from waivern.plans.references import DanglingReferenceError, References
 
@@ -29,6 +31,7 @@ def check_interfaces(main: Level, references: References, problems: list[str]) -
     demands: list[Demand] = []
     problems.extend(_inputs_of_main(main))
     for level in main.walk():
+        problems.extend(_unfit_defaults(level))
         problems.extend(_outputs_that_lead_nowhere(level, references))
         if level.parent is not None:
             problems.extend(_sources_beside_inputs(level))
@@ -49,6 +52,15 @@ def _inputs_of_main(main: Level) -> Iterator[str]:
             yield main.located(
                 "it is needed, and only a runbook that names this one as its child gives it", "inputs", name
             )
+
+
+def _unfit_defaults(level: Level) -> Iterator[str]:
+    for name, declared in level.loaded.runbook.inputs.items():
+        try:
+            if declared.default is not None:
+                check_message(Message(name, declared.default, declared.schema_of_input))
+        except MessageError as error:
+            yield level.located(str(error), "inputs", name, key="default")
 
 
 def _outputs_that_lead_nowhere(level: Level, references: References) -> Iterator[str]:
@@ -84,9 +96,6 @@ def _unfit_mapping(child: Level) -> Iterator[str]:
     for name, each in declared.items():
         if name not in mapping and not each.optional:
             yield _located_in_parent(child, f"the child runbook's input '{name}' is not mapped", *_MAPPING)
-        elif name not in mapping and each.default is not None:
-            what = f"the child runbook's input '{name}' has a default, which is not supported: map it to an artifact"
-            yield _located_in_parent(child, what, *_MAPPING)
 
 
 def _unknown_outputs(child: Level) -> Iterator[str]:

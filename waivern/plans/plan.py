@@ -4,11 +4,24 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from waivern.messages.canonical import canonical_bytes, digest_of
 from waivern.messages.schema import Schema
 from waivern.plans.dag import ExecutionDAG
+from waivern.runbooks.artifact_definition import ArtifactDefinition
 from waivern.runbooks.runbook import Runbook
+
+
+def how_made(definition: ArtifactDefinition) -> tuple[str, str]:
+    """Return the kind of an artifact ("source", "process", "reuse", "merge", "default") and what makes it, by name."""
+    if definition.source is not None:
+        return "source", definition.source.type
+    if definition.process is not None:
+        return "process", definition.process.type
+    if definition.reuse is not None:
+        return "reuse", f"{definition.reuse.from_run}/{definition.reuse.artifact}"
+    return ("merge", definition.merge) if definition.inputs else ("default", "input")
 
 
 @dataclass(frozen=True)
@@ -21,6 +34,7 @@ class ExecutionPlan:
         artifact_schemas: By artifact id the schemas of its inputs (None for what has no inputs), in the order in
             which an analyser is handed one merged message each, and the schema of the artifact itself.
         aliases: From the names by which a runbook refers to its child runbook's artifacts to final ids.
+        defaults: By artifact id the content of what is not made: the default of a child runbook's input.
         folders: By artifact id the folder that relative paths in its properties are meant from.
         sources: The unresolved text of the runbook and of its child runbooks, by path relative to the folder of
             the runbook; the runbook itself comes first.
@@ -31,6 +45,7 @@ class ExecutionPlan:
     dag: ExecutionDAG
     artifact_schemas: Mapping[str, tuple[list[Schema] | None, Schema]]
     aliases: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     variables: frozenset[str] = frozenset()

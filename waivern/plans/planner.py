@@ -72,10 +72,11 @@ class Planner:
         folders = {each: self._working_directory or level.folder for each, (level, _) in spliced.origins.items()}
         checks = ComponentChecks(self._registry, self._environment)
         components = checks.check(spliced, folders, problems)
-        reused = self._find_what_is_reused(spliced, loaded.runbook.name, problems)
+        given = self._find_what_is_reused(spliced, loaded.runbook.name, problems)
+        given |= {artifact_id: declared.schema_of_input for artifact_id, declared in spliced.defaults.items()}
         problems.extend(_described_circles(spliced))
         resolution = SchemaResolution(
-            spliced, order=in_order(spliced.artifacts), components=components, reused=reused, demands=demands
+            spliced, order=in_order(spliced.artifacts), components=components, given=given, demands=demands
         )
         schemas = resolution.resolve(problems)
         if problems:
@@ -85,6 +86,7 @@ class Planner:
             dag=ExecutionDAG(spliced.artifacts),
             artifact_schemas={artifact_id: schemas[artifact_id] for artifact_id in spliced.artifacts},
             aliases=spliced.aliases,
+            defaults={each: declared.default or {} for each, declared in spliced.defaults.items()},
             folders=folders,
             sources=children.sources,
             variables=frozenset(checks.variables),

@@ -30,7 +30,10 @@ class References:
         return self._handed_back[level][alias][0]
 
     def meaning(self, level: Level, name: str) -> str | None:
-        """Return the final id of the artifact that `name` stands for in `level`; None for an optional input not given.
+        """Return the final id of the artifact that `name` stands for in `level`.
+
+        An input that is not given stands for its default, which is an artifact of its own; an optional one without a
+        default stands for None.
 
         Raises:
             DanglingReferenceError: it stands for none.
@@ -46,9 +49,7 @@ class References:
             elif name in runbook.inputs:
                 mapped = level.child_config.input_mapping.get(name) if level.parent is not None else None
                 if level.parent is None or mapped is None:
-                    if runbook.inputs[name].optional:
-                        return None
-                    raise DanglingReferenceError("")
+                    return _not_given(level, name)
                 level, name = level.parent, mapped
             else:
                 raise DanglingReferenceError(self._unknown(level, name) if len(passed) == 1 else "")
@@ -65,6 +66,15 @@ class References:
         own = [each for each, definition in runbook.artifacts.items() if definition.child_runbook is None]
         known = [*own, *self._handed_back[level], *runbook.inputs]
         return " ".join(filter(None, (f"there is no artifact '{name}'.", did_you_mean(name, known)))).rstrip(".")
+
+
+def _not_given(level: Level, name: str) -> str | None:
+    declared = level.loaded.runbook.inputs[name]
+    if declared.default is not None:
+        return level.prefix + name
+    if declared.optional:
+        return None
+    raise DanglingReferenceError("")
 
 
 def _handed_back(level: Level, problems: list[str]) -> dict[str, tuple[str, str]]:

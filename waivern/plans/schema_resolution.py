@@ -16,7 +16,7 @@ class SchemaResolution:
     Args:
         order: What can be resolved at all; an artifact in a circle is not among it.
         components: What makes an artifact, where that is known.
-        reused: The schema of what is taken over from an earlier run, where that is known.
+        given: The schema of what is not made here: taken over from an earlier run, or the default of an input.
         demands: What the inputs of child runbooks ask for.
     """
 
@@ -26,13 +26,13 @@ class SchemaResolution:
         *,
         order: Sequence[str],
         components: Mapping[str, KnownComponent],
-        reused: Mapping[str, Schema],
+        given: Mapping[str, Schema],
         demands: Sequence[Demand],
     ) -> None:
         self._spliced = spliced
         self._order = order
         self._components = components
-        self._reused = reused
+        self._given = given
         self._demands = demands
         self._accepted: dict[str, set[Schema]] = {}
 
@@ -97,8 +97,8 @@ class SchemaResolution:
 
     def _made(self, artifact_id: str, handed: list[Schema] | None) -> Schema | None:
         definition, component = self._spliced.artifacts[artifact_id], self._components.get(artifact_id)
-        if definition.reuse is not None:
-            return self._reused.get(artifact_id)
+        if definition.reuse is not None or artifact_id in self._given:
+            return self._given.get(artifact_id)
         if definition.source is None and definition.process is None:
             return handed[0] if handed else None
         if component is None:

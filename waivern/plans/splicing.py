@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from waivern.plans.child_runbooks import Level
 from waivern.plans.references import DanglingReferenceError, References
 from waivern.runbooks.artifact_definition import ArtifactDefinition
+from waivern.runbooks.runbook import RunbookInput
 
 
 @dataclass
 class Spliced:
     """Artifacts by final id, their inputs by final id too.
 
+    `defaults` are those that are not made but written down: what an input stands for that is not given.
     `origins` leads from a final id to where it is written: the level and the id there. `incomplete` are those with an
     input that leads nowhere.
     """
@@ -18,6 +20,7 @@ class Spliced:
     artifacts: dict[str, ArtifactDefinition] = field(default_factory=dict)
     origins: dict[str, tuple[Level, str]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, RunbookInput] = field(default_factory=dict)
     incomplete: set[str] = field(default_factory=set)
 
     def located(self, artifact_id: str, what: str, *place: str | int, key: str | int | None = None) -> str:
@@ -42,6 +45,10 @@ class _Splicer:
 
     def splice_level(self, level: Level, *, optional: bool) -> None:
         """Add the artifacts of `level`, and those of its child runbooks in the place of what stands for them."""
+        given = level.child_config.input_mapping if level.parent is not None else {}
+        for name, declared in level.loaded.runbook.inputs.items():
+            if declared.default is not None and name not in given:
+                self._splice_default(level, name, declared)
         for artifact_id, definition in level.loaded.runbook.artifacts.items():
             child = level.children.get(artifact_id)
             if child is not None:
@@ -62,6 +69,12 @@ class _Splicer:
                     if level.loaded.runbook.artifacts[self._references.stands_behind(level, name)].output:
                         marked = self.spliced.artifacts[final_id].model_copy(update={"output": True})
                         self.spliced.artifacts[final_id] = marked
+
+    def _splice_default(self, level: Level, name: str, declared: RunbookInput) -> None:
+        final_id = level.prefix + name
+        self.spliced.origins[final_id] = (level, name)
+        self.spliced.defaults[final_id] = declared
+        self.spliced.artifacts[final_id] = ArtifactDefinition.model_construct()  # from nowhere, as none can be written
 
     def _splice_artifact(
         self, level: Level, artifact_id: str, definition: ArtifactDefinition, *, optional: bool

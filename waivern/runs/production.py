@@ -40,6 +40,7 @@ class ProductionOrder:
     input_schemas: tuple[Schema, ...] = ()
     folder: Path | None = None
     past: PastArtifact | None = None
+    default: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, plan: ExecutionPlan, artifact_id: str) -> "ProductionOrder":
@@ -58,6 +59,7 @@ class ProductionOrder:
             input_schemas=tuple(input_schemas or ()),
             folder=plan.folders.get(artifact_id),
             past=PastArtifact(reuse.from_run, reuse.artifact, output_schema) if reuse else None,
+            default=plan.defaults.get(artifact_id),
         )
 
 
@@ -150,6 +152,8 @@ class Workshop:
         return None
 
     def _made(self, order: ProductionOrder) -> Message:
+        if order.default is not None:
+            return Message("", order.default, order.output_schema)
         if order.past is not None:
             return self._registry.container.get_service(PastArtifacts).get(order.past)
         if order.source is not None:

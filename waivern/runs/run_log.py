@@ -3,17 +3,20 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from waivern.artifacts.store import ArtifactStore
-from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactChange, RunStatus
+
+if TYPE_CHECKING:  # a plan brings pydantic along, which whoever only asks about past runs need not wait for
+    from waivern.plans.plan import ExecutionPlan
 
 
 class RunLog(ABC):
     """The record of one run: opened once, noted in, closed once."""
 
     @abstractmethod
-    def open(self, plan: ExecutionPlan) -> frozenset[str]:
+    def open(self, plan: "ExecutionPlan") -> frozenset[str]:
         """Write down what is to be made; return the ids that an earlier attempt of this run made already."""
 
     @abstractmethod
@@ -41,7 +44,7 @@ class RunLog(ABC):
 class NoRunLog(RunLog):
     """Writes nothing down: for a run that lives in one process and is forgotten with it."""
 
-    def open(self, plan: ExecutionPlan) -> frozenset[str]:  # noqa: ARG002
+    def open(self, plan: "ExecutionPlan") -> frozenset[str]:  # noqa: ARG002
         return frozenset()
 
     def note(self, change: ArtifactChange) -> None:
@@ -65,11 +68,11 @@ class RunRegister(ABC):
     """Where runs begin and are taken up again."""
 
     @abstractmethod
-    def begin(self, plan: ExecutionPlan, *, trigger: str) -> OpenRun:
+    def begin(self, plan: "ExecutionPlan", *, trigger: str) -> OpenRun:
         """Begin a new run of the plan, owned by this process."""
 
     @abstractmethod
-    def take_up(self, run_id: str, plan: ExecutionPlan) -> OpenRun:
+    def take_up(self, run_id: str, plan: "ExecutionPlan") -> OpenRun:
         """Take up an unfinished run again, under a higher epoch; what it made stays.
 
         Raises:

@@ -35,7 +35,8 @@ def raises(error: type[Exception], *, saying: str = "") -> Iterator[None]:
     try:
         yield
     except error as raised:
-        assert saying in str(raised), f"{saying!r} is not in {str(raised)!r}"
+        if saying not in str(raised):
+            raise AssertionError(f"{saying!r} is not in {str(raised)!r}") from raised
     else:
         raise AssertionError(f"{error.__name__} was not raised")
 

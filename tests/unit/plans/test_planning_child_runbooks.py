@@ -140,6 +140,18 @@ def test_an_optional_input_that_is_not_given_is_left_out_of_a_fan_in(plan):
     assert plan(main=MAIN, child=child).runbook.artifacts["child/copy"].inputs == ("customers",)
 
 
+def test_an_optional_input_that_is_not_given_stands_for_its_default(plan):
+    default = "{schemaVersion: 1.0.0, name: none, source: nowhere, data: []}"
+    child = CHILD.replace("1.0.0}}", f"1.0.0}}, more: {{input_schema: standard_input/1.0.0, default: {default}}}}}")
+    child = child.replace("copy: {inputs: data}", "copy: {inputs: [data, more]}")
+    planned = plan(main=MAIN, child=child.replace("default:", "optional: true, default:"))
+    assert planned.runbook.artifacts["child/copy"].inputs == ("customers", "child/more")
+    assert planned.artifact_schemas["child/more"] == (None, TEXT)
+    assert planned.defaults == {
+        "child/more": {"schemaVersion": "1.0.0", "name": "none", "source": "nowhere", "data": []}
+    }
+
+
 def test_an_artifact_that_is_left_without_any_input_is_a_problem(problems):
     child = CHILD.replace("inputs: {data", "inputs: {more: {input_schema: standard_input/1.0.0, optional: true}, data")
     found = problems(main=MAIN, child=child + "  lonely: {inputs: more}\n")
@@ -203,7 +215,10 @@ def test_a_child_that_does_not_fit_is_a_problem_with_file_and_line(plan, problem
             ("1.0.0}}", "1.0.0, optional: true, default: {a: 1}}, x: {input_schema: a/1.0.0}}"),
             "input 'x' is not mapped",
         ),
-        (("}}\noutputs", "}, x: {input_schema: a/1.0.0, optional: true, default: {}}}\noutputs"), "'x' has a default"),
+        (
+            ("}}\noutputs", "}, x: {input_schema: standard_input/1.0.0, optional: true, default: {}}}\noutputs"),
+            "child.yaml:3: inputs.x: The message does not have the shape of standard_input/1.0.0",
+        ),
     ],
 )
 def test_a_fault_in_a_child_is_named_with_the_childs_line(problems, change, what):

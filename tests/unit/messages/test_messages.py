@@ -1,0 +1,139 @@
+"""Messages, their schemas, and how several become one."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waivern import Message, MessageError, Schema, SchemaNotFoundError
+from waivern.messages.canonical import canonical_bytes, content_of, digest_of
+from waivern.messages.catalogue import schema_catalogue
+from waivern.messages.overview import Overview, overview_of
+from waivern.messages.validation import check_message
+from waivern.runs.merging import concatenated, merged_by_schema
+
+TEXT = Schema("standard_input", "1.0.0")
+FINDINGS = Schema("personal_data_indicator", "1.0.0")
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+)
+contents = st.dictionaries(st.text(st.characters(codec="utf-8")), json_values)
+
+
+def text(*items: str, **metadata: Any) -> Message:
+    data = [{"content": item, "metadata": {"source": "s", "connector_type": "c"}} for item in items]
+    content: dict[str, Any] = {"schemaVersion": "1.0.0", "name": items[0] if items else "", "source": "s", "data": data}
+    return Message("", content | ({"metadata": metadata} if metadata else {}), TEXT)
+
+
+def test_a_schema_reads_as_it_is_written() -> None:
+    assert Schema.parse("standard_input/1.0.0") == TEXT
+    assert str(TEXT) == "standard_input/1.0.0"
+
+
+@pytest.mark.parametrize("wrong", ["standard_input", "standard_input/1", "/1.0.0", "a b/1.0.0", "a/1.0.0/x", ""])
+def test_what_is_no_schema_is_refused(wrong: str) -> None:
+    with pytest.raises(MessageError, match="Write it as name/1.0.0"):
+        Schema.parse(wrong)
+
+
+@given(contents)
+def test_content_comes_back_from_its_canonical_bytes(content: dict[str, Any]) -> None:
+    assert content_of(canonical_bytes(content)) == content
+
+
+@given(contents, st.randoms(use_true_random=False))
+def test_the_digest_does_not_depend_on_the_order_of_keys(content: dict[str, Any], chance: Any) -> None:
+    keys = list(content)
+    chance.shuffle(keys)
+    shuffled = {key: content[key] for key in keys}
+    assert digest_of(canonical_bytes(shuffled)) == digest_of(canonical_bytes(content))
+
+
+@pytest.mark.parametrize("content", [{"a": object()}, {"a": "\udcff"}, {1: {2: object()}}])
+def test_content_that_json_cannot_say_is_an_error(content: dict[str, Any]) -> None:
+    with pytest.raises(MessageError, match="not JSON"):
+        canonical_bytes(content)
+
+
+def test_the_shipped_schemas_are_known_and_name_their_items() -> None:
+    catalogue = schema_catalogue()
+    assert {TEXT, FINDINGS, Schema("source_code", "1.0.0")} <= set(catalogue.known())
+    assert catalogue.items_key(TEXT) == "data"
+    assert catalogue.items_key(FINDINGS) == "findings"
+    assert catalogue.items_key(Schema("unheard_of", "1.0.0")) is None
+
+
+def test_an_unknown_schema_is_an_error_with_the_nearest_name() -> None:
+    with pytest.raises(SchemaNotFoundError, match="Did you mean 'standard_input/1.0.0'"):
+        schema_catalogue().json_schema(Schema("standard_inputs", "1.0.0"))
+
+
+def test_a_message_that_fits_its_schema_passes() -> None:
+    check_message(text("a"))
+    check_message(Message("", {"whatever": 1}, Schema("unheard_of", "1.0.0")))
+
+
+def test_a_message_that_does_not_fit_is_told_where_without_its_values() -> None:
+    wrong = Message("", {**text("a").content, "data": [{"content": 5, "metadata": {"source": "secret"}}]}, TEXT)
+    with pytest.raises(MessageError) as caught:
+        check_message(wrong)
+    assert "data/0/content does not fit" in str(caught.value)
+    assert 'data/0/metadata: "connector_type" is a required property' in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_merging_keeps_the_first_envelope_and_the_order_of_items() -> None:
+    merged = concatenated([text("a", "b"), text("c")])
+    assert merged.content["name"] == "a"
+    assert [item["content"] for item in merged.content["data"]] == ["a", "b", "c"]
+
+
+def test_merging_adds_up_what_was_scanned_and_keeps_every_omission() -> None:
+    one = text("a", scanned=1, not_scanned=[{"what": "x", "why": "binary"}])
+    other = text("b", scanned=2, not_scanned=[{"what": "y", "why": "too large"}])
+    merged = concatenated([one, text("c"), other]).content["metadata"]
+    assert merged["scanned"] == 3
+    assert [omission["what"] for omission in merged["not_scanned"]] == ["x", "y"]
+
+
+def test_merging_findings_adds_up_their_summary() -> None:
+    def found(**by_category: int) -> Message:
+        summary = {"total_findings": sum(by_category.values()), "by_category": by_category}
+        return Message("", {"findings": [], "summary": summary, "analysis_metadata": {}}, FINDINGS)
+
+    merged = concatenated([found(email=2), found(email=1, phone=4)])
+    assert merged.content["summary"] == {"total_findings": 7, "by_category": {"email": 3, "phone": 4}}
+
+
+def test_merging_changes_none_of_the_messages_it_merges() -> None:
+    one, other = text("a", scanned=1), text("b", scanned=2)
+    before = canonical_bytes(one.content), canonical_bytes(other.content)
+    concatenated([one, other])
+    assert (canonical_bytes(one.content), canonical_bytes(other.content)) == before
+
+
+def test_messages_without_a_list_in_common_cannot_be_merged() -> None:
+    schema = Schema("unheard_of", "1.0.0")
+    with pytest.raises(MessageError, match="no list in common"):
+        concatenated([Message("", {"a": [1]}, schema), Message("", {"b": [1]}, schema)])
+
+
+def test_an_analyser_of_two_schemas_gets_one_merged_message_of_each_in_its_order() -> None:
+    findings = Message("", {"findings": [], "summary": {}, "analysis_metadata": {}}, FINDINGS)
+    merged = merged_by_schema([text("a"), findings, text("b")], [FINDINGS, TEXT])
+    assert [message.schema for message in merged] == [FINDINGS, TEXT]
+    assert len(merged[1].content["data"]) == 2
+
+
+def test_an_overview_counts_what_a_message_says() -> None:
+    omissions = [{"what": f"file {number}", "why": "binary"} for number in range(7)]
+    overview = overview_of(text("a", "b", not_scanned=omissions))
+    assert overview is not None
+    assert (overview.items, overview.not_scanned) == (2, 7)
+    assert overview.not_scanned_examples == omissions[:5]
+    assert Overview.from_json(overview.as_json()) == overview
+    assert overview_of(Message("", {"data": []}, Schema("unheard_of", "1.0.0"))) is None
