@@ -8,7 +8,7 @@ from waivern.operations.application import Application, Storage
 from waivern.settings import Settings
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
+    from waivern.database.engine import Engine
 
 
 def build_application(settings: Settings, *, environment: Mapping[str, str] = os.environ) -> Application:
@@ -19,7 +19,7 @@ def build_application(settings: Settings, *, environment: Mapping[str, str] = os
     return Application(open_storage=lambda: _open_storage(settings), environment=environment)
 
 
-def configured_engine(settings: Settings | None = None) -> "sa.Engine":
+def configured_engine(settings: Settings | None = None) -> "Engine":
     """Return an engine for the database of the settings, whatever revision it is at."""
     from waivern.database.engine import open_engine
 

@@ -14,7 +14,7 @@ from waivern.errors import DatabaseError
 from waivern.operations.application import Application
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
+    from waivern.database.engine import Engine
 
 
 @click.group(cls=PatientGroup, short_help="Look after the database.")
@@ -84,7 +84,7 @@ def check(_application: Application) -> None:
 
 
 @contextmanager
-def _engine() -> "Iterator[sa.Engine]":
+def _engine() -> "Iterator[Engine]":
     engine = configured_engine(current_settings())
     try:
         yield engine

@@ -1,6 +1,5 @@
 """What a run tells on standard error while it goes on."""
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import Self
 
 import click
 
-from waivern.cli.output import on_terminal
 from waivern.cli.printable import one_line
 from waivern.cli.wording import count, duration, short_id, state, why_skipped
 from waivern.history.run_history import seconds_between
@@ -110,17 +108,6 @@ class PlainProgress(Progress):
         told = f"{one_line(artifact_id)}: {state(step.status).text}"
         told += f" in {took}" if took else ""
         _tell(f"{told}: {step.remark}" if step.remark else told)
-
-
-def progress_on_standard_error(*, quiet: bool) -> Progress:
-    """Return the progress that fits: a live display for a person, lines for a file, nothing where none is wanted."""
-    if quiet:
-        return SilentProgress()
-    if on_terminal(sys.stderr):
-        from waivern.cli.live_progress import LiveProgress
-
-        return LiveProgress()
-    return PlainProgress()
 
 
 def _tell(line: str) -> None:

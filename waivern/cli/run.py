@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from waivern.cli.endings import INCOMPLETE
+from waivern.cli.fitting_progress import progress_on_standard_error
 from waivern.cli.interrupts import counted_interrupts
 from waivern.cli.options import (
     database_option,
@@ -19,7 +20,7 @@ from waivern.cli.options import (
     working_directory_option,
 )
 from waivern.cli.output import as_json, write
-from waivern.cli.progress import Progress, progress_on_standard_error
+from waivern.cli.progress import Progress
 from waivern.cli.summary import as_text, look_further
 from waivern.cli.wording import count, short_id
 from waivern.errors import UsageError, WaivernError

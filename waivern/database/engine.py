@@ -18,6 +18,8 @@ _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
 
 Synchronous = Literal["FULL", "NORMAL"]
+Engine = sa.Engine
+"""What is handed about outside this folder by those who need not know SQLAlchemy."""
 
 
 def open_engine(url: str, *, synchronous: Synchronous = "FULL") -> sa.Engine:
