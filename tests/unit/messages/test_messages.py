@@ -16,11 +16,13 @@ from waivern.runs.merging import concatenated, merged_by_schema
 TEXT = Schema("standard_input", "1.0.0")
 FINDINGS = Schema("personal_data_indicator", "1.0.0")
 
+texts = st.text(st.characters(codec="utf-8"), max_size=8)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=8,
 )
-contents = st.dictionaries(st.text(st.characters(codec="utf-8")), json_values)
+contents = st.dictionaries(texts, json_values, max_size=5)
 
 
 def text(*items: str, **metadata: Any) -> Message:

@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+import pickle
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from waivern import DAGExecutor, ExecutionResult, InMemoryArtifactStore, Message, Schema
+from waivern.runs.production import ProductionOrder
 from waivern.runs.run import RunStatus, SkipReason
 from waivern.testing.builders import ANY_SCHEMA, plan_of, plan_of_dag, registry_of
 
@@ -301,3 +304,31 @@ def test_a_resolved_variable_is_written_as_its_name(monkeypatch: pytest.MonkeyPa
     message = result.artifacts["tells"].message
     assert message is not None
     assert message.content == {"url": "db://me:${SHOP_PASSWORD}@host"}
+
+
+def test_an_order_can_be_pickled_and_names_variables_instead_of_holding_what_they_stand_for() -> None:
+    plan = plan_of(
+        {
+            "a": {"source": {"type": "read", "properties": {"password": "${SHOP_PASSWORD}"}}},
+            "b": {"inputs": "a", "process": {"type": "analyse"}},
+        }
+    )
+    for artifact_id in ("a", "b"):
+        order = ProductionOrder.of(plan, artifact_id)
+        assert pickle.loads(pickle.dumps(order)) == order
+    assert ProductionOrder.of(plan, "a").properties == {"password": "${SHOP_PASSWORD}"}
+
+
+def test_another_bridge_than_threads_may_make_the_artifacts() -> None:
+    made_by: list[str] = []
+
+    def named_threads(number: int) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(number, thread_name_prefix="of my own")
+
+    def make(_properties: Mapping[str, Any]) -> dict[str, Any]:
+        made_by.append(threading.current_thread().name)
+        return {}
+
+    registry = registry_of(InMemoryArtifactStore(), connectors={"make": make})
+    asyncio.run(DAGExecutor(registry, bridge=named_threads).execute(plan_of_dag({"a": []})))
+    assert made_by[0].startswith("of my own")
