@@ -32,7 +32,8 @@ def exit_code_of(command: click.Command, arguments: Sequence[str]) -> int:
     try:
         if os.environ.get(_COMPLETION):
             return _complete(command)
-        with command.make_context("waivern", list(arguments), obj=environment) as context:
+        colours = False if os.environ.get("NO_COLOR") else None
+        with command.make_context("waivern", list(arguments), obj=environment, color=colours) as context:
             command.invoke(context)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code

@@ -50,7 +50,6 @@ class LiveProgress(Progress):
             get_renderable=self._drawn,
             refresh_per_second=_REFRESHES_A_SECOND,
             transient=on_terminal(sys.stdout),
-            redirect_stdout=False,
         )
 
     def __enter__(self) -> Self:

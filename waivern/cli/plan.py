@@ -81,7 +81,7 @@ def _as_mermaid(described: PlanDescription) -> Iterator[str]:
     node = {artifact.artifact_id: f"a{number}" for number, artifact in enumerate(described.artifacts)}
     yield "flowchart TD"
     for artifact in described.artifacts:
-        opening, closing = ('[("', '")]') if artifact.kind in ("source", "reuse") else ('["', '"]')
+        opening, closing = ('[("', '")]') if not artifact.inputs else ('["', '"]')
         label = f"{_escaped(artifact.artifact_id)}<br/>{_escaped(artifact.component)}"
         yield f"    {node[artifact.artifact_id]}{opening}{label}{closing}"
     for artifact in described.artifacts:

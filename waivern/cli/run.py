@@ -108,7 +108,7 @@ def _followed(application: Application, request: RunRequest, progress: Progress)
             interrupts.watch()
             progress.change(change)
 
-        with progress, redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), progress:
             return run_runbook(application, request, opened=opened, changed=changed)
 
 

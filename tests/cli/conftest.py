@@ -1,0 +1,110 @@
+"""The command line, in this process and in one of its own, with odd components installed and a database of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.odd_components import install_odd_components
+from waivern.cli.endings import exit_code_of
+from waivern.cli.main import waivern
+
+PATIENCE_S = 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def odd_components(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install_odd_components(tmp_path_factory.mktemp("odd_components"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, odd_components: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory with a new SQLite database; the odd components are installed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(odd_components))
+    monkeypatch.setenv("PYTHONPATH", str(odd_components))
+    for name in [name for name in os.environ if name.startswith("WAIVERN_")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+@pytest.fixture
+def ask(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Carry out a command line in this process."""
+
+    def asked(*arguments: str) -> Outcome:
+        code = exit_code_of(waivern, arguments)
+        return Outcome(code, *capsys.readouterr())
+
+    return asked
+
+
+@pytest.fixture
+def start(folder: Path) -> Callable[..., "subprocess.Popen[str]"]:
+    """Start a command line as a process of its own."""
+
+    def started(*arguments: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "waivern", *arguments],
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return started
+
+
+@pytest.fixture
+def ask_process(start: Callable[..., "subprocess.Popen[str]"]) -> Callable[..., Outcome]:
+    """Carry out a command line in a process of its own."""
+
+    def asked(*arguments: str, environment: Mapping[str, str] | None = None) -> Outcome:
+        with start(*arguments, environment=environment) as process:
+            out, err = process.communicate(timeout=PATIENCE_S)
+        return Outcome(process.returncode, out, err)
+
+    return asked
+
+
+@pytest.fixture
+def runbook(folder: Path) -> Callable[..., str]:
+    """Write a runbook of artifacts whose `odd` source is described by its properties."""
+
+    def written(
+        artifacts: Mapping[str, Mapping[str, object]],
+        *,
+        name: str = "Test scan",
+        file: str = "scan.yaml",
+        **config: object,
+    ) -> str:
+        defined = {
+            each: dict(said) if {"source", "inputs", "reuse"} & said.keys() else _odd(said)
+            for each, said in artifacts.items()
+        }
+        said = {"name": name, "description": "for a test", "config": config, "artifacts": defined}
+        (folder / file).write_text(yaml.safe_dump(said, sort_keys=False))
+        return file
+
+    return written
+
+
+def _odd(said: Mapping[str, object]) -> dict[str, object]:
+    beside = {key: value for key, value in said.items() if key in ("output", "optional")}
+    properties = {key: value for key, value in said.items() if key not in beside}
+    return {"source": {"type": "odd", "properties": properties}, **beside}
