@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,10 +14,12 @@ from waivern.database.run_log import SqlRunLog
 from waivern.database.run_writer import DEFAULT_LEASE_S, RunWriter
 from waivern.database.tables import artifact_inputs, artifacts, runbooks, runs
 from waivern.errors import RunError
-from waivern.plans.plan import ExecutionPlan, how_made
-from waivern.runbooks.artifact_definition import ArtifactDefinition
 from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id, utc_now
 from waivern.runs.run_log import OpenRun, RunRegister
+
+if TYPE_CHECKING:  # slow to import; see `waivern.runs.run_log`
+    from waivern.plans.plan import ExecutionPlan
+    from waivern.runbooks.artifact_definition import ArtifactDefinition
 
 _REMEMBER_RUNBOOK = {
     "sqlite": sqlite.insert(runbooks).on_conflict_do_nothing(),
@@ -37,7 +39,7 @@ class SqlRunRegister(RunRegister):
         self._engine = engine
         self._lease_s = lease_s
 
-    def begin(self, plan: ExecutionPlan, *, trigger: str) -> OpenRun:
+    def begin(self, plan: "ExecutionPlan", *, trigger: str) -> OpenRun:
         with writing(self._engine) as connection:
             now = database_now(connection)
             run_id = new_run_id(now)
@@ -58,7 +60,7 @@ class SqlRunRegister(RunRegister):
             _write_plan(connection, run_id, plan)
         return self._opened(run_id, 1, frozenset())
 
-    def take_up(self, run_id: str, plan: ExecutionPlan) -> OpenRun:
+    def take_up(self, run_id: str, plan: "ExecutionPlan") -> OpenRun:
         with writing(self._engine) as connection:
             run = connection.execute(sa.select(runs).where(runs.c.id == run_id).with_for_update()).first()
             if run is None:
@@ -78,7 +80,7 @@ class SqlRunRegister(RunRegister):
         writer = RunWriter(self._engine, run_id=run_id, epoch=epoch, lease_s=self._lease_s)
         return OpenRun(run_id, epoch, SqlArtifactStore(self._engine, writer), SqlRunLog(writer, already_made))
 
-    def _ownership(self, plan: ExecutionPlan, now: datetime) -> dict[str, Any]:
+    def _ownership(self, plan: "ExecutionPlan", now: datetime) -> dict[str, Any]:
         timeout_s = plan.runbook.config.timeout
         return {
             "status": RunStatus.RUNNING.value,
@@ -103,7 +105,7 @@ def is_abandoned(*, owner: str | None, lease_until: datetime | None, now: dateti
     return owner is not None and Owner.parse(owner).is_known_dead()
 
 
-def _refuse_what_cannot_be_taken_up(run: Any, plan: ExecutionPlan, now: datetime) -> None:
+def _refuse_what_cannot_be_taken_up(run: Any, plan: "ExecutionPlan", now: datetime) -> None:
     if run.status == RunStatus.SUCCEEDED:
         raise RunError(f"The run {run.id} has succeeded; there is nothing to take up", remedy="Start a new run")
     if run.runbook_digest != plan.digest:
@@ -119,12 +121,12 @@ def _refuse_what_cannot_be_taken_up(run: Any, plan: ExecutionPlan, now: datetime
         )
 
 
-def _remember_runbook(connection: sa.Connection, plan: ExecutionPlan) -> None:
+def _remember_runbook(connection: sa.Connection, plan: "ExecutionPlan") -> None:
     values = {"digest": plan.digest, "name": plan.runbook.name, "sources": dict(plan.sources)}
     connection.execute(_REMEMBER_RUNBOOK[connection.dialect.name], values)
 
 
-def _write_plan(connection: sa.Connection, run_id: str, plan: ExecutionPlan) -> None:
+def _write_plan(connection: sa.Connection, run_id: str, plan: "ExecutionPlan") -> None:
     aliases = _aliases_by_artifact(plan.aliases)
     rows = [
         {
@@ -149,8 +151,10 @@ def _write_plan(connection: sa.Connection, run_id: str, plan: ExecutionPlan) -> 
         connection.execute(sa.insert(artifact_inputs), edges)
 
 
-def _described(definition: ArtifactDefinition) -> dict[str, Any]:
+def _described(definition: "ArtifactDefinition") -> dict[str, Any]:
     """What an artifact is, in a few words: never its properties, which may be long and are in the runbook."""
+    from waivern.plans.plan import how_made
+
     kind, component = how_made(definition)
     return {"kind": kind, "component": component, "output": definition.output, "optional": definition.optional}
 
