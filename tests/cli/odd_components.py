@@ -58,6 +58,11 @@ class Odd(Connector):
         time.sleep(float(self.properties.get("seconds", 0.3)))
         return self.gives()
 
+    def marks(self):
+        with open(self.properties["file"], "a") as file:
+            file.write(self.properties["name"] + "\\n")
+        return self.is_slow()
+
     def prints(self):
         print("a word on standard output")
         return self.gives()
