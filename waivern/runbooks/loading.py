@@ -113,8 +113,8 @@ def _text_of(path: Path, shown: Path) -> str:
 
 def _unreadable(path: Path, shown: Path, error: Exception) -> RunbookError:
     if isinstance(error, FileNotFoundError):
-        beside = _names_in(path.parent)
-        remedy = did_you_mean(path.name, beside) if beside else f"There is no folder {shown.parent}"
+        there_is_none = f"There is no folder {shown.parent}"
+        remedy = did_you_mean(path.name, _names_in(path.parent)) if path.parent.is_dir() else there_is_none
         return RunbookError(f"There is no runbook {shown}", remedy=remedy)
     if isinstance(error, IsADirectoryError):
         inside = [name for name in _names_in(path) if name.endswith((".yaml", ".yml"))]
