@@ -36,10 +36,15 @@ def _open_storage(settings: Settings) -> Storage:
     from waivern.database.run_register import SqlRunRegister
 
     engine = configured_engine(settings)
-    ensure_usable(engine)
+    try:
+        ensure_usable(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     history = SqlRunHistory(engine)
     return Storage(
         register=SqlRunRegister(engine, lease_s=settings.lease_seconds),
         history=history,
         past=SqlPastArtifacts(engine, history),
+        close=engine.dispose,
     )

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,7 @@ from waivern.cli.wording import duration
 from waivern.operations.records_as_json import instant_as_json
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+ZONES = st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 ANY_TEXT = st.text(st.characters(codec=None))
 UNSAFE = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), "\u202e", "\u2066", "\u2028"]
 
@@ -119,7 +120,7 @@ def test_what_is_no_time_is_refused(text: str, in_tokyo) -> None:
         instant_of(text, now=NOW)
 
 
-@given(st.datetimes(timezones=st.timezones()), st.datetimes(timezones=st.timezones()))
+@given(st.datetimes(timezones=ZONES), st.datetimes(timezones=ZONES))
 def test_instants_in_json_sort_as_text(one: datetime, other: datetime) -> None:
     try:
         written = [str(instant_as_json(one)), str(instant_as_json(other))]

@@ -49,10 +49,13 @@ def pass_application(command: Command) -> Command:
     def with_application(*arguments: Any, **options: Any) -> Any:
         from waivern.bootstrap import build_application
 
+        context = click.get_current_context()
         settings = current_settings()
-        environment = click.get_current_context().find_object(WatchedEnvironment) or WatchedEnvironment()
+        environment = context.find_object(WatchedEnvironment) or WatchedEnvironment()
         log_to_standard_error(settings.log_level, redact=environment.redact)
-        return command(build_application(settings, environment=environment), *arguments, **options)
+        application = build_application(settings, environment=environment)
+        context.call_on_close(application.close)
+        return command(application, *arguments, **options)
 
     return with_application
 

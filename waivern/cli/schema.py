@@ -3,6 +3,7 @@
 import click
 
 from waivern.cli.output import as_json, write
+from waivern.errors import MessageError, UsageError
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.schema import Schema
 
@@ -22,8 +23,15 @@ def schema(message: str | None, only_names: bool) -> None:
     if only_names:
         write("\n".join(str(known) for known in schema_catalogue().known()))
     elif message is not None:
-        write(as_json(schema_catalogue().json_schema(Schema.parse(message))))
+        write(as_json(schema_catalogue().json_schema(_parsed(message))))
     else:
         from waivern.runbooks.json_schema import runbook_json_schema
 
         write(as_json(runbook_json_schema()))
+
+
+def _parsed(name: str) -> Schema:
+    try:
+        return Schema.parse(name)
+    except MessageError as error:
+        raise UsageError(error.happened, remedy="Write it as name/1.0.0; `waivern schema --list` names them") from None

@@ -16,11 +16,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Storage:
-    """Where runs are kept: the three ports onto one database."""
+    """Where runs are kept: the three ports onto one database, and how its connections are closed."""
 
     register: RunRegister
     history: RunHistory
     past: PastArtifacts
+    close: Callable[[], None] = lambda: None
 
 
 class Application:
@@ -39,6 +40,11 @@ class Application:
     @functools.cached_property
     def storage(self) -> Storage:
         return self._open_storage()
+
+    def close(self) -> None:
+        """Close the database, if it was opened."""
+        if "storage" in self.__dict__:
+            self.storage.close()
 
     @functools.cached_property
     def registry(self) -> ComponentRegistry:

@@ -1,0 +1,127 @@
+"""How the process of a run ends: at its deadline, on a signal, and when nobody reads what it writes."""
+
+import json
+import re
+import signal
+import sys
+import time
+
+import pytest
+
+HANGING = {"hangs": {"does": "hangs"}, "after": {"inputs": ["hangs"]}, "quick": {}}
+
+
+def _begun(process) -> None:
+    """Wait until the hanging component is at work."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("quick: succeeded"):
+            return
+    raise AssertionError("the run never began")
+
+
+def test_a_run_ends_within_a_second_after_its_deadline_though_a_component_hangs(ask, start, runbook) -> None:
+    name = runbook(HANGING, timeout=1)
+    with start("run", name, "--format", "json") as process:
+        _begun(process)
+        out, err = process.communicate(timeout=10)
+    ended = time.time()
+    told = json.loads(out)
+    created = json.loads(ask("history", "--format", "json").out)[0]["started_at"]
+    assert process.returncode == 3
+    assert told["status"] == "timed_out"
+    assert ended - _seconds(created) < 2.0
+    assert {each["artifact_id"]: each["status"] for each in told["artifacts"]} == {
+        "hangs": "skipped",
+        "after": "skipped",
+        "quick": "succeeded",
+    }
+    assert "Traceback" not in err
+
+
+def _seconds(instant: str) -> float:
+    from datetime import datetime
+
+    return datetime.fromisoformat(instant).timestamp()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_the_run_as_cancelled_and_it_can_be_taken_up(ask, start, runbook, number, monkeypatch) -> None:
+    name = runbook({**HANGING, "hangs": {"does": "${DOES}"}})
+    with start("run", name, environment={"DOES": "hangs"}) as process:
+        _begun(process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+    assert process.returncode == 3
+    assert "Test scan: cancelled" in out
+    assert "Traceback" not in err
+    (run,) = json.loads(ask("history", "--format", "json").out)
+    assert run["status"] == "cancelled"
+    assert run["artifacts"] == {"total": 3, "succeeded": 1, "failed": 0, "skipped": 2}
+    monkeypatch.setenv("DOES", "gives")
+    assert ask("run", name, "--resume", "latest").code == 0
+
+
+def test_a_second_interrupt_ends_the_process_though_the_database_does_not_answer(folder, ask, start, runbook) -> None:
+    import sqlite3
+
+    name = runbook(HANGING)
+    with start("run", name) as process:
+        _begun(process)
+        time.sleep(0.5)
+        with sqlite3.connect(folder / ".waivern" / "waivern.db", isolation_level=None) as database:
+            database.execute("BEGIN IMMEDIATE")  # closing the run waits for this
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=2) == 3
+            database.execute("ROLLBACK")
+        database.close()
+    (run,) = json.loads(ask("history", "--format", "json").out)
+    assert run["status"] == "interrupted"
+
+
+def test_a_reader_that_stops_does_not_change_how_a_run_ends(ask, start, runbook) -> None:
+    with start("run", runbook({"a": {"does": "is_slow"}}), "--format", "json") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        process.stderr.close()
+        assert process.wait(timeout=10) == 0
+    assert json.loads(ask("history", "--format", "json").out)[0]["status"] == "succeeded"
+
+
+def test_what_goes_into_a_pipe_has_no_escape_codes(ask_process, runbook) -> None:
+    outcome = ask_process("run", runbook({"a": {}, "b": {"does": "fails"}}), environment={"TERM": "xterm-256color"})
+    assert outcome.code == 3
+    assert "\x1b" not in outcome.out + outcome.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+def test_on_a_terminal_the_display_is_drawn_and_gone_when_the_summary_stands(folder, runbook) -> None:
+    import os
+    import pty
+
+    name = runbook(
+        {"slow": {"does": "is_slow", "seconds": 0.6}, "after": {"inputs": ["slow"]}, "bad": {"does": "fails"}}
+    )
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ.update(TERM="xterm-256color", COLUMNS="100", LINES="30")
+        os.execv(sys.executable, [sys.executable, "-m", "waivern", "run", name])
+    shown = b""
+    try:
+        while piece := os.read(terminal, 65536):
+            shown += piece
+    except OSError:  # the terminal's other end is closed
+        pass
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert os.waitstatus_to_exitcode(status) == 3
+    assert "waits for slow" in text
+    assert "✗" in text
+    assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l")  # the cursor is there again
+    assert text.count("Test scan: failed") == 1
+    assert "waits for slow" not in text.partition("Test scan: failed")[2]

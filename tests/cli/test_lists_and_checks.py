@@ -1,0 +1,142 @@
+"""The commands that run nothing: validate, plan, components, rulesets, schema, db."""
+
+import json
+import sqlite3
+
+import pytest
+
+GRAPH = {"a": {}, "b": {"texts": ["x"]}, "both": {"inputs": ["a", "b"], "output": True}, "rest": {"inputs": ["both"]}}
+
+
+def test_validate_tells_every_problem_of_every_runbook(ask, runbook, folder) -> None:
+    good = runbook(GRAPH, file="good.yaml")
+    bad = runbook({"x": {"inputs": ["y"]}, "z": {"inputs": ["nothing"]}}, file="bad.yaml")
+    outcome = ask("validate", good, bad, "missing.yaml")
+    assert outcome.code == 2
+    assert "good.yaml: valid" in outcome.out
+    assert "bad.yaml: 2 problems" in outcome.out
+    assert "missing.yaml: 1 problem\n" in outcome.out
+    listed = json.loads(ask("validate", good, bad, "--format", "json").out)
+    assert [(each["runbook"], each["valid"], len(each["problems"])) for each in listed] == [
+        ("good.yaml", True, 0),
+        ("bad.yaml", False, 2),
+    ]
+    assert ask("validate", good).code == 0
+    assert not (folder / ".waivern").exists()
+
+
+def test_a_plan_is_told_in_an_order_that_works(ask, runbook) -> None:
+    name = runbook(GRAPH, timeout=90)
+    described = json.loads(ask("plan", name, "--format", "json").out)
+    assert described["timeout_s"] == 90
+    assert [artifact["artifact_id"] for artifact in described["artifacts"]] == ["a", "b", "both", "rest"]
+    assert described["artifacts"][2] == {
+        "artifact_id": "both",
+        "kind": "merge",
+        "component": "concatenate",
+        "inputs": ["a", "b"],
+        "input_schemas": ["standard_input/1.0.0"],
+        "schema": "standard_input/1.0.0",
+        "output": True,
+        "optional": False,
+        "aliases": [],
+    }
+    assert "Test scan: 4 artifacts, 10 at a time, 90 s" in ask("plan", name).out
+
+
+def test_a_plan_resolves_nothing(ask, runbook, monkeypatch) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "geheim-1234")
+    name = runbook({"a": {"secret": "${SHOP_PASSWORD}"}})
+    for form in ("text", "mermaid", "json"):
+        assert "geheim-1234" not in ask("plan", name, "--format", form).out
+    assert json.loads(ask("plan", name, "--format", "json").out)["variables"] == ["SHOP_PASSWORD"]
+
+
+def test_a_plan_drawn_for_mermaid_has_every_node_and_edge(ask, runbook) -> None:
+    drawn = ask("plan", runbook(GRAPH), "--format", "mermaid").out.splitlines()
+    assert drawn == [
+        "flowchart TD",
+        '    a0[("a<br/>odd")]',
+        '    a1[("b<br/>odd")]',
+        '    a2["both<br/>concatenate"]',
+        '    a3["rest<br/>concatenate"]',
+        "    a0 --> a2",
+        "    a1 --> a2",
+        "    a2 --> a3",
+    ]
+
+
+def test_components_are_listed_and_broken_plug_ins_with_the_reason(ask) -> None:
+    listed = {each["name"]: each for each in json.loads(ask("components", "--format", "json").out)}
+    assert listed["filesystem"] == {
+        "kind": "connector",
+        "name": "filesystem",
+        "takes": [],
+        "makes": ["standard_input/1.0.0"],
+        "broken": None,
+    }
+    assert ["standard_input/1.0.0"] in listed["personal_data"]["takes"]
+    assert "NothingOfThisName" in listed["missing"]["broken"]
+    outcome = ask("components")
+    assert outcome.code == 0
+    assert "broken: AttributeError" in outcome.out
+
+
+def test_rulesets_are_listed_with_their_versions(ask) -> None:
+    listed = json.loads(ask("rulesets", "--format", "json").out)
+    assert listed[0]["uri"] == "local/personal_data_indicator/1.0.0"
+    assert listed[0]["rules_version"].startswith("1.0.0+")
+    assert listed[0]["rules"] > 0
+    assert "local/personal_data_indicator/1.0.0" in ask("rulesets").out
+
+
+def test_schemas_are_printed_for_editors_and_for_whoever_reads_messages(ask) -> None:
+    assert json.loads(ask("schema").out)["title"] == "Waivern runbook"
+    names = ask("schema", "--list").out.split()
+    assert "standard_input/1.0.0" in names
+    for name in names:
+        assert json.loads(ask("schema", name).out)["type"] == "object"
+    outcome = ask("schema", "standard_inptu/1.0.0")
+    assert outcome.code == 2
+    assert "Did you mean 'standard_input/1.0.0'?" in outcome.err
+    assert ask("schema", "nonsense").code == 2
+
+
+def test_a_database_is_made_ready_told_about_and_checked(ask, database_url) -> None:
+    arguments = ("--db", database_url)
+    before = json.loads(ask("db", "current", "--format", "json", *arguments).out)
+    assert (before["revision"], before["up_to_date"]) == (None, False)
+    assert " went from none to " in ask("db", "upgrade", *arguments).out
+    assert " already" in ask("db", "upgrade", *arguments).out
+    after = json.loads(ask("db", "current", "--format", "json", *arguments).out)
+    assert (after["revision"], after["up_to_date"]) == (before["newest"], True)
+    assert ask("db", "check", *arguments).code == 0
+
+
+def test_a_postgres_without_tables_asks_for_them(ask, postgres_url) -> None:
+    outcome = ask("history", "--db", postgres_url)
+    assert outcome.code == 4
+    assert "Run `waivern db upgrade`" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE alembic_version SET version_num = '9999'", "newer"),
+        ("ALTER TABLE runs ADD COLUMN odd TEXT", "odd"),
+        ("DROP INDEX ix_runs_status_created_at", "ix_runs_status"),
+    ],
+)
+def test_a_database_that_is_not_as_it_should_be_is_4(ask, folder, change, told) -> None:
+    ask("db", "upgrade")
+    with sqlite3.connect(folder / ".waivern" / "waivern.db") as database:
+        if change.startswith("DROP INDEX"):
+            names = [
+                name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE name LIKE 'ix_runs_status%'")
+            ]
+            change = f"DROP INDEX {names[0]}"
+        database.execute(change)
+    database.close()
+    outcome = ask("db", "check")
+    assert outcome.code == 4
+    assert told in outcome.err
