@@ -82,6 +82,21 @@ def test_a_second_interrupt_ends_the_process_though_the_database_does_not_answer
     assert run["status"] == "interrupted"
 
 
+def test_a_database_that_is_lost_on_the_way_is_4_and_the_run_can_be_taken_up(folder, start, runbook) -> None:
+    import sqlite3
+
+    with start("run", runbook({"quick": {}, "slow": {"does": "is_slow", "seconds": 1}})) as process:
+        _begun(process)
+        with sqlite3.connect(folder / ".waivern" / "waivern.db") as database:
+            database.execute("ALTER TABLE artifacts RENAME TO elsewhere")
+        database.close()
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 4
+    assert "lacks tables" in err
+    assert "Take it up with: waivern run scan.yaml --resume " in err
+    assert "Traceback" not in err
+
+
 def test_a_reader_that_stops_does_not_change_how_a_run_ends(ask, start, runbook) -> None:
     with start("run", runbook({"a": {"does": "is_slow"}}), "--format", "json") as process:
         assert process.stdout is not None

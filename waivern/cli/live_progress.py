@@ -6,6 +6,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
@@ -27,6 +28,11 @@ _SIGNS = {
 }
 _PLAIN_SIGNS = {**_SIGNS, ArtifactStatus.PENDING: ".", ArtifactStatus.SUCCEEDED: "+", ArtifactStatus.FAILED: "x"}
 _LINES_BESIDE = 4
+_NAMED = 3
+_GAP = 2
+_FOR_SIGN = 1
+_FOR_TIME = len("59 min 59 s")
+_LEAST_FOR_NAME = 20
 _MOST_IMPORTANT_FIRST = (
     ArtifactStatus.RUNNING,
     ArtifactStatus.FAILED,
@@ -68,15 +74,22 @@ class LiveProgress(Progress):
 
     def _drawn(self) -> RenderableType:
         shown = self._those_with_room()
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(width=1)
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(20, self._console.width // 2))
-        table.add_column(justify="right", no_wrap=True, min_width=8)
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        table = self._grid(longest=max((cell_len(one_line(each)) for each in shown), default=1))
         now = utc_now()
         for artifact_id in shown:
             table.add_row(*self._row(artifact_id, self.steps[artifact_id], now))
         return Group(self._heading(), table, *self._remainder(len(shown)))
+
+    def _grid(self, *, longest: int) -> Table:
+        """Columns of fixed widths, so that nothing jumps to and fro and a long remark leaves the name its room."""
+        for_name = min(longest, max(_LEAST_FOR_NAME, self._console.width // 2))
+        for_remark = self._console.width - _FOR_SIGN - for_name - _FOR_TIME - 3 * _GAP - 1
+        table = Table.grid(padding=(0, _GAP, 0, 0))
+        table.add_column(width=_FOR_SIGN)
+        table.add_column(width=for_name, no_wrap=True, overflow="ellipsis")
+        table.add_column(width=_FOR_TIME, justify="right", no_wrap=True)
+        table.add_column(width=max(1, for_remark), no_wrap=True, overflow="ellipsis")
+        return table
 
     def _heading(self) -> Text:
         return Text.assemble(
@@ -97,7 +110,8 @@ class LiveProgress(Progress):
         if step.status is not ArtifactStatus.PENDING:
             return ""
         missing = [one_line(each) for each in self.inputs[artifact_id] if not self.steps[each].has_ended]
-        return f"waits for {', '.join(missing)}" if missing else ""
+        beyond = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
+        return f"waits for {', '.join(missing[:_NAMED])}{beyond}" if missing else ""
 
     def _those_with_room(self) -> list[str]:
         """All artifacts in the plan's order, or where they are too many those that matter most."""

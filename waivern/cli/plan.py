@@ -60,7 +60,7 @@ def _as_text(described: PlanDescription) -> Iterator[str]:
         f"{described.max_concurrency:,} at a time, {deadline}"
     )
     rows = [
-        (artifact.artifact_id, artifact.kind, artifact.component, str(artifact.schema), _remark(artifact))
+        (artifact.artifact_id, artifact.kind, artifact.component, str(artifact.schema), _made_from(artifact))
         for artifact in described.artifacts
     ]
     yield as_table(("ARTIFACT", "KIND", "COMPONENT", "SCHEMA", "MADE FROM"), rows)
@@ -68,12 +68,11 @@ def _as_text(described: PlanDescription) -> Iterator[str]:
         yield f"Variables: {', '.join(described.variables)}"
 
 
-def _remark(artifact: PlannedArtifact) -> str:
-    remarks = [", ".join(artifact.inputs)]
+def _made_from(artifact: PlannedArtifact) -> str:
+    remarks = [word for word in ("output", "optional") if getattr(artifact, word)]
     if artifact.aliases:
         remarks.append(f"known as {', '.join(artifact.aliases)}")
-    remarks += [word for word in ("output", "optional") if getattr(artifact, word)]
-    return "; ".join(remark for remark in remarks if remark)
+    return " ".join(filter(None, (", ".join(artifact.inputs), f"({'; '.join(remarks)})" if remarks else "")))
 
 
 def _as_mermaid(described: PlanDescription) -> Iterator[str]:

@@ -12,6 +12,7 @@ from waivern.history.run_history import ArtifactRecord, RunRecord
 from waivern.operations.show_history import RunDetails
 from waivern.runs.run import ArtifactStatus, RunStatus
 
+_BY_HAND = "manual"
 _UNFINISHED = (RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED, RunStatus.INTERRUPTED)
 
 
@@ -47,7 +48,9 @@ def _heading(run: RunRecord) -> str:
     status = state(run.status)
     said = click.style(status.text, fg=status.style or None, bold=True)
     took = duration(run.duration_seconds)
-    facts = [f"Run {run.id}", f"started {local_time(run.started_at or run.created_at)}", f"trigger {run.trigger}"]
+    facts = [f"Run {run.id}", f"started {local_time(run.started_at or run.created_at)}"]
+    if run.trigger != _BY_HAND:
+        facts.append(f"trigger {run.trigger}")
     if run.epoch > 1:
         facts.append(f"attempt {run.epoch}")
     heading = f"{click.style(one_line(run.runbook), bold=True)}: {said}{f' in {took}' if took else ''}"
