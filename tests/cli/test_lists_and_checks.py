@@ -25,6 +25,13 @@ def test_validate_tells_every_problem_of_every_runbook(ask, runbook, folder) -> 
     assert not (folder / ".waivern").exists()
 
 
+def test_a_runbook_is_not_called_wrong_because_the_database_does_not_answer(ask, runbook) -> None:
+    name = runbook({"again": {"reuse": {"from_run": "latest", "artifact": "a"}}})
+    assert ask("validate", name).code == 2
+    outcome = ask("validate", name, "--db", "postgresql://u@127.0.0.1:1/x")
+    assert (outcome.code, outcome.out) == (4, "")
+
+
 def test_a_plan_is_told_in_an_order_that_works(ask, runbook) -> None:
     name = runbook(GRAPH, timeout=90)
     described = json.loads(ask("plan", name, "--format", "json").out)

@@ -6,7 +6,7 @@ from typing import Any
 
 from waivern.artifacts.store import PastArtifacts
 from waivern.components.registry import ComponentRegistry
-from waivern.errors import PlanError, ServiceNotRegisteredError, WaivernError
+from waivern.errors import DatabaseError, PlanError, ServiceNotRegisteredError, WaivernError
 from waivern.messages.schema import Schema
 from waivern.plans.child_interfaces import check_interfaces
 from waivern.plans.child_runbooks import ChildRunbookLoader, Level
@@ -49,6 +49,7 @@ class Planner:
         Raises:
             RunbookError: the file cannot be read, or is no YAML.
             PlanError: it cannot be carried out; `problems` holds every reason with its file and line.
+            DatabaseError: it reuses what an earlier run made, and the database cannot be asked for it.
         """
         path = Path(runbook_path)
         return self._plan(load_runbook(path), path.absolute().parent)
@@ -104,6 +105,8 @@ class Planner:
                 past = past_artifacts.find(from_run=reuse.from_run, artifact_id=reuse.artifact, runbook=runbook)
             except ServiceNotRegisteredError:
                 problems.append(spliced.located(artifact_id, "it needs a store that remembers earlier runs", "reuse"))
+            except DatabaseError:
+                raise  # no fault of the runbook
             except WaivernError as error:
                 problems.append(spliced.located(artifact_id, str(error), "reuse"))
             else:
