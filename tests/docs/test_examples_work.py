@@ -1,0 +1,184 @@
+"""What the pages show is true: links lead somewhere, runbooks are valid, commands exist, examples run."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.docs.pages import DOCS, PAGES, REPOSITORY, blocks_of, files_in, section_of, text_of
+from waivern import __version__
+from waivern.cli.main import waivern as command_line
+from waivern.runbooks.loading import load_runbook
+
+QUICKSTART = REPOSITORY / "examples" / "quickstart"
+NAMES = [page.relative_to(REPOSITORY).as_posix() for page in PAGES]
+RECORDS = sorted(DOCS.glob("decisions/0*.md"))
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", text_of(page)):
+        file = (REPOSITORY / page).parent / target if target else REPOSITORY / page
+        assert file.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_every_runbook_that_is_shown_is_one(page: str, tmp_path: Path) -> None:
+    for shown in blocks_of(page, "yaml"):
+        (tmp_path / "shown.yaml").write_text(shown, encoding="utf-8")
+        load_runbook(tmp_path / "shown.yaml")
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_every_command_that_is_shown_is_one(page: str) -> None:
+    for line in "\n".join(blocks_of(page, "sh")).splitlines():
+        for part in re.split(r"\s(?:&&|\|)\s", line):
+            words = shlex.split(part, comments=True)
+            if words and words[0].rpartition("/")[2] == "waivern":
+                parsed_as_a_command(words[1:])
+
+
+def parsed_as_a_command(words: list[str]) -> None:
+    """Parse a command line down to its last command, without carrying it out."""
+    command: click.Command = command_line
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        below = command.get_command(click.Context(command), words[0])
+        assert below is not None, words
+        command, words = below, words[1:]
+    command.make_context(command.name, list(words))
+
+
+def test_each_decision_is_whole_and_in_the_index() -> None:
+    index = text_of("docs/decisions/README.md")
+    assert [int(record.name[:4]) for record in RECORDS] == list(range(1, len(RECORDS) + 1))
+    for record in RECORDS:
+        text = record.read_text(encoding="utf-8")
+        assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences"], record.name
+        assert f"[{record.name[:4]}]({record.name})" in index
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = text_of("docs/README.md")
+    assert not [page.name for page in DOCS.glob("*.md") if page.name != "README.md" and f"({page.name})" not in index]
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    assert re.search(rf"^## \[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d$", text_of("CHANGELOG.md"), re.MULTILINE)
+
+
+def test_the_line_that_runs_the_tests_is_one_and_the_same_everywhere() -> None:
+    pages = [text_of(page) for page in ("README.md", "CONTRIBUTING.md")]
+    in_readme, in_contributing = (re.findall(r"^python3 -m venv .*pytest$", page, re.MULTILINE) for page in pages)
+    assert len(in_readme) == 1
+    assert in_readme == in_contributing
+
+
+def test_the_picture_of_a_run_is_that_of_a_run(tmp_path: Path) -> None:
+    """The last two parts of the README's one line, in a copy of the quickstart."""
+    shutil.copytree(QUICKSTART, tmp_path / "examples/quickstart", ignore=shutil.ignore_patterns("*.db", "*.png"))
+    (line,) = re.findall(r"^python3 -m venv .*history$", text_of("README.md"), re.MULTILINE)
+    _, _, make, run, history = line.replace(".venv/bin/waivern", "python -m waivern").split(" && ")
+    told = [waivern_told(command, tmp_path) for command in (make, run, history)][1:]
+    (picture,) = blocks_of("README.md", "text")
+    assert without_what_differs(picture) == without_what_differs("\n".join(told))
+
+
+def waivern_told(command: str, folder: Path) -> str:
+    program, *arguments = shlex.split(command)
+    assert program.rpartition("/")[2] == "python"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WAIVERN_")}
+    ended = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def without_what_differs(text: str) -> list[str]:
+    """Its lines without instants, ids, durations, and the blanks that these take."""
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}[0-9a-f-]*", "ID", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "INSTANT", text)
+    text = re.sub(r"[\d.]+ m?s\b", "DURATION", text)
+    return [re.sub(r" +", " ", line).strip() for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/plug-ins.md"])
+def test_the_plug_in_that_is_shown_can_be_installed_and_used(page: str, tmp_path: Path) -> None:
+    project, installed = tmp_path / "project", tmp_path / "installed"
+    files = files_in("README.md") | (files_in(page) if page != "README.md" else {})
+    project.mkdir()
+    for name, text in files.items():
+        (project / name).write_text(text, encoding="utf-8")
+    pip_install(project, installed)
+    (tmp_path / "guests.txt").write_text("Amelia Hart, amelia.hart@example.com\n", encoding="utf-8")
+    (tmp_path / "runbook.yaml").write_text(RUNBOOKS[page], encoding="utf-8")
+    if page != "README.md":
+        (tmp_path / "guest_book.py").write_text(files["guest_book.py"], encoding="utf-8")
+    told = python("-m", "waivern", "run", "-q", "runbook.yaml", folder=tmp_path, packages=installed)
+    assert ": succeeded in" in told
+    assert TOLD[page] in told
+
+
+RUNBOOKS = {
+    "README.md": """
+name: Guests
+description: Who came
+artifacts:
+  guests: {source: {type: guest_book, properties: {path: guests.txt}}}
+  findings: {inputs: guests, process: {type: personal_data}}
+""",
+    "docs/plug-ins.md": """
+name: Words
+description: How many
+artifacts:
+  guests: {source: {type: filesystem, properties: {path: guests.txt}}}
+  words: {inputs: guests, process: {type: word_count}}
+""",
+}
+TOLD = {"README.md": "email 1", "docs/plug-ins.md": "words"}
+
+
+def test_the_connector_that_is_shown_holds_to_the_contract(tmp_path: Path) -> None:
+    project, installed = tmp_path / "project", tmp_path / "installed"
+    project.mkdir()
+    for name, text in {**files_in("docs/plug-ins.md"), **files_in("README.md")}.items():
+        (project / name).write_text(text, encoding="utf-8")
+    pip_install(project, installed)
+    pytest_itself = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+    told = python(*pytest_itself, "test_guest_book.py", folder=project, packages=installed)
+    assert re.search(r"\b1\d passed", told), told
+
+
+def pip_install(project: Path, target: Path) -> None:
+    python(
+        *("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"),
+        *("--target", str(target), str(project)),
+        folder=project,
+    )
+
+
+def python(*arguments: str, folder: Path, packages: Path | None = None) -> str:
+    found_in = [str(packages), str(REPOSITORY)] if packages else [str(REPOSITORY)]
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("WAIVERN_", "PYTEST_"))}
+    environment = {**ours, "PYTHONPATH": os.pathsep.join(found_in)}
+    ended = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_the_words_about_exit_codes_are_those_of_the_help() -> None:
+    told = {
+        row for row in re.findall(r"^\| (\d) \|", section_of("docs/errors.md", "Exit codes and errors"), re.MULTILINE)
+    }
+    assert told == set(re.findall(r"^  (\d)  ", command_line.epilog or "", re.MULTILINE))
