@@ -1,22 +1,55 @@
 """Words near a value that say what it is."""
 
 import functools
-import re
+from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from waivern.rulesets.field_names import in_bytes, words_of
+from waivern.rulesets.rule import Rule
 from waivern.rulesets.ruleset import Ruleset
 
 BEFORE = 60
 AFTER = 30
-"""Characters before and after a value in which a context word counts."""
+"""Characters before and after a value within which a word that speaks for it has to end."""
+
+LONGEST_VALUE = 100
+"""Characters of a value that is looked for near context words only."""
 
 _REMEMBERED = 4096
-_EDGE_WORD = re.compile(r"\w+\Z")
+
+
+class ContextPlaces:
+    """Where in a text words end that speak for one rule."""
+
+    def __init__(self, ends: Iterable[int]) -> None:
+        self._ends = sorted(ends)
+
+    def __bool__(self) -> bool:
+        return bool(self._ends)
+
+    def speak_for(self, start: int, end: int, *, within: tuple[int, int]) -> bool:
+        """Say whether a value from `start` to `end` has such a word near by, in the text that lies `within`."""
+        first, last = within
+        nearest = bisect_left(self._ends, max(first, start - BEFORE))
+        return nearest < len(self._ends) and self._ends[nearest] <= min(last, end + AFTER)
+
+    def regions(self) -> Iterator[tuple[int, int]]:
+        """Yield the stretches, in order and apart from one another, in which values with such a word near by lie."""
+        first = last = -1
+        for end in self._ends:
+            if last < 0:
+                first = max(0, end - AFTER - LONGEST_VALUE)
+            elif end - AFTER - LONGEST_VALUE > last:
+                yield first, last
+                first = end - AFTER - LONGEST_VALUE
+            last = end + BEFORE + LONGEST_VALUE
+        if last >= 0:
+            yield first, last
 
 
 class ContextWords:
-    """The context words of a ruleset, ready to be looked up."""
+    """The context words of a ruleset, ready to be looked up in a name such as a column's."""
 
     def __init__(self, ruleset: Ruleset) -> None:
         self._phrases: dict[str, list[tuple[list[str], int]]] = defaultdict(list)
@@ -24,19 +57,10 @@ class ContextWords:
             for phrase in rule.context:
                 words = phrase.split()
                 self._phrases[words[0]].append((words, number))
-        self._first_words = frozenset(self._phrases)
-        self.gates = [_gate(rule.context) for rule in ruleset.rules]
         self.spoken_for = functools.lru_cache(_REMEMBERED)(self._spoken_for)
 
-    def near(self, text: str, start: int, end: int) -> frozenset[int]:
-        """Return the rules (their indexes) that words near the characters `start` to `end` speak for."""
-        before = text[max(0, start - BEFORE) : start]
-        return self.spoken_for(f"{before} {text[end : end + AFTER]}")
-
-    def _spoken_for(self, text: str) -> frozenset[int]:
-        words = words_of(text)
-        if self._first_words.isdisjoint(words):
-            return frozenset()
+    def _spoken_for(self, name: str) -> frozenset[int]:
+        words = words_of(name)
         return frozenset(
             number
             for place, word in enumerate(words)
@@ -45,7 +69,13 @@ class ContextWords:
         )
 
 
-def _gate(context: tuple[str, ...]) -> list[str]:
-    """What must match somewhere for a rule's context to be near anything at all."""
-    words = sorted({max(phrase.split(), key=len) for phrase in context})
-    return [f"(?i){in_bytes(word)}" for word in words]
+def regexes_of_context(rule: Rule) -> list[str]:
+    """Return what finds where the context words of a rule end, as words of their own or in `snake_case`."""
+    return [f"(?i){_bounded(phrase)}" for phrase in rule.context]
+
+
+def _bounded(phrase: str) -> str:
+    """Only between ASCII characters can an engine that reads bytes see a boundary."""
+    before = r"(?:\b|_)" if phrase[0].isascii() else ""
+    after = r"(?:\b|_)" if phrase[-1].isascii() else ""
+    return before + "[ _-]".join(in_bytes(word) for word in phrase.split()) + after

@@ -1,42 +1,19 @@
 """From texts and rules to what was found where: the engine's matches, validated, weighed by what stands near them."""
 
 import functools
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from waivern.errors import RulesetError
-from waivern.rulesets.context import ContextWords
+from waivern.rulesets.batch import NOTHING_KNOWN, Batch, Surroundings
+from waivern.rulesets.context import ContextPlaces, ContextWords, regexes_of_context
+from waivern.rulesets.engine import Engine, Matched, Wanted
 from waivern.rulesets.field_names import FieldTerms
-from waivern.rulesets.keys import KeyFinder
-from waivern.rulesets.matching import Engine, Matched, ValueForm, Wanted, compile_engine
-from waivern.rulesets.rule import Rule, ValuePattern
+from waivern.rulesets.keys import KeyFinder, NamePlace
+from waivern.rulesets.matching import compile_engine
+from waivern.rulesets.ready_pattern import ReadyPattern, value_pattern
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.spans import Span, in_characters, without_overlaps
-from waivern.rulesets.validators import Validator, validator_named
-
-BETWEEN = "\0"
-"""What ends each of the texts that are scanned together; no value pattern matches it."""
-
-SURER_IN_FIELD = 0.1
-"""By how much a value whose field is named for it is surer than one with fitting words near by."""
-
-
-class Surroundings(NamedTuple):
-    """What is known of where a text stands.
-
-    Args:
-        spoken_for: Rules (their indexes) that the text's surroundings speak for, such as its column's name.
-        is_cell: Whether it is one value of a table, so that no name of a field stands in it.
-    """
-
-    spoken_for: frozenset[int] = frozenset()
-    is_cell: bool = False
-
-
-NOTHING_KNOWN = Surroundings()
 
 
 def detect(text: str, ruleset: Ruleset) -> list[Span]:
@@ -57,23 +34,11 @@ def detector_for(ruleset: Ruleset) -> "Detector":
     return Detector(ruleset)
 
 
-class _Pattern(NamedTuple):
-    """A value pattern, with all that a hit needs made ready."""
-
-    rule: int
-    name: str
-    category: str
-    rule_name: str
-    alone: float | None
-    in_context: float
-    in_field: float
-    validate: Validator | None
-    reasons_alone: tuple[str, ...]
-    reasons_in_context: tuple[str, ...]
-
-
 class Detector:
     """A compiled ruleset. Safe to use from several threads at once.
+
+    The engine looks for values that count by themselves, for field names and for context words. Values that count in
+    context only are looked for where the engine found a word that speaks for them, and nowhere else.
 
     Raises:
         RulesetError: the engine refuses a rule's pattern.
@@ -84,10 +49,12 @@ class Detector:
         self.field_terms = FieldTerms(ruleset)
         self.context_words = ContextWords(ruleset)
         self._keys = KeyFinder(self.field_terms)
-        self._patterns = [
-            _pattern(number, rule, value) for number, rule in enumerate(ruleset.rules) for value in rule.values
+        patterns = [
+            value_pattern(number, rule, value) for number, rule in enumerate(ruleset.rules) for value in rule.values
         ]
-        self._gated = [number for number, gate in enumerate(self.context_words.gates) if gate]
+        self._by_themselves = [pattern for pattern in patterns if pattern.alone is not None]
+        self._in_context = [pattern for pattern in patterns if pattern.alone is None]
+        self._in_field = functools.lru_cache(1024)(self._in_context_of)
         try:
             self._engine = make_engine(self._wanted())
         except ValueError as error:
@@ -106,74 +73,79 @@ class Detector:
             texts: May hold anything, NULs and lone surrogates too.
             surroundings: Of each text; None where nothing is known.
         """
-        around = surroundings or [NOTHING_KNOWN] * len(texts)
-        joined = BETWEEN.join([*texts, ""])
-        data = joined.encode("utf-8", "replace")  # a lone surrogate becomes "?": one character, as before
-        matched = in_characters(joined, data, self.scan(data))
-        starts = list(accumulate((len(text) + 1 for text in texts[:-1]), initial=0))
+        batch = Batch(texts, surroundings or [NOTHING_KNOWN] * len(texts))
+        data = batch.joined.encode("utf-8", "replace")  # a lone surrogate becomes "?": one character, as before
+        matched = in_characters(batch.joined, data, self.scan(data))
+        strong, weak, *words = matched.words
+        names = [place for place in self._keys.names_in(batch.joined, strong, weak) if not batch.is_cell(place.start)]
+        places = _context_places(words, names)
         found: dict[int, list[Span]] = defaultdict(list)
-        for number, span in self._values(texts, around, starts, matched):
+        for number, span in self._values(batch, matched, places):
             found[number].append(span)
         for number, spans in found.items():
             found[number] = without_overlaps(spans)
-        for number, span in self._names(joined, around, starts, matched.names):
-            found[number].append(span)
+        for place in names:
+            number, start, end = batch.within_text(place.start, place.end)
+            rule = self.ruleset.rules[place.named.rule]
+            reasons = (place.reason,)
+            term = place.named.term
+            found[number].append(Span(start, end, rule.category, rule.name, term, place.confidence, reasons, True))
         return {number: sorted(spans) for number, spans in sorted(found.items())}
 
     def _values(
-        self, texts: Sequence[str], around: Sequence[Surroundings], starts: list[int], matched: Matched
+        self, batch: Batch, matched: Matched, places: Mapping[int, ContextPlaces]
     ) -> Iterator[tuple[int, Span]]:
-        live = {self._gated[gate] for gate in matched.gates}
         for start, end, pattern_number in matched.values:
-            pattern = self._patterns[pattern_number]
-            number = bisect_right(starts, start) - 1
-            text, first, last = texts[number], start - starts[number], end - starts[number]
-            is_named = pattern.rule in around[number].spoken_for
-            in_context = is_named or (
-                pattern.rule in live and pattern.rule in self.context_words.near(text, first, last)
+            pattern = self._by_themselves[pattern_number]
+            number, first, last = batch.within_text(start, end)
+            near = places.get(pattern.rule)
+            is_near = near is not None and near.speak_for(start, end, within=batch.bounds(number))
+            span = pattern.span(
+                batch.texts[number], first, last, batch.surroundings[number].spoken_for, is_near=is_near
             )
-            confidence = pattern.in_field if is_named else pattern.in_context if in_context else pattern.alone
-            if confidence is None:
-                continue
-            valid = pattern.validate(text[first:last]) if pattern.validate is not None else (0, last - first)
-            if valid is not None:
-                reasons = pattern.reasons_in_context if in_context else pattern.reasons_alone
-                first, last = first + valid[0], first + valid[1]
-                yield number, Span(first, last, pattern.category, pattern.rule_name, pattern.name, confidence, reasons)
+            if span is not None:
+                yield number, span
+        for pattern in self._in_context:
+            if pattern.rule in places:
+                yield from _near_words(pattern, batch, places[pattern.rule])
+        for number, around in enumerate(batch.surroundings):
+            if around.spoken_for:
+                yield from self._in_named_field(number, batch.texts[number], around.spoken_for)
 
-    def _names(
-        self, joined: str, around: Sequence[Surroundings], starts: list[int], names: list[list[int]]
-    ) -> Iterator[tuple[int, Span]]:
-        strong, weak = names
-        for place in self._keys.names_in(joined, strong, weak) if strong else ():
-            number = bisect_right(starts, place.start) - 1
-            if around[number].is_cell:
-                continue
-            rule = self.ruleset.rules[place.named.rule]
-            start, end = place.start - starts[number], place.end - starts[number]
-            reasons = (place.reason,)
-            yield number, Span(start, end, rule.category, rule.name, place.named.term, place.confidence, reasons, True)
+    def _in_named_field(self, number: int, text: str, spoken_for: frozenset[int]) -> Iterator[tuple[int, Span]]:
+        for pattern in self._in_field(spoken_for):
+            for match in pattern.regex.finditer(text):
+                span = pattern.span(text, match.start(), match.end(), spoken_for, is_near=False)
+                if span is not None:
+                    yield number, span
+
+    def _in_context_of(self, rules: frozenset[int]) -> list[ReadyPattern]:
+        return [pattern for pattern in self._in_context if pattern.rule in rules]
 
     def _wanted(self) -> Wanted:
         return Wanted(
-            values=[ValueForm(value.regex, value.lead) for rule in self.ruleset.rules for value in rule.values],
-            names=[self.field_terms.strong_regexes(), self.field_terms.weak_regexes()],
-            gates=[gate for gate in self.context_words.gates if gate],
+            values=[pattern.form for pattern in self._by_themselves],
+            words=[
+                self.field_terms.strong_regexes(),
+                self.field_terms.weak_regexes(),
+                *(regexes_of_context(rule) for rule in self.ruleset.rules),
+            ],
         )
 
 
-def _pattern(number: int, rule: Rule, value: ValuePattern) -> _Pattern:
-    checked = f", checked by {value.validator}" if value.validator else ""
-    form = f"the value has the form '{value.name}'{checked}"
-    return _Pattern(
-        rule=number,
-        name=value.name,
-        category=rule.category,
-        rule_name=rule.name,
-        alone=value.confidence.alone,
-        in_context=value.confidence.in_context,
-        in_field=min(0.99, round(value.confidence.in_context + SURER_IN_FIELD, 2)),
-        validate=validator_named(value.validator) if value.validator else None,
-        reasons_alone=(form,),
-        reasons_in_context=(form, "words near by or the field's name speak for it"),
-    )
+def _context_places(words: Sequence[list[int]], names: Iterable[NamePlace]) -> dict[int, ContextPlaces]:
+    """Where something speaks for a rule: its context words, and the names of fields that are the rule's own."""
+    ends: dict[int, list[int]] = {rule: list(of_rule) for rule, of_rule in enumerate(words) if of_rule}
+    for place in names:
+        ends.setdefault(place.named.rule, []).append(place.end)
+    return {rule: ContextPlaces(of_rule) for rule, of_rule in ends.items()}
+
+
+def _near_words(pattern: ReadyPattern, batch: Batch, places: ContextPlaces) -> Iterator[tuple[int, Span]]:
+    for first, last in places.regions():
+        for match in pattern.regex.finditer(batch.joined, first, last):
+            number, start, end = batch.within_text(*match.span())
+            if places.speak_for(*match.span(), within=batch.bounds(number)):
+                span = pattern.span(batch.texts[number], start, end, frozenset(), is_near=True)
+                if span is not None:
+                    yield number, span

@@ -8,18 +8,18 @@ from typing import Any
 
 import hyperscan
 
-from waivern.rulesets.matching import Leads, Matched, Wanted
+from waivern.rulesets.engine import Leads, Matched, Wanted
 
 LONGEST_SCAN = 2**32 - 1
 """Bytes that hyperscan can count in one call."""
 
 
 class HyperscanEngine:
-    """See `waivern.rulesets.matching.Engine`."""
+    """See `waivern.rulesets.engine.Engine`."""
 
     def __init__(self, wanted: Wanted) -> None:
         self._values = len(wanted.values)
-        self._names = len(wanted.names)
+        self._words = len(wanted.words)
         self._exact = [re.compile(form.regex.encode()) for form in wanted.values]
         self._leads = Leads(wanted.values)
         self._database = _compiled(wanted)
@@ -38,17 +38,14 @@ class HyperscanEngine:
 
     def _sorted_out(self, data: bytes, found: list[tuple[int, int, int]]) -> Matched:
         values: list[tuple[int, int, int]] = []
-        names: list[list[int]] = [[] for _ in range(self._names)]
-        gates = set()
+        words: list[list[int]] = [[] for _ in range(self._words)]
         for pattern, hits in groupby(found, key=lambda hit: hit[0]):
             if pattern < self._values:
                 values += self._leads.extended(data, self._exactly(data, list(hits), pattern), pattern)
-            elif pattern < self._values + self._names:
-                names[pattern - self._values] = sorted({end for _, _, end in hits})
             else:
-                gates.add(pattern - self._values - self._names)
+                words[pattern - self._values] = sorted({end for _, _, end in hits})
         values.sort()
-        return Matched(values, names, frozenset(gates))
+        return Matched(values, words)
 
     def _exactly(self, data: bytes, hits: list[tuple[int, int, int]], pattern: int) -> Iterator[tuple[int, int]]:
         """Where a stretch of the text was hit in one way, that is the match; else the exact engine says which it is."""
@@ -81,8 +78,7 @@ def _compiled(wanted: Wanted) -> Any:
     """A group's alternatives are expressions of one id: many small ones are compiled sooner than a large one."""
     groups = [
         *(([form.regex], hyperscan.HS_FLAG_SOM_LEFTMOST) for form in wanted.values),
-        *((alternatives, 0) for alternatives in wanted.names),
-        *((alternatives, hyperscan.HS_FLAG_SINGLEMATCH) for alternatives in wanted.gates),
+        *((alternatives, 0) for alternatives in wanted.words),
     ]
     expressions = [(regex.encode(), number, flags) for number, (group, flags) in enumerate(groups) for regex in group]
     try:

@@ -50,7 +50,7 @@ class KeyFinder:
         weak = self._found(text, weak_ends, strong=False) if strong else set()
         company = sorted(start for start, _, _ in strong)
         places = [_strong_place(*each) for each in strong]
-        places += [_weak_place(*each) for each in weak if _has_company(each[0], company)]
+        places += [_weak_place(*each) for each in weak if _has_company(text, each[0], company)]
         return sorted(places)
 
     def _found(self, text: str, ends: list[int], *, strong: bool) -> set[tuple[int, int, NamedRule]]:
@@ -62,7 +62,8 @@ class KeyFinder:
             last = end if end and _in_name(text[end - 1]) else end - 1
             start, behind = _around(text, last)
             named = [each for each in self._terms.named_by(text[start:behind]) if each.strong == strong]
-            if named and (_COMPOUND.search(text, start, behind) or is_key(text, start, behind)):
+            is_attribute = not strong and start > 0 and text[start - 1] == "."  # .name is on everything
+            if named and not is_attribute and (_COMPOUND.search(text, start, behind) or is_key(text, start, behind)):
                 found.update((start, behind, each) for each in named)
                 done = behind
             elif strong:
@@ -120,9 +121,11 @@ def _in_name(character: str) -> bool:
     return character.isalnum() or character in "_-"
 
 
-def _has_company(start: int, company: list[int]) -> bool:
-    nearest = bisect_left(company, start - COMPANY)
-    return nearest < len(company) and company[nearest] <= start + COMPANY
+def _has_company(text: str, start: int, company: list[int]) -> bool:
+    """Say whether one of the places of `company` is near, in the same text."""
+    after = bisect_left(company, start)
+    neighbours = (sorted((start, other)) for other in company[max(0, after - 1) : after + 1])
+    return any(last - first <= COMPANY and "\0" not in text[first:last] for first, last in neighbours)
 
 
 def _strong_place(start: int, end: int, named: NamedRule) -> NamePlace:

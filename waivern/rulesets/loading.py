@@ -18,7 +18,8 @@ import yaml
 
 from waivern.discovery import discover
 from waivern.errors import RulesetError, did_you_mean
-from waivern.rulesets.regexes import fault_of
+from waivern.rulesets.context import LONGEST_VALUE
+from waivern.rulesets.regexes import fault_of, longest_match
 from waivern.rulesets.rule import Rule, ValuePattern
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.validators import is_validator
@@ -166,11 +167,21 @@ def _check_pattern(pattern: ValuePattern, rule: Rule, *, where: str) -> None:
         raise RulesetError(f"{where}: lead is not one character class, such as [a-z0-9.]")
     if pattern.validator and not is_validator(pattern.validator):
         raise RulesetError(f"{where}: there is no validator '{pattern.validator}'")
-    if pattern.confidence.alone is None and not rule.context:
-        raise RulesetError(f"{where}: without confidence.alone the rule must name its context")
+    if pattern.confidence.alone is None:
+        _check_pattern_in_context(pattern, rule, where=where)
     for confidence in (pattern.confidence.alone, pattern.confidence.in_context):
         if confidence is not None and not 0 < confidence <= 1:
             raise RulesetError(f"{where}: a confidence is more than 0 and at most 1")
+
+
+def _check_pattern_in_context(pattern: ValuePattern, rule: Rule, *, where: str) -> None:
+    """A value that counts in context only is looked for near words, a stretch at a time."""
+    if not rule.context:
+        raise RulesetError(f"{where}: without confidence.alone the rule must name its context")
+    if pattern.lead:
+        raise RulesetError(f"{where}: lead is for patterns with confidence.alone")
+    if longest_match(pattern.regex) > LONGEST_VALUE:
+        raise RulesetError(f"{where}: without confidence.alone a value has at most {LONGEST_VALUE} characters")
 
 
 def _check_terms(terms: tuple[str, ...], *, where: str) -> None:

@@ -5,17 +5,19 @@ from typing import Any
 
 import re2
 
-from waivern.rulesets.matching import Leads, Matched, Wanted
+from waivern.rulesets.engine import Leads, Matched, Wanted
+
+_NEVER = r"\b\B"
 
 
 class Re2Engine:
-    """See `waivern.rulesets.matching.Engine`; bytes are read as Latin-1, so that no text is invalid."""
+    """See `waivern.rulesets.engine.Engine`; bytes are read as Latin-1, so that no text is invalid."""
 
     def __init__(self, wanted: Wanted) -> None:
         regexes = [form.regex for form in wanted.values]
-        regexes += ["|".join(alternatives) for alternatives in (*wanted.names, *wanted.gates)]
+        regexes += ["|".join(alternatives) or _NEVER for alternatives in wanted.words]
         self._values = range(len(wanted.values))
-        self._names = range(len(self._values), len(self._values) + len(wanted.names))
+        self._words = range(len(self._values), len(regexes))
         self._leads = Leads(wanted.values)
         try:
             self._exact = [re2.compile(regex.encode(), _options()) for regex in regexes]
@@ -24,15 +26,14 @@ class Re2Engine:
             raise ValueError(f"RE2 refuses a pattern: {error}") from error
 
     def scan(self, data: bytes) -> Matched:
-        occurring = set(self._occurring.Match(data))
+        occurring = set(self._occurring.Match(data) or ())
         values: list[tuple[int, int, int]] = []
         for pattern in occurring.intersection(self._values):
             spans = (match.span() for match in self._exact[pattern].finditer(data))
             values += self._leads.extended(data, spans, pattern)
         values.sort()
-        names = [sorted(self._ends(data, pattern)) if pattern in occurring else [] for pattern in self._names]
-        gates = frozenset(pattern - self._names.stop for pattern in occurring if pattern >= self._names.stop)
-        return Matched(values, names, gates)
+        words = [sorted(self._ends(data, pattern)) if pattern in occurring else [] for pattern in self._words]
+        return Matched(values, words)
 
     def _ends(self, data: bytes, pattern: int) -> Iterator[int]:
         """The ends of matches that overlap too: each begins after the beginning of the one before."""

@@ -18,6 +18,7 @@ _parser: Any = importlib.import_module("re._parser")
 _EVERY_BYTE = frozenset(range(256))
 _MANY = 32
 _CATEGORIES = {"CATEGORY_DIGIT": rb"\d", "CATEGORY_WORD": rb"\w"}  # what "\s" holds differs between engines
+_ALL_BUT = "says 'all but ...'; name the characters that it may match"
 _TAKEN = {"LITERAL", "IN", "MAX_REPEAT", "SUBPATTERN", "BRANCH", "AT"}
 
 
@@ -34,10 +35,17 @@ def fault_of(regex: str) -> str | None:
     return next(_faults(parsed), None)
 
 
+def longest_match(regex: str) -> int:
+    """Return the most characters that the regular expression matches; it has no fault."""
+    return int(_parser.parse(regex.encode()).getwidth()[1])
+
+
 def _faults(sequence: Any) -> Iterator[str]:
     for operation, argument in sequence:
         name = str(operation)
-        if name not in _TAKEN:
+        if name == "NOT_LITERAL":
+            yield _ALL_BUT
+        elif name not in _TAKEN:
             yield f"uses {name.lower().replace('_', ' ')}, which not every engine takes or which matches too much"
         elif name == "AT" and str(argument) != "AT_BOUNDARY":
             yield f"uses the anchor {str(argument).lower()}; of anchors there is only \\b"
@@ -67,7 +75,7 @@ def _parts(name: str, argument: Any) -> list[Any]:
 def _faults_of_class(members: Any) -> Iterator[str]:
     for operation, argument in members:
         if str(operation) == "NEGATE" or "NOT" in str(argument):
-            yield "says 'all but ...'; name the characters that it may match"
+            yield _ALL_BUT
         elif str(operation) == "CATEGORY" and str(argument) not in _CATEGORIES:
             yield "uses a class that engines read differently; name its characters"
         elif 0 in _bytes_of_member((operation, argument)):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from waivern.rulesets.matching import Matched
+from waivern.rulesets.engine import Matched
 
 
 class Span(NamedTuple):
@@ -38,7 +38,7 @@ def in_characters(text: str, data: bytes, matched: Matched) -> Matched:
     if len(text) == len(data):
         return matched
     offsets = {offset for start, end, _ in matched.values for offset in (start, end)}
-    for ends in matched.names:
+    for ends in matched.words:
         offsets.update(ends)
     character_at = {}
     before = characters = 0
@@ -47,8 +47,7 @@ def in_characters(text: str, data: bytes, matched: Matched) -> Matched:
         character_at[offset] = characters
         before = offset
     values = [(character_at[start], character_at[end], pattern) for start, end, pattern in matched.values]
-    names = [[character_at[end] for end in ends] for ends in matched.names]
-    return Matched(values, names, matched.gates)
+    return Matched(values, [[character_at[end] for end in ends] for ends in matched.words])
 
 
 def without_overlaps(spans: Iterable[Span]) -> list[Span]:

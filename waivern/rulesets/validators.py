@@ -69,14 +69,14 @@ def email_address(value: str) -> tuple[int, int] | None:
 
 def _is_email_address(value: str) -> bool:
     local, _, domain = value.rpartition("@")
-    labels = domain.split(".")
-    if not 0 < len(local) <= 64 or len(domain) > 253 or local[0] == "." or local[-1] == "." or ".." in local:
+    if len(local) > 64 or len(domain) > 253 or local == "git":  # git@host:path is no mailbox
         return False
-    if local == "git" or labels[-1].lower() in _FILE_ENDINGS:  # git@host:path, logo@2x.png
-        return False
-    return all(0 < len(label) <= 63 and label[0] != "-" and label[-1] != "-" for label in labels)
+    return _MAILBOX.fullmatch(value) is not None and domain[domain.rindex(".") + 1 :].lower() not in _FILE_ENDINGS
 
 
+_MAILBOX = re.compile(
+    r"[A-Za-z0-9_%+'-]+(?:\.[A-Za-z0-9_%+'-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
+)
 _FILE_ENDINGS = {"png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "py", "html", "json", "so", "dll"}
 
 

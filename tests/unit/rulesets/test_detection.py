@@ -67,7 +67,7 @@ def test_of_overlapping_finds_the_surer_and_longer_is_kept():
 
 def test_a_bare_number_counts_only_where_words_or_a_name_speak_for_it():
     assert not found("order 9434765870 shipped", "uk_nhs_number")
-    assert found("NHS number: 9434765870", "uk_nhs_number") == ["9434765870"]
+    assert found("NHS number: 9434765870", "uk_nhs_number")[-1] == "9434765870"
     assert found("nhs_number = 943 476 5870", "uk_nhs_number")[-1] == "943 476 5870"
     assert not found("NHS number" + " x" * 60 + " 9434765870", "uk_nhs_number")
 

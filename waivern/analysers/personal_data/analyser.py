@@ -12,7 +12,8 @@ from waivern.components.analyser import Analyser
 from waivern.errors import MessageError
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
-from waivern.rulesets.detection import NOTHING_KNOWN, Detector, Surroundings, detector_for
+from waivern.rulesets.batch import NOTHING_KNOWN, Surroundings
+from waivern.rulesets.detection import Detector, detector_for
 from waivern.rulesets.loading import load_ruleset
 from waivern.rulesets.spans import Span
 

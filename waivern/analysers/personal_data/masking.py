@@ -27,7 +27,12 @@ def masked(value: str) -> str:
     first = _SIGN.search(shown)
     if first is not None and len(_SIGN.findall(shown)) >= _ENOUGH_TO_SHOW_ONE:
         stars = stars[: first.start()] + first[0] + stars[first.end() :]
-    return stars + ("…" if len(value) > _LONGEST_SHOWN else "")
+    return _printable(stars + ("…" if len(value) > _LONGEST_SHOWN else ""))
+
+
+def _printable(text: str) -> str:
+    """JSON cannot hold half a surrogate pair, and a NUL is of no use to a reader."""
+    return text.encode("utf-8", "replace").decode().replace("\0", " ")
 
 
 class Masker:
@@ -55,7 +60,7 @@ class Masker:
         hidden = [other for other in spans if other.start < last and other.end > first and other is not span]
         before = self._context(text, first, span.start, hidden)
         after = self._context(text, span.end, last, hidden, is_behind_name=span.is_name)
-        return (before + middle + after).strip().replace("\0", " ")
+        return _printable((before + middle + after).strip())
 
     def _context(self, text: str, first: int, last: int, spans: Sequence[Span], *, is_behind_name: bool = False) -> str:
         signs = list(text[first:last])

@@ -1,0 +1,128 @@
+"""A mixed corpus of any size, the same every time: code, prose and rows of tables, some of it about people."""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+
+_FILE_CHARACTERS = 40_000
+_SOURCE = "corpus"
+
+_WORDS = """
+the of and a to in is that for it was on are as with they be at one have this from or had by but some what
+there we can out other were all your when up use word how said an each she which do their time if will way
+about many then them would write like so these her long make thing see him two has look more day could go come
+did number sound no most people over know water than call first who may down side been now find any new work
+part take get place made live where after back little only round man year came show every good give our under
+name very through just form sentence great think say help low line differ turn cause much mean before move
+right boy old too same tell does set three want air well also play small end put home read hand port large
+spell add even land here must big high such follow act why ask men change went light kind off need house
+picture try us again animal point mother world near build self earth father order system report customer
+service quarter market contract payment delivery address
+""".split()  # noqa: SIM905  read best as text
+_IDENTIFIERS = """
+request response handler config value index result buffer node tree parser token stream cursor batch worker
+queue session context option target source offset length total count cache entry record field column table
+schema query client server socket thread process event state user account order item price status message
+error logger path
+""".split()  # noqa: SIM905  read best as text
+_FIRST_NAMES = """
+Anna Bram Chloe Dieter Elif Farid Greta Hugo Ines Jonas Kaya Lena Marek Nora Otto Petra
+""".split()  # noqa: SIM905  read best as text
+_LAST_NAMES = """
+Abel Bianchi Claes Duarte Egger Fontaine Garcia Holm Ivanov Jansen Keller Lindqvist Moreau Novak
+""".split()  # noqa: SIM905  read best as text
+
+
+def messages(megabytes: float, *, seed: int = 20261123) -> list[Message]:
+    """Return files and rows of about so many million characters in all: 40 % code, 35 % prose, 25 % rows."""
+    chance = random.Random(seed)
+    size = int(megabytes * 1_000_000)
+    data = [*_files(chance, size * 40 // 100, "src/module_{}.py", _code_line)]
+    data += _files(chance, size * 35 // 100, "docs/letter_{}.txt", _prose_line)
+    data += _rows(chance, size * 25 // 100)
+    content = {"schemaVersion": "1.0.0", "name": "Corpus", "source": _SOURCE, "data": data}
+    return [Message("corpus", content, Schema("standard_input", "1.0.0"))]
+
+
+def _files(
+    chance: random.Random, size: int, name: str, line: Callable[[random.Random], str]
+) -> Iterator[dict[str, Any]]:
+    for number in range(max(1, size // _FILE_CHARACTERS)):
+        lines, length = [], 0
+        while length < _FILE_CHARACTERS:
+            lines.append(line(chance))
+            length += len(lines[-1]) + 1
+        yield {"content": "\n".join(lines), "metadata": _metadata(file_path=name.format(number))}
+
+
+def _rows(chance: random.Random, size: int) -> Iterator[dict[str, Any]]:
+    row = 0
+    while size > 0:
+        row += 1
+        for table, columns in (("customers", _customer(chance)), ("products", _product(chance))):
+            for column, value in columns.items():
+                size -= len(value) + 1
+                yield {"content": value, "metadata": _metadata(table=table, column=column, row=str(row))}
+
+
+def _metadata(**more: str) -> dict[str, str]:
+    return {"source": _SOURCE, "connector_type": "benchmark", **more}
+
+
+def _customer(chance: random.Random) -> dict[str, str]:
+    first, last = chance.choice(_FIRST_NAMES), chance.choice(_LAST_NAMES)
+    return {
+        "id": str(chance.randrange(10**6)),
+        "first_name": first,
+        "last_name": last,
+        "email": f"{first}.{last}{chance.randrange(99)}@example.org".lower(),
+        "phone": f"+44 20 7946 0{chance.randrange(1000):03d}",
+        "created_at": f"2026-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d} 12:00:00",
+        "comment": _sentence(chance, 12),
+    }
+
+
+def _product(chance: random.Random) -> dict[str, str]:
+    return {
+        "sku": f"{chance.choice('ABCDE')}-{chance.randrange(10**8):08d}",
+        "title": _sentence(chance, 4),
+        "price": f"{chance.randrange(100_000) / 100:.2f}",
+        "description": _sentence(chance, 25),
+    }
+
+
+def _code_line(chance: random.Random) -> str:
+    one, two, three = chance.choices(_IDENTIFIERS, k=3)
+    kind = chance.randrange(40)
+    if kind == 0:
+        return f'CONTACT = "{chance.choice(_FIRST_NAMES).lower()}@example.com"  # {_sentence(chance, 5)}'
+    if kind == 1:
+        return f"    {one}.first_name = {two}.get('last_name', {chance.randrange(10**9)})"
+    if kind == 2:
+        return f"    HOST = '10.{chance.randrange(256)}.{chance.randrange(256)}.{chance.randint(1, 254)}'"
+    if kind < 12:
+        return f"    def {one}_{two}(self, {three}: int = {chance.randrange(10**4)}) -> None:"
+    if kind < 20:
+        return f'        """{_sentence(chance, 9).capitalize()}."""'
+    return (
+        f"        self.{one}_{two} = {three}[{chance.randrange(10**6)}] if {two} is not None else {one}({three}={two})"
+    )
+
+
+def _prose_line(chance: random.Random) -> str:
+    text = _sentence(chance, 60).capitalize() + "."
+    if chance.random() < 0.1:
+        first, last = chance.choice(_FIRST_NAMES), chance.choice(_LAST_NAMES)
+        text += (
+            f" Write to {first}.{last}@example.net or call {chance.choice(('030', '040'))} {chance.randrange(10**7)}."
+        )
+    if chance.random() < 0.05:
+        text += f" She was born on {chance.randint(1, 28)}.{chance.randint(1, 12)}.{chance.randint(1940, 2005)}."
+    return text
+
+
+def _sentence(chance: random.Random, words: int) -> str:
+    return " ".join(chance.choices(_WORDS, k=words))

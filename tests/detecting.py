@@ -1,0 +1,45 @@
+"""What tests of detection share."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from waivern.analysers.personal_data.analyser import INDICATOR
+from waivern.analysers.personal_data.factory import PersonalDataAnalyserFactory
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+from waivern.messages.validation import check_message
+from waivern.rulesets.loading import load_ruleset
+
+URI = "local/personal_data_indicator/1.0.0"
+RULES = load_ruleset(URI)
+
+
+def message_of(entries: Iterable[Mapping[str, Any]], **metadata: Any) -> Message:
+    content = {
+        "schemaVersion": "1.0.0",
+        "name": "test",
+        "source": "shop",
+        "metadata": metadata,
+        "data": [dict(entry) for entry in entries],
+    }
+    return Message("", content, Schema("standard_input", "1.0.0"))
+
+
+def file_entry(content: str, path: str = "notes.txt", source: str = "exports") -> dict[str, Any]:
+    return {"content": content, "metadata": {"source": source, "connector_type": "filesystem", "file_path": path}}
+
+
+def cell_entry(content: str, table: str, column: str, row: str = "1", source: str = "shop.db") -> dict[str, Any]:
+    metadata = {"source": source, "connector_type": "sqlite", "table": table, "column": column, "row": row}
+    return {"content": content, "metadata": metadata}
+
+
+def analysed(entries: Iterable[Mapping[str, Any]], **properties: Any) -> dict[str, Any]:
+    """What the analyser makes of these entries, checked against its schema."""
+    made = PersonalDataAnalyserFactory().create(properties).process([message_of(entries)], INDICATOR)
+    check_message(made)
+    return dict(made.content)
+
+
+def rules_found(content: Mapping[str, Any]) -> set[str]:
+    return {finding["rule"] for finding in content["findings"]}

@@ -1,0 +1,86 @@
+"""Laws of detection over texts made of pieces that rules are about, and of anything else."""
+
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.detecting import RULES, analysed, file_entry
+from waivern.analysers.personal_data.masking import Masker, masked
+from waivern.rulesets.detection import Detector, detect, detector_for
+from waivern.rulesets.re2_engine import Re2Engine
+
+PIECES = [example for rule in RULES.rules for example in (*rule.examples.match, *rule.examples.no_match)]
+PIECES += [
+    "4111111111111111",
+    "+44 20 7946 0958",
+    " 030 901820 030 901821 ",
+    "ann@example.co.uk",
+    "SSN",
+    "born",
+    "phone",
+]
+GLUE = ["", " ", "\n", ",", ": ", '"', "é", "😀", "\x00", "\udc80", "_", "-", ".", "1", "@"]
+TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.sampled_from(GLUE), st.text(max_size=8)), max_size=12).map(
+    "".join
+)
+SECRETS = [
+    ("ann.miller@example.org", "ann.miller"),
+    ("DE89 3704 0044 0532 0130 00", "3704"),
+    ("4111 1111 1111 1111", "1111"),
+    ("308-63-0237", "0237"),
+    ("+44 20 7946 0958", "7946"),
+]
+
+BEST = detector_for(RULES)
+RE2 = Detector(RULES, make_engine=Re2Engine)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS)
+def test_both_engines_find_the_same(text):
+    assert BEST.detect_all([text]) == RE2.detect_all([text])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=4))
+def test_texts_scanned_together_are_found_as_each_by_itself(texts):
+    without_nul = [text.replace("\x00", "") for text in texts]
+    together = BEST.detect_all(without_nul)
+    assert [together.get(number, []) for number in range(len(texts))] == [detect(text, RULES) for text in without_nul]
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEXTS)
+def test_spans_lie_within_the_text_and_values_apart_from_one_another(text):
+    spans = detect(text, RULES)
+    values = [span for span in spans if not span.is_name]
+    assert spans == sorted(spans)
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    assert all(one.end <= other.start for one, other in pairwise(values))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=200), st.sampled_from(SECRETS), st.text(max_size=200), st.sampled_from(SECRETS))
+def test_evidence_never_shows_a_value(before, one, after, other):
+    text = f"{before.replace(one[1], '').replace(other[1], '')} {one[0]} {after} {other[0]}"
+    content = analysed([file_entry(text)], pattern_matching={"evidence_context_size": "full"})
+    shown = "".join(each["content"] for finding in content["findings"] for each in finding["evidence"])
+    assert one[1] not in shown
+    assert other[1] not in shown
+
+
+@given(st.text())
+def test_a_masked_value_shows_one_sign_at_the_most(value):
+    signs = [sign for sign in masked(value) if sign.isalnum()]
+    assert len(signs) <= 1
+    assert len(masked(value)) <= 65
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEXTS)
+def test_evidence_can_be_made_of_every_span(text):
+    masker = Masker(BEST, context_size="full")
+    spans = detect(text, RULES)
+    for span in spans:
+        assert "\x00" not in masker.evidence(text, span, spans)

@@ -1,0 +1,46 @@
+"""Texts that are scanned together."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+END_OF_TEXT = "\0"
+"""What ends each of the texts that are scanned together; no value pattern matches it."""
+
+
+class Surroundings(NamedTuple):
+    """What is known of where a text stands.
+
+    Args:
+        spoken_for: Rules (their indexes) that the text's surroundings speak for, such as its column's name.
+        is_cell: Whether it is one value of a table, so that no name of a field stands in it.
+    """
+
+    spoken_for: frozenset[int] = frozenset()
+    is_cell: bool = False
+
+
+NOTHING_KNOWN = Surroundings()
+
+
+class Batch:
+    """Texts made into one, and back from its characters to those of a text."""
+
+    def __init__(self, texts: Sequence[str], surroundings: Sequence[Surroundings]) -> None:
+        self.texts = texts
+        self.surroundings = surroundings
+        self.joined = END_OF_TEXT.join([*texts, ""])
+        self._starts = list(accumulate((len(text) + 1 for text in texts[:-1]), initial=0))
+
+    def within_text(self, start: int, end: int) -> tuple[int, int, int]:
+        """Return which text characters `start` to `end` of all lie in, and which of its characters they are."""
+        number = bisect_right(self._starts, start) - 1
+        return number, start - self._starts[number], end - self._starts[number]
+
+    def bounds(self, number: int) -> tuple[int, int]:
+        """Return where a text begins and ends among the characters of all."""
+        return self._starts[number], self._starts[number] + len(self.texts[number])
+
+    def is_cell(self, character: int) -> bool:
+        return self.surroundings[bisect_right(self._starts, character) - 1].is_cell

@@ -1,0 +1,73 @@
+"""A value pattern with all that a hit needs made ready, for hits are many."""
+
+import re
+from typing import NamedTuple
+
+from waivern.rulesets.engine import ValueForm
+from waivern.rulesets.rule import Rule, ValuePattern
+from waivern.rulesets.spans import Span
+from waivern.rulesets.validators import Validator, validator_named
+
+SURER_IN_FIELD = 0.1
+"""By how much a value whose field is named for it is surer than one with fitting words near by."""
+
+
+class ReadyPattern(NamedTuple):
+    """A pattern of the rule with the index `rule`, its confidence by where it stands, and the reasons to give."""
+
+    rule: int
+    name: str
+    category: str
+    rule_name: str
+    form: ValueForm
+    regex: re.Pattern[str]
+    validate: Validator | None
+    alone: float | None
+    in_context: float
+    in_field: float
+    reasons_alone: tuple[str, ...]
+    reasons_in_context: tuple[str, ...]
+    reasons_in_field: tuple[str, ...]
+
+    def span(self, text: str, start: int, end: int, spoken_for: frozenset[int], *, is_near: bool) -> Span | None:
+        """Return what is found where the pattern matched; None where it does not count or is not valid.
+
+        Args:
+            text: The text, in which the characters `start` to `end` were matched.
+            spoken_for: The rules that the text's surroundings speak for.
+            is_near: Whether a word near by speaks for the rule.
+        """
+        if self.rule in spoken_for:
+            confidence, reasons = self.in_field, self.reasons_in_field
+        elif is_near:
+            confidence, reasons = self.in_context, self.reasons_in_context
+        elif self.alone is not None:
+            confidence, reasons = self.alone, self.reasons_alone
+        else:
+            return None
+        valid = (0, end - start) if self.validate is None else self.validate(text[start:end])
+        if valid is None:
+            return None
+        first, last = start + valid[0], start + valid[1]
+        return Span(first, last, self.category, self.rule_name, self.name, confidence, reasons)
+
+
+def value_pattern(number: int, rule: Rule, value: ValuePattern) -> ReadyPattern:
+    """Make ready a pattern of the rule that has the index `number`."""
+    checked = f", checked by {value.validator}" if value.validator else ""
+    form = f"the value has the form '{value.name}'{checked}"
+    return ReadyPattern(
+        rule=number,
+        name=value.name,
+        category=rule.category,
+        rule_name=rule.name,
+        form=ValueForm(value.regex, value.lead),
+        regex=re.compile(value.regex, re.ASCII),
+        validate=validator_named(value.validator) if value.validator else None,
+        alone=value.confidence.alone,
+        in_context=value.confidence.in_context,
+        in_field=min(0.99, round(value.confidence.in_context + SURER_IN_FIELD, 2)),
+        reasons_alone=(form,),
+        reasons_in_context=(form, "a word near by speaks for it"),
+        reasons_in_field=(form, "the field's name speaks for it"),
+    )
