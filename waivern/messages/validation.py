@@ -22,7 +22,7 @@ def check_message(message: Message) -> None:
     validator = _validator(message.schema)
     if validator is None or validator.is_valid(message.content):
         return
-    faults = []
+    faults: list[str] = []
     for fault in validator.iter_errors(message.content):
         if len(faults) == _MOST_FAULTS:
             faults.append("and more")
