@@ -2,6 +2,7 @@
 
 import math
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -21,7 +22,7 @@ from waivern.cli.options import (
 )
 from waivern.cli.output import as_json, write
 from waivern.cli.progress import Progress
-from waivern.cli.summary import as_text, look_further
+from waivern.cli.summary import again, as_text, look_further
 from waivern.cli.wording import count, short_id
 from waivern.errors import UsageError, WaivernError
 from waivern.operations.application import Application
@@ -126,7 +127,8 @@ def _telling_how_to_go_on(request: RunRequest, progress: Progress) -> Iterator[N
         if progress.run_id is not None:
             click.echo(
                 f"Run {progress.run_id} is not finished. "
-                f"Take it up with: waivern run {request.runbook} --resume {short_id(progress.run_id)}",
+                f"Take it up with: waivern run {shlex.quote(str(request.runbook))} "
+                f"--resume {short_id(progress.run_id)}{again(given_database())}",
                 err=True,
             )
             if isinstance(error, KeyboardInterrupt):

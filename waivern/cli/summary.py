@@ -35,10 +35,11 @@ def look_further(details: RunDetails, *, database: str | None, runbook: str = "R
         commands.append(f"waivern artifacts show {run} {shlex.quote(one_line(best.artifact_id))}")
     if details.run.status in _UNFINISHED:
         commands.append(f"waivern run {shlex.quote(runbook)} --resume {run}")
-    return "\n".join([_title("Look further:"), *(f"  {command}{_again(database)}" for command in commands)])
+    return "\n".join([_title("Look further:"), *(f"  {command}{again(database)}" for command in commands)])
 
 
-def _again(database: str | None) -> str:
+def again(database: str | None) -> str:
+    """Return the option that asks the same database again, where one was given."""
     if database is None:
         return ""
     return f" --db {shlex.quote(database)}" if database.startswith("sqlite:") else " --db URL"
