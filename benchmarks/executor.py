@@ -110,7 +110,7 @@ def measure_shapes(stores: Mapping[str, Run], floors: Mapping[str, Measured], *,
     for store, run in stores.items():
         for shape, dag in shapes.items():
             plan = plan_of_dag(dag)
-            rows.append(row(store, shape, len(dag), measured(lambda: run(plan), times=times), floors[store]))  # noqa: B023
+            rows.append(row(store, shape, len(dag), measured(lambda: run(plan), times=times), floors[store]))
     print_table("1,000 artifacts that do nothing", HEADER, rows)
 
 
@@ -119,7 +119,7 @@ def measure_flatness(stores: Mapping[str, Run], floors: Mapping[str, Measured], 
     for store, run in stores.items():
         for number in (250, 1000, 4000):
             plan = plan_of_dag(chain(number))
-            cost = measured(lambda: run(plan), times=times)  # noqa: B023
+            cost = measured(lambda: run(plan), times=times)
             floor = Measured(floors[store].wall_s * number / 1000, 0)
             rows.append(row(store, "chain", number, cost, floor))
     print_table("The cost of a piece, as the chain grows", HEADER, rows)
