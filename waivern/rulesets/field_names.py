@@ -3,7 +3,7 @@
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from waivern.rulesets.ruleset import Ruleset
@@ -53,11 +53,13 @@ class FieldTerms:
 
     def strong_regexes(self) -> list[str]:
         """Return what finds places at which a strong term may end, in any writing."""
-        return sorted({f"(?i){_anywhere(term)}" for term in self._terms[True]})
+        found_in_all = [term for term in self._terms[True] if " " not in term and len(term) > _SHORT]
+        return sorted({f"(?i){form}" for term in self._terms[True] for form in _writings(term, found_in_all)})
 
     def weak_regexes(self) -> list[str]:
         """Return what finds weak terms that a mark follows, as it does a key or the name of a column."""
-        return sorted({rf"(?i)\b{_literal(term)}[\"'`>\],;\t\n|:=\x00]" for term in self._terms[False]})
+        forms = {form for term in self._terms[False] for form in _writings(term, [])}
+        return sorted(rf"(?i)\b{form}[\"'`>\],;\t\n|:=\x00]" for form in forms)
 
     def _named_by(self, name: str) -> tuple[NamedRule, ...]:
         """Return what `name` speaks for: its longest terms; none where its last word makes it another thing."""
@@ -97,13 +99,20 @@ def _singular(word: str) -> list[str]:
     return forms
 
 
-def _anywhere(term: str) -> str:
-    """A short word is part of many others (age, usage), so it has to stand between boundaries."""
-    return _literal(term) if len(term) > _SHORT else rf"(?:\b|_){_literal(term)}(?:\b|_)"
+def _writings(term: str, found_in_all: Iterable[str]) -> Iterator[str]:
+    """Yield what finds the ends of `term`; each is all but literal, for these an engine compiles and scans fast.
 
-
-def _literal(term: str) -> str:
-    return "[ _-]?".join(in_bytes(word) for word in term.split())
+    An identifier that holds one of `found_in_all` is looked at as a whole anyway.
+    """
+    words = term.split()
+    if len(words) == 1:
+        # A short word is part of many others (age, usage), so it has to stand between boundaries.
+        yield in_bytes(term) if len(term) > _SHORT else rf"(?:\b|_){in_bytes(term)}(?:\b|_)"
+        return
+    yield " ".join(in_bytes(word) for word in words)
+    for between in ("", "_", "-"):
+        if not any(other in between.join(words) for other in found_in_all):
+            yield between.join(in_bytes(word) for word in words)
 
 
 def in_bytes(word: str) -> str:

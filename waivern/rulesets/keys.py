@@ -19,6 +19,7 @@ COMPANY = 200
 
 _LONGEST_NAME = 64
 _LONGEST_HEADER = 4096
+_REST_OF_NAME = re.compile(rf"[\w-]{{0,{_LONGEST_NAME}}}")
 _COMPOUND = re.compile(r"[^\W_]_[^\W_]|[a-z][A-Z]")
 _ASSIGNED = re.compile(r"[ \t]*[:=](?![:=])")
 _TYPED = re.compile(r"[ \t]+(?:(?i:n?varchar2?|n?char|citext)\b|(?:TEXT|DATE|INTEGER|INT|BIGINT)\b)")
@@ -108,13 +109,10 @@ def _is_column(text: str, start: int, before: str, after: str) -> bool:
 
 def _around(text: str, place: int) -> tuple[int, int]:
     """The identifier of which the character before `place` is part."""
-    start = end = place
-    earliest, latest = max(0, place - _LONGEST_NAME), min(len(text), place + _LONGEST_NAME)
+    start, earliest = place, max(0, place - _LONGEST_NAME)
     while start > earliest and _in_name(text[start - 1]):
         start -= 1
-    while end < latest and _in_name(text[end]):
-        end += 1
-    return start, end
+    return start, _REST_OF_NAME.match(text, place).end()  # type: ignore[union-attr]  # it matches nothing, too
 
 
 def _in_name(character: str) -> bool:
