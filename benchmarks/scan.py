@@ -1,0 +1,97 @@
+"""A whole `waivern run` over a folder of mixed text, as one process: MB per CPU second and the most memory it held.
+
+`python -m benchmarks.scan [--megabytes 20]`
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.corpus import messages
+from benchmarks.measuring import print_table
+
+TIMES = 3
+RUNBOOK = """
+name: Scan
+description: A folder of mixed text
+artifacts:
+  files: {source: {type: filesystem, properties: {path: ./corpus}}}
+  personal_data: {inputs: files, process: {type: personal_data}}
+"""
+
+
+def write_corpus(folder: Path, megabytes: float) -> float:
+    """Write code, prose and rows (a CSV a thousand rows) as files; return how many MB they are."""
+    size = 0
+    rows: list[str] = []
+    for entry in messages(megabytes)[0].content["data"]:
+        name = entry["metadata"].get("file_path")
+        if name is None:
+            rows.append(entry["content"])
+            continue
+        size += _written(folder / name, entry["content"])
+    for number in range(0, len(rows), 5000):
+        size += _written(folder / "exports" / f"rows_{number}.csv", "\n".join(rows[number : number + 5000]))
+    return size / 1e6
+
+
+def _written(path: Path, text: str) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.write_bytes(text.encode())
+
+
+def run(folder: Path) -> tuple[float, float, float]:
+    """Run the runbook in a process of its own; return its CPU s, wall s and peak MB."""
+    environment = {**os.environ, "WAIVERN_DATABASE_URL": f"sqlite:///{folder}/waivern.db"}
+    command = [sys.executable, "-m", "waivern", "run", str(folder / "runbook.yaml"), "--quiet"]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss / 1024
+
+
+def floor(folder: Path) -> float:
+    """The CPU s of reading every file and decoding it, and nothing else."""
+    before = time.process_time()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.read_bytes().decode()
+    return time.process_time() - before
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=float, default=20)
+    megabytes = parser.parse_args().megabytes
+    with tempfile.TemporaryDirectory(prefix="waivern-benchmark-") as name:
+        folder = Path(name)
+        (folder / "runbook.yaml").write_text(RUNBOOK)
+        (folder / "corpus").mkdir()
+        start_cpu, _, start_mb = run_of_nothing(folder)
+        size = write_corpus(folder / "corpus", megabytes)
+        cpus, walls, peaks = zip(*(run(folder) for _ in range(TIMES)), strict=True)
+        read = floor(folder / "corpus")
+    cpu, wall = statistics.median(cpus), statistics.median(walls)
+    print_table(
+        f"waivern run over {size:.1f} MB in files (one process each, medians of {TIMES})",
+        ("CPU s", "of it start", "wall s", "MB / CPU s", "MB / s", "x reading alone", "peak MB", "of it start"),
+        [[cpu, start_cpu, wall, size / cpu, size / wall, cpu / read, max(peaks), start_mb]],
+    )
+
+
+def run_of_nothing(folder: Path) -> tuple[float, float, float]:
+    """The same run over one small file: what starting costs."""
+    _written(folder / "corpus" / "nothing.txt", "nothing")
+    run(folder)
+    return run(folder)
+
+
+if __name__ == "__main__":
+    main()
