@@ -1,7 +1,9 @@
 """Connections: how they are opened, how transactions begin, and what their errors mean."""
 
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,7 +84,8 @@ def _sqlite_engine(url: sa.URL, synchronous: Synchronous) -> sa.Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where `begin` below says so, and nowhere else
-        for pragma in ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
+        _write_ahead(connection)
+        for pragma in (f"synchronous = {synchronous}", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -90,6 +93,25 @@ def _sqlite_engine(url: sa.URL, synchronous: Synchronous) -> sa.Engine:
         connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Put the file into WAL mode, once and for all.
+
+    While another process does the same, SQLite says "locked" at once instead of waiting its timeout, as it does where
+    two that wait could wait for each other; so the waiting is done here.
+    """
+    give_up = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(random.uniform(0.005, 0.02))  # noqa: S311  to part two that ran into each other
+        else:
+            return
 
 
 def _postgres_engine(url: sa.URL) -> sa.Engine:
