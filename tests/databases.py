@@ -37,7 +37,8 @@ def _a_lock_of_our_own() -> Iterator[None]:
     """When it is imported the wheel chooses the file that it locks: one that all users share, unless there is this."""
     given = os.environ.get("XDG_RUNTIME_DIR")
     own = Path(tempfile.gettempdir()) / f"waivern-tests-{os.getuid()}"
-    (own / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (own, own / "python_PostgresServer"):  # it is passed by unless there, and its user's alone
+        folder.mkdir(mode=0o700, exist_ok=True)
     os.environ["XDG_RUNTIME_DIR"] = str(own)
     try:
         yield
