@@ -38,7 +38,8 @@ def _a_lock_of_our_own() -> Iterator[None]:
     given = os.environ.get("XDG_RUNTIME_DIR")
     own = Path(tempfile.gettempdir()) / f"waivern-tests-{os.getuid()}"
     for folder in (own, own / "python_PostgresServer"):  # it is passed by unless there, and its user's alone
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)
     os.environ["XDG_RUNTIME_DIR"] = str(own)
     try:
         yield
