@@ -1,0 +1,49 @@
+"""Schemas that plug-ins bring along."""
+
+import json
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+import waivern.discovery
+from waivern import Schema
+from waivern.messages.catalogue import SchemaCatalogue
+
+OURS = {"invoice/1.0.0": {"type": "object", "x-waivern-items": "lines"}, "standard_input/1.0.0": {"type": "array"}}
+NO_SCHEMA = {"not a schema": {}}
+
+
+@pytest.fixture
+def catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SchemaCatalogue:
+    """What is known where one package brings a mapping, one a folder, and two bring nothing usable."""
+    (tmp_path / "receipt").mkdir()
+    (tmp_path / "receipt" / "2.1.0.json").write_text(json.dumps({"x-waivern-items": "positions"}))
+    monkeypatch.setattr(f"{__name__}.FOLDER", tmp_path, raising=False)
+    offered = [
+        EntryPoint(name, value, "waivern.schemas")
+        for name, value in {
+            "mapping": f"{__name__}:OURS",
+            "folder": f"{__name__}:FOLDER",
+            "odd": f"{__name__}:NO_SCHEMA",
+            "missing": "no_such_package:SCHEMAS",
+        }.items()
+    ]
+    monkeypatch.setattr(
+        waivern.discovery, "entry_points", lambda *, group: offered if group == "waivern.schemas" else []
+    )
+    return SchemaCatalogue()
+
+
+def test_schemas_of_plug_ins_are_known_from_a_mapping_and_from_a_folder(catalogue: SchemaCatalogue) -> None:
+    assert catalogue.items_key(Schema("invoice", "1.0.0")) == "lines"
+    assert catalogue.items_key(Schema("receipt", "2.1.0")) == "positions"
+
+
+def test_a_plug_in_cannot_change_what_a_shipped_schema_means(catalogue: SchemaCatalogue) -> None:
+    assert catalogue.json_schema(Schema("standard_input", "1.0.0"))["type"] == "object"
+
+
+def test_a_plug_in_without_usable_schemas_is_reported_by_name(catalogue: SchemaCatalogue) -> None:
+    assert set(catalogue.broken) == {"odd", "missing"}
+    assert "is not a schema" in catalogue.broken["odd"]
