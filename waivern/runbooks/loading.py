@@ -13,7 +13,7 @@ from waivern.errors import PlanError, RunbookError, did_you_mean
 from waivern.messages.canonical import canonical_bytes
 from waivern.runbooks.faults import Fault, Place, dotted, faults_of, the_first
 from waivern.runbooks.runbook import Runbook
-from waivern.runbooks.yaml_reading import DEEPEST, Node, YamlSyntaxError, read_yaml
+from waivern.runbooks.yaml_reading import DEEPEST, HOLDS_NUL, Node, YamlSyntaxError, read_yaml
 
 LARGEST_FILE = 1 << 20
 MOST_VALUES = 500_000
@@ -150,9 +150,12 @@ def _plain(value: Any, place: Place, faults: list[Fault], budget: Iterator[int])
     if isinstance(value, Mapping):
         unfit = [key for key in value if not isinstance(key, str)]
         faults.extend(Fault(place, f"a key is a text, not of type {type(key).__name__}") for key in unfit)
+        faults.extend(Fault(place, HOLDS_NUL) for key in value if isinstance(key, str) and "\0" in key)
         return {key: _plain(each, (*place, key), faults, budget) for key, each in value.items() if isinstance(key, str)}
     if isinstance(value, list | tuple):
         return [_plain(each, (*place, index), faults, budget) for index, each in enumerate(value)]
+    if isinstance(value, str) and "\0" in value:
+        faults.append(Fault(place, HOLDS_NUL))
     if not _is_json_scalar(value):
         faults.append(Fault(place, f"this {type(value).__name__} cannot be said in JSON"))
     return value

@@ -7,16 +7,16 @@ from pydantic import Field, field_validator
 from waivern.errors import MessageError
 from waivern.messages.schema import Schema
 from waivern.runbooks.artifact_definition import ArtifactDefinition, Text, Texts, Written
-from waivern.runbooks.schedule_config import ScheduleConfig
+from waivern.runbooks.schedule_config import LONGEST_S, ScheduleConfig
 
 
 class RunbookConfig(Written):
-    """How a runbook is carried out; `timeout` is in seconds, and none means no deadline.
+    """How a runbook is carried out; `timeout` is in seconds, at most a year, and none means no deadline.
 
     `template_paths` are further folders in which child runbooks are looked for, meant from the runbook's own.
     """
 
-    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    timeout: Annotated[float, Field(gt=0, le=LONGEST_S, allow_inf_nan=False)] | None = None
     max_concurrency: int = Field(default=10, ge=1)
     max_child_depth: int = Field(default=3, ge=0, le=50)
     cost_limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None

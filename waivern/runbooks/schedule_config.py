@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from waivern.errors import did_you_mean
 from waivern.runbooks.artifact_definition import Written
 
+LONGEST_S = 366 * 86_400  # what is much longer leads beyond the last date that there is
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -28,16 +29,19 @@ Seconds = Annotated[float, BeforeValidator(seconds_in)]
 
 
 class ScheduleConfig(Written):
-    """When the service runs the runbook: exactly one of `cron`, `every` and `at`. Durations are seconds."""
+    """When the service runs the runbook: exactly one of `cron`, `every` and `at`.
+
+    Durations are seconds, at most a year.
+    """
 
     cron: str | None = None
-    every: Annotated[Seconds, Field(gt=0, allow_inf_nan=False)] | None = None
+    every: Annotated[Seconds, Field(gt=0, le=LONGEST_S, allow_inf_nan=False)] | None = None
     at: str | None = None
     timezone: str = "UTC"
     catch_up: Literal["skip", "latest", "all"] = "latest"
     max_catch_up: int | None = Field(default=None, ge=1)
     overlap: Literal["skip", "queue", "allow"] = "skip"
-    jitter: Annotated[Seconds, Field(ge=0, allow_inf_nan=False)] | None = None
+    jitter: Annotated[Seconds, Field(ge=0, le=LONGEST_S, allow_inf_nan=False)] | None = None
 
     @field_validator("cron")
     @classmethod

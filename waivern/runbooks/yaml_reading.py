@@ -15,18 +15,24 @@ from waivern.runbooks.yaml_scalars import COLLECTIONS, MEANINGS, meaning_of
 
 DEEPEST = 50
 MOST_FROM_ALIASES = 200_000
+MOST_CHARACTERS_FROM_ALIASES = 10_000_000
+HOLDS_NUL = "a text holds the character NUL, which cannot be kept: leave it out"
 _MERGE = "<<"
 
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A value of the document: plain data, its line (from 1), and the nodes and key lines below it."""
+    """A value of the document: plain data, its line (from 1), and the nodes and key lines below it.
+
+    `size` counts its values and keys, `characters` what is written in them: each time that an alias repeats them.
+    """
 
     data: Any
     line: int
     children: dict[Any, "Node"] = field(default_factory=dict)
     key_lines: dict[Any, int] = field(default_factory=dict)
     size: int = 1
+    characters: int = 0
 
 
 class YamlSyntaxError(RunbookError):
@@ -41,8 +47,8 @@ def read_yaml(text: str) -> tuple[Node | None, list[tuple[int, str]]]:
     """Return the document (None for an empty one) and the faults found in it, as (line, what).
 
     Raises:
-        YamlSyntaxError: it cannot be read to its end: no YAML, deeper than 50, or more than 200,000 values that
-            come of aliases.
+        YamlSyntaxError: it cannot be read to its end: no YAML, deeper than 50, or more than 200,000 values or
+            10,000,000 characters that come of aliases.
     """
     try:
         reader = _Reader(yaml.parse(text, Loader=yaml.CSafeLoader))
@@ -69,6 +75,7 @@ class _Reader:
         self._events = events
         self._anchors: dict[str, Node | None] = {}
         self._from_aliases = 0
+        self._characters_from_aliases = 0
         self.faults: list[tuple[int, str]] = []
 
     def document(self) -> Node | None:
@@ -89,7 +96,7 @@ class _Reader:
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
-            node = Node(self._scalar(event), _line(event))
+            node = Node(self._scalar(event), _line(event), characters=len(event.value))
         else:
             self._check_collection_tag(event)
             is_mapping = isinstance(event, yaml.MappingStartEvent)
@@ -104,12 +111,23 @@ class _Reader:
         node = self._anchors[event.anchor]
         if node is None:
             raise YamlSyntaxError(_line(event), f"*{event.anchor} stands within &{event.anchor} itself")
-        self._from_aliases += node.size
-        if self._from_aliases > MOST_FROM_ALIASES:
-            raise YamlSyntaxError(_line(event), f"aliases make more than {MOST_FROM_ALIASES:,} values out of this file")
+        self._count(node, event)
         return node
 
+    def _count(self, repeated: Node, alias: Any) -> None:
+        self._from_aliases += repeated.size
+        self._characters_from_aliases += repeated.characters
+        too_many = None
+        if self._from_aliases > MOST_FROM_ALIASES:
+            too_many = f"{MOST_FROM_ALIASES:,} values"
+        elif self._characters_from_aliases > MOST_CHARACTERS_FROM_ALIASES:
+            too_many = f"{MOST_CHARACTERS_FROM_ALIASES:,} characters"
+        if too_many is not None:
+            raise YamlSyntaxError(_line(alias), f"aliases make more than {too_many} out of this file")
+
     def _scalar(self, event: Any) -> Any:
+        if "\0" in event.value:
+            self._fault(event, HOLDS_NUL)
         try:
             if event.tag is None or event.tag == "!":
                 return meaning_of(event.value) if event.implicit[0] else event.value
@@ -131,6 +149,7 @@ class _Reader:
             node.children[len(node.data)] = item
             node.data.append(item.data)
             node.size += item.size
+            node.characters += item.characters
         return node
 
     def _mapping(self, start: Any, depth: int) -> Node:
@@ -141,6 +160,7 @@ class _Reader:
             key = self._node(event, depth=depth + 1)
             value = self._node(next(self._events), depth=depth + 1)
             node.size += 1 + value.size
+            node.characters += key.characters + value.characters
             if is_merge:
                 merged.extend(self._mappings_to_merge(value))
             elif self._is_new_key(node, key, event):

@@ -56,6 +56,7 @@ artifacts:
     ("config", "what"),
     [
         ("timeout: 0", "config.timeout: must be greater than 0"),
+        ("timeout: 999999999999", "config.timeout: must be less than or equal to 31622400"),
         ("timeout: true", "config.timeout: must be a number, not true or false"),
         ("timeout: .inf", "config.timeout: must be a number, not a text"),
         ("max_concurrency: true", "config.max_concurrency: must be a whole number, not true or false"),
@@ -102,6 +103,8 @@ def test_an_artifact_that_makes_no_sense_is_refused(problems, artifact, what):
         ("{cron: '0 2 * * *', every: 1h}", "exactly one of cron, every, at"),
         ("{}", "exactly one of cron, every, at"),
         ("{every: often}", "'often' is no duration"),
+        ("{every: 53w}", "every: must be less than or equal to 31622400"),
+        ("{every: 1h, jitter: 999999999999}", "jitter: must be less than or equal to 31622400"),
         ("{at: tomorrow}", "'tomorrow' is no date and time"),
         ("{every: 1h, timezone: Europe/Lodon}", "Did you mean 'Europe/London'?"),
         ("{every: 1h, catch_up: lates}", "Did you mean 'latest'?"),
@@ -212,3 +215,11 @@ def test_a_runbook_given_as_data_may_use_tuples_and_has_a_text():
     assert loaded.runbook.artifacts["a"].inputs == ("b", "c")
     assert loaded.text == '{"artifacts":{"a":{"inputs":["b","c"]}},"description":"y","name":"x"}'
     assert loaded.path is None
+
+
+def test_a_nul_in_data_is_refused_by_its_place():
+    data = {"name": "a\0b", "description": "y", "artifacts": {"a": {"source": {"type": "x", "properties": {"p\0": 1}}}}}
+    with pytest.raises(PlanError) as caught:
+        runbook_from_data(data)
+    nul = "a text holds the character NUL, which cannot be kept: leave it out"
+    assert caught.value.problems == (f"name: {nul}", f"artifacts.a.source.properties: {nul}")

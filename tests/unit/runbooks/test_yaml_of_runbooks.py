@@ -34,6 +34,31 @@ def test_an_alias_bomb_is_refused_at_once(problems):
     assert time.perf_counter() - started < 1
 
 
+def test_an_alias_bomb_of_long_texts_is_refused_at_once(problems):
+    long = "x" * 600_000
+    text = f"a: &a {long}\nb: [{', '.join(['*a'] * 15_000)}]\n"
+    started = time.perf_counter()
+    assert problems(text) == ["scan.yaml:2: aliases make more than 10,000,000 characters out of this file"]
+    assert time.perf_counter() - started < 1
+
+
+def test_long_keys_count_as_long_texts_do(problems):
+    text = f"a: &a {{? {'k' * 100_000}\n: 1}}\nb: [{', '.join(['*a'] * 101)}]\n"
+    assert problems(text) == ["scan.yaml:3: aliases make more than 10,000,000 characters out of this file"]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('name: "a\\0b"\n', "scan.yaml:1: a text holds the character NUL, which cannot be kept: leave it out"),
+        ('name: x\n"a\\0b": 1\n', "scan.yaml:2: a text holds the character NUL, which cannot be kept: leave it out"),
+        ('a:\n- !!str "\\x00"\n', "scan.yaml:2: a text holds the character NUL, which cannot be kept: leave it out"),
+    ],
+)
+def test_a_nul_in_a_key_or_a_text_is_refused_with_its_line(problems, text, what):
+    assert what in problems(text)
+
+
 def test_a_merge_key_gives_what_the_mapping_does_not_say_itself(load):
     text = f"""{HEAD}
 artifacts:
