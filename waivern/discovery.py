@@ -29,7 +29,7 @@ def discover(group: str) -> Discovered:
             continue
         try:
             loaded[name] = offers[0].load()
-        except Exception as error:  # noqa: BLE001  a plug-in's import may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a plug-in's import may do anything, even leave
             broken[name] = f"{type(error).__name__}: {error} (package {_package(offers[0])}, {offers[0].value})"
     return Discovered(MappingProxyType(loaded), MappingProxyType(broken))
 

@@ -53,7 +53,7 @@ class Factories(Mapping[str, ComponentFactory[T]], Generic[T]):
         for name, factory_class in discovered.loaded.items():
             try:
                 factories[name] = _made(factory_class, self._container)
-            except Exception as error:  # noqa: BLE001  a plug-in's factory may raise anything
+            except (Exception, SystemExit) as error:  # noqa: BLE001  a plug-in's factory may do anything, even leave
                 broken[name] = f"{type(error).__name__}: {error}"
         return factories, broken
 

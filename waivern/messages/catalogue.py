@@ -66,7 +66,7 @@ class SchemaCatalogue:
         try:
             for schema, json_schema in _json_schemas_of(offered).items():
                 self._json_schemas.setdefault(schema, json_schema)
-        except Exception as error:  # noqa: BLE001  what a plug-in offers may be anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001  what a plug-in offers may be anything
             self.broken[name] = f"{type(error).__name__}: {error}"
 
 

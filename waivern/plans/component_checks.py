@@ -77,7 +77,7 @@ class ComponentChecks:
                 self._known[kind, name] = _described(name, kind, self._factory(kind, name).component_class)
             except WaivernError as error:
                 self._known[kind, name] = str(error)
-            except Exception as error:  # noqa: BLE001  a plug-in may raise anything
+            except (Exception, SystemExit) as error:  # noqa: BLE001  a plug-in may do anything, even leave
                 self._known[kind, name] = f"the {kind} '{name}' is broken: {type(error).__name__}: {error}"
         return self._known[kind, name]
 
@@ -133,7 +133,7 @@ class ComponentChecks:
         except InvalidPropertiesError as error:
             faults = [(tuple(name.split(".")) if name else (), redacted(what)) for name, what in error.problems.items()]
             return [(steps, what) for steps, what in faults if not unsure or (steps and steps[0] not in unsure)]
-        except Exception as error:  # noqa: BLE001  a plug-in may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a plug-in may do anything, even leave
             expected = isinstance(error, WaivernError)
             what = str(error) if expected else f"{config.type} cannot be made: {type(error).__name__}: {error}"
             return [] if unsure else [((), redacted(what))]

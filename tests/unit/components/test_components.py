@@ -181,3 +181,21 @@ def test_relative_paths_are_meant_from_the_working_directory_that_was_set(tmp_pa
         with working_in(None):
             assert current() == Path.cwd()
     assert current() == Path.cwd()
+
+
+class LeavingFactory:
+    def __init__(self, container: ServiceContainer) -> None:
+        raise SystemExit("I leave")
+
+
+def test_a_plug_in_that_leaves_the_process_while_it_is_loaded_is_reported_as_broken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "leaves_on_import.py").write_text("import sys\nsys.exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    offered = Offered(importing="leaves_on_import:Factory", making=f"{__name__}:LeavingFactory")
+    monkeypatch.setattr(waivern.discovery, "entry_points", offered)
+    factories = ComponentRegistry(ServiceContainer()).connector_factories
+    assert list(factories) == []
+    assert factories.broken["importing"].startswith("SystemExit: 3 (package ")
+    assert factories.broken["making"] == "SystemExit: I leave"

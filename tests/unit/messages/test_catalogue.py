@@ -3,6 +3,7 @@
 import json
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,9 +15,17 @@ OURS = {"invoice/1.0.0": {"type": "object", "x-waivern-items": "lines"}, "standa
 NO_SCHEMA = {"not a schema": {}}
 
 
+class Leaving(dict[str, object]):
+    def items(self) -> NoReturn:
+        raise SystemExit("I leave")
+
+
+LEAVING = Leaving()
+
+
 @pytest.fixture
 def catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SchemaCatalogue:
-    """What is known where one package brings a mapping, one a folder, and two bring nothing usable."""
+    """What is known where one package brings a mapping, one a folder, and three bring nothing usable."""
     (tmp_path / "receipt").mkdir()
     (tmp_path / "receipt" / "2.1.0.json").write_text(json.dumps({"x-waivern-items": "positions"}))
     monkeypatch.setattr(f"{__name__}.FOLDER", tmp_path, raising=False)
@@ -26,6 +35,7 @@ def catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SchemaCatalogu
             "mapping": f"{__name__}:OURS",
             "folder": f"{__name__}:FOLDER",
             "odd": f"{__name__}:NO_SCHEMA",
+            "leaving": f"{__name__}:LEAVING",
             "missing": "no_such_package:SCHEMAS",
         }.items()
     ]
@@ -45,5 +55,6 @@ def test_a_plug_in_cannot_change_what_a_shipped_schema_means(catalogue: SchemaCa
 
 
 def test_a_plug_in_without_usable_schemas_is_reported_by_name(catalogue: SchemaCatalogue) -> None:
-    assert set(catalogue.broken) == {"odd", "missing"}
+    assert set(catalogue.broken) == {"odd", "missing", "leaving"}
     assert "is not a schema" in catalogue.broken["odd"]
+    assert catalogue.broken["leaving"] == "SystemExit: I leave"

@@ -151,7 +151,8 @@ def test_components_are_checked_with_resolved_properties_and_the_plan_keeps_them
 
 
 @pytest.mark.parametrize(
-    "fault", [ValueError("cannot use hunter2"), RunbookError("cannot use hunter2"), KeyError("hunter2")]
+    "fault",
+    [ValueError("cannot use hunter2"), RunbookError("cannot use hunter2"), KeyError("hunter2"), SystemExit("hunter2")],
 )
 def test_whatever_a_factory_raises_is_a_problem_without_the_resolved_value(fault):
     components = registry()
@@ -168,11 +169,12 @@ def test_properties_that_a_component_refuses_are_named_without_the_resolved_valu
     assert problem == "artifacts.a.source.properties.bad: is not known (given: ${S})"
 
 
-def test_a_component_that_cannot_describe_itself_is_a_problem_and_no_crash():
+@pytest.mark.parametrize("fault", [RuntimeError("half installed"), SystemExit("half installed")])
+def test_a_component_that_cannot_describe_itself_is_a_problem_and_no_crash(fault):
     class Broken(FakeFactory):
         @property
         def component_class(self) -> Any:
-            raise RuntimeError("half installed")
+            raise fault
 
         @component_class.setter
         def component_class(self, value: Any) -> None: ...
@@ -183,7 +185,7 @@ def test_a_component_that_cannot_describe_itself_is_a_problem_and_no_crash():
     with pytest.raises(PlanError) as caught:
         Planner(components, environment={}).plan_from_dict(runbook({"a": source("broken"), "b": source("mute")}))
     assert caught.value.problems == (
-        "artifacts.a.source: the connector 'broken' is broken: RuntimeError: half installed",
+        f"artifacts.a.source: the connector 'broken' is broken: {type(fault).__name__}: half installed",
         "artifacts.b.source: the connector 'mute' names no schema that it can make",
     )
 
