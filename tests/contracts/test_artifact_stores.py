@@ -7,7 +7,7 @@ import pytest
 from tests.installations import migrated
 from waivern import InMemoryArtifactStore, SqlArtifactStore
 from waivern.database.run_register import SqlRunRegister
-from waivern.runs.run import RunStatus, utc_now
+from waivern.runs.run import RunStatus
 from waivern.testing.artifact_store_contract import ArtifactStoreContract
 from waivern.testing.builders import plan_of_dag
 
@@ -25,4 +25,4 @@ class TestSqlArtifactStore(ArtifactStoreContract):
             run = SqlRunRegister(engine).begin(plan_of_dag({"planned": []}), trigger="test")
             assert isinstance(run.store, SqlArtifactStore)
             yield run.store
-            run.log.close(RunStatus.SUCCEEDED, at=utc_now())
+            run.log.close(RunStatus.SUCCEEDED)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,7 +14,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from waivern import ArtifactNotFoundError, CorruptArtifactError, DAGExecutor, RunError, RunTakenOverError
+from tests.installations import migrated
+from waivern import (
+    ArtifactNotFoundError,
+    CorruptArtifactError,
+    DAGExecutor,
+    DatabaseUnavailableError,
+    RunError,
+    RunTakenOverError,
+)
 from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import Ready, ServiceDescriptor
 from waivern.database.engine import writing
@@ -52,7 +61,7 @@ def run_of(engine: sa.Engine, dag: dict[str, list[str]], make: Make = str, **con
 
 def abandon(run: OpenRun, engine: sa.Engine, *, owner: str) -> None:
     """Leave a run as a process leaves it that was killed: still running, and its owner gone."""
-    run.log._writer.close()  # type: ignore[attr-defined]  # no more heartbeats; nothing is written about the end
+    run.log._writer.close(lambda _connection: None)  # type: ignore[attr-defined]  # no more heartbeats, and no end
     with writing(engine) as connection:
         connection.execute(sa.update(runs).where(runs.c.id == run.run_id).values(worker_id=owner))
 
@@ -146,13 +155,14 @@ def test_who_lost_a_run_changes_nothing_in_it_any_more(engine: sa.Engine) -> Non
         late.store.save("b", message_of(by="late"))
     with pytest.raises(RunTakenOverError):
         late.store.clear()
-    late.log.note(ArtifactChange("b", ArtifactStatus.FAILED, utc_now(), error="late"))
     with pytest.raises(RunTakenOverError):
-        late.log.close(RunStatus.FAILED, at=utc_now())
+        late.log.note(ArtifactChange("b", ArtifactStatus.FAILED, utc_now(), error="late"))
+    with pytest.raises(RunTakenOverError):
+        late.log.close(RunStatus.FAILED)
     assert new.store.list_artifacts() == ["a"]
     new.store.save("b", message_of(by="new"))
     assert new.store.get("b").content == {"by": "new"}
-    new.log.close(RunStatus.SUCCEEDED, at=utc_now())
+    new.log.close(RunStatus.SUCCEEDED)
     assert SqlRunHistory(engine).find(new.run_id).status is RunStatus.SUCCEEDED
 
 
@@ -160,12 +170,13 @@ def test_nothing_is_recorded_after_a_run_was_closed(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
     run = SqlRunRegister(engine).begin(plan, trigger="test")
     second_writer = SqlRunRegister(engine)._opened(run.run_id, run.epoch, frozenset())
-    run.log.close(RunStatus.TIMED_OUT, at=utc_now())
+    run.log.close(RunStatus.TIMED_OUT)
     with pytest.raises(RunTakenOverError):
         second_writer.store.save("a", message_of())
     with pytest.raises(RunTakenOverError):
-        second_writer.log.close(RunStatus.SUCCEEDED, at=utc_now())
-    assert SqlRunHistory(engine).artifacts_of(run.run_id)[0].status is ArtifactStatus.PENDING
+        second_writer.log.close(RunStatus.SUCCEEDED)
+    (artifact,) = SqlRunHistory(engine).artifacts_of(run.run_id)
+    assert (artifact.status, artifact.skip_reason) == (ArtifactStatus.SKIPPED, SkipReason.TIMEOUT)
 
 
 def test_a_resumed_run_makes_what_did_not_succeed_and_redoes_nothing(engine: sa.Engine) -> None:
@@ -205,7 +216,7 @@ def test_a_run_of_another_host_is_taken_up_after_its_lease_and_not_before(engine
     with writing(engine) as connection:
         connection.execute(sa.update(runs).values(lease_until=utc_now() - timedelta(seconds=1)))
     again = SqlRunRegister(engine).take_up(run.run_id, plan)
-    again.log.close(RunStatus.CANCELLED, at=utc_now())
+    again.log.close(RunStatus.CANCELLED)
 
 
 def test_a_run_that_is_alive_cannot_be_taken_up(engine: sa.Engine) -> None:
@@ -213,7 +224,7 @@ def test_a_run_that_is_alive_cannot_be_taken_up(engine: sa.Engine) -> None:
     run = SqlRunRegister(engine).begin(plan, trigger="test")
     with pytest.raises(RunError, match=f"still going, in process {os.getpid()}"):
         SqlRunRegister(engine).take_up(run.run_id, plan)
-    run.log.close(RunStatus.CANCELLED, at=utc_now())
+    run.log.close(RunStatus.CANCELLED)
 
 
 def test_a_run_that_succeeded_cannot_be_taken_up(engine: sa.Engine) -> None:
@@ -240,7 +251,7 @@ def test_a_lease_is_renewed_while_nothing_else_happens(engine: sa.Engine) -> Non
     while lease() == first and time.monotonic() < give_up:
         time.sleep(0.05)
     assert lease() > first
-    run.log.close(RunStatus.SUCCEEDED, at=utc_now())
+    run.log.close(RunStatus.SUCCEEDED)
 
 
 def test_history_is_newest_first_and_can_be_narrowed(engine: sa.Engine) -> None:
@@ -264,7 +275,7 @@ def test_interrupted_runs_are_found_among_the_running_ones(engine: sa.Engine) ->
     interrupted = history.recent(RunFilter(status=RunStatus.INTERRUPTED), limit=9)
     assert [run.id for run in interrupted] == [run.run_id for run in reversed(dead)]
     assert [run.id for run in history.recent(RunFilter(status=RunStatus.RUNNING), limit=9)] == [alive.run_id]
-    alive.log.close(RunStatus.CANCELLED, at=utc_now())
+    alive.log.close(RunStatus.CANCELLED)
 
 
 def test_a_run_is_found_by_an_unambiguous_prefix_and_as_the_latest(engine: sa.Engine) -> None:
@@ -335,4 +346,195 @@ def test_a_bad_write_fails_alone_among_those_it_waited_with(engine: sa.Engine) -
     with pytest.raises(sa.exc.IntegrityError):
         futures[1].result()
     assert run.store.list_artifacts() == ["a"]
-    run.log.close(RunStatus.SUCCEEDED, at=utc_now())
+    with pytest.raises(sa.exc.IntegrityError):  # nobody waited for it, but it is not lost
+        run.log.close(RunStatus.SUCCEEDED)
+    assert SqlRunHistory(engine).find(run.run_id).status is RunStatus.SUCCEEDED
+
+
+def held(engine: sa.Engine) -> Any:
+    """Hold the lock that every write of a run needs, as a slow backup or a long transaction does."""
+    holding = engine.connect().execution_options(waivern_begin="BEGIN IMMEDIATE")
+    transaction = holding.begin()
+    holding.execute(sa.update(runs).values(error=None))
+    return holding, transaction
+
+
+def test_a_note_that_could_not_be_written_at_once_is_written_later(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": ["a"]}), trigger="test")
+    writer = run.log._writer  # type: ignore[attr-defined]
+    guard, failures = writer._guard, []
+
+    def unreachable_at_first(connection: sa.Connection) -> None:
+        if len(failures) < 3:
+            failures.append("cut off")
+            raise DatabaseUnavailableError("cut off")
+        guard(connection)
+
+    monkeypatch.setattr(writer, "_guard", unreachable_at_first)
+    run.log.note(ArtifactChange("a", ArtifactStatus.FAILED, utc_now(), error="the reason"))
+    give_up = time.monotonic() + 20
+    while len(failures) < 3 and time.monotonic() < give_up:
+        time.sleep(0.02)
+    run.log.close(RunStatus.FAILED)
+    a, b = SqlRunHistory(engine).artifacts_of(run.run_id)
+    assert (a.status, a.error) == (ArtifactStatus.FAILED, "the reason")
+    assert (b.status, b.skip_reason) == (ArtifactStatus.SKIPPED, SkipReason.INTERRUPTED)
+
+
+def test_result_and_database_agree_when_the_database_is_slow_at_the_deadline(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": [], "b": ["a"]}, timeout=0.3)
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    locked: list[Any] = []
+
+    def make(_properties: Mapping[str, Any], *_inputs: Any) -> dict[str, Any]:
+        locked.append(held(engine))
+        return {"made": True}
+
+    def release() -> None:
+        holding, transaction = locked[0]
+        transaction.rollback()
+        holding.close()
+
+    registry = registry_of(run.store, connectors={"make": make}, analysers={"make": make})
+    threading.Timer(1.5, release).start()
+    result = asyncio.run(DAGExecutor(registry).execute(plan, run_log=run.log))
+    told = {artifact.artifact_id: artifact.status for artifact in SqlRunHistory(engine).artifacts_of(run.run_id)}
+    assert result.status is RunStatus.TIMED_OUT
+    assert told == {
+        name: ArtifactStatus.SKIPPED if name in result.skipped else ArtifactStatus.SUCCEEDED for name in ("a", "b")
+    }
+    assert "b" in result.skipped
+
+
+def test_a_running_artifact_shows_within_moments(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
+    run.log.note(ArtifactChange("a", ArtifactStatus.RUNNING, utc_now()))
+    give_up = time.monotonic() + 10
+    history = SqlRunHistory(engine)
+    while history.artifacts_of(run.run_id)[0].status is ArtifactStatus.PENDING and time.monotonic() < give_up:
+        time.sleep(0.02)
+    assert history.artifacts_of(run.run_id)[0].status is ArtifactStatus.RUNNING
+    run.log.close(RunStatus.CANCELLED)
+
+
+def test_a_steady_stream_of_notes_keeps_a_run_alive(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine, lease_s=0.6).begin(plan_of_dag({"a": []}), trigger="test")
+    history = SqlRunHistory(engine)
+    for _ in range(12):
+        run.log.note(ArtifactChange("a", ArtifactStatus.RUNNING, utc_now()))
+        time.sleep(0.1)
+    assert history.find(run.run_id).status is RunStatus.RUNNING
+    run.log.close(RunStatus.CANCELLED)
+
+
+def test_of_two_that_take_up_a_run_at_once_one_gets_it(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": []})
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    abandon(run, engine, owner=dead_process_of_this_host())
+    together, outcomes = threading.Barrier(4), []
+
+    def take_up() -> None:
+        together.wait(10)
+        try:
+            outcomes.append(SqlRunRegister(engine).take_up(run.run_id, plan))
+        except RunError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=take_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (taken,) = [outcome for outcome in outcomes if isinstance(outcome, OpenRun)]
+    assert taken.epoch == 2
+    taken.log.close(RunStatus.CANCELLED)
+
+
+def test_a_cancelled_run_is_closed_as_cancelled_with_every_artifact(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": [], "b": ["a"]})
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    started, released = threading.Event(), threading.Event()
+
+    def hang(_properties: Mapping[str, Any], *_inputs: Any) -> dict[str, Any]:
+        started.set()
+        released.wait(30)
+        return {}
+
+    async def cancel_once_it_runs() -> None:
+        registry = registry_of(run.store, connectors={"make": hang}, analysers={"make": hang})
+        running = asyncio.create_task(DAGExecutor(registry).execute(plan, run_log=run.log))
+        await asyncio.to_thread(started.wait, 10)
+        running.cancel()
+        await running
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancel_once_it_runs())
+    released.set()
+    history = SqlRunHistory(engine)
+    assert history.find(run.run_id).status is RunStatus.CANCELLED
+    assert {artifact.skip_reason for artifact in history.artifacts_of(run.run_id)} == {SkipReason.CANCELLED}
+
+
+class Panic(BaseException):
+    """What a library written in another language raises when it gives up."""
+
+
+@pytest.mark.parametrize(
+    "error", [Panic("lost"), DatabaseUnavailableError("The shop is down"), asyncio.CancelledError()]
+)
+def test_whatever_a_component_raises_fails_its_artifact_and_nothing_else(
+    engine: sa.Engine, error: BaseException
+) -> None:
+    def make(name: str) -> str:
+        if name == "bad":
+            raise error
+        return name
+
+    run_id = run_of(engine, {"bad": [], "after": ["bad"], "good": []}, make)
+    history = SqlRunHistory(engine)
+    assert history.find(run_id).status is RunStatus.FAILED
+    told = {artifact.artifact_id: artifact.status.value for artifact in history.artifacts_of(run_id)}
+    assert told == {"bad": "failed", "after": "skipped", "good": "succeeded"}
+
+
+def test_a_run_that_cannot_go_on_says_why_without_a_secret(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "correct-horse-battery")
+    plan = replace(plan_of_dag({"a": []}), variables=frozenset({"SHOP_PASSWORD"}))
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+
+    def fail(*_: Any) -> None:
+        raise DatabaseUnavailableError("no login with correct-horse-battery")
+
+    monkeypatch.setattr(run.store, "save", fail)
+    with pytest.raises(DatabaseUnavailableError):
+        execute(run, plan, str)
+    found = SqlRunHistory(engine).find(run.run_id)
+    assert (found.status, found.error) == (RunStatus.FAILED, "no login with ${SHOP_PASSWORD}")
+    assert SqlRunHistory(engine).artifacts_of(run.run_id)[0].skip_reason is SkipReason.INTERRUPTED
+
+
+def test_what_an_earlier_attempt_said_of_an_artifact_is_gone_when_it_is_made(engine: sa.Engine) -> None:
+    dag = {"a": [], "b": ["a"]}
+    run_id = run_of(engine, dag, failing("a"))
+    run = SqlRunRegister(engine).take_up(run_id, plan_of_dag(dag))
+    assert all(
+        (artifact.status, artifact.error, artifact.skip_reason) == (ArtifactStatus.PENDING, None, None)
+        for artifact in SqlRunHistory(engine).artifacts_of(run_id)
+    )
+    execute(run, plan_of_dag(dag), str)
+    assert {artifact.error for artifact in SqlRunHistory(engine).artifacts_of(run_id)} == {None}
+
+
+def test_a_lost_connection_to_postgres_does_not_lose_the_run(postgres_url: str) -> None:
+    with migrated(postgres_url) as engine:
+        run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": []}), trigger="test")
+        run.store.save("a", message_of(n=1))
+        with sa.create_engine(engine.url, poolclass=sa.NullPool).connect() as other:
+            other.execute(
+                sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            )
+        run.store.save("b", message_of(n=2))
+        run.log.close(RunStatus.SUCCEEDED)
+        assert SqlRunHistory(engine).find(run.run_id).artifacts.succeeded == 2

@@ -24,7 +24,7 @@ from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import metadata
 from waivern.errors import DatabaseError
-from waivern.runs.run import RunStatus, utc_now
+from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of_dag
 
 REPOSITORY = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ def test_an_upgrade_of_what_is_up_to_date_changes_no_data(engine: sa.Engine) -> 
 def remember_a_run(engine: sa.Engine) -> str:
     run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
     run.store.save("a", message_of(found=1))
-    run.log.close(RunStatus.SUCCEEDED, at=utc_now())
+    run.log.close(RunStatus.SUCCEEDED)
     return run.run_id
 
 
@@ -183,7 +183,7 @@ def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(tmp_path: Path) 
         with pytest.raises(DatabaseError, match=r"disk is full.*Free disk space"):
             run.store.save("b", message_of(text=incompressible))
         assert run.store.get("a").content == {"kept": True}
-        run.log.close(RunStatus.FAILED, at=utc_now())
+        run.log.close(RunStatus.FAILED)
         assert SqlRunHistory(engine).message_of(run.run_id, "a").content == {"kept": True}
 
 

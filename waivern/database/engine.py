@@ -63,10 +63,12 @@ def describe(engine: sa.Engine) -> str:
 def _parsed(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # whose texts repeat the URL, password and all
         raise DatabaseError(
             "The database URL cannot be read", remedy="Write it as sqlite:///FILE or postgresql://USER@HOST/NAME"
         ) from None
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise DatabaseError("Runs cannot be kept in a SQLite database in memory", remedy="Name a file: sqlite:///FILE")
     if parsed.drivername in ("postgres", "postgresql"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
@@ -77,8 +79,7 @@ def _parsed(url: str) -> sa.URL:
 
 
 def _sqlite_engine(url: sa.URL, synchronous: Synchronous) -> sa.Engine:
-    if url.database not in (None, "", ":memory:"):
-        _make_private_file(Path(str(url.database)))
+    _make_private_file(Path(str(url.database)))
     engine = _engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
@@ -116,17 +117,25 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 def _postgres_engine(url: sa.URL) -> sa.Engine:
     try:
-        return _engine(url, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}, pool_pre_ping=True)
+        engine = _engine(url, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}, pool_pre_ping=True)
     except ModuleNotFoundError:
         raise DatabaseError(
             "The driver for Postgres is not installed", remedy="Install it with `pip install 'waivern[postgres]'`"
         ) from None
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET lock_timeout = '{_BUSY_TIMEOUT_S}s'")
+        connection.commit()
+
+    return engine
 
 
 def _engine(url: sa.URL, **options: Any) -> sa.Engine:
     return sa.create_engine(
         url,
         hide_parameters=True,
+        max_overflow=-1,  # as many connections as there are threads that ask: a run's max_concurrency bounds them
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         json_deserializer=msgspec.json.decode,
         **options,
@@ -147,12 +156,14 @@ def _make_private_file(path: Path) -> None:
 
 def _explain(context: sa.engine.ExceptionContext) -> None:
     """Turn a driver's error into one that says what to do; what is no such error passes as it is."""
+    if context.is_pre_ping:
+        return  # the pool sees that the connection is dead, and opens another
     error = context.original_exception
-    where = describe(context.engine) if context.engine is not None else "The database"
+    where = describe(context.engine) if context.engine is not None else "database"
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if _says_table_missing(error):
         raise SchemaOutOfDateError(f"The {where} lacks tables ({text})", remedy="Run `waivern db upgrade`") from error
-    if isinstance(context.sqlalchemy_exception, (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.DataError)):
+    if isinstance(context.sqlalchemy_exception, (sa.exc.IntegrityError, sa.exc.DataError)):
         return
     if isinstance(context.sqlalchemy_exception, sa.exc.DBAPIError):
         raise DatabaseUnavailableError(f"The {where} cannot be used: {text}", remedy=_remedy(text)) from error
@@ -169,6 +180,8 @@ def _remedy(text: str) -> str:
         return "Another process holds its lock; end it, or wait and try again"
     if "not a database" in text or "malformed" in text:
         return "The file is damaged or no SQLite database; restore it from a backup, or name another file"
+    if "permission denied" in text:
+        return "Give its user the right to read and write the tables"
     if "readonly" in text:
         return "Make the file and its folder writable"
     return "Check that it is running and that WAIVERN_DATABASE_URL (or --db) is right"

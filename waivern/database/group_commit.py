@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from waivern.database.engine import is_worth_another_try, writing
-from waivern.errors import DatabaseUnavailableError, WaivernError
+from waivern.errors import DatabaseUnavailableError, RunTakenOverError, WaivernError
 
 Write = Callable[[sa.Connection], None]
 
@@ -25,14 +25,16 @@ _ATTEMPTS = 5
 class _Job:
     write: Write
     urgent: bool
+    is_last: bool = False
     committed: "Future[None]" = field(default_factory=Future)
 
 
 class GroupCommitWriter:
     """Commits writes in the order in which they were submitted, as many in one transaction as are waiting.
 
-    An urgent write is committed as soon as the one before it is. One that is not urgent goes along with the next
-    urgent one, or after 0.2 s.
+    An urgent write is committed as soon as the one before it is; whoever submitted it waits for its future. One that
+    is not urgent goes along with the next urgent one, or after 0.2 s, and nobody waits for it: where the database
+    could not be reached it is tried again with the next transaction, and any other failure is raised by the next call.
 
     Args:
         engine: Where to write.
@@ -45,80 +47,118 @@ class GroupCommitWriter:
         self._guard = guard
         self._keep_alive_s = keep_alive_s
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._to_be_tried_again: list[_Job] = []
+        self._unheard_of: BaseException | None = None
         self._closing = threading.Lock()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="waivern-writer", daemon=True)
         self._thread.start()
 
     def submit(self, write: Write, *, urgent: bool = True) -> "Future[None]":
-        """Queue a write; the future is done when it is committed, or holds what went wrong."""
+        """Queue a write; the future of an urgent one is done when it is committed, or holds what went wrong.
+
+        Raises:
+            RuntimeError: the writer is closed.
+            Exception: an earlier write that nobody waited for has failed.
+        """
         job = _Job(write, urgent)
         with self._closing:
             if self._is_closed:
                 raise RuntimeError("the writer is closed")
+            if self._unheard_of is not None:
+                raise self._unheard_of
             self._jobs.put(job)
         return job.committed
 
-    def close(self) -> None:
-        """Commit what waits, and end."""
+    def close(self, last: Write) -> None:
+        """Commit `last` after what waits, and end; urgent writes that have not begun by now are refused.
+
+        Raises:
+            Exception: `last`, or an earlier write that nobody waited for, could not be written.
+        """
+        job = _Job(last, urgent=True, is_last=True)
         with self._closing:
             self._is_closed = True
+            self._jobs.put(job)
             self._jobs.put(None)
         self._thread.join()
+        job.committed.result()
+        if self._unheard_of is not None:
+            raise self._unheard_of
 
     def _run(self) -> None:
         while True:
             waiting, goes_on = self._next()
-            self._commit(waiting)
+            once_more, self._to_be_tried_again = self._to_be_tried_again, []
+            self._commit([*once_more, *waiting])
             if not goes_on:
                 return
 
     def _next(self) -> tuple[list[_Job], bool]:
         """Wait for something to write; return it, and whether the writer goes on afterwards."""
         waiting: list[_Job] = []
-        is_urgent = False
+        due = time.monotonic() + (_LEISURE_S if self._to_be_tried_again else self._keep_alive_s)
         while len(waiting) < _MOST_IN_ONE_TRANSACTION:
-            patience_s = 0 if is_urgent else _LEISURE_S if waiting else self._keep_alive_s
             try:
-                job = self._jobs.get(timeout=patience_s)
+                job = self._jobs.get(timeout=max(0.0, due - time.monotonic()))
             except queue.Empty:
                 break
             if job is None:
                 return waiting, False
+            due = 0.0 if job.urgent else min(due, time.monotonic() + _LEISURE_S)
             waiting.append(job)
-            is_urgent = is_urgent or job.urgent
         return waiting, True
 
     def _commit(self, jobs: list[_Job]) -> None:
         try:
             self._write(jobs)
         except WaivernError as error:  # the database is gone or the run is another's: the same for all of them
-            _fail(jobs, error)
-        except BaseException as error:  # noqa: BLE001  whoever waits must hear of it, whatever it is
-            if len(jobs) <= 1:
-                _fail(jobs, error)
-                return
-            for job in jobs:  # one bad write must not fail those that happened to wait beside it
-                self._commit([job])
-        else:
             for job in jobs:
-                job.committed.set_result(None)
+                self._fail(job, error)
+            if isinstance(error, RunTakenOverError):
+                self._unheard_of = error
+        except BaseException as error:  # noqa: BLE001  whoever waits must hear of it, whatever it is
+            if len(jobs) > 1:
+                for job in jobs:  # one bad write must not fail those that happened to wait beside it
+                    self._commit([job])
+            else:
+                for job in jobs:
+                    self._fail(job, error)
+
+    def _fail(self, job: _Job, error: BaseException) -> None:
+        if not job.urgent and isinstance(error, DatabaseUnavailableError):
+            self._to_be_tried_again.append(job)
+            return
+        job.committed.set_exception(error)
+        if not job.urgent:
+            self._unheard_of = error
 
     def _write(self, jobs: list[_Job]) -> None:
+        """Write all in one transaction; one that only ran into another's is begun anew."""
         for attempt in itertools.count(1):
             try:
-                with writing(self._engine) as connection:
-                    self._guard(connection)
-                    for job in jobs:
-                        job.write(connection)
+                written = self._written(jobs)
             except DatabaseUnavailableError as error:
                 if attempt == _ATTEMPTS or not is_worth_another_try(error):
                     raise
                 time.sleep(random.uniform(0.01, 0.1) * attempt)  # noqa: S311  to part two that ran into each other
             else:
+                for job in jobs:
+                    _tell(job, was_written=job in written)
                 return
 
+    def _written(self, jobs: list[_Job]) -> list[_Job]:
+        with writing(self._engine) as connection:
+            self._guard(connection)
+            comes_too_late = self._is_closed
+            written = [job for job in jobs if job.is_last or not (job.urgent and comes_too_late)]
+            for job in written:
+                job.write(connection)
+        return written
 
-def _fail(jobs: list[_Job], error: BaseException) -> None:
-    for job in jobs:
-        job.committed.set_exception(error)
+
+def _tell(job: _Job, *, was_written: bool) -> None:
+    if was_written:
+        job.committed.set_result(None)
+    else:
+        job.committed.set_exception(RunTakenOverError("The run was closed before this could be written"))

@@ -32,13 +32,13 @@ class Owner:
         return cls(socket.gethostname(), _boot(), os.getpid())
 
     def is_known_dead(self) -> bool:
-        """Say whether the process has certainly ended; False also where that cannot be told from here."""
+        """Say whether the process has certainly ended; False also where that cannot be told from here.
+
+        Only the same boot of the same kernel, seen from the same namespace, proves anything: another boot id under the
+        same name may be another machine as well as this one before it was started anew.
+        """
         here = Owner.this_process()
-        if self.host != here.host or not here.boot:
-            return False
-        if self.boot.partition("/")[0] != here.boot.partition("/")[0]:
-            return True  # the machine was started anew since
-        return self.boot == here.boot and not _is_alive(self.pid)
+        return bool(here.boot) and (self.host, self.boot) == (here.host, here.boot) and not _is_alive(self.pid)
 
 
 def _is_alive(pid: int) -> bool:

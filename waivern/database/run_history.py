@@ -9,20 +9,20 @@ import sqlalchemy as sa
 
 from waivern.artifacts.store import PastArtifact, PastArtifacts
 from waivern.database.artifact_store import STORED, message_of
-from waivern.database.run_register import database_now, is_abandoned
+from waivern.database.clock import database_now
+from waivern.database.run_register import is_abandoned
 from waivern.database.tables import artifact_inputs, artifacts, blobs, runbooks, runs
 from waivern.errors import ArtifactNotFoundError, RunError
-from waivern.history.run_history import ArtifactCounts, ArtifactRecord, RunFilter, RunHistory, RunRecord
+from waivern.history.run_history import LATEST, ArtifactCounts, ArtifactRecord, RunFilter, RunHistory, RunRecord
 from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.messages.schema import Schema
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 
-LATEST = "latest"
-
 _NEWEST_FIRST = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.id.desc())
 _SMALLEST_PAGE = 20
 _SHOWN_OF_AMBIGUOUS = 5
+_LENGTH_OF_ID = 36
 
 
 class SqlRunHistory(RunHistory):
@@ -38,7 +38,9 @@ class SqlRunHistory(RunHistory):
     def find(self, run: str) -> RunRecord:
         with self._engine.connect() as connection:
             candidates = _NEWEST_FIRST.limit(1 if run == LATEST else _SHOWN_OF_AMBIGUOUS)
-            if run != LATEST:
+            if len(run) == _LENGTH_OF_ID:
+                candidates = candidates.where(runs.c.id == run.lower())
+            elif run != LATEST:
                 candidates = candidates.where(runs.c.id.startswith(run.lower(), autoescape=True))
             rows = connection.execute(candidates).all()
             if len(rows) != 1:

@@ -1,28 +1,43 @@
 """The record of one run in the database, while it goes on."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from waivern.database.clock import database_now
 from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifacts, runs
-from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus
+from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, SkipReason
 from waivern.runs.run_log import RunLog
 
 if TYPE_CHECKING:  # slow to import; see `waivern.runs.run_log`
     from waivern.plans.plan import ExecutionPlan
 
+_NOT_SUCCEEDED = artifacts.c.status != ArtifactStatus.SUCCEEDED.value
 _ARTIFACT = sa.update(artifacts).where(
-    artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.artifact_id == sa.bindparam("of_artifact")
+    artifacts.c.run_id == sa.bindparam("of_run"),
+    artifacts.c.artifact_id == sa.bindparam("of_artifact"),
+    _NOT_SUCCEEDED,  # what has its message has it, whatever somebody says who did not see it come
+)
+_UNFINISHED = (
+    sa.update(artifacts)
+    .where(
+        artifacts.c.run_id == sa.bindparam("of_run"),
+        artifacts.c.status.in_((ArtifactStatus.PENDING.value, ArtifactStatus.RUNNING.value)),
+    )
+    .values(status=ArtifactStatus.SKIPPED.value)
 )
 _RUN = sa.update(runs).where(runs.c.id == sa.bindparam("of_run"))
+
+
+_NOT_MADE_BECAUSE = {RunStatus.TIMED_OUT: SkipReason.TIMEOUT, RunStatus.CANCELLED: SkipReason.CANCELLED}
 
 
 class SqlRunLog(RunLog):
     """Writes through the run's `RunWriter`; rows for all artifacts are there from the start.
 
-    Notes are not waited for: each goes along with the next save, or follows within a fifth of a second.
+    Notes are not waited for: each goes along with the next save, or follows within a fifth of a second. What they fail
+    with is raised by the next note, save or close.
 
     Args:
         writer: Writes in the name of the run; closed with the log.
@@ -42,11 +57,16 @@ class SqlRunLog(RunLog):
         values = self._values(change)
         self._writer.submit(lambda connection: _execute(connection, _ARTIFACT, values), urgent=False)
 
-    def close(self, status: RunStatus, *, at: datetime, error: str | None = None) -> None:
-        values = {"of_run": self._writer.run_id, "status": status.value, "ended_at": at, "error": error}
-        closing = self._writer.submit(lambda connection: _execute(connection, _RUN.values(lease_until=None), values))
-        self._writer.close()
-        closing.result()
+    def close(self, status: RunStatus, *, error: str | None = None) -> None:
+        self._writer.close(lambda connection: self._write_the_end(connection, status, error))
+
+    def _write_the_end(self, connection: sa.Connection, status: RunStatus, error: str | None) -> None:
+        """The end is told by the clock that the beginning was told by: the database's."""
+        ended_at = database_now(connection)
+        reason = _NOT_MADE_BECAUSE.get(status, SkipReason.INTERRUPTED).value
+        connection.execute(_UNFINISHED, {"of_run": self._writer.run_id, "skip_reason": reason, "ended_at": ended_at})
+        end = {"of_run": self._writer.run_id, "status": status.value, "ended_at": ended_at, "error": error}
+        connection.execute(_RUN.values(lease_until=None), end)
 
     def _values(self, change: ArtifactChange) -> dict[str, Any]:
         values: dict[str, Any] = {

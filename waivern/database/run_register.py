@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.artifact_store import SqlArtifactStore
+from waivern.database.clock import database_now
 from waivern.database.engine import writing
 from waivern.database.owner import Owner
 from waivern.database.run_log import SqlRunLog
 from waivern.database.run_writer import DEFAULT_LEASE_S, RunWriter
 from waivern.database.tables import artifact_inputs, artifacts, runbooks, runs
 from waivern.errors import RunError
-from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id, utc_now
+from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id
 from waivern.runs.run_log import OpenRun, RunRegister
 
 if TYPE_CHECKING:  # slow to import; see `waivern.runs.run_log`
@@ -74,6 +75,7 @@ class SqlRunRegister(RunRegister):
                 {"epoch": epoch, "ended_at": None, "error": None, **ownership},
             )
             already_made = _forget_what_did_not_succeed(connection, run_id)
+            _say_what_is_reused_now(connection, run_id, plan, already_made)
         return self._opened(run_id, epoch, already_made)
 
     def _opened(self, run_id: str, epoch: int, already_made: frozenset[str]) -> OpenRun:
@@ -88,14 +90,6 @@ class SqlRunRegister(RunRegister):
             "lease_until": now + timedelta(seconds=self._lease_s),
             "deadline": None if timeout_s is None else now + timedelta(seconds=timeout_s),
         }
-
-
-def database_now(connection: sa.Connection) -> datetime:
-    """The present by the clock that every process sharing the database goes by."""
-    if connection.dialect.name == "sqlite":
-        return utc_now()
-    now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-    return now
 
 
 def is_abandoned(*, owner: str | None, lease_until: datetime | None, now: datetime) -> bool:
@@ -164,6 +158,20 @@ def _aliases_by_artifact(aliases: Mapping[str, str]) -> dict[str, list[str]]:
     for alias, artifact_id in aliases.items():
         by_artifact.setdefault(artifact_id, []).append(alias)
     return by_artifact
+
+
+def _say_what_is_reused_now(
+    connection: sa.Connection, run_id: str, plan: "ExecutionPlan", already_made: frozenset[str]
+) -> None:
+    """`from_run: latest` may mean another run by now than it did when this one began."""
+    from waivern.plans.plan import how_made
+
+    for artifact_id, definition in plan.runbook.artifacts.items():
+        if definition.reuse is not None and artifact_id not in already_made:
+            connection.execute(
+                sa.update(artifacts).where(artifacts.c.run_id == run_id, artifacts.c.artifact_id == artifact_id),
+                {"component": how_made(definition)[1]},
+            )
 
 
 def _forget_what_did_not_succeed(connection: sa.Connection, run_id: str) -> frozenset[str]:

@@ -18,7 +18,7 @@ runbooks = sa.Table(
     "runbooks",
     metadata,
     sa.Column("digest", Digest, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name", AnyText, nullable=False),
     sa.Column("sources", sa.JSON, nullable=False),  # {path: text}, the main runbook first, nothing resolved
     sqlite_with_rowid=False,
 )
@@ -28,7 +28,7 @@ runs = sa.Table(
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
     sa.Column("runbook_digest", Digest, sa.ForeignKey("runbooks.digest"), nullable=False),
-    sa.Column("runbook_name", sa.Text, nullable=False),
+    sa.Column("runbook_name", AnyText, nullable=False),
     sa.Column("trigger", sa.String(20), nullable=False),
     sa.Column("schedule_id", sa.String(36)),
     sa.Column("due_at", UtcDateTime),

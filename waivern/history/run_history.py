@@ -9,6 +9,9 @@ from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 
+LATEST = "latest"
+"""What stands for the newest run wherever a run is named."""
+
 
 @dataclass(frozen=True)
 class ArtifactCounts:

@@ -15,6 +15,9 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 def canonical_bytes(content: Mapping[str, Any]) -> bytes:
     """Return the JSON of `content` with sorted keys and no blanks.
 
+    What is not quite JSON becomes it: a tuple or set a list, an instant its ISO 8601 text, bytes their base64, and NaN
+    or an infinity null. So what is stored may say less than what was given; components give plain JSON.
+
     Raises:
         MessageError: `content` holds something that JSON cannot say, such as a lone surrogate or an object.
     """

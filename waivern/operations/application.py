@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from waivern.artifacts.store import ArtifactStore, PastArtifacts
+from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
 from waivern.history.run_history import RunHistory
@@ -52,10 +52,6 @@ class Application:
         container = ServiceContainer()
         container.register(ServiceDescriptor(PastArtifacts, _Later(lambda: self.storage.past)))
         return ComponentRegistry(container)
-
-    def keep_artifacts_in(self, store: ArtifactStore) -> None:
-        """Let the executor find `store` when it asks the registry for one."""
-        self.registry.container.register(ServiceDescriptor(ArtifactStore, _Later(lambda: store)))
 
 
 @dataclass(frozen=True)

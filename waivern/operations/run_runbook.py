@@ -1,13 +1,15 @@
 """Run a runbook, from its file to its history."""
 
 import asyncio
+import logging
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
+from waivern.errors import RunError
+from waivern.history.run_history import LATEST, RunFilter
 from waivern.operations.application import Application
 from waivern.operations.show_history import RunDetails, show_run
 from waivern.plans.plan import ExecutionPlan
@@ -15,6 +17,8 @@ from waivern.plans.planner import Planner
 from waivern.runs.executor import DAGExecutor
 from waivern.runs.run import ArtifactChange, RunStatus
 from waivern.runs.run_log import OpenRun, RunLog
+
+logger = logging.getLogger(__name__)
 
 Listener = Callable[[ArtifactChange], None]
 
@@ -28,7 +32,7 @@ class RunRequest:
         timeout_s: Seconds after which what is not made is given up.
         max_concurrency: How many artifacts are made at once.
         working_directory: The folder that relative paths in properties are meant from.
-        resume: A run to take up again: its id, a prefix of it, or "latest".
+        resume: A run to take up again: its id, a prefix of it, or "latest", the newest of this runbook.
         trigger: What caused the run.
     """
 
@@ -59,7 +63,7 @@ def run_runbook(
 ) -> RunDetails:
     """Plan and run a runbook, or take up a run of it again; return when the run is closed.
 
-    SIGINT and SIGTERM close it as cancelled. A component that hangs beyond the deadline is left behind in its
+    SIGINT, SIGTERM and SIGHUP close it as cancelled. A component that hangs beyond the deadline is left behind in its
     thread, which keeps the process from ending by itself.
 
     Args:
@@ -75,9 +79,11 @@ def run_runbook(
     planned = plan_runbook(application, request.runbook, working_directory=request.working_directory)
     plan = _adjusted(planned, request)
     run = _open(application, plan, request)
-    opened(run.run_id, plan)
-    application.keep_artifacts_in(run.store)
-    executor = DAGExecutor(application.registry, environment=application.environment, keep_messages=False)
+    with _unhindered():
+        opened(run.run_id, plan)
+    executor = DAGExecutor(
+        application.registry, store=run.store, environment=application.environment, keep_messages=False
+    )
     with suppress(KeyboardInterrupt, asyncio.CancelledError):  # the executor has closed the run as cancelled
         asyncio.run(_executed(executor, plan, _Reporting(run.log, changed)))
     return show_run(application, run.run_id)
@@ -86,8 +92,18 @@ def run_runbook(
 def _open(application: Application, plan: ExecutionPlan, request: RunRequest) -> OpenRun:
     if request.resume is None:
         return application.storage.register.begin(plan, trigger=request.trigger)
-    unfinished = application.storage.history.find(request.resume)
-    return application.storage.register.take_up(unfinished.id, plan)
+    return application.storage.register.take_up(_unfinished(application, plan, request.resume), plan)
+
+
+def _unfinished(application: Application, plan: ExecutionPlan, run: str) -> str:
+    """The id of the run that is meant; "latest" is that of this runbook."""
+    history = application.storage.history
+    if run == LATEST:
+        newest = history.recent(RunFilter(runbook=plan.runbook.name), limit=1)
+        if not newest:
+            raise RunError(f"'{plan.runbook.name}' has not been run yet", remedy="Leave --resume out")
+        return newest[0].id
+    return history.find(run).id
 
 
 def _adjusted(plan: ExecutionPlan, request: RunRequest) -> ExecutionPlan:
@@ -98,12 +114,24 @@ def _adjusted(plan: ExecutionPlan, request: RunRequest) -> ExecutionPlan:
 
 
 async def _executed(executor: DAGExecutor, plan: ExecutionPlan, log: RunLog) -> None:
-    """Execute; a SIGTERM cancels as a Ctrl-C does."""
+    """Execute; a SIGTERM, or a terminal that is closed, cancels as a Ctrl-C does."""
     running = asyncio.current_task()
-    if running is not None:
-        with suppress(ValueError, RuntimeError, NotImplementedError):  # not in the main thread, or not on this system
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if running is not None and signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` means it
+            with suppress(
+                ValueError, RuntimeError, NotImplementedError
+            ):  # not in the main thread, or not on this system
+                asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     await executor.execute(plan, run_log=log)
+
+
+@contextmanager
+def _unhindered() -> Iterator[None]:
+    """Whoever only watches a run cannot make it fail."""
+    try:
+        yield
+    except Exception:
+        logger.exception("The progress of the run cannot be shown")
 
 
 class _Reporting(RunLog):
@@ -118,7 +146,8 @@ class _Reporting(RunLog):
 
     def note(self, change: ArtifactChange) -> None:
         self._log.note(change)
-        self._changed(change)
+        with _unhindered():
+            self._changed(change)
 
-    def close(self, status: RunStatus, *, at: datetime, error: str | None = None) -> None:
-        self._log.close(status, at=at, error=error)
+    def close(self, status: RunStatus, *, error: str | None = None) -> None:
+        self._log.close(status, error=error)

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from waivern.artifacts.store import ArtifactStore
 from waivern.components.registry import ComponentRegistry
-from waivern.errors import WaivernError
 from waivern.plans.plan import ExecutionPlan
 from waivern.runbooks.redaction import Redactor
 from waivern.runbooks.substitution import process_environment
@@ -36,7 +35,8 @@ class DAGExecutor:
     """Runs plans.
 
     Args:
-        registry: Where components and the artifact store are found.
+        registry: Where components are found, and the artifact store unless given.
+        store: Where the artifacts of this run are kept.
         bridge: Makes the `concurrent.futures.Executor` that components run in, given how many may run at once.
         environment: What `${NAME}` stands for; the process's environment unless given.
         keep_messages: Whether results hold their messages; with a store on disk that is memory for nothing.
@@ -47,12 +47,14 @@ class DAGExecutor:
         self,
         registry: ComponentRegistry,
         *,
+        store: ArtifactStore | None = None,
         bridge: Bridge = threads,
         environment: Mapping[str, str] | None = None,
         keep_messages: bool = True,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._registry = registry
+        self._store = store
         self._bridge = bridge
         self._environment = environment
         self._keep_messages = keep_messages
@@ -69,9 +71,10 @@ class DAGExecutor:
             DatabaseError, RunTakenOverError: the run could not be recorded, and stopped.
         """
         environment = process_environment() if self._environment is None else self._environment
+        store = self._registry.container.get_service(ArtifactStore) if self._store is None else self._store
         workshop = Workshop(
             self._registry,
-            self._registry.container.get_service(ArtifactStore),
+            store,
             environment=environment,
             redactor=Redactor.for_variables(plan.variables, environment),
             keep_messages=self._keep_messages,
@@ -79,7 +82,7 @@ class DAGExecutor:
         execution = _Execution(plan, workshop, run_log or NoRunLog(), self._clock)
         already_made = execution.open()
         if not already_made:
-            self._registry.container.get_service(ArtifactStore).clear()
+            store.clear()
         workers = self._bridge(plan.runbook.config.max_concurrency)
         try:
             return await execution.run(workers)
@@ -152,15 +155,12 @@ class _Execution:
 
     def _close(self, cut_off_by: SkipReason | None) -> ExecutionResult:
         """Let nothing more in, say what was not made, and close the log."""
-        self._workshop.gate.shut(wait_s=_SAVES_ON_THEIR_WAY_S)
         if cut_off_by is not None:
-            for result in list(self._workshop.ended.values()):
-                if result.artifact_id not in self._progress.results:
-                    self._record(result)
-            for artifact_id in self._progress.skip_the_rest(cut_off_by):
-                self._note_skipped(artifact_id)
+            cut_off_by = self._cut_off(cut_off_by)
         status = self._status(cut_off_by)
-        self._log.close(status, at=self._clock())
+        self._log.close(status)
+        if cut_off_by is not None:
+            self._notice_what_was_saved_after_all()
         return ExecutionResult(
             artifacts=self._progress.results,
             skipped=frozenset(self._progress.skipped),
@@ -169,6 +169,28 @@ class _Execution:
             total_duration_seconds=self._loop.time() - self._started_at,
             skipped_because=self._progress.skipped_because,
         )
+
+    def _cut_off(self, reason: SkipReason) -> SkipReason | None:
+        """Skip what has not ended; return the reason, or None where everything has."""
+        self._workshop.gate.shut()
+        self._workshop.gate.wait_until_empty(at_most_s=_SAVES_ON_THEIR_WAY_S)
+        for result in self._ended_unnoticed():
+            self._record(result)
+        rest = self._progress.skip_the_rest(reason)
+        for artifact_id in rest:
+            self._note_skipped(artifact_id)
+        return reason if rest or reason is SkipReason.CANCELLED else None
+
+    def _notice_what_was_saved_after_all(self) -> None:
+        """A save that was slower than our patience may have been committed before the log was closed."""
+        self._workshop.gate.wait_until_empty(at_most_s=_SAVES_ON_THEIR_WAY_S)
+        for result in self._ended_unnoticed():
+            if result.success:
+                self._progress.unskip(result)
+
+    def _ended_unnoticed(self) -> list[ArtifactResult]:
+        ended = list(self._workshop.ended.values())
+        return [result for result in ended if result.artifact_id not in self._progress.results]
 
     def _status(self, cut_off_by: SkipReason | None) -> RunStatus:
         if cut_off_by is not None:
@@ -182,9 +204,10 @@ class _Execution:
 
     def _abandon(self, error: Exception) -> None:
         """The run cannot be recorded; say so in its record if that works after all."""
-        self._workshop.gate.shut(wait_s=_SAVES_ON_THEIR_WAY_S)
-        with suppress(WaivernError):
-            self._log.close(RunStatus.FAILED, at=self._clock(), error=str(error) or type(error).__name__)
+        self._workshop.gate.shut()
+        text = self._workshop.redacted(str(error) or type(error).__name__)
+        with suppress(Exception):
+            self._log.close(RunStatus.FAILED, error=text)
 
     def _note_skipped(self, artifact_id: str) -> None:
         self._note(

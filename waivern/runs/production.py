@@ -84,11 +84,15 @@ class SavingGate:
                 self._passing -= is_open
                 self._changed.notify_all()
 
-    def shut(self, *, wait_s: float) -> None:
-        """Let nothing more through; wait up to `wait_s` seconds for what is on its way."""
+    def shut(self) -> None:
+        """Let nothing more through; what is on its way goes on."""
         with self._changed:
             self._is_open = False
-            self._changed.wait_for(lambda: not self._passing, timeout=wait_s)
+
+    def wait_until_empty(self, *, at_most_s: float) -> None:
+        """Wait for what is on its way, up to `at_most_s` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._passing, timeout=at_most_s)
 
 
 class Workshop:
@@ -108,6 +112,7 @@ class Workshop:
         self._environment = environment
         self._redactor = redactor
         self._keep_messages = keep_messages
+        self.redacted = redactor.text
         self.gate = SavingGate()
         self.ended: dict[str, ArtifactResult] = {}
 
@@ -139,7 +144,7 @@ class Workshop:
             return self._redactor.message(self._made(order)), None
         except ENDS_THE_RUN:
             raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001  a component may raise anything, and only fails itself
+        except BaseException as error:  # noqa: BLE001  a component may raise anything, and only fails itself
             return None, self._redactor.text(_in_words(error))
 
     def _save(self, artifact_id: str, message: Message) -> str | None:
@@ -157,13 +162,17 @@ class Workshop:
         if order.past is not None:
             return self._registry.container.get_service(PastArtifacts).get(order.past)
         if order.source is not None:
-            connector: Connector = self._component(self._registry.connector_factories, "connector", order.source, order)
-            return _checked(connector.extract(order.output_schema), order, order.source)
+            with _blamed_on(order.source):
+                connector: Connector = self._component(
+                    self._registry.connector_factories, "connector", order.source, order
+                )
+                return _checked(connector.extract(order.output_schema), order, order.source)
         inputs = merged_by_schema([self._store.get(each) for each in order.inputs], order.input_schemas)
         if order.process is None:
             return inputs[0]
-        analyser: Analyser = self._component(self._registry.analyser_factories, "analyser", order.process, order)
-        return _checked(analyser.process(inputs, order.output_schema), order, order.process)
+        with _blamed_on(order.process):
+            analyser: Analyser = self._component(self._registry.analyser_factories, "analyser", order.process, order)
+            return _checked(analyser.process(inputs, order.output_schema), order, order.process)
 
     def _component(
         self, factories: Mapping[str, ComponentFactory[Any]], kind: str, name: str, order: ProductionOrder
@@ -173,6 +182,15 @@ class Workshop:
             raise ComponentNotFoundError(kind, name, factories, broken=broken.get(name))
         with working_in(order.folder):
             return factories[name].create(resolve(order.properties, self._environment))
+
+
+@contextmanager
+def _blamed_on(component: str) -> Iterator[None]:
+    """Only the run's own database ends the run; a component that has trouble with another one fails by itself."""
+    try:
+        yield
+    except ENDS_THE_RUN as error:
+        raise ComponentError(f"'{component}' failed: {error.happened}", remedy=error.remedy) from error
 
 
 def _checked(message: Any, order: ProductionOrder, component: str) -> Message:

@@ -17,6 +17,7 @@ class Progress:
 
     def __init__(self, dag: ExecutionDAG, already_made: Iterable[str] = ()) -> None:
         self._dag = dag
+        self._position = {artifact_id: position for position, artifact_id in enumerate(dag.artifact_ids)}
         self._sorter = dag.get_sorter()
         self._ready: deque[str] = deque()
         self._in_the_making: set[str] = set()
@@ -58,14 +59,23 @@ class Progress:
         self._in_the_making.clear()
         return rest
 
+    def unskip(self, result: ArtifactResult) -> None:
+        """Note that an artifact was made which counted as skipped."""
+        self.results[result.artifact_id] = result
+        self.skipped.pop(result.artifact_id, None)
+
     def _skip_everything_after(self, failed: str) -> list[str]:
-        beyond = self._dag.everything_after(failed)
-        if not beyond:
-            return []
-        impossible = [each for each in self._dag.artifact_ids if each in beyond and each not in self.skipped]
-        self.skipped.update(dict.fromkeys(impossible, SkipReason.DEPENDENCY_FAILED))
-        self.skipped_because.update(dict.fromkeys(impossible, failed))
-        return impossible
+        """What comes after something skipped is skipped already, so nothing is looked at twice in a run."""
+        impossible: list[str] = []
+        waiting = [failed]
+        while waiting:
+            for dependent in self._dag.get_dependents(waiting.pop()):
+                if dependent not in self.skipped:
+                    self.skipped[dependent] = SkipReason.DEPENDENCY_FAILED
+                    self.skipped_because[dependent] = failed
+                    impossible.append(dependent)
+                    waiting.append(dependent)
+        return sorted(impossible, key=self._position.__getitem__)
 
     def _advance(self) -> None:
         """Take from the sorter all that is ready; what needs no making is done at once, and may free more."""

@@ -30,11 +30,12 @@ class ArtifactStatus(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why an artifact was not made."""
+    """Why an artifact was not made; `interrupted`: the run itself could not go on."""
 
     DEPENDENCY_FAILED = "dependency_failed"
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from waivern.artifacts.store import ArtifactStore
@@ -31,7 +30,7 @@ class RunLog(ABC):
         """
 
     @abstractmethod
-    def close(self, status: RunStatus, *, at: datetime, error: str | None = None) -> None:
+    def close(self, status: RunStatus, *, error: str | None = None) -> None:
         """Write down how the run ended, and that what has not ended was not made; durable on return.
 
         Nothing is recorded afterwards.
@@ -50,7 +49,7 @@ class NoRunLog(RunLog):
     def note(self, change: ArtifactChange) -> None:
         pass
 
-    def close(self, status: RunStatus, *, at: datetime, error: str | None = None) -> None:
+    def close(self, status: RunStatus, *, error: str | None = None) -> None:
         pass
 
 

@@ -319,7 +319,7 @@ def test_an_order_can_be_pickled_and_names_variables_instead_of_holding_what_the
     assert ProductionOrder.of(plan, "a").properties == {"password": "${SHOP_PASSWORD}"}
 
 
-def test_another_bridge_than_threads_may_make_the_artifacts() -> None:
+def test_the_bridge_that_is_given_makes_the_artifacts() -> None:
     made_by: list[str] = []
 
     def named_threads(number: int) -> ThreadPoolExecutor:
