@@ -1,6 +1,6 @@
 """Say what a plan will make, in which order, without anything of it being resolved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from waivern.messages.schema import Schema
@@ -50,6 +50,9 @@ class PlanDescription:
 
 def describe_plan(plan: ExecutionPlan) -> PlanDescription:
     """Return what the plan will make."""
+    aliases: dict[str, list[str]] = {}
+    for alias, meant in plan.aliases.items():
+        aliases.setdefault(meant, []).append(alias)
     return PlanDescription(
         runbook=plan.runbook.name,
         description=plan.runbook.description,
@@ -57,7 +60,7 @@ def describe_plan(plan: ExecutionPlan) -> PlanDescription:
         timeout_s=plan.runbook.config.timeout,
         max_concurrency=plan.runbook.config.max_concurrency,
         variables=tuple(sorted(plan.variables)),
-        artifacts=tuple(_planned(plan, artifact_id) for artifact_id in _in_order(plan)),
+        artifacts=tuple(_planned(plan, artifact_id, aliases.get(artifact_id, ())) for artifact_id in _in_order(plan)),
     )
 
 
@@ -69,7 +72,7 @@ def _in_order(plan: ExecutionPlan) -> Iterator[str]:
         sorter.done(*ready)
 
 
-def _planned(plan: ExecutionPlan, artifact_id: str) -> PlannedArtifact:
+def _planned(plan: ExecutionPlan, artifact_id: str, aliases: Iterable[str]) -> PlannedArtifact:
     definition = plan.runbook.artifacts[artifact_id]
     kind, component = how_made(definition)
     input_schemas, schema = plan.artifact_schemas[artifact_id]
@@ -82,5 +85,5 @@ def _planned(plan: ExecutionPlan, artifact_id: str) -> PlannedArtifact:
         schema=schema,
         output=definition.output,
         optional=definition.optional,
-        aliases=tuple(alias for alias, meant in plan.aliases.items() if meant == artifact_id),
+        aliases=tuple(aliases),
     )
