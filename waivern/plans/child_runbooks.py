@@ -7,10 +7,11 @@ from pathlib import Path
 
 from waivern.errors import PlanError, RunbookError, did_you_mean
 from waivern.runbooks.artifact_definition import ArtifactDefinition, ChildRunbookConfig
-from waivern.runbooks.faults import Fault
+from waivern.runbooks.faults import Fault, the_first
 from waivern.runbooks.loading import LoadedRunbook, load_runbook
 
 MOST_CHILDREN = 10_000
+MOST_NAMES = 100_000
 
 
 @dataclass(eq=False)
@@ -71,17 +72,33 @@ class ChildRunbookLoader:
         self._templates = [main.folder / path for path in config.template_paths]
         self._loaded: dict[Path, LoadedRunbook | None] = {}
         self._left = MOST_CHILDREN
+        self._names_left = MOST_NAMES
         own_name = main.loaded.path.name if main.loaded.path else "runbook.json"
         self.sources = {own_name: main.loaded.text}
 
     def load_below(self, level: Level) -> None:
-        """Load every child runbook that `level` names, and theirs; what cannot be loaded is a problem."""
+        """Load every child runbook that `level` names, and theirs; what cannot be loaded is a problem.
+
+        Raises:
+            PlanError: all of them together come to more than 100,000 artifacts, inputs and outputs.
+        """
+        self._count(level)
         for artifact_id, definition in level.loaded.runbook.artifacts.items():
             if definition.child_runbook is not None:
                 child = self._child(level, artifact_id, definition.child_runbook)
                 if child is not None:
                     level.children[artifact_id] = child
                     self.load_below(child)
+
+    def _count(self, level: Level) -> None:
+        """Stop where there is too much, before it is put together: few children of children make many artifacts."""
+        self._names_left -= _names_in(level)
+        if self._names_left < 0:
+            what = f"there are more than {MOST_NAMES:,} artifacts, inputs and outputs in all"
+            if level.parent is not None:
+                with_this = f"with this child runbook {what}"
+                what = level.parent.located(with_this, "artifacts", level.named_by, "child_runbook")
+            raise PlanError(the_first([what, *self._problems]), runbook=self._main.loaded.runbook.name)
 
     def _child(self, level: Level, artifact_id: str, config: ChildRunbookConfig) -> Level | None:
         try:
@@ -147,6 +164,13 @@ class ChildRunbookLoader:
 
     def _shown_folder(self) -> Path:
         return self._main.loaded.path.parent if self._main.loaded.path else Path()
+
+
+def _names_in(level: Level) -> int:
+    runbook = level.loaded.runbook
+    children = [each.child_runbook for each in runbook.artifacts.values() if each.child_runbook is not None]
+    handed_back = sum(len(child.output_mapping or ()) for child in children)
+    return len(runbook.artifacts) + len(runbook.inputs) + len(runbook.outputs) + handed_back
 
 
 def _check_within(file: Path, folders: list[Path]) -> None:

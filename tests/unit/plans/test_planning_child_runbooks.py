@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -302,3 +303,30 @@ def test_a_runbook_given_as_data_finds_its_children_in_the_working_directory(tmp
     assert list(planner.plan_from_dict(data).sources) == ["runbook.json", "child.yaml"]
     with pytest.raises(WaivernError, match="there is no child runbook"):
         Planner(registry(), environment={}, working_directory=tmp_path.parent).plan_from_dict(data)
+
+
+def wide(children: int) -> str:
+    child = "{child_runbook: {path: many.yaml, output: all}}"
+    return "name: W\ndescription: d\nartifacts:\n" + "\n".join(f"  c{at}: {child}" for at in range(children))
+
+
+MANY = "\n".join(
+    [
+        "name: M\ndescription: d\noutputs: {all: {artifact: a0}}\nartifacts:",
+        *(f"  a{at}: {{source: {{type: files}}}}" for at in range(1_000)),
+    ]
+)
+
+
+def test_what_child_runbooks_come_to_is_bounded_before_it_is_put_together(problems):
+    started = time.process_time()
+    (problem,) = problems(main=wide(101), many=MANY)
+    assert problem.startswith("main.yaml:103: artifacts.c99.child_runbook: with this child runbook there are more than")
+    assert time.process_time() - started < 1.5
+
+
+def test_what_one_runbook_holds_is_bounded_too():
+    many = {f"a{at}": {"inputs": "b"} for at in range(100_001)}
+    planner = Planner(registry(), environment={})
+    with pytest.raises(PlanError, match="Main: there are more than 100,000 artifacts, inputs and outputs in all"):
+        planner.plan_from_dict({"name": "Main", "description": "d", "artifacts": many})
