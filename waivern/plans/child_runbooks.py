@@ -149,7 +149,9 @@ class ChildRunbookLoader:
             self._loaded[file] = None
             relative = self._relative(found)
             try:
-                self._loaded[file] = load_runbook(file, shown_as=self._shown_folder() / relative)
+                self._loaded[file] = load_runbook(
+                    file, shown_as=self._shown_folder() / relative, problems=self._problems
+                )
             except PlanError as error:
                 self._problems.extend(error.problems)
             except RunbookError as error:

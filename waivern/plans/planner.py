@@ -52,7 +52,8 @@ class Planner:
             DatabaseError: it reuses what an earlier run made, and the database cannot be asked for it.
         """
         path = Path(runbook_path)
-        return self._plan(load_runbook(path), path.absolute().parent)
+        problems: list[str] = []
+        return self._plan(load_runbook(path, problems=problems), path.absolute().parent, problems)
 
     def plan_from_dict(self, data: Mapping[str, Any]) -> ExecutionPlan:
         """Return the plan of a runbook given as data; child runbooks are meant from the working directory.
@@ -60,10 +61,10 @@ class Planner:
         Raises:
             PlanError: it cannot be carried out; `problems` holds every reason with the keys that lead there.
         """
-        return self._plan(runbook_from_data(data), self._working_directory or Path.cwd())
-
-    def _plan(self, loaded: LoadedRunbook, folder: Path) -> ExecutionPlan:
         problems: list[str] = []
+        return self._plan(runbook_from_data(data, problems=problems), self._working_directory or Path.cwd(), problems)
+
+    def _plan(self, loaded: LoadedRunbook, folder: Path, problems: list[str]) -> ExecutionPlan:
         main = Level(loaded, folder)
         children = ChildRunbookLoader(main, problems)
         children.load_below(main)

@@ -1,5 +1,6 @@
 """What does not fit the model of a runbook, in words for the one who wrote it."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
@@ -68,6 +69,26 @@ def faults_of(error: ValidationError, written: Any) -> list[Fault]:
     return [_fault(detail, written) for detail in error.errors(include_url=False)]
 
 
+@dataclass(frozen=True)
+class Misspelling:
+    """A key that is not known; `meant` is the known one that was probably meant, or None."""
+
+    parent: Place
+    key: str
+    meant: str | None
+
+
+def misspellings_in(error: ValidationError, written: Any) -> list[Misspelling]:
+    """Return the keys that pydantic does not know in `written`."""
+    places = [_as_written(each["loc"], written) for each in error.errors() if each["type"] == "extra_forbidden"]
+    return [_misspelling(place[:-1], str(place[-1])) for place in places]
+
+
+def _misspelling(parent: Place, key: str) -> Misspelling:
+    near = difflib.get_close_matches(key, _known_keys(parent), n=1)
+    return Misspelling(parent, key, near[0] if near else None)
+
+
 def _fault(detail: Mapping[str, Any], written: Any) -> Fault:
     place = _as_written(detail["loc"], written)
     kind = detail["type"]
@@ -110,12 +131,15 @@ def _as_written(place: Place, written: Any) -> Place:
 
 
 def _unknown_key(key: str, parent: Place) -> str:
-    model = _model_at(parent)
-    known = list(model.model_fields) if model is not None else []
-    if model is ArtifactDefinition:
-        known += _OLDER_WORDS.values()
+    known = _known_keys(parent)
     remedy = did_you_mean(key, known) or f"Known: {', '.join(known)}"
     return f"'{key}' is not known. {remedy}"
+
+
+def _known_keys(parent: Place) -> list[str]:
+    model = _model_at(parent)
+    known = list(model.model_fields) if model is not None else []
+    return [*known, *_OLDER_WORDS.values()] if model is ArtifactDefinition else known
 
 
 def _model_at(place: Place) -> type[BaseModel] | None:

@@ -1,8 +1,9 @@
 """Reading a runbook from a file or from data, with every fault named by its place."""
 
+import copy
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from waivern.errors import PlanError, RunbookError, did_you_mean
 from waivern.messages.canonical import canonical_bytes
-from waivern.runbooks.faults import Fault, Place, dotted, faults_of, the_first
+from waivern.runbooks.faults import Fault, Misspelling, Place, dotted, faults_of, misspellings_in, the_first
 from waivern.runbooks.runbook import Runbook
 from waivern.runbooks.yaml_reading import DEEPEST, HOLDS_NUL, Node, YamlSyntaxError, read_yaml
 
@@ -39,8 +40,14 @@ class LoadedRunbook:
         return f"{self.path}:{_line_of(self._root, fault.stands_at)}: {fault}"
 
 
-def load_runbook(path: Path, *, shown_as: Path | None = None) -> LoadedRunbook:
-    """Read a runbook's YAML. `shown_as` is the path that errors name, where it is not `path`.
+def load_runbook(path: Path, *, shown_as: Path | None = None, problems: list[str] | None = None) -> LoadedRunbook:
+    """Read a runbook's YAML.
+
+    Args:
+        path: The file.
+        shown_as: The path that errors name, where it is not `path`.
+        problems: Where misspelt keys are added, with their lines, instead of being raised. What is returned is then
+            what was probably meant: fit to be checked further, so that all that is wrong is said at once, and no more.
 
     Raises:
         RunbookError: the file cannot be read, or is no YAML.
@@ -54,15 +61,16 @@ def load_runbook(path: Path, *, shown_as: Path | None = None) -> LoadedRunbook:
         raise RunbookError(f"{shown}:{error.line}: {error.happened}", remedy=error.remedy) from None
     if root is None:
         raise RunbookError(f"{shown} is empty", remedy="A runbook has at least name, description and artifacts")
-    runbook, faults = _validated(root.data)
+    runbook, faults = _validated(root.data, root)
     lines = [*yaml_faults, *((_line_of(root, fault.stands_at), str(fault)) for fault in faults)]
-    if runbook is None or lines:
-        raise PlanError(the_first([f"{shown}:{line}: {what}" for line, what in sorted(lines)]))
+    runbook = _usable(runbook, [f"{shown}:{line}: {what}" for line, what in sorted(lines)], problems)
     return LoadedRunbook(runbook, text, shown, root)
 
 
-def runbook_from_data(data: Mapping[str, Any]) -> LoadedRunbook:
+def runbook_from_data(data: Mapping[str, Any], *, problems: list[str] | None = None) -> LoadedRunbook:
     """Read a runbook from plain data, as JSON would give it, with the checks that a file undergoes.
+
+    `problems` are as in `load_runbook`.
 
     Raises:
         PlanError: it is no runbook; names every fault with the keys that lead there.
@@ -71,20 +79,62 @@ def runbook_from_data(data: Mapping[str, Any]) -> LoadedRunbook:
     plain = _plain(data, (), faults, iter(range(MOST_VALUES)))
     runbook, more = _validated(plain) if not faults else (None, [])
     faults.extend(more)
-    if runbook is None or faults:
-        raise PlanError(the_first([str(fault) for fault in faults]))
-    return LoadedRunbook(runbook, canonical_bytes(plain).decode())
+    return LoadedRunbook(_usable(runbook, [str(fault) for fault in faults], problems), canonical_bytes(plain).decode())
 
 
-def _validated(written: Any) -> tuple[Runbook | None, list[Fault]]:
+def _usable(runbook: Runbook | None, faults: list[str], problems: list[str] | None) -> Runbook:
+    """The runbook, if it is one, and its faults are none or somebody collects them."""
+    if runbook is None or (faults and problems is None):
+        raise PlanError(the_first(faults))
+    if problems is not None:
+        problems.extend(faults)
+    return runbook
+
+
+def _validated(written: Any, root: Node | None = None) -> tuple[Runbook | None, list[Fault]]:
+    """The runbook, or what was probably meant by it, and what is wrong; None where it cannot be made out."""
     if not isinstance(written, dict):
         kind = "a list" if isinstance(written, list) else "a single value"
         return None, [Fault((), f"a runbook is a mapping with name, description and artifacts; this is {kind}")]
     faults = list(_unfit_names(written))
     try:
-        return Runbook.model_validate(written), faults
+        runbook = Runbook.model_validate(written)
     except ValidationError as error:
-        return None, faults + faults_of(error, written)
+        misspellings = misspellings_in(error, written)
+        if not misspellings:
+            return None, faults + faults_of(error, written)
+        faults += [each for each in faults_of(error, written) if each.key is not None]
+        meant, more = _validated(_as_meant(written, misspellings, root), root)
+        return meant, list(dict.fromkeys(faults + more))
+    return (None if faults else runbook), faults
+
+
+def _as_meant(written: Any, misspellings: Sequence[Misspelling], root: Node | None) -> Any:
+    """What was written with known keys in place of misspelt ones, and without those that are like none."""
+    meant = copy.deepcopy(written)
+    for each in misspellings:
+        parent: Any = meant
+        for step in each.parent:
+            parent = parent[step]
+        value = parent.pop(each.key)
+        if each.meant is not None and each.meant not in parent:
+            parent[each.meant] = value
+            if root is not None:
+                _call(_node_at(root, each.parent), each.key, each.meant)
+    return meant
+
+
+def _call(node: Node, key: str, meant: str) -> None:
+    """Let what stands under a misspelt key be found by the known one."""
+    if key in node.children:
+        node.children[meant], node.key_lines[meant] = node.children[key], node.key_lines[key]
+
+
+def _node_at(root: Node, place: Place) -> Node:
+    node = root
+    for step in place:
+        node = node.children.get(step, node)
+    return node
 
 
 def _unfit_names(written: Mapping[str, Any]) -> Iterator[Fault]:

@@ -277,3 +277,27 @@ def test_five_thousand_artifacts_are_planned_in_a_second_and_a_half(tmp_path):
     plan = Planner(components, environment={}).plan(path)
     assert time.process_time() - started < 1.5
     assert len(plan.dag.everything_after("s0")) == 4999
+
+
+def test_a_misspelt_key_hides_no_other_fault(tmp_path):
+    path = tmp_path / "runbook.yaml"
+    path.write_text(
+        "name: n\ndescription: d\nartifcts:\n  a:\n    sorce: {type: fils}\n    colour: red\n"
+        "  b: {inputs: nowhere, proces: {type: scan}}\nconfig: {timeout: soon}\n"
+    )
+    with pytest.raises(PlanError) as caught:
+        Planner(registry(), environment={}).plan(path)
+    assert [problem.replace(f"{tmp_path}/", "") for problem in caught.value.problems][:5] == [
+        "runbook.yaml:3: 'artifcts' is not known. Did you mean 'artifacts'?",
+        "runbook.yaml:5: artifacts.a: 'sorce' is not known. Did you mean 'source'?",
+        "runbook.yaml:6: artifacts.a: 'colour' is not known. Known: "
+        + caught.value.problems[2].partition("Known: ")[2],
+        "runbook.yaml:7: artifacts.b: 'proces' is not known. Did you mean 'process'?",
+        "runbook.yaml:8: config.timeout: must be a number, not a text",
+    ]
+    path.write_text(path.read_text().replace("soon", "5"))
+    with pytest.raises(PlanError) as caught:
+        Planner(registry(), environment={}).plan(path)
+    found = "\n".join(caught.value.problems)
+    assert "runbook.yaml:5: artifacts.a.source: There is no connector named 'fils'. Did you mean 'files'?" in found
+    assert "runbook.yaml:7: artifacts.b.inputs: there is no artifact 'nowhere'" in found

@@ -40,12 +40,10 @@ artifacts:
   d: {}
 """
     assert problems(text) == [
-        "scan.yaml:1: 'description' is required",
         "scan.yaml:2: 'desciption' is not known. Did you mean 'description'?",
         "scan.yaml:3: config.timeout: must be a number, not a text",
         "scan.yaml:4: YAML reads the key on as true or false: put it in quotes",
         "scan.yaml:6: artifacts.a b.source: 'typ' is not known. Did you mean 'type'?",
-        "scan.yaml:6: artifacts.a b.source: 'type' is required",
         "scan.yaml:6: artifacts.a b: 'a b' is no name: use letters, digits, _, and within it - and .",
         "scan.yaml:10: artifacts.c.transform.type: must not be empty",
         "scan.yaml:11: artifacts.d: an artifact has exactly one of source, inputs, reuse; this one has none",
@@ -186,6 +184,7 @@ def test_data_is_checked_as_a_file_is_and_names_the_keys():
     assert caught.value.problems == (
         "artifacts.b c: 'b c' is no name: use letters, digits, _, and within it - and .",
         "artifacts.a: 'sorce' is not known. Did you mean 'source'?",
+        "artifacts.a.source: 'type' is required",
     )
 
 
