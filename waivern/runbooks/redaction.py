@@ -1,10 +1,12 @@
 """Keeping what `${NAME}` stood for out of errors, logs, messages and exports: its name is written instead."""
 
+import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from waivern.messages.canonical import canonical_bytes
 from waivern.messages.message import Message
@@ -17,7 +19,8 @@ _NAMED_SECRET = re.compile(
     re.IGNORECASE,
 )
 # An "@" in a password should be percent-encoded and often is not: both the first and the last may end it.
-_PASSWORDS_IN_URL = [re.compile(rf"://[^:/?#@\s]*:(?P<password>{upto})@") for upto in (r"[^@\s]+", r"\S+")]
+_LOGINS_IN_URL = [re.compile(rf"://(?P<user>[^:/?#\s]*):(?P<password>{upto})@") for upto in (r"[^@\s]+", r"\S+")]
+_UNESCAPED_IN_URLS = ("", "/", " +")  # of a path, a query, and what SQLAlchemy shows
 
 
 class Redactor:
@@ -27,6 +30,8 @@ class Redactor:
         values: What each variable stood for. A value's secret parts are looked for too: the password in a URL, and
             what follows `password=`, `token=` and the like, as written and percent-decoded.
 
+    Each is found as it is, quoted as by `repr`, percent-encoded, escaped in JSON and in base64, and the login of a URL
+    as HTTP's basic authentication sends it (RFC 7617); decision 8 says what is not.
     In texts values of four characters and more are replaced, in messages those of eight and more and secret parts of
     four and more. Only strings of a message are changed: a number that reads as a value stays, or the message
     would no longer have the shape of its schema.
@@ -36,15 +41,12 @@ class Redactor:
         in_texts: dict[str, str] = {}
         in_messages: dict[str, str] = {}
         for name, value in sorted(values.items()):
-            parts = {part for part in _secret_parts(value) if len(part) >= _SHORTEST_SECRET_PART}
-            for needle in {value, value.strip()} | parts:
-                if needle in parts or len(needle) >= _SHORTEST_IN_TEXT:
-                    in_texts.update(dict.fromkeys(_as_errors_quote_it(needle), f"${{{name}}}"))
-                if needle in parts or len(needle) >= _SHORTEST_IN_MESSAGE:
-                    in_messages[needle] = f"${{{name}}}"
+            parts = _forms_of_parts(value)
+            in_texts.update(dict.fromkeys(_forms_of_whole(value, _SHORTEST_IN_TEXT) | parts, f"${{{name}}}"))
+            in_messages.update(dict.fromkeys(_forms_of_whole(value, _SHORTEST_IN_MESSAGE) | parts, f"${{{name}}}"))
         self._replace_in_text = _replacing(in_texts)
         self._replace_in_message = _replacing(in_messages)
-        self._needles = sorted({_as_in_json(needle) for needle in in_messages})
+        self._needles = _without_longer({_as_in_json(form) for form in in_messages if _is_unicode(form)})
 
     @classmethod
     def for_variables(cls, variables: Iterable[str], environment: Mapping[str, str]) -> "Redactor":
@@ -93,18 +95,63 @@ def _replacing(names: Mapping[str, str]) -> Callable[[str], str]:
     return lambda text: pattern.sub(lambda match: names[match[0]], text)
 
 
-def _secret_parts(value: str) -> Iterator[str]:
-    found = [match[match.lastindex or 0] for match in _NAMED_SECRET.finditer(value)]
-    for pattern in _PASSWORDS_IN_URL:
-        found.extend(match["password"] for match in pattern.finditer(value))
-    for secret in found:
+def _without_longer(needles: set[bytes]) -> list[bytes]:
+    """The needles that hold no other: where one of the rest stands, one of these does."""
+    shortest: list[bytes] = []
+    for needle in sorted(needles, key=lambda each: (len(each), each)):
+        if not any(each in needle for each in shortest):
+            shortest.append(needle)
+    return shortest
+
+
+def _forms_of_whole(value: str, shortest: int) -> set[str]:
+    wholes = {each for each in (value, value.strip()) if len(each) >= shortest}
+    return {form for whole in wholes for form in _forms(whole)}
+
+
+def _forms_of_parts(value: str) -> set[str]:
+    forms: set[str] = set()
+    for secret in _named_secrets(value):
+        if len(secret) >= _SHORTEST_SECRET_PART:
+            forms |= _forms(secret)
+    for user, password in _logins(value):
+        if len(password) >= _SHORTEST_SECRET_PART:
+            forms |= _forms(password) | _in_base64(f"{user}:{password}")
+    return forms
+
+
+def _named_secrets(value: str) -> Iterator[str]:
+    for match in _NAMED_SECRET.finditer(value):
+        secret = match[match.lastindex or 0]
         yield from (secret, unquote(secret), unquote_plus(secret))
 
 
-def _as_errors_quote_it(needle: str) -> set[str]:
-    """The needle itself, and what becomes of its quotes and backslashes where an error's text shows its repr."""
-    return {needle, repr(needle)[1:-1]}
+def _logins(value: str) -> Iterator[tuple[str, str]]:
+    """User and password of every URL in `value`, as written and decoded."""
+    for pattern in _LOGINS_IN_URL:
+        for match in pattern.finditer(value):
+            user, password = match["user"], match["password"]
+            yield from ((user, password), (unquote(user), unquote(password)))
+            yield unquote_plus(user), unquote_plus(password)
 
 
-def _as_in_json(needle: str) -> bytes:
-    return canonical_bytes({"": needle})[5:-2]
+def _forms(secret: str) -> set[str]:
+    """The secret itself, and what becomes of it in an error's text, in JSON, in a URL and in a header."""
+    forms = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}
+    if _is_unicode(secret):
+        forms |= {quote(secret, safe=unescaped) for unescaped in _UNESCAPED_IN_URLS}
+        forms |= {quote_plus(secret), _as_in_json(secret).decode()}
+    return forms | _in_base64(secret)
+
+
+def _in_base64(secret: str) -> set[str]:
+    return {b64encode(secret.encode()).decode()} if _is_unicode(secret) else set()
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be said in UTF-8; what the environment holds in another encoding cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _as_in_json(text: str) -> bytes:
+    return canonical_bytes({"": text})[5:-2]

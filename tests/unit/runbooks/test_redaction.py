@@ -1,4 +1,9 @@
+import json
 import time
+from base64 import b64encode
+from urllib.parse import quote, quote_plus
+
+import pytest
 
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
@@ -79,3 +84,49 @@ def test_a_large_message_without_a_value_costs_little():
     started = time.perf_counter()
     assert redactor.message(message) is message
     assert time.perf_counter() - started < 0.5
+
+
+PASSWORD = 'p/s s+"w\\é'
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda secret: quote(secret, safe=""),
+        lambda secret: quote(secret, safe="/"),
+        lambda secret: quote(secret, safe=" +"),
+        quote_plus,
+        lambda secret: json.dumps(secret)[1:-1],
+        lambda secret: json.dumps(secret, ensure_ascii=False)[1:-1],
+        lambda secret: b64encode(secret.encode()).decode(),
+    ],
+    ids=["percent", "percent but /", "as SQLAlchemy", "form", "JSON in ASCII", "JSON", "base64"],
+)
+@pytest.mark.parametrize("values", [{"S": PASSWORD}, {"S": f"pg://anna:{quote(PASSWORD, safe='')}@h/d"}])
+def test_a_value_and_a_password_are_found_however_they_are_encoded(encode, values):
+    redactor, encoded = Redactor(values), encode(PASSWORD)
+    assert redactor.text(f"GET /?p={encoded}&q=1") == "GET /?p=${S}&q=1"
+    message = Message("", {"a": f"GET /?p={encoded}&q=1"}, SCHEMA)
+    assert redactor.message(message).content == {"a": "GET /?p=${S}&q=1"}
+
+
+def test_a_whole_url_is_found_encoded():
+    redactor = Redactor({"U": URL})
+    assert redactor.text(f"next={quote(URL, safe='')} {b64encode(URL.encode()).decode()}") == "next=${U} ${U}"
+
+
+@pytest.mark.parametrize("url", ["https://an%40na:p%40ss+w@h/", "https://an@na:p@ss+w@h/"])
+def test_what_basic_authentication_makes_of_a_url_is_found(url):
+    sent = b64encode(b"an@na:p@ss+w").decode()
+    assert Redactor({"U": url}).text(f"Authorization: Basic {sent}") == "Authorization: Basic ${U}"
+
+
+def test_a_value_at_the_start_of_what_base64_holds_is_found_where_it_fills_its_groups_of_three():
+    encoded = b64encode(b"secret\n").decode()
+    assert Redactor({"S": "secret"}).text(f"data:{encoded}") == "data:${S}Cg=="
+
+
+def test_a_value_that_is_no_unicode_is_replaced_in_texts():
+    assert Redactor({"S": "abcd\udce9efg"}).text("at abcd\udce9efg") == "at ${S}"
+    message = Message("", {"a": "b"}, SCHEMA)
+    assert Redactor({"S": "abcd\udce9efg"}).message(message) is message
