@@ -1,5 +1,6 @@
 """A value pattern with all that a hit needs made ready, for hits are many."""
 
+import logging
 import re
 from typing import NamedTuple
 
@@ -7,6 +8,8 @@ from waivern.rulesets.engine import ValueForm
 from waivern.rulesets.rule import Rule, ValuePattern
 from waivern.rulesets.spans import Span
 from waivern.rulesets.validators import Validator, validator_named
+
+logger = logging.getLogger(__name__)
 
 SURER_IN_FIELD = 0.1
 """By how much a value whose field is named for it is surer than one with fitting words near by."""
@@ -45,11 +48,21 @@ class ReadyPattern(NamedTuple):
             confidence, reasons = self.alone, self.reasons_alone
         else:
             return None
-        valid = (0, end - start) if self.validate is None else self.validate(text[start:end])
+        valid = self._valid(text[start:end])
         if valid is None:
             return None
         first, last = start + valid[0], start + valid[1]
         return Span(first, last, self.category, self.rule_name, self.name, confidence, reasons)
+
+    def _valid(self, value: str) -> tuple[int, int] | None:
+        """What of the value is valid; a validator that cannot cope with it does not cost the other findings."""
+        if self.validate is None:
+            return 0, len(value)
+        try:
+            return self.validate(value)
+        except Exception as error:  # noqa: BLE001  a third party's ruleset may name any; its text may hold the value
+            logger.warning("The validator of '%s' failed on a value: %s", self.name, type(error).__name__)
+            return None
 
 
 def value_pattern(number: int, rule: Rule, value: ValuePattern) -> ReadyPattern:

@@ -222,7 +222,7 @@ def calendar_date(value: str) -> tuple[int, int] | None:
 def _is_day(year: int, month: int, day: int) -> bool:
     try:
         return 1900 <= date(year, month, day).year < 2100
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a number that is far too large to be of a date
         return False
 
 

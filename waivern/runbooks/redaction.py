@@ -32,9 +32,9 @@ class Redactor:
 
     Each is found as it is, quoted as by `repr`, percent-encoded, escaped in JSON and in base64, and the login of a URL
     as HTTP's basic authentication sends it (RFC 7617); decision 8 says what is not.
-    In texts values of four characters and more are replaced, in messages those of eight and more and secret parts of
-    four and more. Only strings of a message are changed: a number that reads as a value stays, or the message
-    would no longer have the shape of its schema.
+    In texts values of four characters and more are replaced; in messages those of eight and more, secret parts of four
+    and more, and any value that is the whole of a `source`, for findings are known by it. Only strings of a message are
+    changed: a number that reads as a value stays, or the message would no longer have the shape of its schema.
     """
 
     def __init__(self, values: Mapping[str, str]) -> None:
@@ -46,7 +46,9 @@ class Redactor:
             in_messages.update(dict.fromkeys(_forms_of_whole(value, _SHORTEST_IN_MESSAGE) | parts, f"${{{name}}}"))
         self._replace_in_text = _replacing(in_texts)
         self._replace_in_message = _replacing(in_messages)
-        self._needles = _without_longer({_as_in_json(form) for form in in_messages if _is_unicode(form)})
+        self._names = {value: f"${{{name}}}" for name, value in sorted(values.items()) if value and _is_unicode(value)}
+        sources = {canonical_bytes({"source": value})[1:-1] for value in self._names}
+        self._needles = _without_longer({_as_in_json(form) for form in in_messages if _is_unicode(form)} | sources)
 
     @classmethod
     def for_variables(cls, variables: Iterable[str], environment: Mapping[str, str]) -> "Redactor":
@@ -80,10 +82,16 @@ class Redactor:
         if isinstance(value, str):
             return self._replace_in_message(value)
         if isinstance(value, Mapping):
-            return {self._in_strings(key): self._in_strings(each) for key, each in value.items()}
+            return {self._in_strings(key): self._under(key, each) for key, each in value.items()}
         if isinstance(value, list | tuple):
             return [self._in_strings(each) for each in value]
         return value
+
+    def _under(self, key: str, value: Any) -> Any:
+        """What a source is called does not depend on how long the value of its variable happens to be."""
+        if key == "source" and isinstance(value, str) and value in self._names:
+            return self._names[value]
+        return self._in_strings(value)
 
 
 def _replacing(names: Mapping[str, str]) -> Callable[[str], str]:

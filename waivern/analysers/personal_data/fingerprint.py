@@ -1,6 +1,7 @@
 """What names a finding for good."""
 
 import hashlib
+import posixpath
 import re
 from urllib.parse import urlsplit
 
@@ -13,9 +14,9 @@ def fingerprint_of(rule: str, place: Place) -> str:
     """Return 32 hexadecimal digits that say which rule found something at which place of which source.
 
     It is the same on every run, however much of the source was read and whatever else was found: it is made of the
-    rule's name, of the file's path below its source or of table and column, and of what the source is called. Of a
-    folder or a SQLite file only its own name counts, so that a checkout somewhere else gives the same; of a database's
-    URL only host, port and database, so that another user, password or driver gives the same.
+    rule's name, of the file's path below its source or of table and column, and of what the source is called: a path
+    as the runbook says it, so that a checkout somewhere else gives the same; of a URL only host, port and database, so
+    that another user, password or driver gives the same.
     """
     where = ("column", place.table or "", place.column or "") if place.is_column else ("file", _below_source(place))
     said = "\x1e".join(("1", rule, source_name(place.source), *where))
@@ -25,14 +26,14 @@ def fingerprint_of(rule: str, place: Place) -> str:
 def source_name(source: str) -> str:
     """Return what a source is called, less what may differ from one run to another."""
     if not _SCHEME.match(source):
-        return _last_part(source)
+        return _path(source)
     parts = urlsplit(source)
     host = parts.netloc.rpartition("@")[2].lower()
-    return f"{host}/{parts.path.strip('/')}" if host else _last_part(parts.path)
+    return f"{host}/{parts.path.strip('/')}" if host else _path(parts.path.removeprefix("/"))
 
 
-def _last_part(path: str) -> str:
-    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+def _path(path: str) -> str:
+    return posixpath.normpath(path.replace("\\", "/"))
 
 
 def _below_source(place: Place) -> str:

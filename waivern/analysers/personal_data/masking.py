@@ -1,22 +1,23 @@
 """Evidence that shows what was found without showing it.
 
 Evidence is kept for years and read by people who need not know the value. Of a value its form remains; of the text
-around it only lower-case words and the ruleset's own terms do, for a name or a number that no rule knows may be there.
+around it only the names of fields and a few words of grammar do, for any other word may be a value that no rule knows.
 """
 
 import re
 from collections.abc import Sequence
 
 from waivern.rulesets.detection import Detector
-from waivern.rulesets.field_names import words_of
 from waivern.rulesets.spans import Span
 
 _AROUND = {"small": 25, "medium": 80, "large": 250, "full": 1000}
 _ENOUGH_TO_SHOW_ONE = 6
-_SIGN = re.compile(r"[^\W_]")
-_TOKEN = re.compile(r"[^\W_](?:[\w.@+-]*[^\W_])?")
-_PLAIN_WORD = re.compile(r"[a-z]{1,20}")
-_VALUE_OF_KEY = re.compile(r"[\"'`\]]?[ \t]*[:=>][ \t]*[^\n,;}<]{0,200}")
+_SIGN = re.compile(r"[^\s@.\-/:]")
+_SIGN_AROUND = re.compile(r"[^\s@.\-/:,;|=\"'`<>{}()\[\]]")
+_PIECE_OF_NAME = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W_]")
+_GRAMMAR = re.compile(
+    r"(?<!\S)(?:a|an|and|are|as|at|by|for|from|in|is|it|not|of|on|or|that|the|this|to|was|with)(?!\S)"
+)
 _LONGEST_SHOWN = 64
 
 
@@ -43,44 +44,40 @@ class Masker:
 
     def __init__(self, detector: Detector, *, context_size: str) -> None:
         self._around = _AROUND[context_size]
-        self._terms = {
-            word
-            for rule in detector.ruleset.rules
-            for term in (*rule.context, *rule.field_names.strong, *rule.field_names.weak)
-            for word in term.split()
-        }
+        terms = [term for rule in detector.ruleset.rules for term in (*rule.field_names.strong, *rule.field_names.weak)]
+        self._terms = {word for term in terms for word in (*term.split(), "".join(term.split()))}
 
     def evidence(self, text: str, span: Span, spans: Sequence[Span]) -> str:
-        """Return the text around `span`, with all `spans` and whatever may be a value masked."""
-        first = text.rfind("\n", max(0, span.start - self._around), span.start) + 1
-        first = first or max(0, span.start - self._around)
-        last = text.find("\n", span.end, span.end + self._around)
-        last = last if last >= 0 else min(len(text), span.end + self._around)
-        middle = text[span.start : span.end] if span.is_name else masked(text[span.start : span.end])
-        hidden = [other for other in spans if other.start < last and other.end > first and other is not span]
-        before = self._context(text, first, span.start, hidden)
-        after = self._context(text, span.end, last, hidden, is_behind_name=span.is_name)
+        """Return the text around `span`; of all but the names of fields among `spans` only the form is shown."""
+        first = _line_start(text, span.start, self._around)
+        last = _line_end(text, span.end, self._around)
+        middle = self._name(text[span.start : span.end]) if span.is_name else masked(text[span.start : span.end])
+        names = [other for other in spans if other.is_name]
+        before = self._context(text, first, span.start, names)
+        after = self._context(text, span.end, last, names)
         return _printable((before + middle + after).strip())
 
-    def _context(self, text: str, first: int, last: int, spans: Sequence[Span], *, is_behind_name: bool = False) -> str:
-        signs = list(text[first:last])
-        for start, end in self._to_hide(text, first, last, spans, is_behind_name=is_behind_name):
-            for place in range(max(start, first), min(end, last)):
-                signs[place - first] = _SIGN.sub("*", signs[place - first])
-        return "".join(signs)
+    def _context(self, text: str, first: int, last: int, names: Sequence[Span]) -> str:
+        shown = list(_SIGN_AROUND.sub("*", text[first:last]))
+        for word in _GRAMMAR.finditer(text, first, last):
+            shown[word.start() - first : word.end() - first] = word[0]
+        for name in names:
+            if first <= name.start and name.end <= last:
+                shown[name.start - first : name.end - first] = self._name(text[name.start : name.end])
+        return "".join(shown)
 
-    def _to_hide(
-        self, text: str, first: int, last: int, spans: Sequence[Span], *, is_behind_name: bool
-    ) -> list[tuple[int, int]]:
-        names = [span.end for span in spans if span.is_name] + ([first] if is_behind_name else [])
-        values = [match.span() for end in names if (match := _VALUE_OF_KEY.match(text, end))]
-        values += [(span.start, span.end) for span in spans if not span.is_name]
-        values += [match.span() for match in _TOKEN.finditer(text, first, last) if not self._may_show(match, text)]
-        return values
+    def _name(self, name: str) -> str:
+        """A field's name, as far as it is made of the ruleset's own words: a value may have been glued to it."""
+        return _PIECE_OF_NAME.sub(
+            lambda piece: piece[0] if piece[0].lower() in self._terms else "*" * len(piece[0]), name
+        )
 
-    def _may_show(self, token: re.Match[str], text: str) -> bool:
-        """A token that the edge cuts may be part of anything."""
-        if (token.start() and _SIGN.match(text, token.start() - 1)) or _SIGN.match(text, token.end()):
-            return False
-        words = words_of(token[0])
-        return bool(_PLAIN_WORD.fullmatch(token[0])) or (bool(words) and self._terms.issuperset(words))
+
+def _line_start(text: str, start: int, most: int) -> int:
+    earliest = max(0, start - most)
+    return max(text.rfind("\n", earliest, start), text.rfind("\r", earliest, start), earliest - 1) + 1
+
+
+def _line_end(text: str, end: int, most: int) -> int:
+    latest = min(len(text), end + most)
+    return min((place for sign in "\r\n" if (place := text.find(sign, end, latest)) >= 0), default=latest)
