@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import subprocess
 import sys
 import time
 
@@ -45,7 +46,7 @@ def _seconds(instant: str) -> float:
     return datetime.fromisoformat(instant).timestamp()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_closes_the_run_as_cancelled_and_it_can_be_taken_up(ask, start, runbook, number, monkeypatch) -> None:
     name = runbook({**HANGING, "hangs": {"does": "${DOES}"}})
     with start("run", name, environment={"DOES": "hangs"}) as process:
@@ -140,3 +141,18 @@ def test_on_a_terminal_the_display_is_drawn_and_gone_when_the_summary_stands(fol
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l")  # the cursor is there again
     assert text.count("Test scan: failed") == 1
     assert "waits for slow" not in text.partition("Test scan: failed")[2]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_process_whose_standard_streams_are_closed_does_its_work(folder, ask, runbook, closed) -> None:
+    name = runbook({"quick": {}})
+    command = f"exec {sys.executable} -m waivern run {name} {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=folder, timeout=60)
+    assert done.returncode == 0
+    assert json.loads(ask("history", "--format", "json").out)[0]["status"] == "succeeded"
+
+
+def test_an_empty_database_url_is_refused(ask, runbook) -> None:
+    asked = ask("history", "--db", "")
+    assert asked.code == 2
+    assert "names no database" in asked.err

@@ -384,7 +384,7 @@ def test_a_relative_path_is_meant_from_the_runbooks_folder_whatever_is_in_it(tmp
     with working_in(tmp_path):
         contents = [scan_file("shop #1?.db"), scan("sqlite:///shop #1.db")]
     assert [list(cells(content).values()) for content in contents] == [["x"], ["x"]]
-    assert [content["source"] for content in contents] == ["shop #1?.db", "sqlite:///shop #1.db"]
+    assert [content["source"] for content in contents] == ["shop #1?.db", "shop #1.db"]
 
 
 @pytest.mark.parametrize("content", [None, b"this is no database, but it is long enough to be looked at" * 20])
@@ -410,7 +410,7 @@ def test_a_database_that_is_down_is_named_without_its_password() -> None:
         port = free.getsockname()[1]
     with pytest.raises(ComponentError) as raised:
         scan(f"postgresql://app:{CANARY}@127.0.0.1:{port}/shop")
-    assert f"postgresql://127.0.0.1:{port}/shop" in str(raised.value)
+    assert f"127.0.0.1:{port}/shop" in str(raised.value)
     assert "efused" in str(raised.value)
     assert CANARY not in f"{raised.value} {raised.value.__cause__}"
 

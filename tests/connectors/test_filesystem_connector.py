@@ -246,6 +246,24 @@ def test_what_may_not_be_read_is_named_and_the_rest_is_read(tmp_path: Path) -> N
     }
 
 
+def test_a_link_whose_target_may_not_be_asked_about_is_named_and_the_rest_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, free="b")
+    (tmp_path / "link").symlink_to(tmp_path / "locked" / "inside")
+    sound = Path.is_dir
+
+    def refused(path: Path) -> bool:  # as Python up to 3.13 does where the folder may not be entered
+        if path.name == "inside":
+            raise PermissionError(13, "Permission denied")
+        return sound(path)
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    content = scan(tmp_path)
+    assert read(content) == {"free": "b"}
+    assert left_out(content)["link"] == "a symbolic link that cannot be followed: Permission denied"
+
+
 def test_a_root_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ComponentError, match=r"'./gone' does not exist\. Correct `path`"):
         scan("./gone")

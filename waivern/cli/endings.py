@@ -69,6 +69,13 @@ def silence(stream: IO[str]) -> None:
         os.close(nowhere)
 
 
+def open_missing_streams() -> None:
+    """Give a process that was started with closed standard streams, as some schedulers do, ones that lead nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  open to the end
+
+
 def leave(code: int) -> NoReturn:
     """End the process, without waiting for a thread that hangs: nobody can end it, and the interpreter would wait."""
     _flush()

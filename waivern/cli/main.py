@@ -7,7 +7,7 @@ from typing import NoReturn
 import click
 
 from waivern import __version__
-from waivern.cli.endings import exit_code_of, leave
+from waivern.cli.endings import exit_code_of, leave, open_missing_streams
 from waivern.cli.groups import LazyCommand, LazyGroup
 
 COMMANDS = {
@@ -63,6 +63,7 @@ def waivern() -> None:
 
 def main() -> NoReturn:
     """Carry out the command line and leave with its exit code."""
+    open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text streams here
     logging.captureWarnings(capture=True)

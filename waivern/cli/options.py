@@ -78,6 +78,8 @@ def working_directory_option(command: AnyCommand) -> AnyCommand:
     )(command)
 
 
-def _remember_database(context: click.Context, _option: click.Parameter, url: str | None) -> None:
+def _remember_database(context: click.Context, option: click.Parameter, url: str | None) -> None:
+    if url is not None and not url.strip():
+        raise click.BadParameter("it names no database: is a variable unset?", context, option)
     if url:
         context.meta[_DATABASE_URL] = url

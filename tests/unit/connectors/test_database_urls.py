@@ -2,22 +2,37 @@ import pytest
 import sqlalchemy as sa
 
 from waivern.connectors.sql_database.factory import SqlDatabaseConnectorFactory, SqliteConnectorFactory
-from waivern.connectors.sql_database.urls import shown_url, usable_url, without_secrets
+from waivern.connectors.sql_database.urls import source_name, usable_url, without_secrets
 from waivern.errors import InvalidPropertiesError
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+from waivern.runbooks.redaction import Redactor
 
 CANARY = "c4n4ry-p4ss"
 
 
 @pytest.mark.parametrize(
-    ("written", "shown"),
+    ("written", "name"),
     [
-        (f"postgresql://app:{CANARY}@db.example.org:5433/shop", "postgresql://db.example.org:5433/shop"),
-        (f"postgres://app:{CANARY}@/shop?host=/run/pg", "postgresql:///shop"),
-        ("sqlite:///data/shop.db", "sqlite:///data/shop.db"),
+        ("postgresql://db.example.org:5433/shop", "db.example.org:5433/shop"),
+        (f"postgresql://app:{CANARY}@db.example.org:5433/shop", "db.example.org:5433/shop"),
+        (f"postgresql+psycopg://app:{CANARY}@db.example.org:5433/shop?sslmode=prefer", "db.example.org:5433/shop"),
+        (f"postgres://app:{CANARY}@/shop?host=/run/pg", "/run/pg/shop"),
+        ("postgresql:///shop", "localhost/shop"),
+        ("postgresql://[::1]:5433/shop", "[::1]:5433/shop"),
+        ("postgresql://db.example.org", "db.example.org/"),
+        ("sqlite:///data/shop.db", "data/shop.db"),
+        ("sqlite+pysqlite:////srv/shop.db", "/srv/shop.db"),
     ],
 )
-def test_a_url_is_shown_without_user_password_and_options(written: str, shown: str) -> None:
-    assert shown_url(usable_url(written)) == shown
+def test_a_database_is_called_the_same_whatever_its_user_password_driver_and_options(written: str, name: str) -> None:
+    assert source_name(usable_url(written)) == name
+
+
+def test_the_name_of_a_database_stays_in_a_message_though_its_url_is_the_value_of_a_variable() -> None:
+    url = "postgresql://db.example.org/shop"
+    message = Message(id="shop", content={"source": source_name(usable_url(url))}, schema=Schema("any", "1.0.0"))
+    assert Redactor({"SHOP_DB_URL": url}).message(message).content == {"source": "db.example.org/shop"}
 
 
 @pytest.mark.parametrize(

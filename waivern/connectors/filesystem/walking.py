@@ -51,7 +51,10 @@ class Walk:
         self._seen.clear()
         yield from self._below_root()
         for link in self._links:
-            yield self._at_link(link)
+            try:
+                yield self._at_link(link)
+            except OSError as error:  # whether its target is there cannot even be asked
+                yield LeftOut(link.name, f"a symbolic link that cannot be followed: {error.strerror}")
 
     def only(self, file: File) -> File | LeftOut:
         """Judge the one file that a runbook names instead of a folder, by its name."""

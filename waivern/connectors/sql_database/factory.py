@@ -25,12 +25,12 @@ class SqlDatabaseConnectorFactory(ComponentFactory["SqlDatabaseConnector"]):
         from waivern.connectors.sql_database.opening import Database
         from waivern.connectors.sql_database.properties import SqlDatabaseProperties
         from waivern.connectors.sql_database.tables import Selection
-        from waivern.connectors.sql_database.urls import shown_url, usable_url
+        from waivern.connectors.sql_database.urls import source_name, usable_url
 
         valid = validated(SqlDatabaseProperties, properties, component="sql_database")
         url = usable_url(valid.url.get_secret_value())
         file = anchored(url.database or "") if url.get_backend_name() == "sqlite" else None
-        database = Database(url, shown_url(url), file, valid.connect_timeout)
+        database = Database(url, source_name(url), file, valid.connect_timeout)
         selection = Selection(valid.schemas, valid.include_tables, valid.exclude_tables)
         return self.component_class(database, selection, _how_much(valid))
 

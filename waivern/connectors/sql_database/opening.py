@@ -32,7 +32,7 @@ class Database:
 
     Args:
         url: Where it is, with its password.
-        source: What is shown of that.
+        source: What it is called, without anything secret.
         file: The SQLite file; None where it is none.
         connect_timeout_s: How long to wait for a server.
     """
@@ -149,7 +149,7 @@ def _is_idle_wal(file: Path) -> bool:
             in_wal_mode = opened.read(20)[18:20] == b"\x02\x02"
     except OSError:
         return False  # opening it says why
-    return in_wal_mode and not file.with_name(f"{file.name}-wal").exists()
+    return in_wal_mode and not os.path.exists(f"{file}-wal")  # noqa: PTH110  Path.exists() may raise
 
 
 def _text_or_bytes(raw: bytes) -> str | bytes:

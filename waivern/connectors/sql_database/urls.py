@@ -1,4 +1,4 @@
-"""What a database's URL says, and which of it may be shown."""
+"""What a database's URL says, and what may be shown of it."""
 
 import sqlalchemy as sa
 
@@ -31,10 +31,19 @@ def usable_url(written: str) -> sa.URL:
     return url
 
 
-def shown_url(url: sa.URL) -> str:
-    """Return what may stand in a message: the kind of database, host and port, and the database's name."""
-    port = f":{url.port}" if url.port else ""
-    return f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"
+def source_name(url: sa.URL) -> str:
+    """Return the name under which messages and errors tell of a database: "host:port/database", or the SQLite file.
+
+    It stays the same where a user, a password, a driver or an option is added to the URL or changed. It is no URL, so
+    that a URL that stands in a variable is not found in it, and it is not blotted out of messages as that value.
+    """
+    if url.get_backend_name() == "sqlite":
+        return url.database or ""
+    said = {name: ",".join(values) for name, values in url.normalized_query.items()}
+    host = url.host or said.get("host") or "localhost"
+    port = url.port or said.get("port")
+    shown = f"[{host}]" if ":" in host and url.host else host
+    return f"{shown}{f':{port}' if port else ''}/{url.database or said.get('dbname') or ''}"
 
 
 def without_secrets(text: str, url: sa.URL) -> str:
