@@ -1,5 +1,6 @@
 """Laws of detection over texts made of pieces that rules are about, and of anything else."""
 
+import re
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from tests.detecting import RULES, analysed, file_entry
 from waivern.analysers.personal_data.masking import Masker, masked
 from waivern.rulesets.detection import Detector, detect, detector_for
 from waivern.rulesets.re2_engine import Re2Engine
+from waivern.rulesets.validators import validator_named
 
 PIECES = [example for rule in RULES.rules for example in (*rule.examples.match, *rule.examples.no_match)]
 PIECES += [
@@ -34,6 +36,29 @@ SECRETS = [
 
 BEST = detector_for(RULES)
 RE2 = Detector(RULES, make_engine=Re2Engine)
+DIGIT_GROUPS = st.lists(
+    st.tuples(st.from_regex(r"[0-9]{1,17}", fullmatch=True), st.sampled_from([" ", "-", ".", "/", "  "])), max_size=40
+).map(lambda groups: "".join(digits + mark for digits, mark in groups))
+VALIDATED = [value for rule in RULES.rules for value in rule.values if value.validator]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_every_validator_copes_with_whatever_its_pattern_matches(data):
+    value = data.draw(st.sampled_from(VALIDATED))
+    form = re.compile(f"(?:{value.lead}){{0,64}}(?:{value.regex})" if value.lead else value.regex, re.ASCII)
+    text = data.draw(st.from_regex(form, fullmatch=True))
+    part = validator_named(value.validator)(text)
+    assert part is None or 0 <= part[0] < part[1] <= len(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(["phone ", "born ", "passport ", "ssn ", "iban ", "card "]), DIGIT_GROUPS)
+def test_runs_of_digit_groups_are_read(word, groups):
+    for value in VALIDATED:
+        for match in re.finditer(value.regex, groups, re.ASCII):
+            validator_named(value.validator)(match[0])
+    assert BEST.detect_all([word + groups]) == RE2.detect_all([word + groups])
 
 
 @settings(max_examples=150, deadline=None)

@@ -3,6 +3,7 @@ import pytest
 from tests.detecting import RULES
 from waivern.rulesets.detection import detect
 from waivern.rulesets.field_names import words_of
+from waivern.rulesets.ready_pattern import value_pattern
 
 
 def found(text: str, rule: str) -> list[str]:
@@ -70,6 +71,19 @@ def test_a_bare_number_counts_only_where_words_or_a_name_speak_for_it():
     assert found("NHS number: 9434765870", "uk_nhs_number")[-1] == "9434765870"
     assert found("nhs_number = 943 476 5870", "uk_nhs_number")[-1] == "943 476 5870"
     assert not found("NHS number" + " x" * 60 + " 9434765870", "uk_nhs_number")
+
+
+def test_groups_of_digits_too_large_for_a_date_are_a_phone_number():
+    assert found("phone: 91 20 5551234567", "phone_number") == ["phone", "91 20 5551234567"]
+
+
+def test_a_value_with_which_its_validator_cannot_cope_is_not_valid():
+    def refuse(value: str) -> tuple[int, int]:
+        raise OverflowError(value)
+
+    rule = RULES.rules[0]
+    pattern = value_pattern(0, rule, rule.values[0])._replace(validate=refuse)
+    assert pattern.span("ann@example.org", 0, 15, frozenset(), is_near=True) is None
 
 
 def test_context_in_capitals_beyond_ascii_counts_too():
