@@ -23,14 +23,53 @@ runbooks = sa.Table(
     sqlite_with_rowid=False,
 )
 
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", AnyText, nullable=False),
+    sa.Column("runbook_path", AnyText, nullable=False),
+    sa.Column("runbook_name", AnyText, nullable=False),
+    sa.Column("working_directory", AnyText),
+    sa.Column("kind", sa.String(10), nullable=False),  # cron, every, at
+    sa.Column("expression", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text),
+    sa.Column("anchor", UtcDateTime),
+    sa.Column("catch_up", sa.String(10), nullable=False),
+    sa.Column("max_catch_up", sa.Integer, nullable=False),
+    sa.Column("overlap", sa.String(10), nullable=False),
+    sa.Column("jitter_s", sa.Float, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("max_attempts", sa.Integer, nullable=False),
+    sa.Column("notify", sa.JSON(none_as_null=True)),
+    sa.Column("declared_in", AnyText),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("paused_because", AnyText),
+    sa.Column("considered_until", UtcDateTime, nullable=False),  # every due instant up to here is decided
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("removed_at", UtcDateTime),
+    sa.CheckConstraint("status IN ('active', 'paused', 'removed')", name="status_known"),
+    sa.CheckConstraint("(status = 'removed') = (removed_at IS NOT NULL)", name="removed_once"),
+    sa.Index(
+        "uq_schedules_name",
+        "name",
+        unique=True,
+        sqlite_where=sa.text("removed_at IS NULL"),
+        postgresql_where=sa.text("removed_at IS NULL"),
+    ),
+    sa.Index(None, "changed_at"),
+    sqlite_with_rowid=False,
+)
+
 runs = sa.Table(
     "runs",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    sa.Column("runbook_digest", Digest, sa.ForeignKey("runbooks.digest"), nullable=False),
+    sa.Column("runbook_digest", Digest, sa.ForeignKey("runbooks.digest")),  # none before a queued run is planned
     sa.Column("runbook_name", AnyText, nullable=False),
     sa.Column("trigger", sa.String(20), nullable=False),
-    sa.Column("schedule_id", sa.String(36)),
+    sa.Column("schedule_id", sa.String(36), sa.ForeignKey("schedules.id")),
     sa.Column("due_at", UtcDateTime),
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
@@ -41,6 +80,13 @@ runs = sa.Table(
     sa.Column("started_at", UtcDateTime),
     sa.Column("ended_at", UtcDateTime),
     sa.Column("error", AnyText),
+    sa.Column("runbook_path", AnyText),
+    sa.Column("working_directory", AnyText),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("available_at", UtcDateTime),  # a queued run is not claimed before
+    sa.Column("one_at_a_time", sa.Boolean, nullable=False, server_default=sa.false()),  # among those of its schedule
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),  # begun, without those handed back
+    sa.Column("max_attempts", sa.Integer, nullable=False, server_default="1"),
     sa.CheckConstraint(
         "status IN ('queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'interrupted')",
         name="status_known",
@@ -50,6 +96,7 @@ runs = sa.Table(
     sa.Index(None, "status", "created_at"),
     sa.Index(None, "runbook_name", "created_at"),
     sa.Index(None, "schedule_id", "created_at"),
+    sa.Index("uq_runs_schedule_id_due_at", "schedule_id", "due_at", unique=True),
     sqlite_with_rowid=False,
 )
 
@@ -102,5 +149,75 @@ artifact_inputs = sa.Table(
     sa.ForeignKeyConstraint(
         ["run_id", "artifact_id"], ["artifacts.run_id", "artifacts.artifact_id"], ondelete="CASCADE"
     ),
+    sqlite_with_rowid=False,
+)
+
+schedule_fires = sa.Table(
+    "schedule_fires",
+    metadata,
+    sa.Column("schedule_id", sa.String(36), sa.ForeignKey("schedules.id"), primary_key=True),
+    sa.Column("fire_time", UtcDateTime, primary_key=True),
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id")),
+    sa.Column("skipped", sa.String(10)),  # why there is no run
+    sa.Column("decided_at", UtcDateTime, nullable=False),
+    sa.CheckConstraint("(run_id IS NULL) = (skipped IS NOT NULL)", name="run_or_reason"),
+    sqlite_with_rowid=False,
+)
+
+run_attempts = sa.Table(
+    "run_attempts",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("worker_id", sa.Text, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("outcome", sa.String(20)),  # a run's final status, or handed_back
+    sa.Column("error", AnyText),
+    sqlite_with_rowid=False,
+)
+
+artifact_attempts = sa.Table(  # those that failed
+    "artifact_attempts",
+    metadata,
+    sa.Column("run_id", sa.String(36), primary_key=True),
+    sa.Column("artifact_id", sa.Text, primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime, nullable=False),
+    sa.Column("error", AnyText, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["run_id", "artifact_id"], ["artifacts.run_id", "artifacts.artifact_id"], ondelete="CASCADE"
+    ),
+    sqlite_with_rowid=False,
+)
+
+services = sa.Table(
+    "services",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("kind", sa.String(10), nullable=False),  # serve, worker
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("workers", sa.Integer, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.Column("stopped_at", UtcDateTime),
+    sqlite_with_rowid=False,
+)
+
+notifications = sa.Table(
+    "notifications",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("target", sa.String(10), primary_key=True),  # webhook, command
+    sa.Column("notice", sa.String(20), nullable=False),  # failed, timed_out, recovered
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("next_at", UtcDateTime),  # when it is tried (again); none: it was sent, or given up
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("sent_at", UtcDateTime),
+    sa.Column("error", AnyText),
+    sa.Index(None, "next_at"),
     sqlite_with_rowid=False,
 )
