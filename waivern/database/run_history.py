@@ -11,15 +11,37 @@ from waivern.artifacts.store import PastArtifact, PastArtifacts
 from waivern.database.artifact_store import STORED, message_of
 from waivern.database.clock import database_now
 from waivern.database.run_register import is_abandoned
-from waivern.database.tables import artifact_inputs, artifacts, blobs, runbooks, runs
+from waivern.database.tables import (
+    artifact_attempts,
+    artifact_inputs,
+    artifacts,
+    blobs,
+    run_attempts,
+    runbooks,
+    runs,
+    schedules,
+)
 from waivern.errors import ArtifactNotFoundError, RunError
-from waivern.history.run_history import LATEST, ArtifactCounts, ArtifactRecord, RunFilter, RunHistory, RunRecord
+from waivern.history.run_history import (
+    LATEST,
+    ArtifactCounts,
+    ArtifactRecord,
+    AttemptRecord,
+    FailedAttemptRecord,
+    RunFilter,
+    RunHistory,
+    RunRecord,
+)
 from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.messages.schema import Schema
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 
-_NEWEST_FIRST = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.id.desc())
+_NEWEST_FIRST = (
+    sa.select(runs, schedules.c.name.label("schedule_name"))
+    .join(schedules, schedules.c.id == runs.c.schedule_id, isouter=True)
+    .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+)
 _SMALLEST_PAGE = 20
 _SHOWN_OF_AMBIGUOUS = 5
 _LENGTH_OF_ID = 36
@@ -64,6 +86,24 @@ class SqlRunHistory(RunHistory):
             for artifact_id, input_id in connection.execute(edges):
                 inputs_of.setdefault(artifact_id, []).append(input_id)
             return [_artifact(row, inputs_of.get(row.artifact_id, [])) for row in connection.execute(with_sizes)]
+
+    def attempts_at(self, run_id: str) -> Sequence[AttemptRecord]:
+        attempts = sa.select(run_attempts).where(run_attempts.c.run_id == run_id).order_by(run_attempts.c.epoch)
+        with self._engine.connect() as connection:
+            rows = connection.execute(attempts).all()
+        return [
+            AttemptRecord(number, row.worker_id, row.started_at, row.ended_at, row.outcome, row.error)
+            for number, row in enumerate(rows, 1)
+        ]
+
+    def failed_attempts_of(self, run_id: str) -> Sequence[FailedAttemptRecord]:
+        attempts = sa.select(artifact_attempts).where(artifact_attempts.c.run_id == run_id)
+        in_order = attempts.order_by(artifact_attempts.c.ended_at, artifact_attempts.c.artifact_id)
+        with self._engine.connect() as connection:
+            return [
+                FailedAttemptRecord(row.artifact_id, row.epoch, row.attempt, row.started_at, row.ended_at, row.error)
+                for row in connection.execute(in_order)
+            ]
 
     def message_of(self, run_id: str, artifact: str) -> Message:
         with self._engine.connect() as connection:
@@ -123,6 +163,11 @@ def _filtered(wanted: RunFilter) -> sa.Select[Any]:
     newest_first = _NEWEST_FIRST
     if wanted.runbook is not None:
         newest_first = newest_first.where(runs.c.runbook_name == wanted.runbook)
+    if wanted.schedule is not None:
+        named = sa.select(schedules.c.id).where(schedules.c.name == wanted.schedule)
+        newest_first = newest_first.where(runs.c.schedule_id.in_(named))
+    if wanted.trigger is not None:
+        newest_first = newest_first.where(runs.c.trigger == wanted.trigger)
     if wanted.since is not None:
         newest_first = newest_first.where(runs.c.created_at >= wanted.since)
     if wanted.until is not None:
@@ -176,7 +221,7 @@ def _record(row: Any, counts: Mapping[str, int], now: datetime) -> RunRecord:
         runbook_digest=row.runbook_digest,
         status=status,
         trigger=row.trigger,
-        schedule=row.schedule_id,
+        schedule=row.schedule_name,
         due_at=row.due_at,
         created_at=row.created_at,
         started_at=row.started_at,
@@ -190,6 +235,11 @@ def _record(row: Any, counts: Mapping[str, int], now: datetime) -> RunRecord:
             failed=counts.get(ArtifactStatus.FAILED, 0),
             skipped=counts.get(ArtifactStatus.SKIPPED, 0),
         ),
+        attempts=row.attempts,
+        max_attempts=row.max_attempts,
+        priority=row.priority,
+        lease_until=row.lease_until,
+        deadline=row.deadline,
     )
 
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from waivern.database.clock import database_now
+from waivern.database.run_ends import write_end
 from waivern.database.run_writer import RunWriter
-from waivern.database.tables import artifacts, runs
-from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, SkipReason
+from waivern.database.tables import artifacts
+from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus
 from waivern.runs.run_log import RunLog
 
 if TYPE_CHECKING:  # slow to import; see `waivern.runs.run_log`
@@ -19,18 +20,6 @@ _ARTIFACT = sa.update(artifacts).where(
     artifacts.c.artifact_id == sa.bindparam("of_artifact"),
     _NOT_SUCCEEDED,  # what has its message has it, whatever somebody says who did not see it come
 )
-_UNFINISHED = (
-    sa.update(artifacts)
-    .where(
-        artifacts.c.run_id == sa.bindparam("of_run"),
-        artifacts.c.status.in_((ArtifactStatus.PENDING.value, ArtifactStatus.RUNNING.value)),
-    )
-    .values(status=ArtifactStatus.SKIPPED.value)
-)
-_RUN = sa.update(runs).where(runs.c.id == sa.bindparam("of_run"))
-
-
-_NOT_MADE_BECAUSE = {RunStatus.TIMED_OUT: SkipReason.TIMEOUT, RunStatus.CANCELLED: SkipReason.CANCELLED}
 
 
 class SqlRunLog(RunLog):
@@ -62,11 +51,7 @@ class SqlRunLog(RunLog):
 
     def _write_the_end(self, connection: sa.Connection, status: RunStatus, error: str | None) -> None:
         """The end is told by the clock that the beginning was told by: the database's."""
-        ended_at = database_now(connection)
-        reason = _NOT_MADE_BECAUSE.get(status, SkipReason.INTERRUPTED).value
-        connection.execute(_UNFINISHED, {"of_run": self._writer.run_id, "skip_reason": reason, "ended_at": ended_at})
-        end = {"of_run": self._writer.run_id, "status": status.value, "ended_at": ended_at, "error": error}
-        connection.execute(_RUN.values(lease_until=None), end)
+        write_end(connection, self._writer.run_id, status, at=database_now(connection), error=error)
 
     def _values(self, change: ArtifactChange) -> dict[str, Any]:
         values: dict[str, Any] = {

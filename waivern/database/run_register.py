@@ -11,12 +11,14 @@ from waivern.database.artifact_store import SqlArtifactStore
 from waivern.database.clock import database_now
 from waivern.database.engine import writing
 from waivern.database.owner import Owner
+from waivern.database.run_ends import begin_attempt, begin_work, write_end_of_attempt
 from waivern.database.run_log import SqlRunLog
 from waivern.database.run_writer import DEFAULT_LEASE_S, RunWriter
 from waivern.database.tables import artifact_inputs, artifacts, runbooks, runs
-from waivern.errors import RunError
+from waivern.errors import RunError, RunTakenOverError
 from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id
 from waivern.runs.run_log import OpenRun, RunRegister
+from waivern.runs.run_queue import ClaimedRun
 
 if TYPE_CHECKING:  # slow to import; see `waivern.runs.run_log`
     from waivern.plans.plan import ExecutionPlan
@@ -59,6 +61,7 @@ class SqlRunRegister(RunRegister):
                 },
             )
             _write_plan(connection, run_id, plan)
+            begin_attempt(connection, run_id, 1, worker=str(Owner.this_process()), at=now)
         return self._opened(run_id, 1, frozenset())
 
     def take_up(self, run_id: str, plan: "ExecutionPlan") -> OpenRun:
@@ -69,14 +72,34 @@ class SqlRunRegister(RunRegister):
             now = database_now(connection)
             _refuse_what_cannot_be_taken_up(run, plan, now)
             epoch = run.epoch + 1
-            ownership = self._ownership(plan, now)
-            connection.execute(
-                sa.update(runs).where(runs.c.id == run_id),
-                {"epoch": epoch, "ended_at": None, "error": None, **ownership},
-            )
-            already_made = _forget_what_did_not_succeed(connection, run_id)
-            _say_what_is_reused_now(connection, run_id, plan, already_made)
+            again = {"epoch": epoch, "attempts": run.attempts + 1, "ended_at": None, "error": None}
+            connection.execute(sa.update(runs).where(runs.c.id == run_id), {**again, **self._ownership(plan, now)})
+            write_end_of_attempt(connection, run_id, RunStatus.INTERRUPTED.value, at=now, error=None)
+            begin_attempt(connection, run_id, epoch, worker=str(Owner.this_process()), at=now)
+            already_made = _made_before(connection, run_id, plan)
         return self._opened(run_id, epoch, already_made)
+
+    def start(self, claimed: ClaimedRun, plan: "ExecutionPlan") -> OpenRun:
+        with writing(self._engine) as connection:
+            run = _claimed(connection, claimed)
+            now = database_now(connection)
+            _remember_runbook(connection, plan)
+            begun = {
+                "runbook_digest": plan.digest,
+                "runbook_name": plan.runbook.name,
+                "started_at": run.started_at or now,
+            }
+            connection.execute(
+                sa.update(runs).where(runs.c.id == claimed.run_id), {**begun, **self._ownership(plan, now)}
+            )
+            begin_work(connection, claimed.run_id, claimed.epoch, worker=str(Owner.this_process()))
+            if run.runbook_digest is None:
+                already_made: frozenset[str] = frozenset()
+                _write_plan(connection, claimed.run_id, plan)
+            else:
+                _refuse_another_version(run, plan)
+                already_made = _made_before(connection, claimed.run_id, plan)
+        return self._opened(claimed.run_id, claimed.epoch, already_made)
 
     def _opened(self, run_id: str, epoch: int, already_made: frozenset[str]) -> OpenRun:
         writer = RunWriter(self._engine, run_id=run_id, epoch=epoch, lease_s=self._lease_s)
@@ -102,17 +125,34 @@ def is_abandoned(*, owner: str | None, lease_until: datetime | None, now: dateti
 def _refuse_what_cannot_be_taken_up(run: Any, plan: "ExecutionPlan", now: datetime) -> None:
     if run.status == RunStatus.SUCCEEDED:
         raise RunError(f"The run {run.id} has succeeded; there is nothing to take up", remedy="Start a new run")
-    if run.runbook_digest != plan.digest:
+    if run.status == RunStatus.QUEUED:
         raise RunError(
-            f"The run {run.id} was of another version of the runbook '{run.runbook_name}'",
-            remedy="Take it up with the runbook as it was, or start a new run that names what it made with `reuse:`",
+            f"The run {run.id} waits for a worker of the service",
+            remedy="Let `waivern worker` carry it out, or cancel it",
         )
+    _refuse_another_version(run, plan)
     if run.status == RunStatus.RUNNING and not is_abandoned(owner=run.worker_id, lease_until=run.lease_until, now=now):
         owner = Owner.parse(run.worker_id)
         raise RunError(
             f"The run {run.id} is still going, in process {owner.pid} on {owner.host}",
             remedy="Wait for it, or end that process first",
         )
+
+
+def _refuse_another_version(run: Any, plan: "ExecutionPlan") -> None:
+    if run.runbook_digest != plan.digest:
+        raise RunError(
+            f"The run {run.id} was of another version of the runbook '{run.runbook_name}'",
+            remedy="Take it up with the runbook as it was, or start a new run that names what it made with `reuse:`",
+        )
+
+
+def _claimed(connection: sa.Connection, claimed: ClaimedRun) -> Any:
+    """The run's row, locked, if it is the claimant's still."""
+    run = connection.execute(sa.select(runs).where(runs.c.id == claimed.run_id).with_for_update()).first()
+    if run is None or run.status != RunStatus.RUNNING or run.epoch != claimed.epoch:
+        raise RunTakenOverError(f"The run {claimed.run_id} changed hands before it began")
+    return run
 
 
 def _remember_runbook(connection: sa.Connection, plan: "ExecutionPlan") -> None:
@@ -158,6 +198,13 @@ def _aliases_by_artifact(aliases: Mapping[str, str]) -> dict[str, list[str]]:
     for alias, artifact_id in aliases.items():
         by_artifact.setdefault(artifact_id, []).append(alias)
     return by_artifact
+
+
+def _made_before(connection: sa.Connection, run_id: str, plan: "ExecutionPlan") -> frozenset[str]:
+    """Forget what did not succeed; return what did, which stays."""
+    already_made = _forget_what_did_not_succeed(connection, run_id)
+    _say_what_is_reused_now(connection, run_id, plan, already_made)
+    return already_made
 
 
 def _say_what_is_reused_now(

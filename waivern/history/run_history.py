@@ -25,11 +25,15 @@ class ArtifactCounts:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run as it is remembered. A `running` one whose process is gone is told as `interrupted`."""
+    """A run as it is remembered. A `running` one whose process is gone is told as `interrupted`.
+
+    `runbook_digest` is None while the run has not been planned. `attempts` counts those that were begun, without those
+    that were handed back.
+    """
 
     id: str
     runbook: str
-    runbook_digest: str
+    runbook_digest: str | None
     status: RunStatus
     trigger: str
     schedule: str | None
@@ -41,10 +45,44 @@ class RunRecord:
     worker: str | None
     error: str | None
     artifacts: ArtifactCounts = field(default_factory=ArtifactCounts)
+    attempts: int = 1
+    max_attempts: int = 1
+    priority: int = 0
+    lease_until: datetime | None = None
+    deadline: datetime | None = None
 
     @property
     def duration_seconds(self) -> float | None:
         return seconds_between(self.started_at, self.ended_at)
+
+    @property
+    def lateness_seconds(self) -> float | None:
+        """Return the seconds from the instant that it was due to its start."""
+        return seconds_between(self.due_at, self.started_at)
+
+
+@dataclass(frozen=True)
+class AttemptRecord:
+    """One attempt at a run: `outcome` is a run's final status, or `handed_back`; None while it goes on."""
+
+    number: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class FailedAttemptRecord:
+    """An attempt at an artifact that failed; `epoch` tells the attempts at the run apart."""
+
+    artifact_id: str
+    epoch: int
+    attempt: int
+    started_at: datetime
+    ended_at: datetime
+    error: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +119,8 @@ class RunFilter:
 
     runbook: str | None = None
     status: RunStatus | None = None
+    schedule: str | None = None
+    trigger: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -106,6 +146,14 @@ class RunHistory(ABC):
     @abstractmethod
     def artifacts_of(self, run_id: str) -> Sequence[ArtifactRecord]:
         """Return the run's artifacts in the order of its plan."""
+
+    @abstractmethod
+    def attempts_at(self, run_id: str) -> Sequence[AttemptRecord]:
+        """Return the attempts at the run, the first one first."""
+
+    @abstractmethod
+    def failed_attempts_of(self, run_id: str) -> Sequence[FailedAttemptRecord]:
+        """Return the failed attempts at its artifacts that were to be recorded, in the order in which they ended."""
 
     @abstractmethod
     def message_of(self, run_id: str, artifact: str) -> Message:

@@ -38,6 +38,16 @@ class SkipReason(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Trigger(StrEnum):
+    """What caused a run: a person, a due instant, one that was missed, or a person who asked a schedule for more."""
+
+    MANUAL = "manual"
+    SCHEDULE = "schedule"
+    CATCH_UP = "catch_up"
+    BACKFILL = "backfill"
+    TRIGGER = "trigger"
+
+
 @dataclass(frozen=True)
 class ArtifactChange:
     """A step in an artifact's life, as a run log notes it.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from waivern.artifacts.store import ArtifactStore
 from waivern.runs.run import ArtifactChange, RunStatus
+from waivern.runs.run_queue import ClaimedRun
 
 if TYPE_CHECKING:  # a plan brings pydantic along, which whoever only asks about past runs need not wait for
     from waivern.plans.plan import ExecutionPlan
@@ -76,4 +77,13 @@ class RunRegister(ABC):
 
         Raises:
             RunError: there is no such run, it has succeeded, its runbook was another one, or its owner is alive.
+        """
+
+    @abstractmethod
+    def start(self, claimed: ClaimedRun, plan: "ExecutionPlan") -> OpenRun:
+        """Begin, or go on with, a run that was claimed from the queue; from now on this process owns it.
+
+        Raises:
+            RunTakenOverError: it is not the claimant's any more.
+            RunError: an earlier attempt had another version of the runbook.
         """

@@ -1,0 +1,198 @@
+"""Schedules in the database."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from waivern.database.clock import database_now
+from waivern.database.engine import writing
+from waivern.database.firing import fire_due, insert_run, remember_fires
+from waivern.database.schedule_rows import row_of, schedule_of
+from waivern.database.tables import runs, schedule_fires, schedules
+from waivern.errors import ScheduleError, did_you_mean
+from waivern.runs.run import Trigger, new_run_id
+from waivern.schedules.deciding import SkippedFire
+from waivern.schedules.schedule import Schedule, ScheduleDefinition, ScheduleStatus
+from waivern.schedules.schedule_store import Fired, FireRecord, LastRun, ScheduleStore
+
+_KEPT = sa.select(schedules).where(schedules.c.removed_at.is_(None))
+_INSTANTS_A_QUESTION = 500
+
+
+class SqlScheduleStore(ScheduleStore):
+    """Every change locks the schedule's row, so that two services decide one after the other."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def add(self, definition: ScheduleDefinition) -> Schedule:
+        with writing(self._engine) as connection, _unique_name(definition.name):
+            now = database_now(connection)
+            values = {
+                "id": new_run_id(now),
+                "status": ScheduleStatus.ACTIVE.value,
+                "considered_until": now,
+                "created_at": now,
+                "changed_at": now,
+                **row_of(definition),
+            }
+            connection.execute(sa.insert(schedules), values)
+            return _of_id(connection, values["id"])
+
+    def change(self, schedule_id: str, definition: ScheduleDefinition) -> Schedule:
+        with _unique_name(definition.name):
+            self._change(schedule_id, lambda _now: row_of(definition))
+        with self._engine.connect() as connection:
+            return _of_id(connection, schedule_id)
+
+    def find(self, name: str) -> Schedule:
+        with self._engine.connect() as connection:
+            row = connection.execute(_KEPT.where(schedules.c.name == name)).first()
+            if row is not None:
+                return schedule_of(row)
+            names = list(connection.scalars(sa.select(schedules.c.name).where(schedules.c.removed_at.is_(None))))
+        remedy = did_you_mean(name, names) or f"There are: {', '.join(sorted(names)[:20]) or 'none'}"
+        raise ScheduleError(f"There is no schedule '{name}'", remedy=remedy)
+
+    def all(self) -> Sequence[Schedule]:
+        with self._engine.connect() as connection:
+            return [schedule_of(row) for row in connection.execute(_KEPT.order_by(schedules.c.name))]
+
+    def pause(self, schedule_id: str, *, because: str | None = None) -> None:
+        self._change(schedule_id, lambda _now: {"status": ScheduleStatus.PAUSED.value, "paused_because": because})
+
+    def resume(self, schedule_id: str) -> None:
+        self._change(schedule_id, lambda _now: {"status": ScheduleStatus.ACTIVE.value, "paused_because": None})
+
+    def remove(self, schedule_id: str) -> None:
+        self._change(schedule_id, lambda now: {"status": ScheduleStatus.REMOVED.value, "removed_at": now})
+
+    def revision(self) -> str:
+        newest = sa.select(sa.func.count(), sa.func.max(schedules.c.changed_at))
+        with self._engine.connect() as connection:
+            number, changed_at = connection.execute(newest).one()
+        return f"{number} {changed_at}"
+
+    def fire(self, schedule_ids: Collection[str]) -> Sequence[Fired]:
+        with writing(self._engine) as connection:
+            rows = connection.execute(
+                _KEPT.where(schedules.c.id.in_(schedule_ids)).order_by(schedules.c.id).with_for_update()
+            ).all()
+            now = database_now(connection)
+            return [fire_due(connection, schedule_of(row), now=now) for row in rows]
+
+    def trigger(self, schedule_id: str) -> str:
+        with writing(self._engine) as connection:
+            schedule = _locked(connection, schedule_id)
+            now = database_now(connection)
+            return insert_run(connection, schedule, trigger=Trigger.TRIGGER, due_at=None, now=now)
+
+    def without_run(self, schedule_id: str, instants: Sequence[datetime]) -> Sequence[datetime]:
+        with self._engine.connect() as connection:
+            return _without_run(connection, schedule_id, instants)
+
+    def backfill(self, schedule_id: str, instants: Sequence[datetime]) -> Mapping[datetime, str]:
+        with writing(self._engine) as connection:
+            schedule = _locked(connection, schedule_id)
+            now = database_now(connection)
+            _settle(connection, schedule, now)
+            wanted = [instant for instant in _without_run(connection, schedule_id, instants) if instant <= now]
+            run_ids = {
+                instant: insert_run(connection, schedule, trigger=Trigger.BACKFILL, due_at=instant, now=now)
+                for instant in wanted
+            }
+            _replace_fires(connection, schedule_id, run_ids, now)
+            return run_ids
+
+    def fires(self, schedule_id: str, *, limit: int) -> Sequence[FireRecord]:
+        newest = (
+            sa.select(schedule_fires)
+            .where(schedule_fires.c.schedule_id == schedule_id)
+            .order_by(schedule_fires.c.fire_time.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [_fire_record(row) for row in connection.execute(newest)]
+
+    def last_runs(self) -> Mapping[str, LastRun]:
+        newest = (
+            sa.select(runs.c.id)
+            .where(runs.c.schedule_id == schedules.c.id)
+            .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        last = sa.select(runs.c.schedule_id, runs.c.id, runs.c.status, runs.c.due_at, runs.c.started_at).join(
+            schedules, runs.c.id == newest
+        )
+        with self._engine.connect() as connection:
+            return {
+                row.schedule_id: LastRun(row.id, row.status, row.due_at, row.started_at)
+                for row in connection.execute(last.where(schedules.c.removed_at.is_(None)))
+            }
+
+    def _change(self, schedule_id: str, columns: Callable[[datetime], dict[str, Any]]) -> None:
+        """What is due by now is decided under the old terms first."""
+        with writing(self._engine) as connection:
+            schedule = _locked(connection, schedule_id)
+            now = database_now(connection)
+            _settle(connection, schedule, now)
+            connection.execute(
+                sa.update(schedules).where(schedules.c.id == schedule_id), {"changed_at": now, **columns(now)}
+            )
+
+
+@contextmanager
+def _unique_name(name: str) -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.IntegrityError as error:
+        raise ScheduleError(
+            f"There is a schedule '{name}' already", remedy="Give another name, or remove or change that one"
+        ) from error
+
+
+def _of_id(connection: sa.Connection, schedule_id: Any) -> Schedule:
+    return schedule_of(connection.execute(sa.select(schedules).where(schedules.c.id == schedule_id)).one())
+
+
+def _locked(connection: sa.Connection, schedule_id: str) -> Schedule:
+    row = connection.execute(_KEPT.where(schedules.c.id == schedule_id).with_for_update()).first()
+    if row is None:
+        raise ScheduleError("The schedule has been removed meanwhile", remedy="See `waivern schedule list`")
+    return schedule_of(row)
+
+
+def _settle(connection: sa.Connection, schedule: Schedule, now: datetime) -> None:
+    """Decide everything that is due by now, however much it is."""
+    while not fire_due(connection, schedule, now=now).is_complete:
+        schedule = _of_id(connection, schedule.id)
+
+
+def _without_run(connection: sa.Connection, schedule_id: str, instants: Sequence[datetime]) -> list[datetime]:
+    with_run: set[datetime] = set()
+    for start in range(0, len(instants), _INSTANTS_A_QUESTION):
+        asked = list(instants[start : start + _INSTANTS_A_QUESTION])
+        found = sa.select(runs.c.due_at).where(runs.c.schedule_id == schedule_id, runs.c.due_at.in_(asked))
+        with_run.update(connection.scalars(found))
+    return [instant for instant in instants if instant not in with_run]
+
+
+def _replace_fires(connection: sa.Connection, schedule_id: str, run_ids: Mapping[datetime, str], now: datetime) -> None:
+    """A run takes the place of the reason why there was none."""
+    for instant in run_ids:
+        connection.execute(
+            sa.delete(schedule_fires).where(
+                schedule_fires.c.schedule_id == schedule_id, schedule_fires.c.fire_time == instant
+            )
+        )
+    rows = [{"fire_time": due, "run_id": run, "skipped": None, "decided_at": now} for due, run in run_ids.items()]
+    remember_fires(connection, schedule_id, rows)
+
+
+def _fire_record(row: Any) -> FireRecord:
+    skipped = None if row.skipped is None else SkippedFire(row.skipped)
+    return FireRecord(row.fire_time, row.run_id, skipped, row.decided_at)
