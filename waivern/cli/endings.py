@@ -12,8 +12,8 @@ from typing import IO, NoReturn
 import click
 
 from waivern.cli.printable import lines
-from waivern.cli.watched_environment import WatchedEnvironment
 from waivern.errors import WaivernError
+from waivern.runbooks.watched_environment import WatchedEnvironment
 
 USAGE = 2
 INCOMPLETE = 3

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from waivern.cli.logs import log_to_standard_error
-from waivern.cli.watched_environment import WatchedEnvironment
+from waivern.runbooks.watched_environment import WatchedEnvironment
 from waivern.settings import Settings
 
 Command = Callable[..., Any]

@@ -1,7 +1,7 @@
 """Due instants become runs: the row of the instant and its run are one transaction."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -43,7 +43,7 @@ def insert_run(
     return enqueue(connection, new, now=now, schedule_id=schedule.id, due_at=due_at, one_at_a_time=one_at_a_time)
 
 
-def remember_fires(connection: sa.Connection, schedule_id: str, fires: Sequence[dict[str, object]]) -> None:
+def remember_fires(connection: sa.Connection, schedule_id: str, fires: Sequence[Mapping[str, object]]) -> None:
     """Insert what became of due instants: `fire_time`, `run_id`, `skipped`, `decided_at` each."""
     if fires:
         connection.execute(sa.insert(schedule_fires), [{"schedule_id": schedule_id, **fire} for fire in fires])

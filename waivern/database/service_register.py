@@ -10,10 +10,7 @@ from waivern.database.engine import writing
 from waivern.database.owner import Owner
 from waivern.database.tables import runs, schedules, services
 from waivern.runs.run import RunStatus, new_run_id
-from waivern.runs.service_register import RunningRun, ServiceRecord, ServiceRegister, Status
-
-SIGN_OF_LIFE_S = 5.0
-"""How often a service gives a sign of life."""
+from waivern.runs.service_register import SIGN_OF_LIFE_S, RunningRun, ServiceRecord, ServiceRegister, Status
 
 _MISSED_SIGNS = 3
 _REMEMBERED = timedelta(days=1)

@@ -119,10 +119,10 @@ class RunFilter:
 
     runbook: str | None = None
     status: RunStatus | None = None
-    schedule: str | None = None
-    trigger: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    schedule: str | None = None
+    trigger: str | None = None
 
 
 class RunHistory(ABC):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +14,9 @@ from waivern.operations.application import Application
 from waivern.operations.show_history import RunDetails, show_run
 from waivern.plans.plan import ExecutionPlan
 from waivern.plans.planner import Planner
+from waivern.runbooks.substitution import DUE_AT, with_due_at
 from waivern.runs.executor import DAGExecutor
-from waivern.runs.run import ArtifactChange, RunStatus
+from waivern.runs.run import ArtifactChange, RunStatus, Trigger, utc_now
 from waivern.runs.run_log import OpenRun, RunLog
 
 logger = logging.getLogger(__name__)
@@ -41,16 +42,23 @@ class RunRequest:
     max_concurrency: int | None = None
     working_directory: Path | None = None
     resume: str | None = None
-    trigger: str = "manual"
+    trigger: str = Trigger.MANUAL.value
 
 
-def plan_runbook(application: Application, runbook: Path, *, working_directory: Path | None = None) -> ExecutionPlan:
-    """Check a runbook whole.
+def plan_runbook(
+    application: Application,
+    runbook: Path,
+    *,
+    working_directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> ExecutionPlan:
+    """Check a runbook whole; `${NAME}` is looked up in `environment`, else in the application's.
 
     Raises:
         RunbookError, PlanError: it cannot be carried out; the text holds every reason.
     """
-    planner = Planner(application.registry, environment=application.environment, working_directory=working_directory)
+    found_in = _environment_now(application) if environment is None else environment
+    planner = Planner(application.registry, environment=found_in, working_directory=working_directory)
     return planner.plan(runbook)
 
 
@@ -76,17 +84,24 @@ def run_runbook(
         RunbookError, PlanError, RunError: nothing was run.
         DatabaseError, RunTakenOverError: the run stopped half-way; it can be taken up again.
     """
-    planned = plan_runbook(application, request.runbook, working_directory=request.working_directory)
+    environment = _environment_now(application)
+    planned = plan_runbook(
+        application, request.runbook, working_directory=request.working_directory, environment=environment
+    )
     plan = _adjusted(planned, request)
     run = _open(application, plan, request)
     with _unhindered():
         opened(run.run_id, plan)
-    executor = DAGExecutor(
-        application.registry, store=run.store, environment=application.environment, keep_messages=False
-    )
+    executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
     with suppress(KeyboardInterrupt, asyncio.CancelledError):  # the executor has closed the run as cancelled
         asyncio.run(_executed(executor, plan, _Reporting(run.log, changed)))
     return show_run(application, run.run_id)
+
+
+def _environment_now(application: Application) -> Mapping[str, str]:
+    """A run by hand is due now, unless whoever starts it says otherwise."""
+    environment = application.environment
+    return environment if environment.get(DUE_AT) else with_due_at(environment, utc_now())
 
 
 def _open(application: Application, plan: ExecutionPlan, request: RunRequest) -> OpenRun:

@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from waivern.messages.canonical import canonical_bytes
 from waivern.messages.message import Message
+from waivern.runbooks.substitution import DUE_AT
 
 _SHORTEST_IN_TEXT = 4
 _SHORTEST_IN_MESSAGE = 8  # a shorter word would be taken out of the data that is scanned, where it is no secret
@@ -52,8 +53,8 @@ class Redactor:
 
     @classmethod
     def for_variables(cls, variables: Iterable[str], environment: Mapping[str, str]) -> "Redactor":
-        """Return the redactor of a plan's `variables`; a default written in the runbook is no secret."""
-        return cls({name: environment[name] for name in variables if name in environment})
+        """Return the redactor of a plan's `variables`; the due instant and defaults in the runbook are no secrets."""
+        return cls({name: environment[name] for name in variables if name in environment and name != DUE_AT})
 
     def text(self, text: str) -> str:
         """Return `text` with names for values."""

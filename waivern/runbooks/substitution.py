@@ -8,9 +8,13 @@ keys are left alone.
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from waivern.errors import RunbookError
+
+DUE_AT = "WAIVERN_DUE_AT"
+"""The variable that stands for the instant that a run was due, or at which it began: no secret, and always set."""
 
 _REFERENCE = re.compile(r"(?P<literal>\$\$\{)|\$\{(?P<inside>[^{}]*)\}|(?P<broken>\$\{)")
 _INSIDE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
@@ -32,6 +36,32 @@ class Variable(NamedTuple):
 def process_environment() -> Mapping[str, str]:
     """Return the environment that `${NAME}` is looked up in unless told otherwise."""
     return os.environ
+
+
+def with_due_at(environment: Mapping[str, str], due_at: datetime) -> Mapping[str, str]:
+    """Return the environment in which `${WAIVERN_DUE_AT}` stands for the instant (aware): "2026-11-24T02:00:00Z"."""
+    said = due_at.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00")
+    return _With(environment, {DUE_AT: f"{said}Z"})
+
+
+class _With(Mapping[str, str]):
+    """An environment with some variables put over it; the others are looked up in it, and noticed there."""
+
+    def __init__(self, below: Mapping[str, str], above: Mapping[str, str]) -> None:
+        self._below = below
+        self._above = above
+
+    def __getitem__(self, name: str) -> str:
+        return self._above[name] if name in self._above else self._below[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self._below, *self._above]))
+
+    def __len__(self) -> int:
+        return len(dict.fromkeys([*self._below, *self._above]))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._above or name in self._below
 
 
 def resolve(value: Any, environment: Mapping[str, str]) -> Any:

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+SIGN_OF_LIFE_S = 5.0
+"""How often a service gives a sign of life, in seconds."""
+
 
 @dataclass(frozen=True)
 class ServiceRecord:

@@ -1,0 +1,86 @@
+"""Carry out a run that was claimed from the queue."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from waivern.errors import DatabaseError, RunError, RunTakenOverError, WaivernError
+from waivern.operations.application import Application
+from waivern.operations.run_runbook import plan_runbook
+from waivern.plans.plan import ExecutionPlan
+from waivern.runbooks.substitution import with_due_at
+from waivern.runbooks.watched_environment import WatchedEnvironment
+from waivern.runs.executor import DAGExecutor
+from waivern.runs.run import RunStatus
+from waivern.runs.run_log import OpenRun
+from waivern.runs.run_queue import ClaimedRun
+
+logger = logging.getLogger(__name__)
+
+
+class CarriedOut(StrEnum):
+    """What became of a claimed run: it was closed, or is another's now, or the database could not be written."""
+
+    ENDED = "ended"
+    CHANGED_HANDS = "changed_hands"
+    DATABASE_GONE = "database_gone"
+
+
+def carry_out_run(
+    application: Application, claimed: ClaimedRun, *, begun: Callable[[float | None], None]
+) -> CarriedOut:
+    """Plan a claimed run and make its artifacts; return when it is closed.
+
+    A runbook that does not plan fails the run, with the reasons as its error. What an earlier attempt made stays.
+
+    Args:
+        application: What is installed.
+        claimed: The run; `${WAIVERN_DUE_AT}` stands for the instant that it was due, else for that of its queueing.
+        begun: Told the seconds that the run has from now on (None: any number) as soon as it has begun.
+    """
+    environment = WatchedEnvironment(application.environment)
+    try:
+        _carry_out(application, claimed, with_due_at(environment, claimed.due_at or claimed.created_at), begun)
+    except RunTakenOverError:
+        return CarriedOut.CHANGED_HANDS
+    except DatabaseError as error:
+        logger.error("The run cannot be recorded: %s", environment.redact(str(error)))
+        return CarriedOut.DATABASE_GONE
+    except Exception as error:  # noqa: BLE001  a plug-in may raise anything while it is asked about its properties
+        return _refuse(application, claimed, error, environment.redact)
+    return CarriedOut.ENDED
+
+
+def _carry_out(
+    application: Application,
+    claimed: ClaimedRun,
+    environment: Mapping[str, str],
+    begun: Callable[[float | None], None],
+) -> None:
+    plan = plan_runbook(
+        application, claimed.runbook, working_directory=claimed.working_directory, environment=environment
+    )
+    run = application.storage.register.start(claimed, plan)
+    begun(plan.runbook.config.timeout)
+    executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
+    asyncio.run(_executed(executor, plan, run))
+
+
+async def _executed(executor: DAGExecutor, plan: ExecutionPlan, run: OpenRun) -> None:
+    await executor.execute(plan, run_log=run.log)
+
+
+def _refuse(
+    application: Application, claimed: ClaimedRun, error: Exception, redact: Callable[[str], str]
+) -> CarriedOut:
+    """End a run that cannot be begun, or broke off for no reason of its own; if it is closed by now, leave it."""
+    is_expected = isinstance(error, WaivernError)
+    text = redact(str(error) if is_expected else f"{type(error).__name__}: {error}")
+    logger.error("The run broke off: %s", text, exc_info=None if is_expected else error)
+    status = RunStatus.INTERRUPTED if isinstance(error, RunError) else RunStatus.FAILED
+    try:
+        application.storage.queue.end(claimed.run_id, claimed.epoch, status, error=text)
+    except DatabaseError:
+        return CarriedOut.DATABASE_GONE
+    return CarriedOut.ENDED

@@ -1,0 +1,166 @@
+"""One run, one process: kept warm between runs, and ended by force where a component would not end."""
+
+import faulthandler
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Any
+
+from waivern.operations.application import Application
+from waivern.operations.carry_out_run import CarriedOut, carry_out_run
+from waivern.runs.run_queue import ClaimedRun
+
+logger = logging.getLogger(__name__)
+
+MakeApplication = Callable[[], Application]
+"""Sets up a process of its own (logs, plug-ins) and returns its application; can be pickled."""
+
+_LAST_RESORT_S = 1.2  # after the deadline, where not even the service is there to end the process
+_TIME_TO_END_S = 0.1
+_MOST_RUNS = 200  # then a fresh process takes its place, whatever the components have left behind in it
+_FIRST_TO_GO = "500"  # of -1000 to 1000: a run, not the service, is ended where the machine runs out of memory
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The process can be given a run."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The run was begun; it has `timeout_s` seconds from now, or any number."""
+
+    timeout_s: float | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """The process is through with its run; it ends where threads of components still hang in it."""
+
+    outcome: CarriedOut
+    is_spent: bool
+
+
+class RunProcess:
+    """The service's end of a process that carries out one run after another.
+
+    Everything that it says comes out of `connection`; `sentinel` becomes ready when it has ended. While it is carrying
+    out a run `claimed` holds it.
+    """
+
+    def __init__(self, context: BaseContext, make_application: MakeApplication) -> None:
+        self.connection, inside = context.Pipe()
+        self._process: Any = context.Process(  # type: ignore[attr-defined]  # each context has one
+            target=_carry_out_runs, args=(inside, make_application), name="waivern-run", daemon=False
+        )
+        self._process.start()
+        inside.close()
+        self.sentinel: int = self._process.sentinel
+        self.pid: int = self._process.pid
+        self.is_ready = False
+        self.claimed: ClaimedRun | None = None
+        self.kill_at: float | None = None
+
+    def give(self, claimed: ClaimedRun) -> None:
+        """Let it carry out a run."""
+        self.claimed = claimed
+        self.is_ready = False
+        with suppress(OSError):  # it has just ended, which its sentinel tells
+            self.connection.send(claimed)
+
+    def kill(self) -> None:
+        """End it at once, whatever it does, and wait until it is gone."""
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+
+    def close(self) -> None:
+        """Let it end by itself when it is through."""
+        self.connection.close()
+
+    def reap(self) -> str:
+        """Say in words how the process that has ended did so."""
+        self._process.join()
+        self.connection.close()
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+            hint = "; it may have run out of memory" if code == -signal.SIGKILL else ""
+            return f"its process was ended by {name}{hint}"
+        return f"its process ended with exit code {code}"
+
+
+def warm_context() -> BaseContext:
+    """Return the way in which processes are started: forked off a server that has imported everything already.
+
+    The server lives through a SIGTERM that is meant for the service, which needs its processes to the end.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "waivern.bootstrap", "waivern.plans.planner", "waivern.database.engine"])
+    if threading.current_thread() is not threading.main_thread():
+        return context
+    handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        from multiprocessing import forkserver
+
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    return context
+
+
+def _carry_out_runs(connection: Connection, make_application: MakeApplication) -> None:
+    """The life of the process: it ends when the service closes its end of the connection, or is gone."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave_it_to_the_service)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+    application = make_application()
+    with suppress(EOFError, OSError):
+        for _ in range(_MOST_RUNS):
+            connection.send(Ready())
+            claimed: ClaimedRun = connection.recv()
+            outcome = _carry_out_one(application, claimed, connection)
+            is_spent = _threads_hang()
+            connection.send(Done(outcome, is_spent))
+            if is_spent:
+                os._exit(0)  # nobody can end a thread, and the interpreter would wait for it
+    application.close()
+
+
+def _leave_it_to_the_service(number: int, frame: object) -> None:
+    """A Ctrl-C or a stop goes to all processes of a group; the service decides what it means for a run."""
+
+
+def _carry_out_one(application: Application, claimed: ClaimedRun, connection: Connection) -> CarriedOut:
+    def begun(timeout_s: float | None) -> None:
+        if timeout_s is not None:
+            faulthandler.dump_traceback_later(timeout_s + _LAST_RESORT_S, exit=True, file=nowhere)
+        connection.send(Begun(timeout_s))
+
+    with Path(os.devnull).open("w", encoding="ascii") as nowhere:
+        try:
+            return carry_out_run(application, claimed, begun=begun)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _threads_hang() -> bool:
+    """Say whether a component's thread still runs although the run is closed; one about to end is given a moment."""
+    patience = time.monotonic() + _TIME_TO_END_S
+    while (others := _others()) and time.monotonic() < patience:
+        others[0].join(0.005)
+    return bool(others)
+
+
+def _others() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]

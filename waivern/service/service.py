@@ -1,0 +1,179 @@
+"""One process of the service: a clock, workers, or both, from start to shutdown."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from waivern import __version__
+from waivern.errors import DatabaseUnavailableError
+from waivern.operations.application import Application
+from waivern.runs.service_register import SIGN_OF_LIFE_S
+from waivern.service.clock import Clock
+from waivern.service.database_watch import AWAY_S, DatabaseWatch
+from waivern.service.housekeeping import Chore, Housekeeping
+from waivern.service.run_process import MakeApplication
+from waivern.service.tally import Tally
+from waivern.service.workers import Workers
+
+logger = logging.getLogger(__name__)
+
+_UNWELL_AFTER_S = 30.0
+_AT_ONCE_S = 0.0
+_FOLDER_S = 2.0
+_NOTICES_S = 1.0
+
+
+@dataclass(frozen=True)
+class ServiceOptions:
+    """What a service does.
+
+    Args:
+        keeps_time: Whether it decides what is due.
+        workers: How many runs it makes at a time; 0: none.
+        runbooks: A folder whose runbooks' `schedule:` it follows.
+        drain_s: Seconds that runs are given to end at a shutdown, before they are handed back to the queue.
+        metrics_host: The address that `/healthz` and `/metrics` are bound to.
+        metrics_port: Their port; 0 means any free one, None that there are none.
+    """
+
+    keeps_time: bool
+    workers: int
+    runbooks: Path | None = None
+    drain_s: float = 30.0
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None
+
+
+class Service:
+    """Starts what the options ask for, and ends it in order.
+
+    Args:
+        application: What is installed.
+        make_application: Sets up the processes that runs are made in.
+        options: What it does.
+    """
+
+    def __init__(self, application: Application, *, make_application: MakeApplication, options: ServiceOptions) -> None:
+        self._application = application
+        self._make_application = make_application
+        self._options = options
+        self._tally = Tally()
+        self._stopping = threading.Event()
+        self._at_once = threading.Event()
+        self._service_id = ""
+        self._clock: Clock | None = None
+        self._workers: Workers | None = None
+        self._housekeeping: Housekeeping | None = None
+
+    def run(self, *, started: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGTERM or SIGINT, then drain; a second one hands all runs back and ends at once.
+
+        `started` is called when everything is at work.
+
+        Raises:
+            DatabaseError: the database can be reached and cannot be used, as one that is out of date.
+        """
+        with self._signals():
+            if not self._wait_for_database():
+                return
+            self._start()
+            started()
+            self._stopping.wait()
+            self._shut_down()
+
+    def complaints(self) -> Sequence[str]:
+        """Say what is not well with it; nothing where all is."""
+        found = []
+        for name, part in (("clock", self._clock), ("workers", self._workers)):
+            if part is not None and not part.thread.is_alive():
+                found.append(f"the thread of the {name} has ended")
+            elif part is not None and part.database.away_s > _UNWELL_AFTER_S:
+                found.append(f"the {name} could not use the database for {part.database.away_s:.0f} s")
+        return found
+
+    def _wait_for_database(self) -> bool:
+        """Open the database as soon as it answers; False where the service is stopped before."""
+        watch = DatabaseWatch("The service cannot begin", self._tally)
+        while not self._stopping.is_set():
+            try:
+                self._application.storage  # noqa: B018  opening it is what is wanted
+            except DatabaseUnavailableError as error:
+                watch.failed(error)
+                self._stopping.wait(AWAY_S)
+            else:
+                watch.answered()
+                return True
+        return False
+
+    def _start(self) -> None:
+        storage, options = self._application.storage, self._options
+        if options.workers:
+            self._workers = Workers(
+                storage.queue, number=options.workers, make_application=self._make_application, tally=self._tally
+            )
+            self._workers.start()
+        if options.keeps_time:
+            queued = self._workers.wake if self._workers is not None else lambda: None
+            self._clock = Clock(storage.schedules, queued=queued, tally=self._tally)
+            self._clock.start()
+        self._service_id = storage.services.appear(
+            kind="serve" if options.keeps_time else "worker", workers=options.workers, version=__version__
+        )
+        self._housekeeping = Housekeeping(self._chores(), tally=self._tally)
+        self._housekeeping.start()
+        if options.metrics_port is not None:
+            self._start_monitor(options.metrics_host, options.metrics_port)
+
+    def _start_monitor(self, host: str, port: int) -> None:
+        from waivern.service.monitoring import Monitor
+
+        services = self._application.storage.services
+        monitor = Monitor(read_status=services.status, tally=self._tally, service_is_well=self.complaints)
+        logger.warning("Health on http://%s:%d/healthz, metrics on /metrics", host, monitor.start(host, port))
+
+    def _chores(self) -> Sequence[Chore]:
+        services = self._application.storage.services
+        chores = [Chore("a sign of life", SIGN_OF_LIFE_S, lambda: services.give_sign_of_life(self._service_id))]
+        if self._options.runbooks is not None:
+            watched = WatchedFolder(self._application, self._options.runbooks)
+            chores.append(Chore("the folder of runbooks", _FOLDER_S, watched.look))
+        if self._options.keeps_time:
+            notifier = Notifier(self._application, tally=self._tally)
+            chores.append(Chore("notices", _NOTICES_S, notifier.deliver_due))
+        return chores
+
+    def _shut_down(self) -> None:
+        logger.warning("Stopping: nothing new is begun, runs have %.0f s to end", self._options.drain_s)
+        if self._clock is not None:
+            self._clock.stop()
+        if self._workers is not None:
+            self._workers.drain(_AT_ONCE_S if self._at_once.is_set() else self._options.drain_s)
+            while self._workers.thread.is_alive():
+                self._workers.thread.join(timeout=0.2)
+                if self._at_once.is_set():
+                    self._workers.drain(_AT_ONCE_S)
+                    self._workers.thread.join()
+        if self._housekeeping is not None:
+            self._housekeeping.stop()
+        with suppress(DatabaseUnavailableError):
+            self._application.storage.services.leave(self._service_id)
+        logger.warning("Stopped")
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        before = [signal.signal(number, self._asked_to_stop) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+
+    def _asked_to_stop(self, number: int, frame: object) -> None:
+        if self._stopping.is_set():
+            self._at_once.set()
+        self._stopping.set()

@@ -1,0 +1,245 @@
+"""Claims queued runs and sees them through, each in a process of its own."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import wait
+
+from waivern.errors import DatabaseUnavailableError
+from waivern.operations.carry_out_run import CarriedOut
+from waivern.runs.run import RunStatus, utc_now
+from waivern.runs.run_queue import ClaimedRun, LostRun, RunQueue
+from waivern.service.database_watch import AWAY_S, DatabaseWatch
+from waivern.service.run_process import Begun, Done, MakeApplication, Ready, RunProcess, warm_context
+from waivern.service.tally import Tally
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 0.5
+_RECOVER_S = 1.0
+_GRACE_S = 0.7  # a run closes itself at its deadline, where it can
+_KILLED_AT_DEADLINE = "A component did not end at the deadline; its process was ended"
+
+Recording = Callable[[], object]
+
+
+class Workers:
+    """Makes up to `number` runs at a time. All of it happens in one thread of its own; processes do the work.
+
+    Whatever cannot be written because the database is away is written when it is back.
+
+    Args:
+        queue: Where runs wait.
+        number: How many processes are kept warm.
+        make_application: Sets up each process.
+        tally: Where is counted what happens.
+    """
+
+    def __init__(self, queue: RunQueue, *, number: int, make_application: MakeApplication, tally: Tally) -> None:
+        self._queue = queue
+        self._number = number
+        self._make_application = make_application
+        self._tally = tally
+        self._context = warm_context()
+        self._processes: list[RunProcess] = []
+        self._unrecorded: list[Recording] = []
+        self._look_at = self._recover_at = self._database_back_at = 0.0
+        self._give_back_at: float | None = None
+        self._woken, self._wakes = os.pipe()
+        os.set_blocking(self._wakes, False)
+        os.set_blocking(self._woken, False)
+        self.database = DatabaseWatch("Runs cannot be claimed or recorded", tally)
+        self.thread = threading.Thread(target=self._run, name="waivern-workers", daemon=True)
+
+    def start(self) -> None:
+        """Begin to claim."""
+        self.thread.start()
+
+    def wake(self) -> None:
+        """Say that a run was queued; called from any thread."""
+        with suppress(BlockingIOError):  # it has been told often enough
+            os.write(self._wakes, b".")
+
+    def drain(self, within_s: float) -> None:
+        """Claim nothing more; after `within_s` seconds give back to the queue what is not done."""
+        self._give_back_at = time.monotonic() + within_s
+        self.wake()
+
+    def _run(self) -> None:
+        while self._give_back_at is None or self._goes_on(self._give_back_at):
+            self._keep_processes()
+            self._hear()
+            self._end_overdue()
+            self._with_database(self._turn)
+        for process in self._processes:
+            process.kill()
+
+    def _turn(self) -> None:
+        self._record()
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_S
+            self._drop_what_is_lost()
+        if now >= self._recover_at:
+            self._recover_at = now + _RECOVER_S
+            for lost in self._queue.recover():
+                self._tell_lost(lost)
+        self._claim()
+
+    def _with_database(self, act: Callable[[], None]) -> None:
+        if time.monotonic() < self._database_back_at:
+            return
+        try:
+            act()
+        except DatabaseUnavailableError as error:
+            self.database.failed(error)
+            self._database_back_at = time.monotonic() + AWAY_S
+        except Exception:
+            logger.exception("The queue of runs cannot be looked after")
+            self._database_back_at = time.monotonic() + AWAY_S
+        else:
+            self.database.answered()
+
+    def _keep_processes(self) -> None:
+        while len(self._processes) < self._number and self._give_back_at is None:
+            self._processes.append(RunProcess(self._context, self._make_application))
+
+    def _hear(self) -> None:
+        """Wait for what a process says, for its end, or for somebody who wakes us; handle what came."""
+        by_object = {process.connection: process for process in self._processes}
+        ended = {process.sentinel: process for process in self._processes}
+        came = wait([*by_object, *ended, self._woken], timeout=self._patience())
+        if self._woken in came:
+            with suppress(BlockingIOError):
+                os.read(self._woken, 4096)
+        for each in came:
+            if each in by_object:
+                self._listen(by_object[each])  # type: ignore[index]
+        for each in came:
+            if each in ended:
+                self._bury(ended[each])  # type: ignore[index]
+
+    def _patience(self) -> float:
+        """Until something is to be done that nobody tells us of."""
+        now = time.monotonic()
+        instants = [self._look_at, *(process.kill_at for process in self._processes if process.kill_at is not None)]
+        if self._give_back_at is not None:
+            instants.append(self._give_back_at)
+        return min(max(min(instants) - now, 0.01), _LOOK_S)
+
+    def _listen(self, process: RunProcess) -> None:
+        with suppress(EOFError, OSError):  # it has ended, which its sentinel tells
+            while process.connection.poll():
+                self._heard(process, process.connection.recv())
+
+    def _heard(self, process: RunProcess, said: object) -> None:
+        match said:
+            case Ready():
+                process.is_ready = True
+            case Begun():
+                if said.timeout_s is not None:
+                    process.kill_at = time.monotonic() + said.timeout_s + _GRACE_S
+                if process.claimed is not None and process.claimed.due_at is not None:
+                    self._tally.started((utc_now() - process.claimed.due_at).total_seconds())
+            case Done():
+                self._through(process, said)
+
+    def _through(self, process: RunProcess, done: Done) -> None:
+        claimed, process.claimed, process.kill_at = process.claimed, None, None
+        if claimed is None:
+            return
+        self._tally.ended(done.outcome.value)
+        if done.outcome is CarriedOut.DATABASE_GONE:
+            self._unrecorded.append(partial(self._queue.hand_back, claimed.run_id, claimed.epoch))
+
+    def _bury(self, process: RunProcess) -> None:
+        """A process has ended by itself, or was ended by somebody else."""
+        self._processes.remove(process)
+        self._listen(process)
+        how = process.reap()
+        claimed = process.claimed
+        if claimed is not None:
+            logger.error("The run lost its worker: %s", how, extra=_about(claimed))
+            self._unrecorded.append(partial(self._lose, claimed, how))
+
+    def _lose(self, claimed: ClaimedRun, how: str) -> None:
+        lost = self._queue.lose(claimed.run_id, claimed.epoch, error=how)
+        if lost is not None:
+            self._tell_lost(lost)
+
+    def _tell_lost(self, lost: LostRun) -> None:
+        self._tally.lost(lost.status.value)
+        what = "is queued again" if lost.status is RunStatus.QUEUED else "is interrupted for good"
+        logger.warning(
+            "Attempt %d of %d came to nothing; the run %s", lost.attempt, lost.max_attempts, what, extra=_of(lost)
+        )
+
+    def _end_overdue(self) -> None:
+        now = time.monotonic()
+        for process in [each for each in self._processes if each.kill_at is not None and each.kill_at <= now]:
+            claimed = self._kill(process, "deadline")
+            timed_out = partial(self._queue.end, status=RunStatus.TIMED_OUT, error=_KILLED_AT_DEADLINE)
+            self._unrecorded.append(partial(timed_out, claimed.run_id, claimed.epoch))
+
+    def _kill(self, process: RunProcess, why: str) -> ClaimedRun:
+        assert process.claimed is not None
+        self._processes.remove(process)
+        process.kill()
+        self._tally.killed(why)
+        logger.warning("The process of the run was ended: %s", why, extra=_about(process.claimed))
+        return process.claimed
+
+    def _record(self) -> None:
+        while self._unrecorded:
+            recording = self._unrecorded.pop(0)
+            try:
+                recording()
+            except DatabaseUnavailableError:
+                self._unrecorded.insert(0, recording)
+                raise
+
+    def _drop_what_is_lost(self) -> None:
+        """End the processes whose runs were cancelled, or are another's."""
+        busy = {process.claimed.run_id: process for process in self._processes if process.claimed is not None}
+        states = self._queue.states_of(list(busy)) if busy else {}
+        for run_id, process in busy.items():
+            state, claimed = states.get(run_id), process.claimed
+            if claimed is None or (
+                state is not None and (state.epoch, state.status) == (claimed.epoch, RunStatus.RUNNING)
+            ):
+                continue
+            if state is None or state.epoch != claimed.epoch:  # else it has ended, and is about to say so
+                self._kill(process, "it was cancelled or changed hands")
+
+    def _claim(self) -> None:
+        for process in self._processes:
+            if self._give_back_at is None and process.is_ready and process.claimed is None:
+                claimed = self._queue.claim()
+                if claimed is None:
+                    return
+                self._tally.claimed()
+                logger.info("Attempt %d begins", claimed.attempt, extra=_about(claimed))
+                process.give(claimed)
+
+    def _goes_on(self, give_back_at: float) -> bool:
+        """Say whether there is still something to wait for while draining; at the end of it, give back."""
+        busy = [process for process in self._processes if process.claimed is not None]
+        if busy and time.monotonic() < give_back_at:
+            return True
+        for process in busy:
+            claimed = self._kill(process, "the service stops")
+            self._unrecorded.append(partial(self._queue.hand_back, claimed.run_id, claimed.epoch))
+        self._with_database(self._record)
+        return False
+
+
+def _about(claimed: ClaimedRun) -> dict[str, object]:
+    return {"run_id": claimed.run_id, "schedule": claimed.schedule}
+
+
+def _of(lost: LostRun) -> dict[str, object]:
+    return {"run_id": lost.run_id}
