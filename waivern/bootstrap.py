@@ -33,7 +33,10 @@ def _open_storage(settings: Settings) -> Storage:
     """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
     from waivern.database.migrating import ensure_usable
     from waivern.database.run_history import SqlPastArtifacts, SqlRunHistory
+    from waivern.database.run_queue import SqlRunQueue
     from waivern.database.run_register import SqlRunRegister
+    from waivern.database.schedule_store import SqlScheduleStore
+    from waivern.database.service_register import SqlServiceRegister
 
     engine = configured_engine(settings)
     try:
@@ -46,5 +49,8 @@ def _open_storage(settings: Settings) -> Storage:
         register=SqlRunRegister(engine, lease_s=settings.lease_seconds),
         history=history,
         past=SqlPastArtifacts(engine, history),
+        queue=SqlRunQueue(engine, lease_s=settings.lease_seconds),
+        schedules=SqlScheduleStore(engine),
+        services=SqlServiceRegister(engine),
         close=engine.dispose,
     )

@@ -143,6 +143,12 @@ class RunTakenOverError(RunError):
     exit_code = 3
 
 
+class ScheduleError(WaivernError):
+    """A schedule cannot be read, found or changed."""
+
+    exit_code = 2
+
+
 class DatabaseError(WaivernError):
     """The database cannot be used."""
 

@@ -12,6 +12,8 @@ from waivern.cli.groups import LazyCommand, LazyGroup
 
 COMMANDS = {
     "run": LazyCommand("Run a runbook and remember what it finds.", "waivern.cli.run:run"),
+    "serve": LazyCommand("Run runbooks when their schedules are due.", "waivern.cli.serve:serve"),
+    "worker": LazyCommand("Make runs that others have queued.", "waivern.cli.serve:worker"),
     "validate": LazyCommand("Check runbooks without running them.", "waivern.cli.validate:validate"),
     "plan": LazyCommand("Show what a runbook would make, in which order.", "waivern.cli.plan:plan"),
     "history": LazyCommand("List past runs, or show one.", "waivern.cli.history:history"),

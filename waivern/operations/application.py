@@ -10,17 +10,23 @@ from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
 from waivern.history.run_history import RunHistory
 from waivern.runs.run_log import RunRegister
+from waivern.runs.run_queue import RunQueue
+from waivern.runs.service_register import ServiceRegister
+from waivern.schedules.schedule_store import ScheduleStore
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Storage:
-    """Where runs are kept: the three ports onto one database, and how its connections are closed."""
+    """Where runs are kept: the ports onto one database, and how its connections are closed."""
 
     register: RunRegister
     history: RunHistory
     past: PastArtifacts
+    queue: RunQueue
+    schedules: ScheduleStore
+    services: ServiceRegister
     close: Callable[[], None] = lambda: None
 
 

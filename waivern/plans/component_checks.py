@@ -14,7 +14,7 @@ from waivern.messages.schema import Schema
 from waivern.plans.splicing import Spliced
 from waivern.runbooks.artifact_definition import ArtifactDefinition, ProcessConfig, SourceConfig
 from waivern.runbooks.redaction import Redactor
-from waivern.runbooks.substitution import Variable, resolve, variables_in
+from waivern.runbooks.substitution import Overlaid, Variable, resolve, variables_in
 
 Kind = Literal["connector", "analyser"]
 PropertyFault = tuple[tuple[str, ...], str]  # the keys that lead to a property, and what is wrong with it
@@ -120,7 +120,7 @@ class ComponentChecks:
     ) -> list[PropertyFault]:
         """Try the component; where variables are unset, only what has nothing to do with them is a fault."""
         unset, unsure = self._unset_in(config.properties)
-        environment = {**self._environment, **dict.fromkeys(unset, "unset")}
+        environment = Overlaid(self._environment, dict.fromkeys(unset, "unset"))
         try:
             properties = resolve(config.properties, environment)
         except RunbookError:  # noted by name already

@@ -41,11 +41,11 @@ def process_environment() -> Mapping[str, str]:
 def with_due_at(environment: Mapping[str, str], due_at: datetime) -> Mapping[str, str]:
     """Return the environment in which `${WAIVERN_DUE_AT}` stands for the instant (aware): "2026-11-24T02:00:00Z"."""
     said = due_at.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00")
-    return _With(environment, {DUE_AT: f"{said}Z"})
+    return Overlaid(environment, {DUE_AT: f"{said}Z"})
 
 
-class _With(Mapping[str, str]):
-    """An environment with some variables put over it; the others are looked up in it, and noticed there."""
+class Overlaid(Mapping[str, str]):
+    """An environment with some variables put over it; of the others only what is asked for is looked up in it."""
 
     def __init__(self, below: Mapping[str, str], above: Mapping[str, str]) -> None:
         self._below = below

@@ -137,7 +137,7 @@ def _carry_out_runs(connection: Connection, make_application: MakeApplication) -
     application.close()
 
 
-def _leave_it_to_the_service(number: int, frame: object) -> None:
+def _leave_it_to_the_service(_number: int, _frame: object) -> None:
     """A Ctrl-C or a stop goes to all processes of a group; the service decides what it means for a run."""
 
 

@@ -138,12 +138,6 @@ class Service:
     def _chores(self) -> Sequence[Chore]:
         services = self._application.storage.services
         chores = [Chore("a sign of life", SIGN_OF_LIFE_S, lambda: services.give_sign_of_life(self._service_id))]
-        if self._options.runbooks is not None:
-            watched = WatchedFolder(self._application, self._options.runbooks)
-            chores.append(Chore("the folder of runbooks", _FOLDER_S, watched.look))
-        if self._options.keeps_time:
-            notifier = Notifier(self._application, tally=self._tally)
-            chores.append(Chore("notices", _NOTICES_S, notifier.deliver_due))
         return chores
 
     def _shut_down(self) -> None:
@@ -173,7 +167,7 @@ class Service:
             for number, handler in zip(numbers, before, strict=True):
                 signal.signal(number, handler)
 
-    def _asked_to_stop(self, number: int, frame: object) -> None:
+    def _asked_to_stop(self, _number: int, _frame: object) -> None:
         if self._stopping.is_set():
             self._at_once.set()
         self._stopping.set()

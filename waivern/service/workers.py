@@ -118,10 +118,10 @@ class Workers:
                 os.read(self._woken, 4096)
         for each in came:
             if each in by_object:
-                self._listen(by_object[each])  # type: ignore[index]
+                self._listen(by_object[each])
         for each in came:
             if each in ended:
-                self._bury(ended[each])  # type: ignore[index]
+                self._bury(ended[each])
 
     def _patience(self) -> float:
         """Until something is to be done that nobody tells us of."""

@@ -1,4 +1,5 @@
 import time
+from collections import UserDict
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +302,15 @@ def test_a_misspelt_key_hides_no_other_fault(tmp_path):
     found = "\n".join(caught.value.problems)
     assert "runbook.yaml:5: artifacts.a.source: There is no connector named 'fils'. Did you mean 'files'?" in found
     assert "runbook.yaml:7: artifacts.b.inputs: there is no artifact 'nowhere'" in found
+
+
+def test_of_the_environment_only_the_runbooks_own_variables_are_looked_up():
+    looked_up: set[str] = set()
+
+    class Noticing(UserDict[str, str]):
+        def __getitem__(self, name: str) -> str:
+            looked_up.add(name)
+            return super().__getitem__(name)
+
+    plan_of({"a": source(path="${FOLDER}")}, environment=Noticing(FOLDER="/data", HOME="/home/somebody"))
+    assert looked_up == {"FOLDER"}

@@ -1,0 +1,14 @@
+"""How the processes that a service makes runs in are set up: the same settings, logs and plug-ins as its own."""
+
+from waivern.bootstrap import build_application
+from waivern.cli.logs import log_to_standard_error
+from waivern.operations.application import Application
+from waivern.runbooks.watched_environment import WatchedEnvironment
+from waivern.settings import Settings
+
+
+def set_up(settings: Settings) -> Application:
+    """Return the application of such a process; called in it, once."""
+    environment = WatchedEnvironment()
+    log_to_standard_error(settings.log_level, redact=environment.redact)
+    return build_application(settings, environment=environment)

@@ -1,0 +1,1 @@
+"""When runbooks are due: pure, without a clock and without a database."""

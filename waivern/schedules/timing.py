@@ -1,0 +1,206 @@
+"""The instants at which a schedule is due: by cron, at an interval, or once."""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from cronsim import CronSim, CronSimError
+
+from waivern.errors import ScheduleError, did_you_mean
+
+_MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
+_ALLOWED = {
+    "minute": "0-59",
+    "hour": "0-23",
+    "day-of-month": "1-31",
+    "month": "1-12 or jan-dec",
+    "day-of-week": "0-7 (0 and 7 are Sunday) or sun-sat",
+}
+_SOME_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
+_SHORTEST_S, _LONGEST_S = 1.0, 366 * 86_400.0
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """Due by a cron expression of five fields, read by the clock on the wall of a time zone.
+
+    Fields are minute, hour, day of month, month and day of week, with names, ranges, steps and lists; where both days
+    are restricted either suffices, as in Debian's cron. `@daily` and its kin are shorthands. At a change of the clock
+    a due time that does not exist is moved behind the gap, and one that comes twice is due the first time, unless
+    minute or hour is a `*`: then what is due follows the elapsed time. Two times that fall together are due once.
+
+    Raises:
+        ScheduleError: the expression cannot be read or is never due, or there is no such time zone.
+
+    Source: crontab(5) of Debian's cron, as the package cronsim reads it.
+    """
+
+    expression: str
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        _check(self.expression, self.timezone)
+
+    def after(self, instant: datetime) -> datetime | None:
+        """Return the first due instant (UTC) strictly after `instant` (aware), or None where there is none."""
+        return next(self.from_(instant), None)
+
+    def from_(self, instant: datetime) -> Iterator[datetime]:
+        """Yield all due instants (UTC) strictly after `instant` (aware), ascending, each once."""
+        last = instant
+        for local in _simulated(self.expression, instant.astimezone(_zone(self.timezone))):
+            due = local.astimezone(UTC)
+            if due > last:
+                last = due
+                yield due
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Due at `anchor` (aware) and each multiple of `seconds` after it, whatever happens in between.
+
+    Raises:
+        ScheduleError: `seconds` is less than 1 or more than 366 days.
+    """
+
+    seconds: float
+    anchor: datetime
+
+    def __post_init__(self) -> None:
+        if not _SHORTEST_S <= self.seconds <= _LONGEST_S:
+            raise ScheduleError(f"Every {self.seconds:g} s is no interval", remedy="Give one from 1 second to 366 days")
+
+    @property
+    def step(self) -> timedelta:
+        return timedelta(seconds=self.seconds)
+
+    def after(self, instant: datetime) -> datetime | None:
+        """Return the first due instant (UTC) strictly after `instant` (aware)."""
+        steps_until = (instant - self.anchor) // _MICROSECOND // (self.step // _MICROSECOND)
+        try:
+            return (self.anchor + max(steps_until + 1, 1) * self.step).astimezone(UTC)
+        except OverflowError:
+            return None
+
+    def from_(self, instant: datetime) -> Iterator[datetime]:
+        """Yield all due instants (UTC) strictly after `instant` (aware), ascending."""
+        due = self.after(instant)
+        while due is not None:
+            yield due
+            due = self.after(due)
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Due one single time, at an instant (aware)."""
+
+    at: datetime
+
+    def after(self, instant: datetime) -> datetime | None:
+        """Return the due instant (UTC) if it is strictly after `instant` (aware)."""
+        return self.at.astimezone(UTC) if self.at > instant else None
+
+    def from_(self, instant: datetime) -> Iterator[datetime]:
+        """Yield the due instant (UTC) if it is strictly after `instant` (aware)."""
+        if self.at > instant:
+            yield self.at.astimezone(UTC)
+
+
+Timing = Cron | Every | Once
+
+
+def due_between(timing: Timing, *, after: datetime, until: datetime) -> Iterator[datetime]:
+    """Yield the due instants (UTC) strictly after `after` and not after `until` (both aware), ascending."""
+    for due in timing.from_(after):
+        if due > until:
+            return
+        yield due
+
+
+def describe(timing: Timing) -> str:
+    """Say when it is due: "cron 0 2 * * * in Europe/London", "every 6 h", "once at 2026-12-01T02:00:00Z"."""
+    match timing:
+        case Cron():
+            return f"cron {timing.expression} in {timing.timezone}"
+        case Every():
+            return f"every {_in_units(timing.seconds)}"
+        case Once():
+            return f"once at {timing.at.astimezone(UTC).isoformat().removesuffix('+00:00')}Z"
+
+
+def _in_units(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def _simulated(expression: str, local: datetime) -> CronSim:
+    return CronSim(_MACROS.get(expression.lower(), expression), local)
+
+
+@functools.cache
+def _zone(name: str) -> tzinfo:
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _check(expression: str, timezone: str) -> None:
+    _check_zone(timezone)
+    if expression.startswith("@") and expression.lower() not in _MACROS:
+        remedy = did_you_mean(expression.lower(), _MACROS) or f"There are: {', '.join(_MACROS)}"
+        raise ScheduleError(f"'{expression}' is no shorthand for a schedule", remedy=remedy)
+    fields = _MACROS.get(expression.lower(), expression).split()
+    if len(fields) != len(_FIELDS):
+        raise ScheduleError(
+            f"'{expression}' has {len(fields)} fields; cron has five: minute hour day month weekday",
+            remedy='Write one such as "0 2 * * *": each night at two',
+        )
+    try:
+        due = next(_simulated(expression, _SOME_INSTANT), None)
+    except CronSimError as error:
+        raise _unreadable(expression, fields, str(error)) from None
+    if due is None:
+        raise _never_due(expression)
+
+
+def _check_zone(timezone: str) -> None:
+    try:
+        _zone(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        remedy = did_you_mean(timezone, available_timezones()) or "Write one such as Europe/London"
+        raise ScheduleError(f"'{timezone}' is no time zone", remedy=remedy) from None
+
+
+def _unreadable(expression: str, fields: list[str], said: str) -> ScheduleError:
+    """What cronsim calls "Bad minute" in words; a day that no month has is a bad day to it."""
+    name = said.removeprefix("Bad ")
+    if name not in _FIELDS:
+        return ScheduleError(f"'{expression}' cannot be read as cron: {said}")
+    field = fields[_FIELDS.index(name)]
+    if (
+        name == "day-of-month"
+        and field.replace(",", "").isdigit()
+        and all(1 <= int(day) <= 31 for day in field.split(","))
+    ):
+        return _never_due(expression)
+    return ScheduleError(
+        f"'{expression}' cannot be read as cron: '{field}' is no {name.replace('-', ' ')}",
+        remedy=f"Write {_ALLOWED[name]}, a range, a list or a step such as */5",
+    )
+
+
+def _never_due(expression: str) -> ScheduleError:
+    return ScheduleError(f"'{expression}' is never due: there is no such day", remedy="Mend day or month")
