@@ -32,7 +32,8 @@ def configured_engine(settings: Settings | None = None) -> "Engine":
 def _open_storage(settings: Settings) -> Storage:
     """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
     from waivern.database.migrating import ensure_usable
-    from waivern.database.run_history import SqlPastArtifacts, SqlRunHistory
+    from waivern.database.past_artifacts import SqlPastArtifacts
+    from waivern.database.run_history import SqlRunHistory
     from waivern.database.run_queue import SqlRunQueue
     from waivern.database.run_register import SqlRunRegister
     from waivern.database.schedule_store import SqlScheduleStore

@@ -53,6 +53,7 @@ def test_whoever_is_not_forbidden_a_library_is_named_here() -> None:
         "sqlalchemy": {"waivern.database", "waivern.connectors.sql_database"},
         "alembic": {"waivern.database"},
         "click": {"waivern.cli"},
+        "apscheduler": {"waivern.service"},
     }
     for contract in contracts():
         if contract["type"] == "forbidden":

@@ -27,7 +27,8 @@ from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import Ready, ServiceDescriptor
 from waivern.database.engine import writing
 from waivern.database.owner import Owner
-from waivern.database.run_history import SqlPastArtifacts, SqlRunHistory
+from waivern.database.past_artifacts import SqlPastArtifacts
+from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import artifacts, blobs, runs
 from waivern.history.run_history import RunFilter

@@ -8,7 +8,7 @@ import click
 from waivern.cli.options import AnyCommand, current_settings, database_option, pass_application
 from waivern.cli.run_processes import set_up
 from waivern.operations.application import Application
-from waivern.service.service import Service, ServiceOptions
+from waivern.service.serving import Service, ServiceOptions
 
 _DRAIN_S = 30.0
 

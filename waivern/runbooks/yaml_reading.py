@@ -14,6 +14,7 @@ from waivern.errors import RunbookError
 from waivern.runbooks.yaml_scalars import COLLECTIONS, MEANINGS, meaning_of
 
 DEEPEST = 50
+_TOO_DEEP = f"this is nested more than {DEEPEST} levels deep"
 MOST_FROM_ALIASES = 200_000
 MOST_CHARACTERS_FROM_ALIASES = 10_000_000
 HOLDS_NUL = "a text holds the character NUL, which cannot be kept: leave it out"
@@ -64,6 +65,8 @@ def _as_syntax_error(error: yaml.MarkedYAMLError, text: str) -> YamlSyntaxError:
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 1
     what = ", ".join(part for part in (error.context, error.problem) if part)
+    if "nesting depth" in what:  # libyaml has a bound of its own, which is met before ours in one long line
+        return YamlSyntaxError(line, _TOO_DEEP)
     lines = text.split("\n")
     around = lines[line - 1] if line <= len(lines) else ""
     remedy = "Indent with blanks, not with tabs" if around.lstrip(" ").startswith("\t") else None
@@ -92,7 +95,7 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(event)
         if depth > DEEPEST:
-            raise YamlSyntaxError(_line(event), f"this is nested more than {DEEPEST} levels deep")
+            raise YamlSyntaxError(_line(event), _TOO_DEEP)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):

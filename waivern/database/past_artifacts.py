@@ -1,0 +1,91 @@
+"""What earlier runs made: their messages, and which of them a `reuse` means."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from waivern.artifacts.store import PastArtifact, PastArtifacts
+from waivern.database.artifact_store import STORED, message_of
+from waivern.database.tables import artifacts, runs
+from waivern.errors import ArtifactNotFoundError, RunError
+from waivern.history.run_history import LATEST, RunHistory
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+from waivern.runs.run import ArtifactStatus, RunStatus
+
+
+class SqlPastArtifacts(PastArtifacts):
+    """What earlier runs made, read through the history."""
+
+    def __init__(self, engine: sa.Engine, history: RunHistory) -> None:
+        self._engine = engine
+        self._history = history
+
+    def find(self, *, from_run: str, artifact_id: str, runbook: str) -> PastArtifact:
+        run_id = self._newest(runbook, artifact_id) if from_run == LATEST else self._history.find(from_run).id
+        with self._engine.connect() as connection:
+            found = connection.execute(
+                sa.select(artifacts.c.artifact_id, artifacts.c.schema).where(*_made(run_id, artifact_id))
+            ).first()
+            if found is None:
+                raise ArtifactNotFoundError(artifact_id, _made_in(connection, run_id))
+        return PastArtifact(run_id, found.artifact_id, Schema.parse(found.schema))
+
+    def get(self, past: PastArtifact) -> Message:
+        with self._engine.connect() as connection:
+            return made_message(connection, past.run_id, past.artifact_id)
+
+    def _newest(self, runbook: str, artifact_id: str) -> str:
+        newest = (
+            sa.select(runs.c.id)
+            .where(runs.c.runbook_name == runbook, runs.c.status == RunStatus.SUCCEEDED.value)
+            .where(sa.exists().where(*_made(runs.c.id, artifact_id)))
+            .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            run_id = connection.execute(newest).scalar_one_or_none()
+        if run_id is None:
+            raise RunError(
+                f"No run of '{runbook}' has succeeded and made '{artifact_id}' yet, so `from_run: latest` names none",
+                remedy="Run it once with a source in place of `reuse`, or name a run by its id",
+            )
+        return str(run_id)
+
+
+def made_message(connection: sa.Connection, run_id: str, artifact: str) -> Message:
+    """Return the message of an artifact that a run made, by its id or by another name of it.
+
+    Raises:
+        ArtifactNotFoundError: the run made no such artifact; names those it made.
+        CorruptArtifactError: what is stored is not what was saved.
+    """
+    wanted = _aliased(connection, run_id, artifact) or artifact
+    row = connection.execute(STORED.where(*_made(run_id, wanted))).first()
+    if row is None:
+        raise ArtifactNotFoundError(artifact, _made_in(connection, run_id))
+    return message_of(row, what=f"artifact '{wanted}' of run {run_id}")
+
+
+def _aliased(connection: sa.Connection, run_id: str, alias: str) -> str | None:
+    aliased = sa.select(artifacts.c.artifact_id, artifacts.c.aliases).where(
+        artifacts.c.run_id == run_id, artifacts.c.aliases.is_not(None)
+    )
+    return next((row.artifact_id for row in connection.execute(aliased) if alias in row.aliases), None)
+
+
+def _made(run_id: Any, artifact_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        artifacts.c.run_id == run_id,
+        artifacts.c.artifact_id == artifact_id,
+        artifacts.c.status == ArtifactStatus.SUCCEEDED.value,
+    )
+
+
+def _made_in(connection: sa.Connection, run_id: str) -> list[str]:
+    made = (
+        sa.select(artifacts.c.artifact_id)
+        .where(artifacts.c.run_id == run_id, artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
+        .order_by(artifacts.c.position)
+    )
+    return list(connection.scalars(made))
