@@ -8,6 +8,7 @@ import click
 from waivern.runs.run import utc_now
 
 _AGO = re.compile(r"(?P<number>\d{1,9})\s*(?P<unit>[smhdw])")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -21,6 +22,13 @@ def as_instant(context: click.Context, option: click.Parameter, text: str | None
         raise click.BadParameter(
             f"'{text}' is no time. Write 7d, 12h, 2026-11-01 or 2026-11-01T09:30.", context, option
         ) from None
+
+
+def as_end(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
+    """Read an option's value as the end of a span: of a day its last moment, of anything else that instant."""
+    instant = as_instant(context, option, text)
+    is_day = instant is not None and text is not None and _DAY.fullmatch(text.strip()) is not None
+    return instant + timedelta(days=1) - datetime.resolution if is_day and instant is not None else instant
 
 
 def instant_of(text: str, *, now: datetime) -> datetime:

@@ -164,7 +164,7 @@ def _next(now: datetime) -> sa.Select[Any]:
         sa.select(runs, schedules.c.name.label("schedule_name"))
         .join(schedules, schedules.c.id == runs.c.schedule_id, isouter=True)
         .where(_QUEUED, sa.or_(runs.c.available_at.is_(None), runs.c.available_at <= now), is_free)
-        .order_by(runs.c.priority.desc(), runs.c.created_at, runs.c.id)
+        .order_by(runs.c.priority.desc(), runs.c.created_at, due, runs.c.id)
         .limit(1)
         .with_for_update(of=runs, skip_locked=True)
     )

@@ -118,20 +118,23 @@ class SqlScheduleStore(ScheduleStore):
             return [_fire_record(row) for row in connection.execute(newest)]
 
     def last_runs(self) -> Mapping[str, LastRun]:
+        last, other = runs.alias("last"), runs.alias("other")
         newest = (
-            sa.select(runs.c.id)
-            .where(runs.c.schedule_id == schedules.c.id)
-            .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+            sa.select(other.c.id)
+            .where(other.c.schedule_id == schedules.c.id)
+            .order_by(other.c.created_at.desc(), other.c.id.desc())
             .limit(1)
             .scalar_subquery()
         )
-        last = sa.select(runs.c.schedule_id, runs.c.id, runs.c.status, runs.c.due_at, runs.c.started_at).join(
-            schedules, runs.c.id == newest
+        kept = (
+            sa.select(last.c.schedule_id, last.c.id, last.c.status, last.c.trigger, last.c.due_at, last.c.started_at)
+            .join_from(schedules, last, last.c.id == newest)
+            .where(schedules.c.removed_at.is_(None))
         )
         with self._engine.connect() as connection:
             return {
-                row.schedule_id: LastRun(row.id, row.status, row.due_at, row.started_at)
-                for row in connection.execute(last.where(schedules.c.removed_at.is_(None)))
+                row.schedule_id: LastRun(row.id, row.status, _due_by_the_clock(row), row.started_at)
+                for row in connection.execute(kept)
             }
 
     def _change(self, schedule_id: str, columns: Callable[[datetime], dict[str, Any]]) -> None:
@@ -191,6 +194,11 @@ def _replace_fires(connection: sa.Connection, schedule_id: str, run_ids: Mapping
         )
     rows = [{"fire_time": due, "run_id": run, "skipped": None, "decided_at": now} for due, run in run_ids.items()]
     remember_fires(connection, schedule_id, rows)
+
+
+def _due_by_the_clock(row: Any) -> datetime | None:
+    due_at: datetime | None = row.due_at
+    return None if row.trigger == Trigger.BACKFILL else due_at
 
 
 def _fire_record(row: Any) -> FireRecord:

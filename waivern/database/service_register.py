@@ -11,9 +11,11 @@ from waivern.database.owner import Owner
 from waivern.database.tables import runs, schedules, services
 from waivern.runs.run import RunStatus, new_run_id
 from waivern.runs.service_register import SIGN_OF_LIFE_S, RunningRun, ServiceRecord, ServiceRegister, Status
+from waivern.schedules.schedule import ScheduleStatus
 
 _MISSED_SIGNS = 3
 _REMEMBERED = timedelta(days=1)
+_ACTIVE_SCHEDULES = sa.select(sa.func.count()).where(schedules.c.status == ScheduleStatus.ACTIVE.value)
 
 
 class SqlServiceRegister(ServiceRegister):
@@ -58,6 +60,7 @@ class SqlServiceRegister(ServiceRegister):
                 queued=queued,
                 oldest_queued_at=oldest,
                 running=[_running(row) for row in connection.execute(_running_runs())],
+                schedules=connection.execute(_ACTIVE_SCHEDULES).scalar_one(),
             )
 
     def _update(self, service_id: str, column: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from waivern.messages.message import Message
 from waivern.messages.overview import Overview
-from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
+from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason, Trigger
 
 LATEST = "latest"
 """What stands for the newest run wherever a run is named."""
@@ -57,8 +57,8 @@ class RunRecord:
 
     @property
     def lateness_seconds(self) -> float | None:
-        """Return the seconds from the instant that it was due to its start."""
-        return seconds_between(self.due_at, self.started_at)
+        """Return the seconds from the instant that it was due to its start; None where it was made up for later."""
+        return None if self.trigger == Trigger.BACKFILL else seconds_between(self.due_at, self.started_at)
 
 
 @dataclass(frozen=True)

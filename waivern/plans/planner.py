@@ -15,6 +15,7 @@ from waivern.plans.component_checks import ComponentChecks
 from waivern.plans.dag import ExecutionDAG
 from waivern.plans.plan import ExecutionPlan
 from waivern.plans.references import References
+from waivern.plans.schedule_timing import check_schedule
 from waivern.plans.schema_resolution import SchemaResolution
 from waivern.plans.splicing import Spliced, splice
 from waivern.runbooks.faults import the_first
@@ -65,6 +66,7 @@ class Planner:
         return self._plan(runbook_from_data(data, problems=problems), self._working_directory or Path.cwd(), problems)
 
     def _plan(self, loaded: LoadedRunbook, folder: Path, problems: list[str]) -> ExecutionPlan:
+        check_schedule(loaded, problems)
         main = Level(loaded, folder)
         children = ChildRunbookLoader(main, problems)
         children.load_below(main)

@@ -42,6 +42,8 @@ class ScheduleConfig(Written):
     max_catch_up: int | None = Field(default=None, ge=1)
     overlap: Literal["skip", "queue", "allow"] = "skip"
     jitter: Annotated[Seconds, Field(ge=0, le=LONGEST_S, allow_inf_nan=False)] | None = None
+    priority: int = Field(default=0, ge=-100, le=100)
+    max_attempts: int = Field(default=3, ge=1, le=100)
 
     @field_validator("cron")
     @classmethod

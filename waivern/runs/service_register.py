@@ -46,13 +46,14 @@ class RunningRun:
 
 @dataclass(frozen=True)
 class Status:
-    """How an installation stands at `now`, by the database's clock."""
+    """How an installation stands at `now`, by the database's clock; `schedules` counts those that are active."""
 
     now: datetime
     services: Sequence[ServiceRecord]
     queued: int
     oldest_queued_at: datetime | None
     running: Sequence[RunningRun]
+    schedules: int
 
 
 class ServiceRegister(ABC):

@@ -17,6 +17,7 @@ from waivern.service.database_watch import AWAY_S, DatabaseWatch
 from waivern.service.housekeeping import Chore, Housekeeping
 from waivern.service.run_process import MakeApplication
 from waivern.service.tally import Tally
+from waivern.service.watched_folder import WatchedFolder
 from waivern.service.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -138,6 +139,12 @@ class Service:
     def _chores(self) -> Sequence[Chore]:
         services = self._application.storage.services
         chores = [Chore("a sign of life", SIGN_OF_LIFE_S, lambda: services.give_sign_of_life(self._service_id))]
+        if self._options.runbooks is not None:
+            chores.append(
+                Chore(
+                    "the folder of runbooks", _FOLDER_S, WatchedFolder(self._application, self._options.runbooks).look
+                )
+            )
         return chores
 
     def _shut_down(self) -> None:

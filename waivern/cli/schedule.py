@@ -1,0 +1,199 @@
+"""`waivern schedule`: which runbooks are run when."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from waivern.cli.groups import PatientGroup
+from waivern.cli.options import database_option, format_option, pass_application, working_directory_option
+from waivern.cli.output import Cell, as_json, as_table, write
+from waivern.cli.schedule_texts import as_text, instants_as_text, row_of
+from waivern.cli.wording import short_id
+from waivern.operations.application import Application
+from waivern.operations.manage_schedules import (
+    add_schedule,
+    list_schedules,
+    next_due,
+    pause_schedule,
+    remove_schedule,
+    resume_schedule,
+    show_schedule,
+    trigger_schedule,
+)
+from waivern.operations.records_as_json import instant_as_json
+from waivern.operations.schedules_as_json import details_as_json, step_as_json, summary_as_json
+from waivern.operations.sync_schedules import SyncStep, sync_schedules
+from waivern.schedules.schedule import CatchUp, Overlap
+from waivern.schedules.timing import describe
+
+_TITLES = ("SCHEDULE", "RUNBOOK", "WHEN", "STATUS", "NEXT DUE", "LAST RUN", "LATE")
+
+
+@click.group(cls=PatientGroup)
+def schedule() -> None:
+    """Say which runbooks are run when; `waivern serve` keeps to it.
+
+    A runbook can say so itself, with `schedule:`; see `waivern schedule sync`.
+    """
+
+
+@schedule.command(short_help="Run a runbook by the clock.")
+@click.argument("name")
+@click.argument("runbook", type=click.Path(path_type=Path))
+@click.option("--cron", metavar="EXPR", help='When it is due, in five fields: "0 2 * * *" is each night at two.')
+@click.option("--every", metavar="DURATION", help="How often it is due, such as 6h, counted from now on.")
+@click.option("--at", metavar="TIME", help="The one time that it is due, such as 2026-12-01T02:00.")
+@click.option("--timezone", metavar="TZ", help="Whose clock --cron and --at are read by [UTC].")
+@click.option(
+    "--catch-up", type=click.Choice([each.value for each in CatchUp]), help="What is run of what was missed [latest]."
+)
+@click.option(
+    "--max-catch-up", type=click.IntRange(min=1), metavar="N", help="At most so many, with --catch-up all [100]."
+)
+@click.option(
+    "--overlap",
+    type=click.Choice([each.value for each in Overlap]),
+    help="What happens while the last run goes on [skip].",
+)
+@click.option("--jitter", metavar="DURATION", help="Begin up to so much later, each time by another share.")
+@click.option("--priority", type=click.IntRange(-100, 100), metavar="N", help="Higher ones are made first [0].")
+@click.option(
+    "--max-attempts", type=click.IntRange(1, 100), metavar="N", help="How often a run may lose its worker [3]."
+)
+@working_directory_option
+@database_option
+@format_option("text", "json")
+@pass_application
+def add(
+    application: Application, name: str, runbook: Path, form: str, working_directory: Path | None, **terms: Any
+) -> None:
+    """Run RUNBOOK whenever the schedule NAME is due; give one of --cron, --every and --at.
+
+    \b
+    Examples:
+      waivern schedule add nightly scan.yaml --cron "0 2 * * *" --timezone Europe/London
+      waivern schedule add often scan.yaml --every 6h --catch-up skip
+    """
+    ways = [way for way in ("cron", "every", "at") if terms[way] is not None]
+    if len(ways) != 1:
+        said = f"{' and '.join(f'--{way}' for way in ways)} were given" if ways else "none was given"
+        raise click.UsageError(f"Give exactly one of --cron, --every and --at; {said}")
+    added = add_schedule(application, name, runbook, terms, working_directory=working_directory)
+    details = show_schedule(application, added.name)
+    if form == "json":
+        write(as_json(details_as_json(details)))
+    else:
+        due = instants_as_text(details.next_due[:1], added)
+        write(f"Added '{name}': {describe(added.definition.timing)}, next at {due}")
+
+
+@schedule.command(name="list", short_help="List the schedules.")
+@database_option
+@format_option("table", "json")
+@pass_application
+def list_(application: Application, form: str) -> None:
+    """List all schedules with when they are due next, and how their last run ended."""
+    summaries = list_schedules(application)
+    if form == "json":
+        write(as_json([summary_as_json(summary) for summary in summaries]))
+    elif summaries:
+        rows: Sequence[Sequence[Cell]] = [row_of(summary) for summary in summaries]
+        write(as_table(_TITLES, rows, right=("LATE",)))
+    else:
+        click.echo("No schedules yet; add one with `waivern schedule add`", err=True)
+
+
+@schedule.command(short_help="Show one schedule.")
+@click.argument("name")
+@database_option
+@format_option("text", "json")
+@pass_application
+def show(application: Application, name: str, form: str) -> None:
+    """Show a schedule's terms, when it is due next, and its last runs."""
+    details = show_schedule(application, name)
+    write(as_json(details_as_json(details)) if form == "json" else as_text(details))
+
+
+@schedule.command(short_help="Skip what becomes due, for now.")
+@click.argument("name")
+@database_option
+@pass_application
+def pause(application: Application, name: str) -> None:
+    """Skip what becomes due until `waivern schedule resume`; each skipped instant is remembered."""
+    pause_schedule(application, name)
+    write(f"Paused '{name}'")
+
+
+@schedule.command(short_help="Run again what becomes due.")
+@click.argument("name")
+@database_option
+@pass_application
+def resume(application: Application, name: str) -> None:
+    """Run again what becomes due from now on; `waivern backfill` makes what was skipped meanwhile."""
+    resume_schedule(application, name)
+    write(f"Resumed '{name}'")
+
+
+@schedule.command(short_help="Remove a schedule; its runs stay.")
+@click.argument("name")
+@database_option
+@pass_application
+def remove(application: Application, name: str) -> None:
+    """Let a schedule never be due again. Its runs stay in the history, and a run that goes on is not ended."""
+    remove_schedule(application, name)
+    write(f"Removed '{name}'; its runs stay in the history")
+
+
+@schedule.command(short_help="Queue a run now.")
+@click.argument("name")
+@database_option
+@pass_application
+def trigger(application: Application, name: str) -> None:
+    """Queue a run of the schedule now, whatever is due."""
+    run_id = trigger_schedule(application, name)
+    write(f"Queued run {run_id}\n  waivern history show {short_id(run_id)}")
+
+
+@schedule.command(name="next", short_help="Show when it is due next.")
+@click.argument("name")
+@click.option(
+    "--count", type=click.IntRange(1, 1000), default=5, show_default=True, metavar="N", help="How many times."
+)
+@database_option
+@format_option("text", "json")
+@pass_application
+def next_(application: Application, name: str, count: int, form: str) -> None:
+    """Show the next times at which a schedule is due."""
+    found = application.storage.schedules.find(name)
+    due = next_due(found, count=count)
+    if form == "json":
+        write(as_json([instant_as_json(instant) for instant in due]))
+    else:
+        write(instants_as_text(due, found) or "never again")
+
+
+@schedule.command(short_help="Follow the runbooks of a folder.")
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@database_option
+@format_option("text", "json")
+@pass_application
+def sync(application: Application, folder: Path, dry_run: bool, form: str) -> None:
+    """Add, change and pause schedules until they are those that the runbooks in DIR declare with `schedule:`.
+
+    A runbook that cannot be carried out leaves its schedule as it was, and makes the exit code 2.
+    """
+    steps = sync_schedules(application, folder, dry_run=dry_run)
+    if form == "json":
+        write(as_json([step_as_json(step) for step in steps]))
+    else:
+        write("\n".join(_as_line(step) for step in steps) or "No runbook there has a schedule")
+    if any(step.done.value == "refused" for step in steps):
+        click.get_current_context().exit(2)
+
+
+def _as_line(step: SyncStep) -> str:
+    line = f"{step.done.value:<9}  {step.name}"
+    return f"{line}: {step.reason}" if step.reason else line

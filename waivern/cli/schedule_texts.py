@@ -1,0 +1,81 @@
+"""How a person reads schedules."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from waivern.cli.output import Cell
+from waivern.cli.printable import one_line
+from waivern.cli.wording import duration, local_time, short_id, state
+from waivern.operations.manage_schedules import ScheduleDetails, ScheduleSummary
+from waivern.runs.run import RunStatus
+from waivern.schedules.schedule import Schedule
+from waivern.schedules.schedule_store import FireRecord
+from waivern.schedules.timing import Cron, describe
+
+
+def row_of(summary: ScheduleSummary) -> Sequence[Cell]:
+    """Return a schedule's row in a table."""
+    schedule, last = summary.schedule, summary.last_run
+    return (
+        schedule.name,
+        schedule.definition.runbook_name,
+        describe(schedule.definition.timing),
+        schedule.status.value,
+        local_time(summary.next_due_at),
+        state(RunStatus(last.status)) if last is not None else "",
+        duration(last.lateness_seconds) if last is not None else "",
+    )
+
+
+def as_text(details: ScheduleDetails) -> str:
+    """Return a schedule whole: its terms, what comes, and what was."""
+    schedule = details.summary.schedule
+    definition = schedule.definition
+    terms = [
+        ("runbook", f"{definition.runbook_name} ({definition.runbook})"),
+        ("when", describe(definition.timing)),
+        ("status", f"paused: {schedule.paused_because}" if schedule.paused_because else schedule.status.value),
+        ("catch-up", f"{definition.catch_up.value}, at most {definition.max_catch_up:,}"),
+        ("overlap", definition.overlap.value),
+        ("jitter", duration(definition.jitter_s) if definition.jitter_s else "none"),
+        ("priority", str(definition.priority)),
+        ("attempts", f"at most {definition.max_attempts}"),
+        ("relative to", str(definition.working_directory or "the runbook's folder")),
+        ("declared in", definition.declared_in or "added by hand"),
+    ]
+    parts = ["\n".join([one_line(schedule.name), *(f"  {name:<13}{one_line(said)}" for name, said in terms)])]
+    parts.append("Due next:\n" + (instants_as_text(details.next_due, schedule, indent="  ") or "  never again"))
+    if details.runs:
+        rows = [f"  {short_id(run.id)}  {_status(run.status)}{_late(run.lateness_seconds)}" for run in details.runs]
+        parts.append("Last runs:\n" + "\n".join(rows))
+    skipped = [fire for fire in details.fires if fire.skipped is not None]
+    if skipped:
+        parts.append("Skipped lately:\n" + "\n".join(f"  {_skipped(fire)}" for fire in skipped))
+    return "\n\n".join(parts)
+
+
+def instants_as_text(instants: Sequence[datetime], schedule: Schedule, *, indent: str = "") -> str:
+    """Return instants line by line, by the clock here, and by the schedule's where that is another one."""
+    timing = schedule.definition.timing
+    zone = ZoneInfo(timing.timezone) if isinstance(timing, Cron) else None
+    lines = []
+    for instant in instants:
+        line = f"{indent}{local_time(instant)}"
+        if zone is not None and instant.astimezone(zone).utcoffset() != instant.astimezone().utcoffset():
+            line += f" ({instant.astimezone(zone).strftime('%Y-%m-%d %H:%M')} in {zone})"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _status(status: RunStatus) -> str:
+    return status.value.replace("_", " ")
+
+
+def _late(seconds: float | None) -> str:
+    return "" if seconds is None else f", began {duration(seconds)} after it was due"
+
+
+def _skipped(fire: FireRecord) -> str:
+    reasons = {"catch_up": "missed, and not caught up", "overlap": "the last run went on", "paused": "paused"}
+    return f"{local_time(fire.due_at)}: {reasons[fire.skipped.value] if fire.skipped else ''}"

@@ -1,0 +1,22 @@
+"""End a run before it is done."""
+
+from waivern.history.run_history import RunRecord
+from waivern.operations.application import Application
+
+
+def cancel_run(application: Application, run: str) -> RunRecord:
+    """Cancel a queued or running run, whoever makes it; return it as it is then.
+
+    Its worker writes nothing more from this moment on, and is ended by its service within a second.
+
+    Args:
+        application: What is installed.
+        run: Its id, an unambiguous prefix of it, or "latest".
+
+    Raises:
+        RunError: there is no such run, more than one, or it has ended.
+    """
+    storage = application.storage
+    found = storage.history.find(run)
+    storage.queue.cancel(found.id)
+    return storage.history.find(found.id)
