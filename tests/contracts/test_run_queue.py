@@ -18,6 +18,7 @@ from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_queue import SqlRunQueue
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import runs
+from waivern.history.run_history import Worker
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason, utc_now
 from waivern.runs.run_log import OpenRun
@@ -99,7 +100,7 @@ def test_a_claimed_run_goes_on_under_its_epoch_and_is_remembered_with_its_attemp
     record = history.find(run.run_id)
     assert (record.status, record.attempts, record.trigger) == (RunStatus.SUCCEEDED, 1, "trigger")
     assert [(each.outcome, each.worker) for each in history.attempts_at(run.run_id)] == [
-        ("succeeded", str(Owner.this_process()))
+        ("succeeded", Worker(Owner.this_process().host, Owner.this_process().pid))
     ]
 
 

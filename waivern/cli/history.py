@@ -16,7 +16,7 @@ from waivern.history.run_history import ArtifactCounts, RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.operations.records_as_json import details_as_json, run_as_json
 from waivern.operations.show_history import show_history, show_run
-from waivern.runs.run import RunStatus
+from waivern.runs.run import RunStatus, Trigger
 
 _TITLES = ("RUN", "RUNBOOK", "STATUS", "STARTED", "TIME", "ARTIFACTS")
 _CSV_COLUMNS = (
@@ -28,6 +28,8 @@ _CSV_COLUMNS = (
 @click.group(cls=PatientGroup, invoke_without_command=True, short_help="List past runs, or show one.")
 @click.option("--runbook", metavar="NAME", help="Only the runs of this runbook.")
 @click.option("--status", type=click.Choice([status.value for status in RunStatus]), help="Only runs of this status.")
+@click.option("--schedule", metavar="NAME", help="Only the runs of this schedule.")
+@click.option("--trigger", type=click.Choice([each.value for each in Trigger]), help="Only runs that this caused.")
 @click.option(
     "--since", callback=as_instant, metavar="WHEN", help="Only runs created then or later: 7d, 12h, 2026-11-01."
 )
@@ -45,7 +47,7 @@ def history(context: click.Context, /, **options: Any) -> None:
     \b
     Examples:
       waivern history --runbook "Nightly scan" --since 7d
-      waivern history --status failed --format json
+      waivern history --schedule nightly --status failed --format json
       waivern history show latest
     """
     if context.invoked_subcommand is None:
@@ -58,12 +60,14 @@ def _list(
     application: Application,
     runbook: str | None,
     status: str | None,
+    schedule: str | None,
+    trigger: str | None,
     since: datetime | None,
     until: datetime | None,
     limit: int,
     form: str,
 ) -> None:
-    wanted = RunFilter(runbook, RunStatus(status) if status else None, since, until)
+    wanted = RunFilter(runbook, RunStatus(status) if status else None, since, until, schedule, trigger)
     runs = show_history(application, wanted, limit=limit)
     if form == "json":
         write(as_json([run_as_json(run) for run in runs]))

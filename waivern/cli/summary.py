@@ -10,9 +10,8 @@ from waivern.cli.printable import lines, one_line
 from waivern.cli.wording import duration, local_time, result, short_id, state
 from waivern.history.run_history import ArtifactRecord, RunRecord
 from waivern.operations.show_history import RunDetails
-from waivern.runs.run import ArtifactStatus, RunStatus
+from waivern.runs.run import ArtifactStatus, RunStatus, Trigger
 
-_BY_HAND = "manual"
 _UNFINISHED = (RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED, RunStatus.INTERRUPTED)
 
 
@@ -50,12 +49,28 @@ def _heading(run: RunRecord) -> str:
     said = click.style(status.text, fg=status.style or None, bold=True)
     took = duration(run.duration_seconds)
     facts = [f"Run {run.id}", f"started {local_time(run.started_at or run.created_at)}"]
-    if run.trigger != _BY_HAND:
-        facts.append(f"trigger {run.trigger}")
-    if run.epoch > 1:
-        facts.append(f"attempt {run.epoch}")
+    if run.trigger != Trigger.MANUAL:
+        facts.append(_cause(run))
+    if run.due_at is not None:
+        late = run.lateness_seconds
+        facts.append(f"due {local_time(run.due_at)}" + (f" and {duration(late)} late" if late is not None else ""))
+    if run.attempts > 1:
+        facts.append(f"attempt {run.attempts}" + (f" of {run.max_attempts}" if run.max_attempts > 1 else ""))
+    if run.worker is not None and run.status is RunStatus.RUNNING:
+        facts.append(f"made by {run.worker}")
     heading = f"{click.style(one_line(run.runbook), bold=True)}: {said}{f' in {took}' if took else ''}"
     return "\n".join([heading, click.style(one_line(", ".join(facts)), dim=True)])
+
+
+def _cause(run: RunRecord) -> str:
+    if run.schedule is None:
+        return f"trigger {run.trigger}"
+    by = {
+        Trigger.SCHEDULE: "by schedule",
+        Trigger.CATCH_UP: "caught up by schedule",
+        Trigger.BACKFILL: "backfilled for",
+    }
+    return f"{by.get(Trigger(run.trigger), 'triggered for')} '{run.schedule}'"
 
 
 def _table(artifacts: Sequence[ArtifactRecord]) -> str:
@@ -72,9 +87,22 @@ def _table(artifacts: Sequence[ArtifactRecord]) -> str:
 
 
 def _remarks(details: RunDetails) -> Iterator[str]:
+    yield _section("Attempts", _attempts(details))
     yield _section("Errors", _errors(details))
     yield _section("Not scanned", _not_scanned(details.artifacts))
     yield _section("Read in part", _sampled(details.artifacts))
+
+
+def _attempts(details: RunDetails) -> Iterator[str]:
+    """One attempt that went well is not worth a section."""
+    if len(details.attempts) > 1 or any(each.error for each in details.attempts):
+        for each in details.attempts:
+            outcome = (each.outcome or "going on").replace("_", " ")
+            said = f": {each.error}" if each.error else ""
+            yield _indented(f"{each.number}. {local_time(each.started_at)}, {each.worker}: {outcome}{said}")
+    for failed in details.failed_attempts:
+        began = local_time(failed.started_at)
+        yield _indented(f"{failed.artifact_id}, attempt {failed.attempt} at {began}: {failed.error}")
 
 
 def _errors(details: RunDetails) -> Iterator[str]:

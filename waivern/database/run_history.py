@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.clock import database_now
+from waivern.database.owner import Owner
 from waivern.database.past_artifacts import made_message
 from waivern.database.run_register import is_abandoned
 from waivern.database.tables import (
@@ -30,6 +31,7 @@ from waivern.history.run_history import (
     RunFilter,
     RunHistory,
     RunRecord,
+    Worker,
 )
 from waivern.messages.message import Message
 from waivern.messages.overview import Overview
@@ -90,7 +92,7 @@ class SqlRunHistory(RunHistory):
         with self._engine.connect() as connection:
             rows = connection.execute(attempts).all()
         return [
-            AttemptRecord(number, row.worker_id, row.started_at, row.ended_at, row.outcome, row.error)
+            AttemptRecord(number, _worker(row.worker_id), row.started_at, row.ended_at, row.outcome, row.error)
             for number, row in enumerate(rows, 1)
         ]
 
@@ -186,7 +188,7 @@ def _record(row: Any, counts: Mapping[str, int], now: datetime) -> RunRecord:
         started_at=row.started_at,
         ended_at=row.ended_at,
         epoch=row.epoch,
-        worker=row.worker_id,
+        worker=None if row.worker_id is None else _worker(row.worker_id),
         error=row.error,
         artifacts=ArtifactCounts(
             total=sum(counts.values()),
@@ -200,6 +202,11 @@ def _record(row: Any, counts: Mapping[str, int], now: datetime) -> RunRecord:
         lease_until=row.lease_until,
         deadline=row.deadline,
     )
+
+
+def _worker(owner: str) -> Worker:
+    parsed = Owner.parse(owner)
+    return Worker(parsed.host, parsed.pid)
 
 
 def _artifact(row: Any, inputs: Sequence[str]) -> ArtifactRecord:

@@ -24,6 +24,17 @@ class ArtifactCounts:
 
 
 @dataclass(frozen=True)
+class Worker:
+    """A process that makes, or made, a run."""
+
+    host: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A run as it is remembered. A `running` one whose process is gone is told as `interrupted`.
 
@@ -42,7 +53,7 @@ class RunRecord:
     started_at: datetime | None
     ended_at: datetime | None
     epoch: int
-    worker: str | None
+    worker: Worker | None
     error: str | None
     artifacts: ArtifactCounts = field(default_factory=ArtifactCounts)
     attempts: int = 1
@@ -66,7 +77,7 @@ class AttemptRecord:
     """One attempt at a run: `outcome` is a run's final status, or `handed_back`; None while it goes on."""
 
     number: int
-    worker: str
+    worker: Worker
     started_at: datetime
     ended_at: datetime | None
     outcome: str | None

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from waivern.history.run_history import ArtifactCounts, ArtifactRecord, RunRecord
+from waivern.history.run_history import (
+    ArtifactCounts,
+    ArtifactRecord,
+    AttemptRecord,
+    FailedAttemptRecord,
+    RunRecord,
+    Worker,
+)
 from waivern.operations.show_history import RunDetails
 
 
@@ -29,6 +36,12 @@ def run_as_json(run: RunRecord) -> dict[str, Any]:
         "error": run.error,
         "runbook_digest": run.runbook_digest,
         "epoch": run.epoch,
+        "attempts": run.attempts,
+        "max_attempts": run.max_attempts,
+        "priority": run.priority,
+        "lateness_seconds": run.lateness_seconds,
+        "deadline": instant_as_json(run.deadline),
+        "worker": None if run.worker is None else _worker(run.worker),
     }
 
 
@@ -64,6 +77,8 @@ def details_as_json(details: RunDetails) -> dict[str, Any]:
         **run,
         "artifacts": [artifact_as_json(artifact) for artifact in details.artifacts],
         "artifact_counts": counts,
+        "run_attempts": [_attempt(attempt) for attempt in details.attempts],
+        "failed_attempts": [_failed_attempt(attempt) for attempt in details.failed_attempts],
     }
 
 
@@ -72,6 +87,32 @@ def instant_as_json(instant: datetime | None) -> str | None:
     if instant is None:
         return None
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _worker(worker: Worker) -> Mapping[str, Any]:
+    return {"host": worker.host, "pid": worker.pid}
+
+
+def _attempt(attempt: AttemptRecord) -> Mapping[str, Any]:
+    return {
+        "number": attempt.number,
+        "worker": _worker(attempt.worker),
+        "started_at": instant_as_json(attempt.started_at),
+        "ended_at": instant_as_json(attempt.ended_at),
+        "outcome": attempt.outcome,
+        "error": attempt.error,
+    }
+
+
+def _failed_attempt(attempt: FailedAttemptRecord) -> Mapping[str, Any]:
+    return {
+        "artifact_id": attempt.artifact_id,
+        "epoch": attempt.epoch,
+        "attempt": attempt.attempt,
+        "started_at": instant_as_json(attempt.started_at),
+        "ended_at": instant_as_json(attempt.ended_at),
+        "error": attempt.error,
+    }
 
 
 def _counts(counts: ArtifactCounts) -> Mapping[str, int]:

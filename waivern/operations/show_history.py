@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from waivern.history.run_history import ArtifactRecord, RunFilter, RunRecord
+from waivern.history.run_history import ArtifactRecord, AttemptRecord, FailedAttemptRecord, RunFilter, RunRecord
 from waivern.messages.message import Message
 from waivern.operations.application import Application
 
 
 @dataclass(frozen=True)
 class RunDetails:
-    """A run with its artifacts, in the order of its plan."""
+    """A run with its artifacts, in the order of its plan, the attempts at it, and those at artifacts that failed."""
 
     run: RunRecord
     artifacts: Sequence[ArtifactRecord]
+    attempts: Sequence[AttemptRecord] = ()
+    failed_attempts: Sequence[FailedAttemptRecord] = ()
 
 
 def show_history(application: Application, wanted: RunFilter, *, limit: int) -> Sequence[RunRecord]:
@@ -27,8 +29,14 @@ def show_run(application: Application, run: str) -> RunDetails:
     Raises:
         RunError: there is no such run, or more than one.
     """
-    found = application.storage.history.find(run)
-    return RunDetails(found, application.storage.history.artifacts_of(found.id))
+    history = application.storage.history
+    found = history.find(run)
+    return RunDetails(
+        run=found,
+        artifacts=history.artifacts_of(found.id),
+        attempts=history.attempts_at(found.id),
+        failed_attempts=history.failed_attempts_of(found.id),
+    )
 
 
 def show_artifact(application: Application, run: str, artifact: str) -> Message:

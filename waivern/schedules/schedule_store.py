@@ -36,7 +36,7 @@ class Fired:
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest run of a schedule, in short; `status` is a run's, and `due_at` None where it was not made by the clock."""
+    """The newest run of a schedule; `status` is a run's, and `due_at` None where it was not made by the clock."""
 
     run_id: str
     status: str

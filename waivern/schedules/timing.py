@@ -29,6 +29,7 @@ _ALLOWED = {
 }
 _SOME_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
 _SHORTEST_S, _LONGEST_S = 1.0, 366 * 86_400.0
+_HOUR_S, _QUARTER_S = 3_600, 900  # no clock of our time is set at anything but a full quarter of an hour
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -147,8 +148,37 @@ def _in_units(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
+class _ForwardCronSim(CronSim):
+    """Passes over no change of the clock; decision 11 says why.
+
+    cronsim 2.8 goes back to the beginning of an hour, and on by whole hours. Where a clock was set within that hour, as
+    from 3:45 to 2:45 in the Pacific/Chatham zone, it turns in a circle for ever, or loses a due time.
+    """
+
+    def advance_hour(self) -> bool:
+        if self.dt.hour in self.hours:
+            return False
+        step = _HOUR_S if self.dt.tzinfo in (None, UTC) else _QUARTER_S
+        while self.dt.hour not in self.hours:
+            self.tick(seconds=step - (60 * self.dt.minute + self.dt.second) % step)
+            if self.dt.hour == 0:
+                break
+        return True
+
+    def advance_minute(self) -> bool:
+        if self.dt.tzinfo in (None, UTC):
+            return super().advance_minute()
+        if self.dt.minute in self.minutes:
+            return False
+        while self.dt.minute not in self.minutes:
+            self.tick(seconds=60 - self.dt.second)
+            if self.dt.minute == 0:
+                break
+        return True
+
+
 def _simulated(expression: str, local: datetime) -> CronSim:
-    return CronSim(_MACROS.get(expression.lower(), expression), local)
+    return _ForwardCronSim(_MACROS.get(expression.lower(), expression), local)
 
 
 @functools.cache
