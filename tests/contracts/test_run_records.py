@@ -539,3 +539,26 @@ def test_a_lost_connection_to_postgres_does_not_lose_the_run(postgres_url: str) 
         run.store.save("b", message_of(n=2))
         run.log.close(RunStatus.SUCCEEDED)
         assert SqlRunHistory(engine).find(run.run_id).artifacts.succeeded == 2
+
+
+def test_each_failed_attempt_at_an_artifact_is_remembered(engine: sa.Engine) -> None:
+    tried: list[str] = []
+
+    def make(name: str) -> str:
+        tried.append(name)
+        if len(tried) < 3:
+            raise RuntimeError(f"not yet, {len(tried)}")
+        return name
+
+    retry = {"attempts": 3, "delay": 0}
+    plan = plan_of({"a": {"source": {"type": "make", "properties": {"name": "a"}}, "retry": retry}})
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    execute(run, plan, make)
+    history = SqlRunHistory(engine)
+    assert history.find(run.run_id).status is RunStatus.SUCCEEDED
+    attempts = history.failed_attempts_of(run.run_id)
+    assert [(each.artifact_id, each.attempt, each.error) for each in attempts] == [
+        ("a", 1, "RuntimeError: not yet, 1"),
+        ("a", 2, "RuntimeError: not yet, 2"),
+    ]
+    assert all(each.started_at <= each.ended_at for each in attempts)

@@ -31,9 +31,8 @@ from waivern.operations.records_as_json import details_as_json
 from waivern.operations.run_runbook import RunRequest, run_runbook
 from waivern.operations.show_history import RunDetails, show_run
 from waivern.plans.plan import ExecutionPlan
+from waivern.runbooks.durations import LONGEST_S
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus
-
-_LONGEST_S = 366 * 86_400
 
 
 def _as_seconds(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
@@ -43,7 +42,7 @@ def _as_seconds(context: click.Context, option: click.Parameter, text: str | Non
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds <= _LONGEST_S:
+    if not 0 < seconds <= LONGEST_S:
         raise click.BadParameter(f"'{text}' is no number of seconds: more than 0, at most a year.", context, option)
     return seconds
 

@@ -1,5 +1,6 @@
 """The record of one run in the database, while it goes on."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -7,8 +8,8 @@ import sqlalchemy as sa
 from waivern.database.clock import database_now
 from waivern.database.run_ends import write_end
 from waivern.database.run_writer import RunWriter
-from waivern.database.tables import artifacts
-from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus
+from waivern.database.tables import artifact_attempts, artifacts
+from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus
 from waivern.runs.run_log import RunLog
 
 if TYPE_CHECKING:  # slow to import; see `waivern.runs.run_log`
@@ -20,6 +21,8 @@ _ARTIFACT = sa.update(artifacts).where(
     artifacts.c.artifact_id == sa.bindparam("of_artifact"),
     _NOT_SUCCEEDED,  # what has its message has it, whatever somebody says who did not see it come
 )
+
+_FAILED_ATTEMPT = sa.insert(artifact_attempts)
 
 
 class SqlRunLog(RunLog):
@@ -46,6 +49,10 @@ class SqlRunLog(RunLog):
         values = self._values(change)
         self._writer.submit(lambda connection: _execute(connection, _ARTIFACT, values), urgent=False)
 
+    def attempt_failed(self, attempt: FailedAttempt) -> None:
+        values = {**asdict(attempt), "run_id": self._writer.run_id, "epoch": self._writer.epoch}
+        self._writer.submit(lambda connection: _execute(connection, _FAILED_ATTEMPT, values), urgent=False)
+
     def close(self, status: RunStatus, *, error: str | None = None) -> None:
         self._writer.close(lambda connection: self._write_the_end(connection, status, error))
 
@@ -71,5 +78,5 @@ class SqlRunLog(RunLog):
         }
 
 
-def _execute(connection: sa.Connection, statement: sa.Update, values: dict[str, Any]) -> None:
+def _execute(connection: sa.Connection, statement: sa.Update | sa.Insert, values: dict[str, Any]) -> None:
     connection.execute(statement, values)

@@ -16,7 +16,7 @@ from waivern.plans.plan import ExecutionPlan
 from waivern.plans.planner import Planner
 from waivern.runbooks.substitution import DUE_AT, with_due_at
 from waivern.runs.executor import DAGExecutor
-from waivern.runs.run import ArtifactChange, RunStatus, Trigger, utc_now
+from waivern.runs.run import ArtifactChange, FailedAttempt, RunStatus, Trigger, utc_now
 from waivern.runs.run_log import OpenRun, RunLog
 
 logger = logging.getLogger(__name__)
@@ -163,6 +163,9 @@ class _Reporting(RunLog):
         self._log.note(change)
         with _unhindered():
             self._changed(change)
+
+    def attempt_failed(self, attempt: FailedAttempt) -> None:
+        self._log.attempt_failed(attempt)
 
     def close(self, status: RunStatus, *, error: str | None = None) -> None:
         self._log.close(status, error=error)

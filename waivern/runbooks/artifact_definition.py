@@ -1,10 +1,13 @@
 """One artifact of a runbook: where it comes from and what is done to it."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from waivern.runbooks.durations import Delay, Limit
 
 
 def as_tuple(value: Any) -> Any:
@@ -64,6 +67,26 @@ class ChildRunbookConfig(Written):
         return self
 
 
+class RetryConfig(Written):
+    """How often a failing component is tried, and how long is waited before the next attempt. Durations are seconds.
+
+    `attempts` counts all of them. `delay` comes before the second; each further wait is `backoff` times as long, at
+    most `max_delay`, and a random share of `jitter` is added.
+    """
+
+    attempts: int = Field(default=3, ge=1, le=100)
+    delay: Delay = 1.0
+    backoff: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)] = 2.0
+    max_delay: Delay = 300.0
+    jitter: Delay = 0.0
+
+    def delay_after(self, attempt: int, *, share: float) -> float:
+        """Return the seconds to wait after the `attempt`-th one (from 1) failed; `share` of the jitter is 0 to 1."""
+        grown = math.log(max(self.delay, 1e-9)) + (attempt - 1) * math.log(self.backoff)
+        within = self.max_delay if grown >= math.log(max(self.max_delay, 1e-9)) else math.exp(grown)
+        return (within if self.delay else 0.0) + share * self.jitter
+
+
 class ArtifactDefinition(Written):
     """What one artifact is made of: a source, other artifacts, an earlier run's artifact, or a child runbook's."""
 
@@ -78,6 +101,8 @@ class ArtifactDefinition(Written):
     child_runbook: ChildRunbookConfig | None = None
     output: bool = False
     optional: bool = False
+    timeout: Limit | None = None
+    retry: RetryConfig | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -101,9 +126,17 @@ class ArtifactDefinition(Written):
             raise ValueError(f"an artifact has exactly one of source, inputs, reuse; {said}")
         elif self.process is not None and not self.inputs:
             raise ValueError(f"process needs inputs; make an artifact of its own from the one with {origins[0]}")
+        elif self.source is None and self.process is None:
+            self._has_none_of("timeout", "retry", because="it has no component that could fail")
         return self
 
     def _is_fit_for_a_child_runbook(self) -> None:
         for name in ("source", "reuse", "process"):
             if getattr(self, name) is not None:
                 raise ValueError(f"an artifact with child_runbook has no {name}")
+        self._has_none_of("timeout", "retry", because="write it on the artifacts of the child runbook")
+
+    def _has_none_of(self, *names: str, because: str) -> None:
+        for name in names:
+            if getattr(self, name) is not None:
+                raise ValueError(f"this artifact takes no {name}: {because}")

@@ -7,7 +7,8 @@ from pydantic import Field, field_validator
 from waivern.errors import MessageError
 from waivern.messages.schema import Schema
 from waivern.runbooks.artifact_definition import ArtifactDefinition, Text, Texts, Written
-from waivern.runbooks.schedule_config import LONGEST_S, ScheduleConfig
+from waivern.runbooks.durations import LONGEST_S
+from waivern.runbooks.schedule_config import ScheduleConfig
 
 
 class RunbookConfig(Written):

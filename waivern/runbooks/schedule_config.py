@@ -1,31 +1,14 @@
 """The `schedule:` of a runbook, as far as it can be checked without a clock."""
 
-import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from waivern.errors import did_you_mean
 from waivern.runbooks.artifact_definition import Written
-
-LONGEST_S = 366 * 86_400  # what is much longer leads beyond the last date that there is
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-def seconds_in(value: Any) -> Any:
-    """Read "90s", "15m", "6h", "1d" or "2w" as a number of seconds; a number is seconds already."""
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        raise ValueError(f"'{value}' is no duration: write a number of seconds, or 90s, 15m, 6h, 1d, 2w")
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-Seconds = Annotated[float, BeforeValidator(seconds_in)]
+from waivern.runbooks.durations import Delay, Limit
 
 
 class ScheduleConfig(Written):
@@ -35,13 +18,13 @@ class ScheduleConfig(Written):
     """
 
     cron: str | None = None
-    every: Annotated[Seconds, Field(gt=0, le=LONGEST_S, allow_inf_nan=False)] | None = None
+    every: Limit | None = None
     at: str | None = None
     timezone: str = "UTC"
     catch_up: Literal["skip", "latest", "all"] = "latest"
     max_catch_up: int | None = Field(default=None, ge=1)
     overlap: Literal["skip", "queue", "allow"] = "skip"
-    jitter: Annotated[Seconds, Field(ge=0, le=LONGEST_S, allow_inf_nan=False)] | None = None
+    jitter: Delay | None = None
     priority: int = Field(default=0, ge=-100, le=100)
     max_attempts: int = Field(default=3, ge=1, le=100)
 

@@ -2,20 +2,23 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from waivern.artifacts.store import ArtifactStore
 from waivern.components.registry import ComponentRegistry
 from waivern.plans.plan import ExecutionPlan
+from waivern.runbooks.artifact_definition import RetryConfig
 from waivern.runbooks.redaction import Redactor
 from waivern.runbooks.substitution import process_environment
 from waivern.runs.production import ProductionOrder, Workshop
 from waivern.runs.progress import Progress
 from waivern.runs.result import ArtifactResult, ExecutionResult
-from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, SkipReason, utc_now
+from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus, SkipReason, utc_now
 from waivern.runs.run_log import NoRunLog, RunLog
 
 logger = logging.getLogger(__name__)
@@ -79,7 +82,7 @@ class DAGExecutor:
             redactor=Redactor.for_variables(plan.variables, environment),
             keep_messages=self._keep_messages,
         )
-        execution = _Execution(plan, workshop, run_log or NoRunLog(), self._clock)
+        execution = _Execution(plan, workshop, run_log or NoRunLog(), self._clock, self._bridge)
         already_made = execution.open()
         if not already_made:
             store.clear()
@@ -93,14 +96,18 @@ class DAGExecutor:
 class _Execution:
     """One run of one plan."""
 
-    def __init__(self, plan: ExecutionPlan, workshop: Workshop, log: RunLog, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, plan: ExecutionPlan, workshop: Workshop, log: RunLog, clock: Callable[[], datetime], bridge: Bridge
+    ) -> None:
         self._plan = plan
         self._workshop = workshop
         self._log = log
         self._clock = clock
+        self._bridge = bridge
         self._progress = Progress(plan.dag)
+        self._attempts: dict[str, int] = {}
         self._loop = asyncio.get_running_loop()
-        self._ended: asyncio.Queue[Future[ArtifactResult | None]] = asyncio.Queue()
+        self._events: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         self._started_at = self._loop.time()
 
     def open(self) -> frozenset[str]:
@@ -129,18 +136,72 @@ class _Execution:
         limit = self._plan.runbook.config.max_concurrency
         while self._progress.is_unfinished:
             for artifact_id in self._progress.take_ready(at_most=limit - self._progress.in_the_making):
-                self._note(artifact_id, ArtifactStatus.RUNNING)
-                making = workers.submit(self._workshop.make, ProductionOrder.of(self._plan, artifact_id))
-                making.add_done_callback(self._hand_back)
-            result = (await self._ended.get()).result()
-            if result is not None:
-                self._record(result)
+                self._begin(workers, artifact_id)
+            handle = await self._events.get()
+            handle()
+
+    def _begin(self, workers: Executor, artifact_id: str) -> None:
+        attempt = self._attempts[artifact_id] = self._attempts.get(artifact_id, 0) + 1
+        order = ProductionOrder.of(self._plan, artifact_id, attempt=attempt)
+        self._note(artifact_id, ArtifactStatus.RUNNING)
+        if order.timeout_s is None:
+            making = workers.submit(self._workshop.make, order)
+        else:
+            making = self._begin_with_timeout(order, order.timeout_s)
+        making.add_done_callback(self._hand_back)
+
+    def _begin_with_timeout(self, order: ProductionOrder, timeout_s: float) -> "Future[ArtifactResult | None]":
+        """Make it in a thread of its own: one that hangs beyond its time is lost, and must be none of the others'."""
+        worker = self._bridge(1)
+        making: Future[ArtifactResult | None] = worker.submit(self._workshop.make, order)
+        worker.shutdown(wait=False)
+        self._loop.call_later(timeout_s, self._events.put_nowait, partial(self._give_up, order, self._clock()))
+        return making
+
+    def _give_up(self, order: ProductionOrder, started_at: datetime) -> None:
+        """Count an attempt as failed that has not ended in its time; what it still gives is not taken."""
+        if self._workshop.gate.shut_for(order.key):
+            took = (self._clock() - started_at).total_seconds()
+            error = f"it took longer than {order.timeout_s:g} s"
+            self._record(ArtifactResult(order.artifact_id, False, None, error, took, order.attempt))
 
     def _hand_back(self, making: "Future[ArtifactResult | None]") -> None:
         with suppress(RuntimeError):  # the loop is closed: this thread hung, and the run ended without it
-            self._loop.call_soon_threadsafe(self._ended.put_nowait, making)
+            self._loop.call_soon_threadsafe(self._events.put_nowait, partial(self._take_back, making))
 
-    def _record(self, result: ArtifactResult) -> None:
+    def _take_back(self, making: "Future[ArtifactResult | None]") -> None:
+        result = making.result()
+        if result is not None:
+            self._record(result)
+
+    def _record(self, result: ArtifactResult, *, may_be_retried: bool = True) -> None:
+        definition = self._plan.runbook.artifacts[result.artifact_id]
+        if result.error is not None and (definition.retry is not None or definition.timeout is not None):
+            self._note_failed_attempt(result, result.error)
+            retry = definition.retry if may_be_retried and not result.is_final else None
+            if retry is not None and result.attempts < retry.attempts:
+                self._put_off(result, retry)
+                return
+        self._record_end(result)
+
+    def _put_off(self, result: ArtifactResult, retry: RetryConfig) -> None:
+        """Make it again after a while, in which it takes up no worker."""
+        delay_s = retry.delay_after(result.attempts, share=random.random())  # noqa: S311  to part those that failed together
+        self._workshop.ended.pop(result.artifact_id, None)
+        self._progress.put_off(result.artifact_id)
+        make_again = partial(self._progress.make_again, result.artifact_id)
+        self._loop.call_later(delay_s, self._events.put_nowait, make_again)
+        logger.warning(
+            "Attempt %d of %d at artifact '%s' failed, the next follows in %.3g s: %s",
+            *(result.attempts, retry.attempts, result.artifact_id, delay_s, result.error),
+        )
+
+    def _note_failed_attempt(self, result: ArtifactResult, error: str) -> None:
+        ended_at = self._clock()
+        started_at = ended_at - timedelta(seconds=result.duration_seconds)
+        self._log.attempt_failed(FailedAttempt(result.artifact_id, result.attempts, started_at, ended_at, error))
+
+    def _record_end(self, result: ArtifactResult) -> None:
         impossible = self._progress.record(result)
         if result.success:
             self._note(result.artifact_id, ArtifactStatus.SUCCEEDED)
@@ -175,7 +236,7 @@ class _Execution:
         self._workshop.gate.shut()
         self._workshop.gate.wait_until_empty(at_most_s=_SAVES_ON_THEIR_WAY_S)
         for result in self._ended_unnoticed():
-            self._record(result)
+            self._record(result, may_be_retried=False)
         rest = self._progress.skip_the_rest(reason)
         for artifact_id in rest:
             self._note_skipped(artifact_id)

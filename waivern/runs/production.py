@@ -14,7 +14,15 @@ from waivern.components.connector import Connector
 from waivern.components.factory import ComponentFactory
 from waivern.components.registry import ComponentRegistry
 from waivern.components.working_directory import working_in
-from waivern.errors import ComponentError, ComponentNotFoundError, DatabaseError, RunTakenOverError, WaivernError
+from waivern.errors import (
+    ComponentError,
+    ComponentNotFoundError,
+    DatabaseError,
+    InvalidPropertiesError,
+    RunbookError,
+    RunTakenOverError,
+    WaivernError,
+)
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.messages.validation import check_message
@@ -25,6 +33,7 @@ from waivern.runs.merging import merged_by_schema
 from waivern.runs.result import ArtifactResult
 
 ENDS_THE_RUN = (DatabaseError, RunTakenOverError)
+_FINAL = (ComponentNotFoundError, InvalidPropertiesError, RunbookError)
 
 
 @dataclass(frozen=True)
@@ -41,10 +50,12 @@ class ProductionOrder:
     folder: Path | None = None
     past: PastArtifact | None = None
     default: Mapping[str, Any] | None = None
+    attempt: int = 1
+    timeout_s: float | None = None
 
     @classmethod
-    def of(cls, plan: ExecutionPlan, artifact_id: str) -> "ProductionOrder":
-        """Return the order for one artifact of the plan."""
+    def of(cls, plan: ExecutionPlan, artifact_id: str, *, attempt: int = 1) -> "ProductionOrder":
+        """Return the order for the `attempt`-th attempt at one artifact of the plan."""
         definition = plan.runbook.artifacts[artifact_id]
         input_schemas, output_schema = plan.artifact_schemas[artifact_id]
         component = definition.source or definition.process
@@ -60,22 +71,35 @@ class ProductionOrder:
             folder=plan.folders.get(artifact_id),
             past=PastArtifact(reuse.from_run, reuse.artifact, output_schema) if reuse else None,
             default=plan.defaults.get(artifact_id),
+            attempt=attempt,
+            timeout_s=definition.timeout,
         )
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells this attempt from every other of its run."""
+        return self.artifact_id, self.attempt
 
 
 class SavingGate:
-    """Lets results through until it is shut, so that a thread that wakes after the deadline records nothing."""
+    """Lets results through until it is shut, so that a thread that wakes after the deadline records nothing.
+
+    It can be shut for one attempt, too, while it stays open for all others.
+    """
 
     def __init__(self) -> None:
         self._is_open = True
         self._passing = 0
+        self._has_come: set[tuple[str, int]] = set()
+        self._shut_for: set[tuple[str, int]] = set()
         self._changed = threading.Condition()
 
     @contextmanager
-    def passing(self) -> Iterator[bool]:
-        """Yield whether the gate was still open; it does not shut within the block."""
+    def passing(self, key: tuple[str, int]) -> Iterator[bool]:
+        """Yield whether the gate was still open for this attempt; it does not shut within the block."""
         with self._changed:
-            is_open = self._is_open
+            is_open = self._is_open and key not in self._shut_for
+            self._has_come.add(key)
             self._passing += is_open
         try:
             yield is_open
@@ -83,6 +107,14 @@ class SavingGate:
             with self._changed:
                 self._passing -= is_open
                 self._changed.notify_all()
+
+    def shut_for(self, key: tuple[str, int]) -> bool:
+        """Let this attempt not through; return False where it has come already."""
+        with self._changed:
+            if key in self._has_come:
+                return False
+            self._shut_for.add(key)
+            return True
 
     def shut(self) -> None:
         """Let nothing more through; what is on its way goes on."""
@@ -117,14 +149,14 @@ class Workshop:
         self.ended: dict[str, ArtifactResult] = {}
 
     def make(self, order: ProductionOrder) -> ArtifactResult | None:
-        """Make, check and keep one artifact; return how it ended, or None where the run was closed meanwhile.
+        """Make, check and keep one artifact; return how it ended, or None where it was given up meanwhile.
 
         Raises:
             DatabaseError, RunTakenOverError: the run as a whole cannot go on.
         """
         started = time.perf_counter()
-        message, error = self._attempt(order)
-        with self.gate.passing() as is_open:
+        message, error, is_final = self._attempt(order)
+        with self.gate.passing(order.key) as is_open:
             if not is_open:
                 return None
             if message is not None:
@@ -135,17 +167,20 @@ class Workshop:
                 message=message if self._keep_messages and error is None else None,
                 error=error,
                 duration_seconds=time.perf_counter() - started,
+                attempts=order.attempt,
+                is_final=is_final,
             )
             self.ended[order.artifact_id] = result
         return result
 
-    def _attempt(self, order: ProductionOrder) -> tuple[Message | None, str | None]:
+    def _attempt(self, order: ProductionOrder) -> tuple[Message | None, str | None, bool]:
+        """The message, or the error and whether it is final."""
         try:
-            return self._redactor.message(self._made(order)), None
+            return self._redactor.message(self._made(order)), None, False
         except ENDS_THE_RUN:
             raise
         except BaseException as error:  # noqa: BLE001  a component may raise anything, and only fails itself
-            return None, self._redactor.text(_in_words(error))
+            return None, self._redactor.text(_in_words(error)), isinstance(error, _FINAL)
 
     def _save(self, artifact_id: str, message: Message) -> str | None:
         try:

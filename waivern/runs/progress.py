@@ -21,6 +21,7 @@ class Progress:
         self._sorter = dag.get_sorter()
         self._ready: deque[str] = deque()
         self._in_the_making: set[str] = set()
+        self._put_off: set[str] = set()
         self._already_made = frozenset(already_made)
         self.results: dict[str, ArtifactResult] = {}
         self.skipped: dict[str, SkipReason] = {}
@@ -29,8 +30,8 @@ class Progress:
 
     @property
     def is_unfinished(self) -> bool:
-        """Say whether an artifact is ready or in the making."""
-        return bool(self._ready or self._in_the_making)
+        """Say whether an artifact is ready, in the making or put off."""
+        return bool(self._ready or self._in_the_making or self._put_off)
 
     @property
     def in_the_making(self) -> int:
@@ -51,12 +52,23 @@ class Progress:
         self._advance()
         return impossible
 
+    def put_off(self, artifact_id: str) -> None:
+        """Note that an artifact will be made again later; until then it is not in the making."""
+        self._in_the_making.discard(artifact_id)
+        self._put_off.add(artifact_id)
+
+    def make_again(self, artifact_id: str) -> None:
+        """Let an artifact that was put off be ready."""
+        self._put_off.discard(artifact_id)
+        self._ready.append(artifact_id)
+
     def skip_the_rest(self, reason: SkipReason) -> list[str]:
         """Note that nothing more will be made; return what had not ended, in the plan's order."""
         rest = [each for each in self._dag.artifact_ids if each not in self.results and each not in self.skipped]
         self.skipped.update(dict.fromkeys(rest, reason))
         self._ready.clear()
         self._in_the_making.clear()
+        self._put_off.clear()
         return rest
 
     def unskip(self, result: ArtifactResult) -> None:

@@ -12,7 +12,8 @@ class ArtifactResult:
     """How the making of one artifact ended.
 
     `message` is None for a failed artifact, for one that an earlier attempt of the run made, and where the executor
-    was told not to keep messages: the store has it. `duration_seconds` counts from the artifact's start.
+    was told not to keep messages: the store has it. `duration_seconds` counts from the start of the last of its
+    `attempts`. A failure that `is_final` would be the same however often it is tried.
     """
 
     artifact_id: str
@@ -20,6 +21,8 @@ class ArtifactResult:
     message: Message | None = None
     error: str | None = None
     duration_seconds: float = 0.0
+    attempts: int = 1
+    is_final: bool = False
 
 
 @dataclass(frozen=True)

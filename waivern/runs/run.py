@@ -63,6 +63,17 @@ class ArtifactChange:
     skipped_because: str | None = None
 
 
+@dataclass(frozen=True)
+class FailedAttempt:
+    """An attempt at an artifact that came to nothing; `attempt` counts from 1 each time that the run is taken up."""
+
+    artifact_id: str
+    attempt: int
+    started_at: datetime
+    ended_at: datetime
+    error: str
+
+
 def new_run_id(now: datetime) -> str:
     """Return a UUID version 7 that begins with the milliseconds of `now` (aware): ids sort as their runs began.
 

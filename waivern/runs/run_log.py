@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from waivern.artifacts.store import ArtifactStore
-from waivern.runs.run import ArtifactChange, RunStatus
+from waivern.runs.run import ArtifactChange, FailedAttempt, RunStatus
 from waivern.runs.run_queue import ClaimedRun
 
 if TYPE_CHECKING:  # a plan brings pydantic along, which whoever only asks about past runs need not wait for
@@ -31,6 +31,10 @@ class RunLog(ABC):
         """
 
     @abstractmethod
+    def attempt_failed(self, attempt: FailedAttempt) -> None:
+        """Write down a failed attempt at an artifact that has `retry` or `timeout`; on the terms of `note`."""
+
+    @abstractmethod
     def close(self, status: RunStatus, *, error: str | None = None) -> None:
         """Write down how the run ended, and that what has not ended was not made; durable on return.
 
@@ -48,6 +52,9 @@ class NoRunLog(RunLog):
         return frozenset()
 
     def note(self, change: ArtifactChange) -> None:
+        pass
+
+    def attempt_failed(self, attempt: FailedAttempt) -> None:
         pass
 
     def close(self, status: RunStatus, *, error: str | None = None) -> None:

@@ -1,0 +1,207 @@
+"""Artifacts that are tried again, and attempts that are given up."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from waivern import ComponentError, DAGExecutor, ExecutionResult, InMemoryArtifactStore
+from waivern.errors import RunbookError
+from waivern.plans.plan import ExecutionPlan
+from waivern.runbooks.artifact_definition import ArtifactDefinition, RetryConfig
+from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus, SkipReason
+from waivern.runs.run_log import RunLog
+from waivern.testing.builders import plan_of, registry_of
+
+AT_ONCE = {"delay": 0, "backoff": 1}
+
+
+class Noting(RunLog):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.attempts: list[FailedAttempt] = []
+        self.changes: list[tuple[str, ArtifactStatus]] = []
+
+    def open(self, plan: ExecutionPlan) -> frozenset[str]:
+        return frozenset()
+
+    def note(self, change: ArtifactChange) -> None:
+        self.changes.append((change.artifact_id, change.status))
+
+    def attempt_failed(self, attempt: FailedAttempt) -> None:
+        self.attempts.append(attempt)
+
+    def close(self, status: RunStatus, *, error: str | None = None) -> None:
+        pass
+
+
+def execute(plan: ExecutionPlan, make: Callable[[str], Any], log: RunLog | None = None) -> ExecutionResult:
+    def content(properties: Mapping[str, Any], *_inputs: Any) -> dict[str, Any]:
+        return {"made": make(properties["name"])}
+
+    registry = registry_of(InMemoryArtifactStore(), connectors={"make": content}, analysers={"make": content})
+    return asyncio.run(DAGExecutor(registry).execute(plan, run_log=log))
+
+
+def source(name: str = "a", **terms: Any) -> dict[str, Any]:
+    return {"source": {"type": "make", "properties": {"name": name}}, **terms}
+
+
+def failing_first(times: int) -> Callable[[str], int]:
+    """Fails so many times for each name, then makes."""
+    tried: Counter[str] = Counter()
+
+    def make(name: str) -> int:
+        tried[name] += 1
+        if tried[name] <= times:
+            raise ComponentError(f"not yet, {tried[name]}")
+        return tried[name]
+
+    return make
+
+
+@settings(deadline=None, max_examples=60)
+@given(failures=st.integers(0, 5), attempts=st.integers(1, 5))
+def test_an_artifact_is_made_exactly_if_one_of_its_attempts_would_make_it(failures: int, attempts: int) -> None:
+    log = Noting()
+    retry = {"attempts": attempts, **AT_ONCE}
+    after = {"inputs": ["a"], "process": {"type": "make", "properties": {"name": "after"}}}
+    made: Counter[str] = Counter()
+    first = failing_first(failures)
+
+    def make(name: str) -> Any:
+        made[name] += 1
+        return first(name) if name == "a" else name
+
+    result = execute(plan_of({"a": source(retry=retry), "after": after}), make, log)
+    succeeds = failures < attempts
+    assert result.artifacts["a"].success is succeeds
+    assert result.artifacts["a"].attempts == made["a"] == min(failures + 1, attempts)
+    assert made["after"] == int(succeeds)
+    assert [each.attempt for each in log.attempts] == list(range(1, min(failures, attempts) + 1))
+    assert log.changes.count(("a", ArtifactStatus.FAILED)) == int(not succeeds)
+
+
+def test_an_artifact_without_retry_is_tried_once_and_no_attempt_is_recorded() -> None:
+    log = Noting()
+    result = execute(plan_of({"a": source()}), failing_first(1), log)
+    assert (result.artifacts["a"].success, log.attempts) == (False, [])
+
+
+def test_an_error_that_stays_the_same_is_not_tried_again() -> None:
+    tried: list[str] = []
+
+    def make(name: str) -> None:
+        tried.append(name)
+        raise RunbookError("${NAME} is not set")
+
+    result = execute(plan_of({"a": source(retry=AT_ONCE)}), make)
+    assert (result.status, tried) == (RunStatus.FAILED, ["a"])
+
+
+def test_while_an_artifact_waits_for_its_next_attempt_others_have_its_place() -> None:
+    made: list[str] = []
+    first = failing_first(1)
+
+    def make(name: str) -> Any:
+        made.append(name)
+        return first(name) if name == "flaky" else name
+
+    plan = plan_of(
+        {"flaky": source("flaky", retry={"delay": 0.2, "attempts": 2}), "b": source("b"), "c": source("c")},
+        max_concurrency=1,
+    )
+    assert execute(plan, make).status is RunStatus.SUCCEEDED
+    assert made == ["flaky", "b", "c", "flaky"]
+
+
+def test_the_deadline_of_the_run_ends_the_waiting() -> None:
+    started = time.monotonic()
+    result = execute(plan_of({"a": source(retry={"delay": 60})}, timeout=0.3), failing_first(5))
+    assert time.monotonic() - started < 10
+    assert (result.status, result.skip_reasons) == (RunStatus.TIMED_OUT, {"a": SkipReason.TIMEOUT})
+
+
+def test_an_attempt_that_takes_too_long_has_failed_and_what_it_gives_later_is_not_taken() -> None:
+    released = threading.Event()
+
+    def make(name: str) -> str:
+        if name == "slow":
+            released.wait(20)
+        return name
+
+    log = Noting()
+    result = execute(plan_of({"slow": source("slow", timeout=0.2), "b": source("b")}), make, log)
+    released.set()
+    assert result.status is RunStatus.FAILED
+    assert result.artifacts["slow"].error == "it took longer than 0.2 s"
+    assert result.artifacts["b"].success
+    assert [each.error for each in log.attempts] == ["it took longer than 0.2 s"]
+
+
+def test_a_hung_attempt_costs_the_others_no_worker_and_the_next_one_may_succeed() -> None:
+    released = threading.Event()
+    tried: Counter[str] = Counter()
+
+    def make(name: str) -> int:
+        tried[name] += 1
+        if name == "slow" and tried[name] < 3:
+            released.wait(20)
+        return tried[name]
+
+    artifacts = {"slow": source("slow", timeout=0.2, retry=AT_ONCE), **{n: source(n) for n in "bcd"}}
+    result = execute(plan_of(artifacts, max_concurrency=1), make)
+    released.set()
+    assert result.status is RunStatus.SUCCEEDED
+    message = result.artifacts["slow"].message
+    assert message is not None
+    assert message.content == {"made": 3}
+
+
+@settings(max_examples=200)
+@given(
+    delay=st.floats(0, 1e4),
+    backoff=st.floats(1, 100),
+    max_delay=st.floats(0, 1e4),
+    attempt=st.integers(1, 100),
+    share=st.floats(0, 1),
+)
+def test_a_wait_grows_never_beyond_its_bound(
+    delay: float, backoff: float, max_delay: float, attempt: int, share: float
+) -> None:
+    retry = RetryConfig(delay=delay, backoff=backoff, max_delay=max_delay, jitter=2.0)
+    wait = retry.delay_after(attempt, share=share) - share * 2.0
+    assert -1e-6 <= wait <= max(max_delay, 0) * (1 + 1e-9) + 1e-6
+    if attempt > 1:
+        assert wait >= retry.delay_after(attempt - 1, share=0) - 1e-6
+
+
+def test_the_waits_are_the_delay_and_its_multiples() -> None:
+    retry = RetryConfig(delay=1, backoff=2, max_delay=5)
+    assert [round(retry.delay_after(attempt, share=0), 6) for attempt in (1, 2, 3, 4)] == [1, 2, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("definition", "said"),
+    [
+        ({"inputs": ["a"], "retry": {}}, "takes no retry: it has no component"),
+        ({"inputs": ["a"], "timeout": 3}, "takes no timeout"),
+        ({"reuse": {"from_run": "latest", "artifact": "a"}, "retry": {}}, "takes no retry"),
+        ({"child_runbook": {"path": "c.yaml", "output": "x"}, "retry": {}}, "on the artifacts of the child runbook"),
+        ({"source": {"type": "x"}, "timeout": 0}, "greater than 0"),
+        ({"source": {"type": "x"}, "timeout": "5 parsecs"}, "no duration"),
+        ({"source": {"type": "x"}, "retry": {"attempts": 0}}, "greater than or equal to 1"),
+        ({"source": {"type": "x"}, "retry": 3}, "dictionary"),
+    ],
+)
+def test_what_cannot_be_retried_is_refused(definition: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        ArtifactDefinition.model_validate(definition)
