@@ -22,12 +22,14 @@ class Settings:
         sqlite_synchronous: FULL survives a power cut; NORMAL is faster and may lose the last moments in one.
         lease_seconds: After how long without a sign of life a run may be taken up by another process.
         log_level: From which level on log lines are written to standard error.
+        log_format: How they are written: text, or json with one object a line.
     """
 
     database_url: str = DEFAULT_DATABASE_URL
     sqlite_synchronous: str = "FULL"
     lease_seconds: float = 30.0
     log_level: str = "WARNING"
+    log_format: str = "text"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -51,9 +53,10 @@ def _any(_name: str, value: str) -> str:
 
 def _one_of(*allowed: str) -> Any:
     def check(name: str, value: str) -> str:
-        if value.upper() not in allowed:
+        meant = next((each for each in allowed if each.lower() == value.lower()), None)
+        if meant is None:
             raise UsageError(f"{name} is '{value}'", remedy=f"Set it to one of {', '.join(allowed)}")
-        return value.upper()
+        return meant
 
     return check
 
@@ -73,6 +76,7 @@ _CHECKS: dict[str, Any] = {
     "sqlite_synchronous": _one_of("FULL", "NORMAL"),
     "lease_seconds": _seconds,
     "log_level": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+    "log_format": _one_of("text", "json"),
 }
 
 

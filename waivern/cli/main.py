@@ -49,6 +49,7 @@ Settings (environment variables):
   WAIVERN_SQLITE_SYNCHRONOUS  FULL survives a power cut, NORMAL is faster [FULL]
   WAIVERN_LEASE_SECONDS       after which silence a run may be taken over [30]
   WAIVERN_LOG_LEVEL           DEBUG, INFO, WARNING or ERROR [WARNING]
+  WAIVERN_LOG_FORMAT          text, or json with an object a line [text]
 """
 
 

@@ -16,13 +16,15 @@ Command = Callable[..., Any]
 AnyCommand = TypeVar("AnyCommand", bound=Command)
 
 _DATABASE_URL = "waivern.database_url"
+_LOG_FORMAT = "waivern.log_format"
+_GIVEN = {_DATABASE_URL: "database_url", _LOG_FORMAT: "log_format"}
 
 
 def current_settings() -> Settings:
     """Return the settings of the current command: the environment's, with the `--db` of it or of its group."""
-    settings = Settings.from_environment()
-    database_url = given_database()
-    return replace(settings, database_url=database_url) if database_url else settings
+    meta = click.get_current_context().meta
+    given = {field: meta[key] for key, field in _GIVEN.items() if meta.get(key)}
+    return replace(Settings.from_environment(), **given)
 
 
 def given_database() -> str | None:
@@ -42,6 +44,17 @@ def database_option(command: AnyCommand) -> AnyCommand:
     )(command)
 
 
+def log_format_option(command: AnyCommand) -> AnyCommand:
+    """Add `--log-format`, which `current_settings` reads."""
+    return click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        expose_value=False,
+        callback=_remember_log_format,
+        help="How log lines are written, in place of WAIVERN_LOG_FORMAT.",
+    )(command)
+
+
 def pass_application(command: Command) -> Command:
     """Hand the command the application as its first argument; nothing is opened before something is asked of it."""
 
@@ -52,7 +65,7 @@ def pass_application(command: Command) -> Command:
         context = click.get_current_context()
         settings = current_settings()
         environment = context.find_object(WatchedEnvironment) or WatchedEnvironment()
-        log_to_standard_error(settings.log_level, redact=environment.redact)
+        log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact)
         application = build_application(settings, environment=environment)
         context.call_on_close(application.close)
         return command(application, *arguments, **options)
@@ -76,6 +89,11 @@ def working_directory_option(command: AnyCommand) -> AnyCommand:
         metavar="DIR",
         help="What relative paths in the runbook are meant from, in place of its folder.",
     )(command)
+
+
+def _remember_log_format(context: click.Context, _option: click.Parameter, form: str | None) -> None:
+    if form:
+        context.meta[_LOG_FORMAT] = form
 
 
 def _remember_database(context: click.Context, option: click.Parameter, url: str | None) -> None:

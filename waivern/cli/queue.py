@@ -19,7 +19,7 @@ from waivern.runs.service_register import RunningRun, ServiceRecord, Status
 _NOBODY_THERE = 3
 
 
-@click.command()
+@click.command(short_help="Show services, queue and running runs.")
 @database_option
 @format_option("text", "json")
 @pass_application
@@ -35,7 +35,7 @@ def status(application: Application, form: str) -> None:
         click.get_current_context().exit(_NOBODY_THERE)
 
 
-@click.command()
+@click.command(short_help="End a queued or running run.")
 @click.argument("run")
 @database_option
 @format_option("text", "json")
@@ -51,7 +51,7 @@ def cancel(application: Application, run: str, form: str) -> None:
     )
 
 
-@click.command()
+@click.command(short_help="Make a schedule's runs for past instants.")
 @click.argument("name")
 @click.option(
     "--from", "since", callback=as_instant, required=True, metavar="TIME", help="The first instant that counts."

@@ -17,6 +17,7 @@ from waivern.cli.options import (
     database_option,
     format_option,
     given_database,
+    log_format_option,
     pass_application,
     working_directory_option,
 )
@@ -57,6 +58,7 @@ def _as_seconds(context: click.Context, option: click.Parameter, text: str | Non
 @working_directory_option
 @click.option("--resume", metavar="RUN", help="Take up an unfinished run: its id, the beginning of it, or 'latest'.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@log_format_option
 @database_option
 @format_option("text", "json")
 @pass_application

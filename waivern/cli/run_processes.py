@@ -10,5 +10,5 @@ from waivern.settings import Settings
 def set_up(settings: Settings) -> Application:
     """Return the application of such a process; called in it, once."""
     environment = WatchedEnvironment()
-    log_to_standard_error(settings.log_level, redact=environment.redact)
+    log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact, has_progress=False)
     return build_application(settings, environment=environment)

@@ -31,7 +31,7 @@ from waivern.schedules.timing import describe
 _TITLES = ("SCHEDULE", "RUNBOOK", "WHEN", "STATUS", "NEXT DUE", "LAST RUN", "LATE")
 
 
-@click.group(cls=PatientGroup)
+@click.group(cls=PatientGroup, short_help="Say which runbooks are run when.")
 def schedule() -> None:
     """Say which runbooks are run when; `waivern serve` keeps to it.
 

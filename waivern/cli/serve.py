@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from waivern.cli.options import AnyCommand, current_settings, database_option, pass_application
+from waivern.cli.options import AnyCommand, current_settings, database_option, log_format_option, pass_application
 from waivern.cli.run_processes import set_up
 from waivern.operations.application import Application
 from waivern.service.serving import Service, ServiceOptions
@@ -38,6 +38,7 @@ def _service_options(command: AnyCommand) -> AnyCommand:
             metavar="ADDRESS",
             help="The address that they are answered on.",
         ),
+        log_format_option,
         database_option,
     ]
     for option in reversed(options):
@@ -45,7 +46,7 @@ def _service_options(command: AnyCommand) -> AnyCommand:
     return command
 
 
-@click.command()
+@click.command(short_help="Run runbooks when their schedules are due.")
 @click.option(
     "--workers",
     type=click.IntRange(0, 256),
@@ -91,7 +92,7 @@ def serve(
     _serve(application, options)
 
 
-@click.command()
+@click.command(short_help="Make runs that others have queued.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 256),

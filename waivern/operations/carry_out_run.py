@@ -11,6 +11,7 @@ from waivern.operations.run_runbook import plan_runbook
 from waivern.plans.plan import ExecutionPlan
 from waivern.runbooks.substitution import with_due_at
 from waivern.runbooks.watched_environment import WatchedEnvironment
+from waivern.runs.current_run import marked
 from waivern.runs.executor import DAGExecutor
 from waivern.runs.run import RunStatus
 from waivern.runs.run_log import OpenRun
@@ -41,11 +42,12 @@ def carry_out_run(
     """
     environment = WatchedEnvironment(application.environment)
     try:
-        _carry_out(application, claimed, with_due_at(environment, claimed.due_at or claimed.created_at), begun)
+        with marked(claimed.run_id, claimed.schedule):
+            _carry_out(application, claimed, with_due_at(environment, claimed.due_at or claimed.created_at), begun)
     except RunTakenOverError:
         return CarriedOut.CHANGED_HANDS
     except DatabaseError as error:
-        logger.error("The run cannot be recorded: %s", environment.redact(str(error)))
+        logger.error("The run cannot be recorded: %s", error, extra={"run_id": claimed.run_id})
         return CarriedOut.DATABASE_GONE
     except Exception as error:  # noqa: BLE001  a plug-in may raise anything while it is asked about its properties
         return _refuse(application, claimed, error, environment.redact)
@@ -77,7 +79,8 @@ def _refuse(
     """End a run that cannot be begun, or broke off for no reason of its own; if it is closed by now, leave it."""
     is_expected = isinstance(error, WaivernError)
     text = redact(str(error) if is_expected else f"{type(error).__name__}: {error}")
-    logger.error("The run broke off: %s", text, exc_info=None if is_expected else error)
+    about = {"run_id": claimed.run_id, "schedule": claimed.schedule}
+    logger.error("The run broke off: %s", text, exc_info=None if is_expected else error, extra=about)
     status = RunStatus.INTERRUPTED if isinstance(error, RunError) else RunStatus.FAILED
     try:
         application.storage.queue.end(claimed.run_id, claimed.epoch, status, error=text)

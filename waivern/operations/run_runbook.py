@@ -15,6 +15,7 @@ from waivern.operations.show_history import RunDetails, show_run
 from waivern.plans.plan import ExecutionPlan
 from waivern.plans.planner import Planner
 from waivern.runbooks.substitution import DUE_AT, with_due_at
+from waivern.runs.current_run import marked
 from waivern.runs.executor import DAGExecutor
 from waivern.runs.run import ArtifactChange, FailedAttempt, RunStatus, Trigger, utc_now
 from waivern.runs.run_log import OpenRun, RunLog
@@ -93,7 +94,10 @@ def run_runbook(
     with _unhindered():
         opened(run.run_id, plan)
     executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
-    with suppress(KeyboardInterrupt, asyncio.CancelledError):  # the executor has closed the run as cancelled
+    with (
+        marked(run.run_id),
+        suppress(KeyboardInterrupt, asyncio.CancelledError),
+    ):  # the executor has closed the run as cancelled
         asyncio.run(_executed(executor, plan, _Reporting(run.log, changed)))
     return show_run(application, run.run_id)
 

@@ -22,6 +22,7 @@ from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunS
 from waivern.runs.run_log import NoRunLog, RunLog
 
 logger = logging.getLogger(__name__)
+retries = logging.getLogger("waivern.runs.retries")
 
 _SAVES_ON_THEIR_WAY_S = 0.5
 _CLOSED_AS = {SkipReason.TIMEOUT: RunStatus.TIMED_OUT, SkipReason.CANCELLED: RunStatus.CANCELLED}
@@ -191,7 +192,7 @@ class _Execution:
         self._progress.put_off(result.artifact_id)
         make_again = partial(self._progress.make_again, result.artifact_id)
         self._loop.call_later(delay_s, self._events.put_nowait, make_again)
-        logger.warning(
+        retries.warning(
             "Attempt %d of %d at artifact '%s' failed, the next follows in %.3g s: %s",
             *(result.attempts, retry.attempts, result.artifact_id, delay_s, result.error),
         )
