@@ -32,6 +32,7 @@ def configured_engine(settings: Settings | None = None) -> "Engine":
 def _open_storage(settings: Settings) -> Storage:
     """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
     from waivern.database.migrating import ensure_usable
+    from waivern.database.notifications import SqlNotifications
     from waivern.database.past_artifacts import SqlPastArtifacts
     from waivern.database.run_history import SqlRunHistory
     from waivern.database.run_queue import SqlRunQueue
@@ -53,5 +54,6 @@ def _open_storage(settings: Settings) -> Storage:
         queue=SqlRunQueue(engine, lease_s=settings.lease_seconds),
         schedules=SqlScheduleStore(engine),
         services=SqlServiceRegister(engine),
+        notifications=SqlNotifications(engine),
         close=engine.dispose,
     )

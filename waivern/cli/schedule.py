@@ -62,6 +62,9 @@ def schedule() -> None:
 @click.option(
     "--max-attempts", type=click.IntRange(1, 100), metavar="N", help="How often a run may lose its worker [3]."
 )
+@click.option("--notify-webhook", metavar="URL", help="Post there how runs failed, timed out or recovered.")
+@click.option("--notify-secret", metavar="SECRET", help="What posts are signed with; '${NAME}' is looked up when sent.")
+@click.option("--notify-command", metavar="PROGRAM", help="Run this with the notice as its input.")
 @working_directory_option
 @database_option
 @format_option("text", "json")
@@ -80,6 +83,7 @@ def add(
     if len(ways) != 1:
         said = f"{' and '.join(f'--{way}' for way in ways)} were given" if ways else "none was given"
         raise click.UsageError(f"Give exactly one of --cron, --every and --at; {said}")
+    terms["notify"] = _notify(*(terms.pop(f"notify_{name}") for name in ("webhook", "secret", "command")))
     added = add_schedule(application, name, runbook, terms, working_directory=working_directory)
     details = show_schedule(application, added.name)
     if form == "json":
@@ -87,6 +91,13 @@ def add(
     else:
         due = instants_as_text(details.next_due[:1], added)
         write(f"Added '{name}': {describe(added.definition.timing)}, next at {due}")
+
+
+def _notify(webhook: str | None, secret: str | None, command: str | None) -> dict[str, Any] | None:
+    if secret is not None and webhook is None:
+        raise click.UsageError("--notify-secret signs what goes to --notify-webhook; give that too")
+    hook = {"webhook": {"url": webhook, **({"secret": secret} if secret else {})}} if webhook else {}
+    return {**hook, **({"command": (command,)} if command else {})} or None
 
 
 @schedule.command(name="list", short_help="List the schedules.")

@@ -9,6 +9,7 @@ from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
 from waivern.history.run_history import RunHistory
+from waivern.runs.notifications import Notifications
 from waivern.runs.run_log import RunRegister
 from waivern.runs.run_queue import RunQueue
 from waivern.runs.service_register import ServiceRegister
@@ -27,6 +28,7 @@ class Storage:
     queue: RunQueue
     schedules: ScheduleStore
     services: ServiceRegister
+    notifications: Notifications
     close: Callable[[], None] = lambda: None
 
 

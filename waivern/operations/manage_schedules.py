@@ -90,6 +90,7 @@ def definition_of(config: ScheduleConfig, *, name: str, runbook: Path, runbook_n
         jitter_s=config.jitter or 0.0,
         priority=config.priority,
         max_attempts=config.max_attempts,
+        notify=None if config.notify is None else config.notify.model_dump(mode="json", exclude_none=True),
     )
 
 

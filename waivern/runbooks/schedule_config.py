@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from waivern.errors import did_you_mean
 from waivern.runbooks.artifact_definition import Written
 from waivern.runbooks.durations import Delay, Limit
+from waivern.runbooks.notify_config import NotifyConfig
 
 
 class ScheduleConfig(Written):
@@ -27,6 +28,7 @@ class ScheduleConfig(Written):
     jitter: Delay | None = None
     priority: int = Field(default=0, ge=-100, le=100)
     max_attempts: int = Field(default=3, ge=1, le=100)
+    notify: NotifyConfig | None = None
 
     @field_validator("cron")
     @classmethod

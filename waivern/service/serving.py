@@ -15,6 +15,7 @@ from waivern.runs.service_register import SIGN_OF_LIFE_S
 from waivern.service.clock import Clock
 from waivern.service.database_watch import AWAY_S, DatabaseWatch
 from waivern.service.housekeeping import Chore, Housekeeping
+from waivern.service.notifying import Notifier
 from waivern.service.run_process import MakeApplication
 from waivern.service.tally import Tally
 from waivern.service.watched_folder import WatchedFolder
@@ -145,6 +146,8 @@ class Service:
                     "the folder of runbooks", _FOLDER_S, WatchedFolder(self._application, self._options.runbooks).look
                 )
             )
+        if self._options.keeps_time:
+            chores.append(Chore("notices", _NOTICES_S, Notifier(self._application, tally=self._tally).deliver_due))
         return chores
 
     def _shut_down(self) -> None:

@@ -1,0 +1,310 @@
+"""Notices: which are sent, to whom, how they are signed, and what becomes of those that do not arrive."""
+
+import base64
+import hashlib
+import hmac
+import http.server
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tests.schedules import a_definition
+from waivern.bootstrap import build_application
+from waivern.database.engine import writing
+from waivern.database.notifications import SqlNotifications
+from waivern.database.run_queue import SqlRunQueue
+from waivern.database.schedule_store import SqlScheduleStore
+from waivern.database.tables import notifications, runs
+from waivern.operations.application import Application
+from waivern.runbooks.notify_config import NotifyConfig
+from waivern.runs.notifications import Notice, notice_of
+from waivern.runs.run import RunStatus, utc_now
+from waivern.schedules.timing import Cron
+from waivern.service.hook_command import run_command
+from waivern.service.notifying import Notifier
+from waivern.service.tally import Tally
+from waivern.service.webhook import DeliveryError, post, signature
+from waivern.settings import Settings
+
+ALL = ("failed", "timed_out", "recovered")
+HOURLY = Cron("0 * * * *")
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """A real server that keeps what it is sent, and answers with `status`, `slowly` or not."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        self.status = 204
+        self.drip_s = 0.0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/hook?x=1"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        server: Any = self.server
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        server.received.append((dict(self.headers), body))
+        if server.drip_s:
+            for _ in range(200):
+                self.wfile.write(b"H")
+                time.sleep(server.drip_s)
+        self.send_response(server.status)
+        self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    server = Receiver()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def send(url: str, **terms: Any) -> None:
+    given = {"message_id": "m1", "timestamp": 1_700_000_000, "secret": None, "timeout_s": 5.0, "allow_private": True}
+    post(url, b'{"a": 1}', **{**given, **terms})  # type: ignore[arg-type]
+
+
+@given(st.sampled_from(RunStatus), st.none() | st.sampled_from(RunStatus), st.sets(st.sampled_from(ALL)))
+def test_only_wanted_notices_are_sent_and_recovered_only_after_a_failure(
+    status: RunStatus, before: RunStatus | None, on: set[str]
+) -> None:
+    notice = notice_of(status, before, on)
+    if notice is None:
+        assert not ({"failed", "timed_out"} <= on and status in (RunStatus.FAILED, RunStatus.TIMED_OUT))
+    else:
+        assert notice.value in on
+        assert (notice is Notice.RECOVERED) == (status is RunStatus.SUCCEEDED)
+
+
+def test_a_notice_is_signed_as_the_standard_says(receiver: Receiver) -> None:
+    send(receiver.url, secret="s3cret")
+    ((headers, body),) = receiver.received
+    signed = b"m1.1700000000." + body
+    expected = base64.b64encode(hmac.new(b"s3cret", signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("m1", "1700000000")
+    assert headers["Content-Type"] == "application/json"
+
+
+def test_a_secret_in_base64_is_the_key_that_it_stands_for() -> None:
+    in_base64 = "whsec_" + base64.b64encode(b"s3cret").decode()
+    assert signature(in_base64, "m", 1, b"x") == signature("s3cret", "m", 1, b"x")
+
+
+@pytest.mark.parametrize("status", [301, 400, 500])
+def test_what_is_not_accepted_has_not_arrived_and_no_redirect_is_followed(receiver: Receiver, status: int) -> None:
+    receiver.status = status
+    with pytest.raises(DeliveryError, match=str(status)):
+        send(receiver.url)
+    assert len(receiver.received) == 1
+
+
+def test_an_answer_that_drips_is_broken_off(receiver: Receiver) -> None:
+    receiver.drip_s = 0.1
+    started = time.monotonic()
+    with pytest.raises(DeliveryError, match="longer than 0.5 s"):
+        send(receiver.url, timeout_s=0.5)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:9/",
+        "http://localhost:9/",
+        "http://10.0.0.1/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://[::1]:9/",
+        "http://[::ffff:127.0.0.1]:9/",
+        "http://0.0.0.0:9/",
+        "http://2130706433:9/",
+    ],
+)
+def test_an_address_that_is_not_public_is_not_asked(url: str) -> None:
+    with pytest.raises(DeliveryError, match="is not a public address"):
+        send(url, allow_private=False)
+
+
+def test_an_error_names_the_host_and_not_the_url() -> None:
+    with pytest.raises(DeliveryError) as failed:
+        send("http://user:hunter2@127.0.0.1:1/token-hunter2")
+    assert "hunter2" not in str(failed.value)
+
+
+def test_a_command_is_given_the_notice(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    script = "import os, sys, pathlib; pathlib.Path(sys.argv[1]).write_text(os.environ['KIND'] + sys.stdin.read())"
+    run_command([sys.executable, "-c", script, str(out)], b"body", environment={"KIND": "k:"}, timeout_s=30)
+    assert out.read_text() == "k:body"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("import sys; sys.exit('no paper')", "ended with 1: no paper"),
+        ("import time; time.sleep(60)", "longer than 0.5 s"),
+    ],
+)
+def test_a_command_that_fails_or_hangs_has_not_been_told(script: str, said: str) -> None:
+    with pytest.raises(DeliveryError, match=said):
+        run_command([sys.executable, "-c", script], b"", environment={}, timeout_s=0.5 if "sleep" in script else 30)
+    with pytest.raises(DeliveryError, match="cannot be run"):
+        run_command(["/nowhere/at/all"], b"", environment={}, timeout_s=5)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({}, "names nobody"),
+        ({"command": []}, "at least 1"),
+        ({"webhook": {"url": "ftp://x"}}, "begins with http"),
+        ({"command": ["x"], "on": ["succeeded"]}, "failed"),
+        ({"webhook": {"url": "https://x", "timeout": 0}}, "greater than 0"),
+    ],
+)
+def test_what_tells_nobody_is_refused(written: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        NotifyConfig.model_validate(written)
+
+
+# What is kept of them, on both databases.
+
+
+def ended_runs(engine: sa.Engine, *statuses: RunStatus, notify: dict[str, Any]) -> list[str]:
+    schedule = SqlScheduleStore(engine).add(a_definition(HOURLY, notify=notify))
+    queue = SqlRunQueue(engine)
+    made = []
+    for status in statuses:
+        made.append(SqlScheduleStore(engine).trigger(schedule.id))
+        claimed = queue.claim()
+        assert claimed is not None
+        assert queue.end(claimed.run_id, claimed.epoch, status)
+    return made
+
+
+def make_due(engine: sa.Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(
+            sa.update(notifications).where(notifications.c.next_at.is_not(None)), {"next_at": utc_now() - timedelta(1)}
+        )
+
+
+def test_each_run_that_deserves_it_has_one_notice_for_each_target(engine: sa.Engine) -> None:
+    made = ended_runs(
+        engine,
+        *(RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.SUCCEEDED, RunStatus.SUCCEEDED, RunStatus.TIMED_OUT),
+        notify={"on": list(ALL), "webhook": {"url": "https://x"}, "command": ["y"]},
+    )
+    box = SqlNotifications(engine)
+    assert box.note_ended() == 6
+    assert box.note_ended() == 0
+    due = box.claim_due(limit=100)
+    assert sorted((made.index(each.run_id), each.notice.value, each.target) for each in due) == [
+        *((1, "failed", "command"), (1, "failed", "webhook")),
+        *((2, "recovered", "command"), (2, "recovered", "webhook")),
+        *((4, "timed_out", "command"), (4, "timed_out", "webhook")),
+    ]
+    assert box.claim_due(limit=100) == []
+
+
+def test_what_did_not_arrive_is_due_again_until_it_is_given_up(engine: sa.Engine) -> None:
+    ended_runs(engine, RunStatus.FAILED, notify={"on": ["failed"], "command": ["y"]})
+    box = SqlNotifications(engine)
+    box.note_ended()
+    (first,) = box.claim_due(limit=5)
+    box.failed(first, error="busy", retry_in_s=0)
+    (second,) = box.claim_due(limit=5)
+    assert (first.attempt, second.attempt) == (1, 2)
+    make_due(engine)  # whoever claimed it is gone
+    (third,) = box.claim_due(limit=5)
+    box.failed(third, error="busy", retry_in_s=None)
+    make_due(engine)
+    assert box.claim_due(limit=5) == []
+
+
+def test_switching_notices_on_tells_nothing_of_what_was_long_ago(engine: sa.Engine) -> None:
+    (run_id,) = ended_runs(engine, RunStatus.FAILED, notify={"on": ["failed"], "command": ["y"]})
+    with writing(engine) as connection:
+        connection.execute(
+            sa.update(runs).where(runs.c.id == run_id).values(ended_at=utc_now() - timedelta(minutes=10))
+        )
+    assert SqlNotifications(engine).note_ended() == 0
+
+
+@pytest.fixture
+def application(database_url: str, engine: sa.Engine) -> Iterator[Application]:
+    environment = {"HOOK_SECRET": "hunter2hunter2", "PATH": "/usr/bin:/bin"}
+    built = build_application(Settings(database_url=database_url), environment=environment)
+    yield built
+    built.close()
+
+
+def eventually(is_so: Any) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_notice_arrives_with_its_run_and_is_marked_as_sent(
+    engine: sa.Engine, application: Application, receiver: Receiver
+) -> None:
+    webhook = {"url": receiver.url, "secret": "${HOOK_SECRET}", "allow_private": True}
+    (run_id,) = ended_runs(engine, RunStatus.FAILED, notify={"on": ["failed"], "webhook": webhook})
+    Notifier(application, tally=Tally()).deliver_due()
+    eventually(lambda: receiver.received)
+    ((headers, body),) = receiver.received
+    told = json.loads(body)
+    assert (told["type"], told["data"]["schedule"], told["data"]["run"]["id"]) == ("run.failed", "nightly", run_id)
+    assert headers["webhook-signature"] == signature(
+        "hunter2hunter2", headers["webhook-id"], int(headers["webhook-timestamp"]), body
+    )
+
+    def is_sent() -> bool:
+        with engine.connect() as connection:
+            return connection.scalar(sa.select(notifications.c.sent_at)) is not None
+
+    eventually(is_sent)
+
+
+def test_a_receiver_that_is_away_is_told_later_and_no_secret_is_kept(
+    engine: sa.Engine, application: Application
+) -> None:
+    webhook = {"url": "http://127.0.0.1:1/${HOOK_SECRET}", "allow_private": True}
+    ended_runs(engine, RunStatus.FAILED, notify={"on": ["failed"], "webhook": webhook})
+    tally = Tally()
+    Notifier(application, tally=tally).deliver_due()
+
+    def row() -> Any:
+        with engine.connect() as connection:
+            return connection.execute(sa.select(notifications)).one()
+
+    eventually(lambda: row().error is not None)
+    assert "127.0.0.1 could not be asked" in row().error
+    assert "hunter2" not in row().error
+    assert row().next_at is not None
+    assert tally.registry.get_sample_value("waivern_notices_total", {"outcome": "failed"}) == 1
