@@ -174,7 +174,12 @@ def _with_counts(connection: sa.Connection, rows: Sequence[Any]) -> list[RunReco
 
 def _record(row: Any, counts: Mapping[str, int], now: datetime) -> RunRecord:
     status = RunStatus(row.status)
-    if status is RunStatus.RUNNING and is_abandoned(owner=row.worker_id, lease_until=row.lease_until, now=now):
+    is_by_hand = row.runbook_path is None  # a service's run is queued again, or ended, by the next service that looks
+    if (
+        status is RunStatus.RUNNING
+        and is_by_hand
+        and is_abandoned(owner=row.worker_id, lease_until=row.lease_until, now=now)
+    ):
         status = RunStatus.INTERRUPTED
     return RunRecord(
         id=row.id,

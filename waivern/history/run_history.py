@@ -36,7 +36,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run as it is remembered. A `running` one whose process is gone is told as `interrupted`.
+    """A run as it is remembered. A `running` one by hand whose process is gone is told as `interrupted`.
 
     `runbook_digest` is None while the run has not been planned. `attempts` counts those that were begun, without those
     that were handed back.

@@ -1,0 +1,313 @@
+"""Whole services, as processes on a real database: they keep time, survive their runs, and end in order."""
+
+import json
+import os
+import signal
+import time
+import urllib.request
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.databases import sqlite_url
+from tests.faults.services import Installation, eventually, stop, this_second
+from tests.installations import migrated
+from waivern.errors import WaivernError
+from waivern.history.run_history import RunFilter, RunRecord
+from waivern.runs.run import RunStatus, SkipReason
+from waivern.runs.run_queue import NewRun
+from waivern.schedules.schedule import CatchUp, Overlap
+from waivern.schedules.timing import Every
+
+STUCK = ("hangs", "loops_in_python", "loops_in_c", "matches_for_ever")
+
+
+@pytest.fixture
+def installation(tmp_path: Path, database_url: str) -> Installation:
+    with migrated(database_url):
+        return Installation(tmp_path, database_url)
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> Installation:
+    with migrated(sqlite_url(tmp_path)):
+        return Installation(tmp_path, sqlite_url(tmp_path))
+
+
+def queue(installation: Installation, runbook: Path, **terms: Any) -> str:
+    with installation.application() as application:
+        return application.storage.queue.add(NewRun(runbook, runbook.stem, "trigger", **terms))
+
+
+def record(installation: Installation, run_id: str) -> RunRecord:
+    with installation.application() as application:
+        return application.storage.history.find(run_id)
+
+
+def ended(installation: Installation, run_id: str, *, within_s: float = 30) -> RunRecord:
+    eventually(
+        lambda: record(installation, run_id).status not in (RunStatus.QUEUED, RunStatus.RUNNING),
+        within_s=within_s,
+        what=installation.said,
+    )
+    return record(installation, run_id)
+
+
+def outcomes(installation: Installation, run_id: str) -> list[str | None]:
+    with installation.application() as application:
+        return [attempt.outcome for attempt in application.storage.history.attempts_at(run_id)]
+
+
+def test_a_service_runs_what_is_due_and_ends_when_it_is_told(installation: Installation) -> None:
+    runbook = installation.runbook("often", {"a": {}, "b": {"inputs": ["a"]}})
+    installation.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW, catch_up=CatchUp.ALL)
+    with installation.service() as process:
+        eventually(lambda: installation.times_begun()["b"] >= 3, what=installation.said)
+        assert stop(process) == 0
+    fires = installation.query("SELECT fire_time, run_id, skipped FROM schedule_fires ORDER BY fire_time")
+    assert len(fires) >= 3
+    assert all(fire.run_id and not fire.skipped for fire in fires)
+    with installation.application() as application:
+        runs = application.storage.history.recent(RunFilter(schedule="often"), limit=100)
+    assert {run.trigger for run in runs} <= {"schedule", "catch_up"}
+    assert [run.due_at for run in runs] == sorted((run.due_at for run in runs), reverse=True)  # type: ignore[type-var]
+
+
+def test_changes_of_schedules_reach_a_service_that_is_at_work(on_sqlite: Installation) -> None:
+    runbook = on_sqlite.runbook("often", {"a": {}})
+    with on_sqlite.service():
+        schedule = on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
+        eventually(lambda: on_sqlite.times_begun()["a"] >= 2, what=on_sqlite.said)
+        with on_sqlite.application() as application:
+            application.storage.schedules.pause(schedule.id)
+            time.sleep(2)
+            paused = on_sqlite.times_begun()["a"]
+            time.sleep(2)
+            assert on_sqlite.times_begun()["a"] == paused
+            application.storage.schedules.resume(schedule.id)
+        eventually(lambda: on_sqlite.times_begun()["a"] > paused, what=on_sqlite.said)
+
+
+@pytest.mark.parametrize("does", ["crashes", "leaves"])
+def test_a_component_that_ends_its_process_ends_its_run_and_not_the_service(on_sqlite: Installation, does: str) -> None:
+    deadly = on_sqlite.runbook("deadly", {"a": {}, "b": {"inputs": ["a"], "does": does}})
+    harmless = on_sqlite.runbook("harmless", {"c": {}})
+    with on_sqlite.service() as process:
+        run = ended(on_sqlite, queue(on_sqlite, deadly, max_attempts=2))
+        assert run.status is RunStatus.INTERRUPTED
+        assert "Attempt 2 of 2: its process" in str(run.error)
+        assert outcomes(on_sqlite, run.id) == ["interrupted", "interrupted"]
+        assert on_sqlite.times_begun() == {"a": 1, "b": 2}
+        assert ended(on_sqlite, queue(on_sqlite, harmless)).status is RunStatus.SUCCEEDED
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize("does", STUCK)
+def test_at_the_deadline_the_run_is_closed_and_its_process_gone_whatever_the_component_does(
+    on_sqlite: Installation, does: str
+) -> None:
+    runbook = on_sqlite.runbook("stuck", {"a": {}, "b": {"inputs": ["a"], "does": does}}, timeout=1)
+    with on_sqlite.service():
+        run = ended(on_sqlite, queue(on_sqlite, runbook))
+        (pid,) = {each["pid"] for each in on_sqlite.journalled() if each["name"] == "b"}
+        assert run.status is RunStatus.TIMED_OUT
+        with on_sqlite.application() as application:
+            made = application.storage.history.artifacts_of(run.id)
+        assert [(each.artifact_id, each.skip_reason) for each in made] == [("a", None), ("b", SkipReason.TIMEOUT)]
+        eventually(lambda: not is_alive(pid), within_s=5)
+        assert outcomes(on_sqlite, run.id) == ["timed_out"]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_cancelled_run_is_ended_at_once_and_its_process_with_it(installation: Installation) -> None:
+    runbook = installation.runbook("endless", {"a": {"does": "loops_in_c"}})
+    with installation.service():
+        run_id = queue(installation, runbook)
+        eventually(lambda: installation.times_begun()["a"] == 1, what=installation.said)
+        (pid,) = {each["pid"] for each in installation.journalled()}
+        with installation.application() as application:
+            application.storage.queue.cancel(run_id)
+        eventually(lambda: not is_alive(pid), within_s=5)
+        assert record(installation, run_id).status is RunStatus.CANCELLED
+        assert outcomes(installation, run_id) == ["cancelled"]
+
+
+def test_a_worker_that_is_killed_is_replaced_and_nothing_that_was_made_is_made_again(
+    installation: Installation,
+) -> None:
+    runbook = installation.runbook("killed", {"a": {}, "b": {"inputs": ["a"], "seconds": 30, "only_first": True}})
+    with installation.service():
+        run_id = queue(installation, runbook)
+        eventually(lambda: installation.times_begun()["b"] == 1, what=installation.said)
+        os.kill(installation.journalled()[-1]["pid"], signal.SIGKILL)
+        run = ended(installation, run_id)
+    assert (run.status, run.attempts) == (RunStatus.SUCCEEDED, 2)
+    assert installation.times_begun() == {"a": 1, "b": 2}
+    assert outcomes(installation, run_id) == ["interrupted", "succeeded"]
+
+
+def test_a_worker_that_is_stopped_loses_its_run_after_the_lease_and_writes_nothing_when_it_wakes(
+    tmp_path: Path, database_url: str
+) -> None:
+    with migrated(database_url):
+        installation = Installation(tmp_path, database_url, lease_s=2)
+    runbook = installation.runbook("stopped", {"a": {"seconds": 3, "only_first": True}, "b": {"inputs": ["a"]}})
+    with installation.service("serve", "--workers", "2"):
+        run_id = queue(installation, runbook)
+        eventually(lambda: installation.times_begun()["a"] == 1, what=installation.said)
+        pid = installation.journalled()[0]["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        run = ended(installation, run_id, within_s=40)
+        assert (run.status, run.attempts) == (RunStatus.SUCCEEDED, 2)
+        if is_alive(pid):
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(1.5)
+        assert record(installation, run_id) == run
+        assert outcomes(installation, run_id) == ["interrupted", "succeeded"]
+
+
+def test_a_stop_lets_runs_end_and_hands_back_what_takes_too_long(installation: Installation) -> None:
+    short = installation.runbook("short", {"quick": {"seconds": 1}})
+    long = installation.runbook("long", {"slow": {"seconds": 60, "only_first": True}})
+    with installation.service("serve", "--workers", "2", "--drain", "3") as process:
+        quick, slow = queue(installation, short), queue(installation, long)
+        eventually(lambda: len(installation.times_begun()) == 2, what=installation.said)
+        assert stop(process, within_s=20) == 0
+    assert record(installation, quick).status is RunStatus.SUCCEEDED
+    handed_back = record(installation, slow)
+    assert (handed_back.status, handed_back.attempts) == (RunStatus.QUEUED, 0)
+    with installation.service("worker", "--workers", "1"):
+        assert ended(installation, slow).status is RunStatus.SUCCEEDED
+    assert outcomes(installation, slow) == ["handed_back", "succeeded"]
+
+
+def test_a_second_stop_ends_at_once(on_sqlite: Installation) -> None:
+    runbook = on_sqlite.runbook("long", {"slow": {"seconds": 60}})
+    with on_sqlite.service("serve", "--workers", "1", "--drain", "60") as process:
+        run_id = queue(on_sqlite, runbook)
+        eventually(lambda: on_sqlite.times_begun()["slow"] == 1, what=on_sqlite.said)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert process.poll() is None
+        assert stop(process, number=signal.SIGINT, within_s=10) == 0
+    assert record(on_sqlite, run_id).status is RunStatus.QUEUED
+
+
+def test_a_runbook_that_does_not_plan_fails_its_run_with_the_reasons(on_sqlite: Installation) -> None:
+    path = on_sqlite.folder / "bad.yaml"
+    path.write_text("name: bad\ndescription: x\nartifacts: {a: {source: {type: no_such_thing}}}\n")
+    with on_sqlite.service():
+        run = ended(on_sqlite, queue(on_sqlite, path))
+    assert run.status is RunStatus.FAILED
+    assert "no_such_thing" in str(run.error)
+
+
+def test_only_the_clock_queues_and_makes_nothing(on_sqlite: Installation) -> None:
+    runbook = on_sqlite.runbook("often", {"a": {}})
+    on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
+    with on_sqlite.service("serve", "--workers", "0"):
+        eventually(lambda: on_sqlite.query("SELECT id FROM runs WHERE status = 'queued'"))
+    assert on_sqlite.times_begun() == {}
+
+
+def test_a_service_waits_for_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    url = sqlite_url(folder)
+    folder.write_text("in the way of the folder")
+    installation = Installation(tmp_path, url)
+    process = installation.start("serve", "--workers", "1")
+    try:
+        eventually(lambda: "until the database is back" in installation.said(), within_s=30)
+        assert process.poll() is None
+        folder.unlink()
+        installation.wait_until_serving(process)
+    finally:
+        assert stop(process) == 0
+
+
+def test_a_service_on_a_database_that_is_out_of_date_says_so_and_ends(postgres_url: str, tmp_path: Path) -> None:
+    process = Installation(tmp_path, postgres_url).start("serve")
+    assert process.wait(timeout=60) == 4
+    assert "waivern db upgrade" in Installation(tmp_path, postgres_url).said()
+
+
+def test_a_service_follows_the_runbooks_of_a_folder(on_sqlite: Installation) -> None:
+    books = on_sqlite.folder / "books"
+    books.mkdir()
+    runbook = on_sqlite.runbook("declared", {"a": {}})
+    declared = {**json.loads(runbook.read_text()), "schedule": {"every": 1, "overlap": "allow"}}
+    with on_sqlite.service("serve", "--workers", "1", "--runbooks", str(books)):
+        (books / "declared.yaml").write_text(json.dumps(declared))
+        eventually(lambda: on_sqlite.times_begun()["a"] >= 2, what=on_sqlite.said)
+        (books / "declared.yaml").unlink()
+        eventually(lambda: on_sqlite.query("SELECT id FROM schedules WHERE status = 'paused'"), within_s=10)
+
+
+def test_health_and_metrics_are_answered(on_sqlite: Installation) -> None:
+    runbook = on_sqlite.runbook("often", {"a": {}})
+    on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
+    with on_sqlite.service("serve", "--workers", "1", "--metrics-port", "0"):
+        eventually(lambda: "Health on http" in on_sqlite.said())
+        address = on_sqlite.said().partition("Health on ")[2].partition("/healthz")[0]
+
+        def page(name: str) -> str:
+            with urllib.request.urlopen(f"{address}{name}", timeout=10) as answer:
+                return str(answer.read().decode())
+
+        assert json.loads(page("/healthz"))["status"] == "ok"
+        eventually(lambda: "waivern_fires_total 0.0" not in page("/metrics"))
+        metrics = page("/metrics")
+        for name in ("waivern_database_up 1.0", 'waivern_services_alive{kind="serve"} 1.0', "waivern_schedules 1.0"):
+            assert name in metrics
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            page("/elsewhere")
+
+
+def test_the_due_instant_is_there_for_the_runbook(on_sqlite: Installation) -> None:
+    runbook = on_sqlite.runbook("due", {"${WAIVERN_DUE_AT}": {}})
+    told = json.loads(runbook.read_text())
+    told["artifacts"] = {"a": {"source": {"type": "faulty", "properties": {"name": "at ${WAIVERN_DUE_AT}"}}}}
+    runbook.write_text(json.dumps(told))
+    schedule = on_sqlite.schedule(runbook, Every(3600, this_second() - timedelta(days=1)))
+    with on_sqlite.application() as application:
+        instant = this_second() - timedelta(hours=3)
+        (run_id,) = application.storage.schedules.backfill(schedule.id, [instant]).values()
+    with on_sqlite.service():
+        assert ended(on_sqlite, run_id).status is RunStatus.SUCCEEDED
+    with on_sqlite.application() as application:
+        name = application.storage.history.message_of(run_id, "a").content["name"]
+    assert name == f"at {instant.strftime('%Y-%m-%dT%H:%M:%SZ')}"
+
+
+def test_another_service_takes_over_from_one_that_is_killed_whole(installation: Installation) -> None:
+    runbook = installation.runbook("whole", {"a": {}, "b": {"inputs": ["a"], "seconds": 30, "only_first": True}})
+    with installation.service() as first:
+        run_id = queue(installation, runbook)
+        eventually(lambda: installation.times_begun()["b"] == 1, what=installation.said)
+        worker = installation.journalled()[-1]["pid"]
+        first.kill()
+        os.kill(worker, signal.SIGKILL)
+        first.wait()
+        with installation.service("worker", "--workers", "1"):
+            run = ended(installation, run_id)
+    assert (run.status, run.attempts) == (RunStatus.SUCCEEDED, 2)
+    assert installation.times_begun() == {"a": 1, "b": 2}
+
+
+def test_the_error_of_a_missing_runbook_is_not_a_crash(on_sqlite: Installation) -> None:
+    with on_sqlite.service() as process:
+        run = ended(on_sqlite, queue(on_sqlite, on_sqlite.folder / "gone.yaml"))
+        assert process.poll() is None
+    assert run.status is RunStatus.FAILED
+    assert "There is no runbook" in str(run.error)
+    with on_sqlite.application() as application, pytest.raises(WaivernError):
+        application.storage.queue.cancel(run.id)
