@@ -135,7 +135,7 @@ def test_a_failed_migration_changes_nothing(engine: sa.Engine) -> None:
 def test_a_migration_that_would_orphan_rows_is_taken_back(tmp_path: Path) -> None:
     with migrated(sqlite_url(tmp_path)) as engine:
         run_id = remember_a_run(engine)
-        with pytest.raises(DatabaseError, match="would orphan 1 rows"), exclusively(engine) as connection:
+        with pytest.raises(DatabaseError, match="would orphan 2 rows"), exclusively(engine) as connection:
             connection.execute(sa.text("DELETE FROM runs"))
         assert SqlRunHistory(engine).find(run_id).id == run_id
 

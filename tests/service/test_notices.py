@@ -182,7 +182,7 @@ def test_a_command_that_fails_or_hangs_has_not_been_told(script: str, said: str)
         ({}, "names nobody"),
         ({"command": []}, "at least 1"),
         ({"webhook": {"url": "ftp://x"}}, "begins with http"),
-        ({"command": ["x"], "on": ["succeeded"]}, "failed"),
+        ({"command": ["x"], "events": ["succeeded"]}, "failed"),
         ({"webhook": {"url": "https://x", "timeout": 0}}, "greater than 0"),
     ],
 )
@@ -217,7 +217,7 @@ def test_each_run_that_deserves_it_has_one_notice_for_each_target(engine: sa.Eng
     made = ended_runs(
         engine,
         *(RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.SUCCEEDED, RunStatus.SUCCEEDED, RunStatus.TIMED_OUT),
-        notify={"on": list(ALL), "webhook": {"url": "https://x"}, "command": ["y"]},
+        notify={"events": list(ALL), "webhook": {"url": "https://x"}, "command": ["y"]},
     )
     box = SqlNotifications(engine)
     assert box.note_ended() == 6
@@ -232,7 +232,7 @@ def test_each_run_that_deserves_it_has_one_notice_for_each_target(engine: sa.Eng
 
 
 def test_what_did_not_arrive_is_due_again_until_it_is_given_up(engine: sa.Engine) -> None:
-    ended_runs(engine, RunStatus.FAILED, notify={"on": ["failed"], "command": ["y"]})
+    ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "command": ["y"]})
     box = SqlNotifications(engine)
     box.note_ended()
     (first,) = box.claim_due(limit=5)
@@ -247,7 +247,7 @@ def test_what_did_not_arrive_is_due_again_until_it_is_given_up(engine: sa.Engine
 
 
 def test_switching_notices_on_tells_nothing_of_what_was_long_ago(engine: sa.Engine) -> None:
-    (run_id,) = ended_runs(engine, RunStatus.FAILED, notify={"on": ["failed"], "command": ["y"]})
+    (run_id,) = ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "command": ["y"]})
     with writing(engine) as connection:
         connection.execute(
             sa.update(runs).where(runs.c.id == run_id).values(ended_at=utc_now() - timedelta(minutes=10))
@@ -274,7 +274,7 @@ def test_a_notice_arrives_with_its_run_and_is_marked_as_sent(
     engine: sa.Engine, application: Application, receiver: Receiver
 ) -> None:
     webhook = {"url": receiver.url, "secret": "${HOOK_SECRET}", "allow_private": True}
-    (run_id,) = ended_runs(engine, RunStatus.FAILED, notify={"on": ["failed"], "webhook": webhook})
+    (run_id,) = ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "webhook": webhook})
     Notifier(application, tally=Tally()).deliver_due()
     eventually(lambda: receiver.received)
     ((headers, body),) = receiver.received
@@ -295,7 +295,7 @@ def test_a_receiver_that_is_away_is_told_later_and_no_secret_is_kept(
     engine: sa.Engine, application: Application
 ) -> None:
     webhook = {"url": "http://127.0.0.1:1/${HOOK_SECRET}", "allow_private": True}
-    ended_runs(engine, RunStatus.FAILED, notify={"on": ["failed"], "webhook": webhook})
+    ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "webhook": webhook})
     tally = Tally()
     Notifier(application, tally=tally).deliver_due()
 

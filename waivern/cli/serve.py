@@ -7,6 +7,7 @@ import click
 
 from waivern.cli.options import AnyCommand, current_settings, database_option, log_format_option, pass_application
 from waivern.cli.run_processes import set_up
+from waivern.errors import UsageError
 from waivern.operations.application import Application
 from waivern.service.serving import Service, ServiceOptions
 
@@ -57,7 +58,7 @@ def _service_options(command: AnyCommand) -> AnyCommand:
 )
 @click.option(
     "--runbooks",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="DIR",
     help="Follow the `schedule:` of all runbooks in this folder.",
 )
@@ -81,6 +82,8 @@ def serve(
       waivern serve --runbooks /etc/waivern/runbooks
       waivern serve --workers 0 --metrics-port 9464
     """
+    if runbooks is not None and not runbooks.is_dir():
+        raise UsageError(f"There is no folder {runbooks}", remedy="Give --runbooks a folder of runbooks")
     options = ServiceOptions(
         keeps_time=True,
         workers=workers,

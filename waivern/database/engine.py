@@ -91,9 +91,36 @@ def _sqlite_engine(url: sa.URL, synchronous: Synchronous) -> sa.Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+        statement = connection.get_execution_options().get(_BEGIN, "BEGIN")
+        raw = connection.connection.driver_connection
+        if statement == "BEGIN" or raw is None or not _begun_in_turn(raw, statement):
+            connection.exec_driver_sql(statement)
 
     return engine
+
+
+def _begun_in_turn(connection: sqlite3.Connection, statement: str) -> bool:
+    """Wait for the write lock with short random rests; return False where that leads nowhere, and the error is wanted.
+
+    SQLite itself rests longer and longer between its attempts, up to a tenth of a second: among many who write all the
+    time, some would wait for seconds.
+    """
+    give_up = time.monotonic() + _BUSY_TIMEOUT_S
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    return False
+                time.sleep(random.uniform(0.0005, 0.004))  # noqa: S311  to part two that ran into each other
+            else:
+                return True
+    except sqlite3.Error:
+        return False
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000}")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

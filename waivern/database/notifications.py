@@ -110,7 +110,7 @@ def _not_looked_at(now: Any) -> sa.Select[Any]:
 def _rows(connection: sa.Connection, run: Any, now: Any) -> list[dict[str, Any]]:
     is_old = run.ended_at < run.changed_at - _NOT_BEFORE_CHANGE
     before = None if is_old else _before(connection, run)
-    notice = None if is_old else notice_of(RunStatus(run.status), before, run.notify.get("on", ()))
+    notice = None if is_old else notice_of(RunStatus(run.status), before, run.notify.get("events", ()))
     row = {"run_id": run.id, "created_at": now, "attempts": 0}
     if notice is None:
         return [{**row, "target": _NOTHING_TO_TELL, "notice": _NOTHING_TO_TELL, "next_at": None}]

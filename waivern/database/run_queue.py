@@ -60,6 +60,10 @@ class SqlRunQueue(RunQueue):
         self._engine = engine
         self._lease = timedelta(seconds=lease_s)
 
+    @property
+    def lease_s(self) -> float:
+        return self._lease.total_seconds()
+
     def add(self, run: NewRun) -> str:
         with writing(self._engine) as connection:
             return enqueue(connection, run, now=database_now(connection))

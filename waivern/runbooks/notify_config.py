@@ -35,7 +35,7 @@ class NotifyConfig(Written):
     program and its arguments, no shell's line.
     """
 
-    on: Annotated[tuple[NoticeName, ...], BeforeValidator(as_tuple), Field(min_length=1)] = (
+    events: Annotated[tuple[NoticeName, ...], BeforeValidator(as_tuple), Field(min_length=1)] = (
         "failed",
         "timed_out",
         "recovered",

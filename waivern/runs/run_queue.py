@@ -77,6 +77,11 @@ class RunQueue(ABC):
     A run changes hands by its epoch: who owns it under a lower one can write nothing any more.
     """
 
+    @property
+    @abstractmethod
+    def lease_s(self) -> float:
+        """For how many seconds a claimed run stays the claimant's without a sign of life."""
+
     @abstractmethod
     def add(self, run: NewRun) -> str:
         """Queue a run; return its id."""

@@ -55,12 +55,21 @@ class RunProcess:
 
     Everything that it says comes out of `connection`; `sentinel` becomes ready when it has ended. While it is carrying
     out a run `claimed` holds it.
+
+    Args:
+        context: How processes are started.
+        make_application: Sets it up.
+        beat_s: How often it shows that it is not stopped or stuck as a whole, in seconds.
     """
 
-    def __init__(self, context: BaseContext, make_application: MakeApplication) -> None:
+    def __init__(self, context: BaseContext, make_application: MakeApplication, *, beat_s: float) -> None:
         self.connection, inside = context.Pipe()
+        self._beat = context.RawValue("d", time.monotonic())
         self._process: Any = context.Process(  # type: ignore[attr-defined]  # each context has one
-            target=_carry_out_runs, args=(inside, make_application), name="waivern-run", daemon=False
+            target=_carry_out_runs,
+            args=(inside, make_application, self._beat, beat_s),
+            name="waivern-run",
+            daemon=False,
         )
         self._process.start()
         inside.close()
@@ -70,8 +79,14 @@ class RunProcess:
         self.claimed: ClaimedRun | None = None
         self.kill_at: float | None = None
 
+    @property
+    def silent_s(self) -> float:
+        """Return the seconds since it showed that it is at work."""
+        return time.monotonic() - float(self._beat.value)
+
     def give(self, claimed: ClaimedRun) -> None:
         """Let it carry out a run."""
+        self._beat.value = time.monotonic()
         self.claimed = claimed
         self.is_ready = False
         with suppress(OSError):  # it has just ended, which its sentinel tells
@@ -83,9 +98,10 @@ class RunProcess:
         self._process.join()
         self.connection.close()
 
-    def close(self) -> None:
-        """Let it end by itself when it is through."""
-        self.connection.close()
+    def strike(self) -> None:
+        """End it at once; may be called from any thread, and its sentinel tells when it is gone."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
     def reap(self) -> str:
         """Say in words how the process that has ended did so."""
@@ -118,8 +134,9 @@ def warm_context() -> BaseContext:
     return context
 
 
-def _carry_out_runs(connection: Connection, make_application: MakeApplication) -> None:
+def _carry_out_runs(connection: Connection, make_application: MakeApplication, beat: Any, beat_s: float) -> None:
     """The life of the process: it ends when the service closes its end of the connection, or is gone."""
+    threading.Thread(target=_keep_beating, args=(beat, beat_s), name="waivern-beat", daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave_it_to_the_service)
     with suppress(OSError):
@@ -139,6 +156,12 @@ def _carry_out_runs(connection: Connection, make_application: MakeApplication) -
 
 def _leave_it_to_the_service(_number: int, _frame: object) -> None:
     """A Ctrl-C or a stop goes to all processes of a group; the service decides what it means for a run."""
+
+
+def _keep_beating(beat: Any, beat_s: float) -> None:
+    while True:
+        beat.value = time.monotonic()
+        time.sleep(beat_s)
 
 
 def _carry_out_one(application: Application, claimed: ClaimedRun, connection: Connection) -> CarriedOut:

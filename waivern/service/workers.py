@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_S = 0.5
 _RECOVER_S = 1.0
+_BEATS_A_LEASE = 8
 _GRACE_S = 0.7  # a run closes itself at its deadline, where it can
 _KILLED_AT_DEADLINE = "A component did not end at the deadline; its process was ended"
 
@@ -54,10 +55,12 @@ class Workers:
         os.set_blocking(self._woken, False)
         self.database = DatabaseWatch("Runs cannot be claimed or recorded", tally)
         self.thread = threading.Thread(target=self._run, name="waivern-workers", daemon=True)
+        self._watch = threading.Thread(target=self._strike_silent, name="waivern-watch", daemon=True)
 
     def start(self) -> None:
         """Begin to claim."""
         self.thread.start()
+        self._watch.start()
 
     def wake(self) -> None:
         """Say that a run was queued; called from any thread."""
@@ -77,6 +80,20 @@ class Workers:
             self._with_database(self._turn)
         for process in self._processes:
             process.kill()
+
+    def _strike_silent(self) -> None:
+        """End processes that are stopped, or stuck as a whole, for longer than a lease.
+
+        That happens in a thread of its own: one that was stopped in the middle of a write holds SQLite's lock, and who
+        waits for that lock can end nobody.
+        """
+        while self.thread.is_alive():
+            for process in list(self._processes):
+                if process.claimed is not None and process.silent_s > self._queue.lease_s:
+                    logger.error("The process of the run gives no sign of life", extra=_about(process.claimed))
+                    self._tally.killed("no sign of life")
+                    process.strike()
+            time.sleep(min(self._queue.lease_s / _BEATS_A_LEASE, _LOOK_S))
 
     def _turn(self) -> None:
         self._record()
@@ -106,7 +123,8 @@ class Workers:
 
     def _keep_processes(self) -> None:
         while len(self._processes) < self._number and self._give_back_at is None:
-            self._processes.append(RunProcess(self._context, self._make_application))
+            beat_s = self._queue.lease_s / _BEATS_A_LEASE
+            self._processes.append(RunProcess(self._context, self._make_application, beat_s=beat_s))
 
     def _hear(self) -> None:
         """Wait for what a process says, for its end, or for somebody who wakes us; handle what came."""
