@@ -44,7 +44,8 @@ def torment(installation: Installation, *, seconds: float) -> tuple[int, int, in
     for service in services:
         stop(service)
     missed, doubled, due = counted(installation, schedules, end)
-    not_succeeded = installation.query("SELECT count(*) AS n FROM runs WHERE status <> 'succeeded'")[0].n
+    not_so = "SELECT count(*) AS n FROM runs WHERE status <> 'succeeded' AND due_at <= :end"
+    not_succeeded = installation.query(not_so, end=end.replace(tzinfo=None))[0].n
     return kills, due, missed, doubled, not_succeeded, redone(installation)
 
 

@@ -26,6 +26,7 @@ MakeApplication = Callable[[], Application]
 
 _LAST_RESORT_S = 1.2  # after the deadline, where not even the service is there to end the process
 _TIME_TO_END_S = 0.1
+_GONE_WITHIN_S = 5.0  # longer only where the kernel itself waits for a device, which nobody can end
 _MOST_RUNS = 200  # then a fresh process takes its place, whatever the components have left behind in it
 _FIRST_TO_GO = "500"  # of -1000 to 1000: a run, not the service, is ended where the machine runs out of memory
 
@@ -75,7 +76,7 @@ class RunProcess:
         inside.close()
         self.sentinel: int = self._process.sentinel
         self.pid: int = self._process.pid
-        self.is_ready = False
+        self.is_ready = self.was_ready = False
         self.claimed: ClaimedRun | None = None
         self.kill_at: float | None = None
 
@@ -95,7 +96,7 @@ class RunProcess:
     def kill(self) -> None:
         """End it at once, whatever it does, and wait until it is gone."""
         self._process.kill()
-        self._process.join()
+        self._process.join(_GONE_WITHIN_S)
         self.connection.close()
 
     def strike(self) -> None:

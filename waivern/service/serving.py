@@ -122,9 +122,6 @@ class Service:
             queued = self._workers.wake if self._workers is not None else lambda: None
             self._clock = Clock(storage.schedules, queued=queued, tally=self._tally)
             self._clock.start()
-        self._service_id = storage.services.appear(
-            kind="serve" if options.keeps_time else "worker", workers=options.workers, version=__version__
-        )
         self._housekeeping = Housekeeping(self._chores(), tally=self._tally)
         self._housekeeping.start()
         if options.metrics_port is not None:
@@ -138,8 +135,7 @@ class Service:
         logger.warning("Health on http://%s:%d/healthz, metrics on /metrics", host, monitor.start(host, port))
 
     def _chores(self) -> Sequence[Chore]:
-        services = self._application.storage.services
-        chores = [Chore("a sign of life", SIGN_OF_LIFE_S, lambda: services.give_sign_of_life(self._service_id))]
+        chores = [Chore("a sign of life", SIGN_OF_LIFE_S, self._give_sign_of_life)]
         if self._options.runbooks is not None:
             chores.append(
                 Chore(
@@ -149,6 +145,14 @@ class Service:
         if self._options.keeps_time:
             chores.append(Chore("notices", _NOTICES_S, Notifier(self._application, tally=self._tally).deliver_due))
         return chores
+
+    def _give_sign_of_life(self) -> None:
+        services, options = self._application.storage.services, self._options
+        if self._service_id:
+            services.give_sign_of_life(self._service_id)
+        else:
+            kind = "serve" if options.keeps_time else "worker"
+            self._service_id = services.appear(kind=kind, workers=options.workers, version=__version__)
 
     def _shut_down(self) -> None:
         logger.warning("Stopping: nothing new is begun, runs have %.0f s to end", self._options.drain_s)

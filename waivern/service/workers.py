@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 _LOOK_S = 0.5
 _RECOVER_S = 1.0
 _BEATS_A_LEASE = 8
+_START_AGAIN_S = 1.0
 _GRACE_S = 0.7  # a run closes itself at its deadline, where it can
 _KILLED_AT_DEADLINE = "A component did not end at the deadline; its process was ended"
 
@@ -48,7 +49,7 @@ class Workers:
         self._context = warm_context()
         self._processes: list[RunProcess] = []
         self._unrecorded: list[Recording] = []
-        self._look_at = self._recover_at = self._database_back_at = 0.0
+        self._look_at = self._recover_at = self._database_back_at = self._start_at = 0.0
         self._give_back_at: float | None = None
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._wakes, False)
@@ -74,9 +75,13 @@ class Workers:
 
     def _run(self) -> None:
         while self._give_back_at is None or self._goes_on(self._give_back_at):
-            self._keep_processes()
-            self._hear()
-            self._end_overdue()
+            try:
+                self._keep_processes()
+                self._hear()
+                self._end_overdue()
+            except Exception:
+                logger.exception("The processes of runs cannot be looked after")
+                time.sleep(_START_AGAIN_S)
             self._with_database(self._turn)
         for process in self._processes:
             process.kill()
@@ -122,7 +127,7 @@ class Workers:
             self.database.answered()
 
     def _keep_processes(self) -> None:
-        while len(self._processes) < self._number and self._give_back_at is None:
+        while len(self._processes) < self._number and self._give_back_at is None and time.monotonic() >= self._start_at:
             beat_s = self._queue.lease_s / _BEATS_A_LEASE
             self._processes.append(RunProcess(self._context, self._make_application, beat_s=beat_s))
 
@@ -144,7 +149,10 @@ class Workers:
     def _patience(self) -> float:
         """Until something is to be done that nobody tells us of."""
         now = time.monotonic()
-        instants = [self._look_at, *(process.kill_at for process in self._processes if process.kill_at is not None)]
+        instants = [
+            max(self._look_at, self._database_back_at),
+            *(process.kill_at for process in self._processes if process.kill_at is not None),
+        ]
         if self._give_back_at is not None:
             instants.append(self._give_back_at)
         return min(max(min(instants) - now, 0.01), _LOOK_S)
@@ -157,7 +165,7 @@ class Workers:
     def _heard(self, process: RunProcess, said: object) -> None:
         match said:
             case Ready():
-                process.is_ready = True
+                process.is_ready = process.was_ready = True
             case Begun():
                 if said.timeout_s is not None:
                     process.kill_at = time.monotonic() + said.timeout_s + _GRACE_S
@@ -180,6 +188,9 @@ class Workers:
         self._listen(process)
         how = process.reap()
         claimed = process.claimed
+        if not process.was_ready:
+            logger.error("A process for runs could not be set up: %s", how)
+            self._start_at = time.monotonic() + _START_AGAIN_S
         if claimed is not None:
             logger.error("The run lost its worker: %s", how, extra=_about(claimed))
             self._unrecorded.append(partial(self._lose, claimed, how))

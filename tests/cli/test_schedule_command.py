@@ -1,0 +1,222 @@
+"""`waivern schedule`, `status`, `cancel` and `backfill`, without a service at work."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+@pytest.fixture
+def scan(runbook) -> str:
+    """The file of a runbook that plans."""
+    return str(runbook({"a": {}}, name="Scan", file="scan.yaml"))
+
+
+@pytest.fixture
+def nightly(ask, scan) -> str:
+    """A schedule."""
+    added = ask("schedule", "add", "nightly", scan, "--cron", "0 2 * * *", "--timezone", "Europe/London")
+    assert (added.code, added.err) == (0, "")
+    assert added.out.startswith("Added 'nightly': cron 0 2 * * * in Europe/London, next at ")
+    return "nightly"
+
+
+def test_a_schedule_is_listed_with_when_it_is_due(ask, nightly) -> None:
+    lines = ask("schedule", "list").out.splitlines()
+    assert lines[0].split("  ")[0] == "SCHEDULE"
+    assert "cron 0 2 * * * in Europe/London" in lines[1]
+    (listed,) = json.loads(ask("schedule", "list", "--format", "json").out)
+    assert (listed["name"], listed["runbook"], listed["status"], listed["last_run"]) == (
+        "nightly",
+        "Scan",
+        "active",
+        None,
+    )
+    assert listed["next_due_at"].endswith(":00:00.000000Z")
+
+
+def test_a_schedule_is_shown_with_five_due_times(ask, nightly) -> None:
+    shown = ask("schedule", "show", nightly)
+    assert shown.code == 0
+    assert shown.out.count(" 02:00 in Europe/London") + shown.out.count(" 02:00:00") >= 5
+    details = json.loads(ask("schedule", "show", nightly, "--format", "json").out)
+    assert len(details["next_due"]) == 5
+    assert (details["runs"], details["fires"]) == ([], [])
+    assert len(ask("schedule", "next", nightly, "--count", "7").out.splitlines()) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--cron", "0 0 31 2 *"], "is never due"),
+        (["--cron", "0 2 * *"], "has 4 fields"),
+        (["--cron", "0 2 * * *", "--timezone", "Europe/Londn"], "Did you mean 'Europe/London'?"),
+        (["--every", "6 parsecs"], "is no duration"),
+        (["--every", "0.1"], "is no duration|interval"),
+        (["--at", "2020-01-01T00:00"], "its time has passed"),
+        (["--at", "tomorrow"], "is no date and time"),
+        ([], "exactly one of --cron, --every and --at; none was given"),
+        (["--cron", "@daily", "--every", "1h"], "--cron and --every were given"),
+        (["--cron", "@daily", "--catch-up", "some"], "'some' is not one of"),
+        (["--cron", "@daily", "--max-catch-up", "0"], "0 is not in the range"),
+        (["--cron", "@daily", "--notify-secret", "x"], "give that too"),
+        (["--cron", "@daily", "--notify-webhook", "ftp://x"], "begins with http"),
+    ],
+)
+def test_what_makes_no_schedule_is_refused_with_the_reason(ask, scan, arguments, said) -> None:
+    refused = ask("schedule", "add", "x", scan, *arguments)
+    assert (refused.code, refused.out) == (2, "")
+    assert any(each in refused.err for each in said.split("|")), refused.err
+    assert ask("schedule", "list").out == ""
+
+
+def test_a_schedule_for_a_runbook_that_does_not_plan_is_refused(ask, runbook) -> None:
+    refused = ask("schedule", "add", "x", str(runbook({"a": {"inputs": ["b"]}}, file="bad.yaml")), "--every", "1h")
+    assert refused.code == 2
+    assert "'b'" in refused.err
+    missing = ask("schedule", "add", "x", "scann.yaml", "--every", "1h")
+    assert (missing.code, "There is no runbook scann.yaml" in missing.err) == (2, True)
+
+
+def test_a_name_is_given_once(ask, nightly, scan) -> None:
+    again = ask("schedule", "add", nightly, scan, "--every", "1h")
+    assert again.code == 2
+    assert "There is a schedule 'nightly' already" in again.err
+    assert ask("schedule", "add", " blank", scan, "--every", "1h").code == 2
+
+
+@pytest.mark.parametrize("command", ["show", "pause", "resume", "remove", "trigger", "next"])
+def test_an_unknown_schedule_is_told_with_the_nearest(ask, nightly, command: str) -> None:
+    refused = ask("schedule", command, "nigthly")
+    assert refused.code == 2
+    assert "Did you mean 'nightly'?" in refused.err
+
+
+def test_a_schedule_is_paused_resumed_and_removed(ask, nightly) -> None:
+    assert ask("schedule", "resume", nightly).code == 2
+    assert ask("schedule", "pause", nightly).out == "Paused 'nightly'\n"
+    assert "paused already" in ask("schedule", "pause", nightly).err
+    (listed,) = json.loads(ask("schedule", "list", "--format", "json").out)
+    assert (listed["status"], listed["next_due_at"]) == ("paused", None)
+    assert ask("schedule", "resume", nightly).out == "Resumed 'nightly'\n"
+    assert ask("schedule", "remove", nightly).code == 0
+    assert "No schedules yet" in ask("schedule", "list").err
+
+
+def test_a_triggered_run_waits_is_seen_and_can_be_cancelled(ask, nightly) -> None:
+    queued = ask("schedule", "trigger", nightly)
+    assert queued.code == 0
+    status = ask("status")
+    assert status.code == 3
+    assert "Queue: 1 run waiting" in status.out
+    assert "No service is alive" in status.err
+    told = json.loads(ask("status", "--format", "json").out)
+    assert (told["queued"], told["running"], told["services"], told["schedules"]) == (1, [], [], 1)
+    (run,) = json.loads(ask("history", "--schedule", nightly, "--format", "json").out)
+    assert (run["status"], run["trigger"], run["schedule"], run["runbook_digest"]) == (
+        "queued",
+        "trigger",
+        "nightly",
+        None,
+    )
+    shown = ask("history", "show", run["id"])
+    assert "triggered for 'nightly'" in shown.out
+    assert ask("cancel", run["id"][:18]).out == f"Cancelled run {run['id']} of 'Scan'\n"
+    assert "has ended already: cancelled" in ask("cancel", "latest").err
+    assert ask("cancel", "ffff").code == 2
+
+
+def test_nothing_waits_and_nothing_is_scheduled_is_no_failure(ask, folder) -> None:
+    status = ask("status", "--db", f"sqlite:///{folder / 'new.db'}")
+    assert (status.code, status.err) == (0, "")
+
+
+def test_a_backfill_queues_what_has_no_run_and_says_so(ask, nightly) -> None:
+    span = ("--from", "2026-11-01", "--to", "2026-11-03")
+    dry = ask("backfill", nightly, *span, "--dry-run")
+    assert dry.out.splitlines()[-1] == "3 runs would be queued"
+    assert json.loads(ask("history", "--format", "json").out) == []
+    assert ask("backfill", nightly, *span).out.splitlines()[-1] == "3 runs queued"
+    assert ask("backfill", nightly, *span).out == "0 runs queued\n"
+    assert len(ask("history", "--trigger", "backfill").out.splitlines()) == 4
+    assert ask("history", "--trigger", "schedule").out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--from", "2026-11-03", "--to", "2026-11-01"], "ends before it begins"),
+        (["--from", "someday"], "is no time"),
+        ([], "--from"),
+    ],
+)
+def test_a_span_that_is_none_is_refused(ask, nightly, arguments, said) -> None:
+    refused = ask("backfill", nightly, *arguments)
+    assert refused.code == 2
+    assert said in refused.err
+
+
+def test_too_long_a_backfill_is_refused(ask, scan) -> None:
+    ask("schedule", "add", "often", scan, "--cron", "* * * * *")
+    refused = ask("backfill", "often", "--from", "2020-01-01")
+    assert refused.code == 2
+    assert "more than 10,000 times" in refused.err
+
+
+@pytest.fixture
+def books(folder: Path, runbook) -> Path:
+    """A folder with a runbook that has a schedule, one that has none, and one that is broken."""
+    made = folder / "books"
+    (made / "below").mkdir(parents=True)
+    declared = yaml.safe_load(Path(runbook({"a": {}}, name="Declared", file="one.yaml")).read_text())
+    (made / "one.yaml").write_text(yaml.safe_dump({**declared, "schedule": {"cron": "0 3 * * *"}}))
+    (made / "below" / "none.yml").write_text(yaml.safe_dump({**declared, "name": "None"}))
+    (made / ".hidden.yaml").write_text("no: runbook")
+    return made
+
+
+def test_a_folder_is_followed(ask, books: Path) -> None:
+    assert ask("schedule", "sync", str(books), "--dry-run").out == "added      Declared\n"
+    assert ask("schedule", "list").out == ""
+    assert ask("schedule", "sync", str(books)).out == "added      Declared\n"
+    assert ask("schedule", "sync", str(books)).out == "unchanged  Declared\n"
+    text = (books / "one.yaml").read_text()
+    (books / "one.yaml").write_text(text.replace("0 3", "0 4"))
+    assert json.loads(ask("schedule", "sync", str(books), "--format", "json").out)[0]["done"] == "changed"
+    (books / "one.yaml").rename(books / "gone")
+    assert ask("schedule", "sync", str(books)).out.startswith("paused     Declared: no runbook")
+    (books / "gone").rename(books / "one.yaml")
+    assert ask("schedule", "sync", str(books)).out == "resumed    Declared\n"
+
+
+def test_what_a_person_paused_stays_paused(ask, books: Path) -> None:
+    ask("schedule", "sync", str(books))
+    ask("schedule", "pause", "Declared")
+    assert ask("schedule", "sync", str(books)).out == "unchanged  Declared: it is paused\n"
+
+
+def test_what_cannot_be_followed_is_named_and_the_rest_is_followed(ask, books: Path, scan) -> None:
+    ask("schedule", "sync", str(books))
+    (books / "two.yaml").write_text((books / "one.yaml").read_text())
+    (books / "bad.yaml").write_text("name: Bad")
+    synced = ask("schedule", "sync", str(books))
+    assert synced.code == 2
+    lines = synced.out.splitlines()
+    assert any(line.startswith("refused    bad: ") for line in lines)
+    assert any("has the same name" in line for line in lines)
+    assert "unchanged  Declared" in lines
+    (books / "one.yaml").write_text("name: [broken")
+    assert "paused" not in ask("schedule", "sync", str(books / ".")).out.split()
+
+
+def test_a_schedule_that_was_added_by_hand_is_left_alone(ask, books: Path, scan) -> None:
+    ask("schedule", "add", "Declared", scan, "--every", "1h")
+    synced = ask("schedule", "sync", str(books))
+    assert synced.code == 2
+    assert "added by hand" in synced.out
+
+
+def test_a_folder_that_is_not_there_is_a_usage_error(ask, folder) -> None:
+    assert ask("serve", "--runbooks", "nowhere").code == 2
+    assert ask("schedule", "sync", "nowhere").code == 2
