@@ -128,3 +128,10 @@ def test_what_is_no_longer_what_was_saved_is_4(ask, two_runs, folder) -> None:
     for outcome in (ask("artifacts", "show", first, "a"), ask("artifacts", "export", first, "--output-dir", "out")):
         assert outcome.code == 4
         assert "not what was saved" in outcome.err
+
+
+def test_options_before_the_subcommand_are_not_ignored(ask, two_runs) -> None:
+    refused = ask("history", "--format", "json", "show", "latest")
+    assert (refused.code, refused.out) == (2, "")
+    assert "stands behind it" in refused.err
+    assert ask("history", "show", "latest", "--format", "json").code == 0

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from waivern.cli.groups import PatientGroup
 from waivern.cli.instants import as_instant
@@ -52,6 +53,13 @@ def history(context: click.Context, /, **options: Any) -> None:
     """
     if context.invoked_subcommand is None:
         context.invoke(_list, **options)
+        return
+    for option in context.command.params:
+        if option.name in options and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            said = f"{option.opts[0]} is about the list of runs"
+            raise click.UsageError(
+                f"{said}; what is meant for '{context.invoked_subcommand}' stands behind it", context
+            )
 
 
 @click.command()

@@ -42,5 +42,9 @@ class Batch:
         """Return where a text begins and ends among the characters of all."""
         return self._starts[number], self._starts[number] + len(self.texts[number])
 
+    def bounds_at(self, character: int) -> tuple[int, int]:
+        """Return where the text of a character begins and ends."""
+        return self.bounds(bisect_right(self._starts, character) - 1)
+
     def is_cell(self, character: int) -> bool:
         return self.surroundings[bisect_right(self._starts, character) - 1].is_cell

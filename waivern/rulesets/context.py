@@ -3,7 +3,7 @@
 import functools
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from waivern.rulesets.field_names import in_bytes, words_of
 from waivern.rulesets.rule import Rule
@@ -34,16 +34,22 @@ class ContextPlaces:
         nearest = bisect_left(self._ends, max(first, start - BEFORE))
         return nearest < len(self._ends) and self._ends[nearest] <= min(last, end + AFTER)
 
-    def regions(self) -> Iterator[tuple[int, int]]:
-        """Yield the stretches, in order and apart from one another, in which values with such a word near by lie."""
+    def regions(self, bounds_at: Callable[[int], tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Yield the stretches, in order and apart from one another, in which values with such a word near by lie.
+
+        None reaches beyond the text that the word stands in: `bounds_at` says for a character where its text begins
+        and ends.
+        """
         first = last = -1
         for end in self._ends:
-            if last < 0:
-                first = max(0, end - AFTER - LONGEST_VALUE)
-            elif end - AFTER - LONGEST_VALUE > last:
+            begin, finish = bounds_at(max(end - 1, 0))
+            region = max(begin, end - AFTER - LONGEST_VALUE), min(finish, end + BEFORE + LONGEST_VALUE)
+            if first >= begin and region[0] <= last:
+                last = region[1]
+                continue
+            if last >= 0:
                 yield first, last
-                first = end - AFTER - LONGEST_VALUE
-            last = end + BEFORE + LONGEST_VALUE
+            first, last = region
         if last >= 0:
             yield first, last
 

@@ -142,7 +142,7 @@ def _context_places(words: Sequence[list[int]], names: Iterable[NamePlace]) -> d
 
 
 def _near_words(pattern: ReadyPattern, batch: Batch, places: ContextPlaces) -> Iterator[tuple[int, Span]]:
-    for first, last in places.regions():
+    for first, last in places.regions(batch.bounds_at):
         for match in pattern.regex.finditer(batch.joined, first, last):
             number, start, end = batch.within_text(*match.span())
             if places.speak_for(*match.span(), within=batch.bounds(number)):

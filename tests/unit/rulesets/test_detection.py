@@ -1,7 +1,7 @@
 import pytest
 
 from tests.detecting import RULES
-from waivern.rulesets.detection import detect
+from waivern.rulesets.detection import Detector, detect
 from waivern.rulesets.field_names import words_of
 from waivern.rulesets.ready_pattern import value_pattern
 
@@ -99,3 +99,12 @@ def test_a_long_line_and_many_finds_are_read_whole():
     many = "ann@example.org " * 20_000
     assert len(found(many, "email_address")) == 20_000
     assert found("x" * 3_000_000 + " ann@example.org", "email_address") == ["ann@example.org"]
+
+
+def test_what_is_found_in_a_text_does_not_depend_on_the_texts_that_are_scanned_with_it():
+    told, digits = "tel", " " + "11 22 33 44 55 6 7 " * 9 + " phone"
+    alone = Detector(RULES).detect_all([digits])[0]
+    for texts in ([told, digits], [digits, told], [told, digits, told], [digits, digits]):
+        together = Detector(RULES).detect_all(texts)
+        for number, text in enumerate(texts):
+            assert together.get(number, []) == (alone if text == digits else []), texts
