@@ -255,3 +255,15 @@ def test_the_newest_run_of_each_schedule_is_told(engine: sa.Engine, store: SqlSc
     newest = store.trigger(ran.id)
     assert {each: last.run_id for each, last in store.last_runs().items()} == {ran.id: newest}
     assert never.id not in store.last_runs()
+
+
+def test_a_schedule_that_cannot_be_kept_here_stops_no_other(
+    engine: sa.Engine, store: SqlScheduleStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, sound = store.add(a_definition(HOURLY, name="broken")), store.add(a_definition(HOURLY))
+    unattended_for(engine, sound, timedelta(minutes=61))
+    with writing(engine) as connection:
+        connection.execute(sa.update(schedules).where(schedules.c.id == broken.id).values(timezone="Moon/Base"))
+    assert [schedule.name for schedule in store.all()] == ["nightly"]
+    assert [fired.schedule_id for fired in store.fire([broken.id, sound.id])] == [sound.id]
+    assert "'broken' cannot be kept: 'Moon/Base' is no time zone" in caplog.text

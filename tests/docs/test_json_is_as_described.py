@@ -28,9 +28,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def asked(folder: Path, *arguments: str) -> Any:
-    command = [sys.executable, "-m", "waivern", *arguments, "--format", "json", "--db", "sqlite:///waivern.db"]
-    return json.loads(subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=60).stdout)
+def asked(folder: Path, *arguments: str, prints_json: bool = True) -> Any:
+    form = ["--format", "json"] if prints_json else []
+    command = [sys.executable, "-m", "waivern", *arguments, *form, "--db", "sqlite:///waivern.db"]
+    out = subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=60).stdout
+    return json.loads(out) if prints_json else out
 
 
 def described(of: str) -> list[str]:
@@ -54,3 +56,15 @@ def test_one_run(folder: Path) -> None:
 
 def test_a_run_that_has_just_ended(folder: Path) -> None:
     assert list(asked(folder, "run", "runbook.yaml")) == [*described("a run"), *described("one run")]
+
+
+def test_schedules_and_the_status(folder: Path) -> None:
+    added = asked(folder, "schedule", "add", "nightly", "runbook.yaml", "--cron", "0 2 * * *")
+    assert list(added) == [*described("a schedule"), *described("one schedule")]
+    assert asked(folder, "schedule", "list") == [{key: added[key] for key in described("a schedule")}]
+    assert len(asked(folder, "schedule", "next", "nightly")) == 5
+    made = asked(folder, "backfill", "nightly", "--from", "2026-11-01", "--to", "2026-11-01")
+    assert [list(each) for each in made] == [["due_at", "run_id"]]
+    assert list(asked(folder, "cancel", made[0]["run_id"])) == described("a run")
+    asked(folder, "schedule", "pause", "nightly", prints_json=False)
+    assert list(asked(folder, "status")) == described("the status")

@@ -1,5 +1,6 @@
 """Schedules in the database."""
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,6 +18,8 @@ from waivern.runs.run import Trigger, new_run_id
 from waivern.schedules.deciding import SkippedFire
 from waivern.schedules.schedule import Schedule, ScheduleDefinition, ScheduleStatus
 from waivern.schedules.schedule_store import Fired, FireRecord, LastRun, ScheduleStore
+
+logger = logging.getLogger(__name__)
 
 _KEPT = sa.select(schedules).where(schedules.c.removed_at.is_(None))
 _INSTANTS_A_QUESTION = 500
@@ -59,7 +62,7 @@ class SqlScheduleStore(ScheduleStore):
 
     def all(self) -> Sequence[Schedule]:
         with self._engine.connect() as connection:
-            return [schedule_of(row) for row in connection.execute(_KEPT.order_by(schedules.c.name))]
+            return list(_readable(connection.execute(_KEPT.order_by(schedules.c.name)).all()))
 
     def pause(self, schedule_id: str, *, because: str | None = None) -> None:
         self._change(schedule_id, lambda _now: {"status": ScheduleStatus.PAUSED.value, "paused_because": because})
@@ -82,7 +85,7 @@ class SqlScheduleStore(ScheduleStore):
                 _KEPT.where(schedules.c.id.in_(schedule_ids)).order_by(schedules.c.id).with_for_update()
             ).all()
             now = database_now(connection)
-            return [fire_due(connection, schedule_of(row), now=now) for row in rows]
+            return [fire_due(connection, schedule, now=now) for schedule in _readable(rows)]
 
     def trigger(self, schedule_id: str) -> str:
         with writing(self._engine) as connection:
@@ -95,6 +98,7 @@ class SqlScheduleStore(ScheduleStore):
             return _without_run(connection, schedule_id, instants)
 
     def backfill(self, schedule_id: str, instants: Sequence[datetime]) -> Mapping[datetime, str]:
+        self._settle_piece_by_piece(schedule_id)
         with writing(self._engine) as connection:
             schedule = _locked(connection, schedule_id)
             now = database_now(connection)
@@ -139,6 +143,7 @@ class SqlScheduleStore(ScheduleStore):
 
     def _change(self, schedule_id: str, columns: Callable[[datetime], dict[str, Any]]) -> None:
         """What is due by now is decided under the old terms first."""
+        self._settle_piece_by_piece(schedule_id)
         with writing(self._engine) as connection:
             schedule = _locked(connection, schedule_id)
             now = database_now(connection)
@@ -146,6 +151,20 @@ class SqlScheduleStore(ScheduleStore):
             connection.execute(
                 sa.update(schedules).where(schedules.c.id == schedule_id), {"changed_at": now, **columns(now)}
             )
+
+    def _settle_piece_by_piece(self, schedule_id: str) -> None:
+        """Years of due instants in one transaction would keep everybody else from writing."""
+        while any(not fired.is_complete for fired in self.fire([schedule_id])):
+            continue
+
+
+def _readable(rows: Sequence[Any]) -> Iterator[Schedule]:
+    """One schedule that cannot be kept here, for want of its time zone, must not stop all the others."""
+    for row in rows:
+        try:
+            yield schedule_of(row)
+        except ScheduleError as error:
+            logger.error("The schedule '%s' cannot be kept: %s", row.name, error, extra={"schedule": row.name})
 
 
 @contextmanager

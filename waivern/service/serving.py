@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _UNWELL_AFTER_S = 30.0
 _AT_ONCE_S = 0.0
+_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _FOLDER_S = 2.0
 _NOTICES_S = 1.0
 
@@ -173,7 +174,7 @@ class Service:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        numbers = (signal.SIGTERM, signal.SIGINT)
+        numbers = [each for each in _STOPS if signal.getsignal(each) is not signal.SIG_IGN]  # `nohup` means it
         before = [signal.signal(number, self._asked_to_stop) for number in numbers]
         try:
             yield

@@ -314,3 +314,20 @@ def test_of_the_environment_only_the_runbooks_own_variables_are_looked_up():
 
     plan_of({"a": source(path="${FOLDER}")}, environment=Noticing(FOLDER="/data", HOME="/home/somebody"))
     assert looked_up == {"FOLDER"}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "problem"),
+    [
+        ({"cron": "0 0 31 2 *"}, "schedule.cron: '0 0 31 2 *' is never due"),
+        ({"cron": "61 * * * *"}, "schedule.cron: '61 * * * *' cannot be read as cron: '61' is no minute"),
+        ({"every": 0.5}, "schedule.every: Every 0.5 s is no interval"),
+    ],
+)
+def test_a_schedule_that_cannot_be_kept_is_a_problem_of_the_runbook(schedule, problem):
+    (found,) = problems_of({"a": source()}, schedule=schedule)
+    assert found.startswith(problem)
+
+
+def test_a_schedule_that_can_be_kept_is_none():
+    assert problems_of({"a": source()}, schedule={"at": "2020-01-01T02:00", "timezone": "Asia/Tokyo"}) == []

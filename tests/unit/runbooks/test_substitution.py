@@ -1,7 +1,10 @@
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 
 from waivern.errors import RunbookError
-from waivern.runbooks.substitution import Variable, process_environment, resolve, variables_in
+from waivern.runbooks.redaction import Redactor
+from waivern.runbooks.substitution import Variable, process_environment, resolve, variables_in, with_due_at
 
 
 def test_variables_are_resolved_however_deep_they_stand_and_keys_are_left_alone():
@@ -56,3 +59,18 @@ def test_variables_are_listed_once_in_the_order_in_which_they_are_written():
 def test_the_environment_is_that_of_the_process(monkeypatch):
     monkeypatch.setenv("WAIVERN_SUBSTITUTION_TEST", "here")
     assert resolve("${WAIVERN_SUBSTITUTION_TEST}", process_environment()) == "here"
+
+
+def test_the_due_instant_is_there_beside_the_environment():
+    due_at = datetime(2026, 11, 24, 2, 30, tzinfo=timezone(timedelta(hours=1)))
+    environment = with_due_at({"A": "a", "WAIVERN_DUE_AT": "over"}, due_at)
+    assert resolve("${A} ${WAIVERN_DUE_AT}", environment) == "a 2026-11-24T01:30:00Z"
+    assert (sorted(environment), len(environment), "B" in environment) == (["A", "WAIVERN_DUE_AT"], 2, False)
+    with pytest.raises(RunbookError):
+        resolve("${B}", environment)
+
+
+def test_the_due_instant_is_no_secret():
+    environment = with_due_at({"A": "hunter2"}, datetime(2026, 11, 24, tzinfo=UTC))
+    redacted = Redactor.for_variables(["A", "WAIVERN_DUE_AT"], environment)
+    assert redacted.text("hunter2 at 2026-11-24T00:00:00Z") == "${A} at 2026-11-24T00:00:00Z"

@@ -1,0 +1,26 @@
+"""From `schedule:` to due instants."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from waivern.plans.schedule_timing import timing_of
+from waivern.runbooks.schedule_config import ScheduleConfig
+from waivern.schedules.timing import Cron, Every, Once, Timing
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "timing"),
+    [
+        ({"cron": "@daily", "timezone": "Asia/Tokyo"}, Cron("@daily", "Asia/Tokyo")),
+        ({"every": "90m"}, Every(5400, NOW)),
+        ({"at": "2026-12-01T02:00", "timezone": "Asia/Tokyo"}, Once(datetime(2026, 11, 30, 17, tzinfo=UTC))),
+        ({"at": "2026-12-01T02:00+01:00", "timezone": "Asia/Tokyo"}, Once(datetime(2026, 12, 1, 1, tzinfo=UTC))),
+        ({"at": "2026-03-29T01:30", "timezone": "Europe/London"}, Once(datetime(2026, 3, 29, 1, 30, tzinfo=UTC))),
+        ({"at": "2026-10-25T01:30", "timezone": "Europe/London"}, Once(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))),
+    ],
+)
+def test_a_schedule_says_when_it_is_due(written: dict[str, str], timing: Timing) -> None:
+    assert timing_of(ScheduleConfig.model_validate(written), anchor=NOW) == timing
