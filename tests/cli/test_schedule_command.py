@@ -56,6 +56,10 @@ def test_a_schedule_is_shown_with_five_due_times(ask, nightly) -> None:
         (["--every", "0.1"], "is no duration|interval"),
         (["--at", "2020-01-01T00:00"], "its time has passed"),
         (["--at", "tomorrow"], "is no date and time"),
+        (["--at", "9999-12-31T23:59", "--timezone", "America/New_York"], "Give one from 1970 to 9998"),
+        (["--at", "0001-01-01T00:00+14:00"], "Give one from 1970 to 9998"),
+        (["--every", "400d"], "every: must be less than"),
+        (["--every", "1h", "--jitter", "400d"], "jitter: must be less than"),
         ([], "exactly one of --cron, --every and --at; none was given"),
         (["--cron", "@daily", "--every", "1h"], "--cron and --every were given"),
         (["--cron", "@daily", "--catch-up", "some"], "'some' is not one of"),
@@ -148,6 +152,9 @@ def test_a_backfill_queues_what_has_no_run_and_says_so(ask, nightly) -> None:
     [
         (["--from", "2026-11-03", "--to", "2026-11-01"], "ends before it begins"),
         (["--from", "someday"], "is no time"),
+        (["--from", "0001-01-01T00:00+14:00"], "is no time"),
+        (["--from", "0001-01-01T00:00Z"], "more than 10,000 times"),
+        (["--from", "2026-11-01", "--to", "9999-12-31"], "is no time"),
         ([], "--from"),
     ],
 )

@@ -4,13 +4,15 @@ import csv
 import io
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waivern.cli.instants import instant_of
+from waivern.cli.instants import end_of, instant_of
 from waivern.cli.output import Styled, as_csv, as_json, as_table
 from waivern.cli.printable import json_text, lines, one_line
 from waivern.cli.wording import duration
@@ -101,7 +103,19 @@ def test_a_time_may_be_written_as_so_long_ago(text: str, ago: timedelta) -> None
 
 @pytest.fixture
 def in_tokyo(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    with here_is(monkeypatch, "Asia/Tokyo"):
+        yield
+
+
+@pytest.fixture
+def in_london(monkeypatch: pytest.MonkeyPatch):
+    with here_is(monkeypatch, "Europe/London"):
+        yield
+
+
+@contextmanager
+def here_is(monkeypatch: pytest.MonkeyPatch, zone: str) -> Iterator[None]:
+    monkeypatch.setenv("TZ", zone)
     time.tzset()
     yield
     monkeypatch.undo()
@@ -118,6 +132,19 @@ def test_a_date_without_a_zone_is_meant_here(in_tokyo) -> None:
 def test_what_is_no_time_is_refused(text: str, in_tokyo) -> None:
     with pytest.raises((ValueError, OverflowError, OSError)):
         instant_of(text, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("day", "next_day"),
+    [
+        ("2026-10-25", datetime(2026, 10, 26, tzinfo=UTC)),  # 25 hours
+        ("2026-03-29", datetime(2026, 3, 29, 23, tzinfo=UTC)),  # 23 hours
+        ("2026-11-01", datetime(2026, 11, 2, tzinfo=UTC)),
+    ],
+)
+def test_a_day_ends_where_the_next_begins_however_long_it_is(day: str, next_day: datetime, in_london) -> None:
+    assert end_of(day, now=NOW) == next_day - datetime.resolution
+    assert end_of(f"{day}T12:00Z", now=NOW) == instant_of(f"{day}T12:00Z", now=NOW)
 
 
 @given(st.datetimes(timezones=ZONES), st.datetimes(timezones=ZONES))

@@ -1,7 +1,8 @@
 """Instants as they are written on a command line."""
 
 import re
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -11,24 +12,17 @@ _AGO = re.compile(r"(?P<number>\d{1,9})\s*(?P<unit>[smhdw])")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
+_Meaning = Callable[..., datetime]
+
 
 def as_instant(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
     """Read an option's value: "7d" (so long ago), "2026-11-01" (that day's first instant), or an ISO 8601 time."""
-    if text is None:
-        return None
-    try:
-        return instant_of(text, now=utc_now())
-    except (ValueError, OverflowError, OSError):
-        raise click.BadParameter(
-            f"'{text}' is no time. Write 7d, 12h, 2026-11-01 or 2026-11-01T09:30.", context, option
-        ) from None
+    return None if text is None else _read(instant_of, context, option, text)
 
 
 def as_end(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
     """Read an option's value as the end of a span: of a day its last moment, of anything else that instant."""
-    instant = as_instant(context, option, text)
-    is_day = instant is not None and text is not None and _DAY.fullmatch(text.strip()) is not None
-    return instant + timedelta(days=1) - datetime.resolution if is_day and instant is not None else instant
+    return None if text is None else _read(end_of, context, option, text)
 
 
 def instant_of(text: str, *, now: datetime) -> datetime:
@@ -41,4 +35,25 @@ def instant_of(text: str, *, now: datetime) -> datetime:
     if ago is not None:
         return now - timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
     written = datetime.fromisoformat(text.strip())
-    return written.astimezone() if written.tzinfo is None else written
+    return (written.astimezone() if written.tzinfo is None else written).astimezone(UTC)
+
+
+def end_of(text: str, *, now: datetime) -> datetime:
+    """Return the last instant (aware) that `text` means; a day ends where the next begins, however long it is.
+
+    Raises:
+        ValueError, OverflowError, OSError: it means none.
+    """
+    if _DAY.fullmatch(text.strip()) is None:
+        return instant_of(text, now=now)
+    next_day = datetime.fromisoformat(text.strip()) + timedelta(days=1)
+    return next_day.astimezone() - datetime.resolution
+
+
+def _read(meaning: _Meaning, context: click.Context, option: click.Parameter, text: str) -> datetime:
+    try:
+        return meaning(text, now=utc_now())
+    except (ValueError, OverflowError, OSError):
+        raise click.BadParameter(
+            f"'{text}' is no time. Write 7d, 12h, 2026-11-01 or 2026-11-01T09:30.", context, option
+        ) from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 
 from waivern.errors import ScheduleError
@@ -11,6 +11,7 @@ from waivern.runs.run import utc_now
 from waivern.schedules.timing import due_between
 
 MOST_INSTANTS = 10_000
+_BEGINNING = datetime(1, 1, 2, tzinfo=UTC)  # the first day that every zone's clock can show
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def backfill(
         raise ScheduleError("The span ends before it begins", remedy="Give --from before --to")
     store = application.storage.schedules
     schedule = store.find(name)
-    just_before = since - datetime.resolution
+    just_before = max(since, _BEGINNING) - datetime.resolution
     past = due_between(schedule.definition.timing, after=just_before, until=min(until, utc_now()))
     due = list(islice(past, MOST_INSTANTS + 1))
     if len(due) > MOST_INSTANTS:

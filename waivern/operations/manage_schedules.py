@@ -169,7 +169,7 @@ def _config_of(terms: Mapping[str, Any]) -> ScheduleConfig:
     try:
         return ScheduleConfig.model_validate(given)
     except ValidationError as error:
-        raise ScheduleError("; ".join(fault.what for fault in faults_of(error, given))) from None
+        raise ScheduleError("; ".join(str(fault) for fault in faults_of(error, given))) from None
 
 
 def _summary(schedule: Schedule, last_run: LastRun | None) -> ScheduleSummary:

@@ -9,6 +9,8 @@ from waivern.runbooks.loading import LoadedRunbook
 from waivern.runbooks.schedule_config import ScheduleConfig
 from waivern.schedules.timing import Cron, Every, Once, Timing
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998  # beyond, some zone's clock has left the calendar
+
 
 def timing_of(config: ScheduleConfig, *, anchor: datetime) -> Timing:
     """Return when a schedule is due.
@@ -28,8 +30,7 @@ def timing_of(config: ScheduleConfig, *, anchor: datetime) -> Timing:
     if config.every is not None:
         return Every(config.every, anchor)
     assert config.at is not None
-    at = datetime.fromisoformat(config.at)
-    return Once((at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(config.timezone))).astimezone(UTC))
+    return Once(_instant_of(config.at, timezone=config.timezone))
 
 
 def check_schedule(loaded: LoadedRunbook, problems: list[str]) -> None:
@@ -42,3 +43,10 @@ def check_schedule(loaded: LoadedRunbook, problems: list[str]) -> None:
     except ScheduleError as error:
         key = next(key for key in ("cron", "every", "at") if getattr(config, key) is not None)
         problems.append(loaded.located(Fault(("schedule", key), str(error))))
+
+
+def _instant_of(at: str, *, timezone: str) -> datetime:
+    written = datetime.fromisoformat(at)
+    if not _FIRST_YEAR <= written.year <= _LAST_YEAR:
+        raise ScheduleError(f"'{at}' is no time for a schedule", remedy=f"Give one from {_FIRST_YEAR} to {_LAST_YEAR}")
+    return (written if written.tzinfo is not None else written.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
