@@ -8,28 +8,29 @@ from waivern.operations.application import Application, Storage
 from waivern.settings import Settings
 
 if TYPE_CHECKING:
-    from waivern.database.engine import Engine
+    from waivern.database.engine import Engine, Synchronous
 
 
-def build_application(settings: Settings, *, environment: Mapping[str, str] = os.environ) -> Application:
+def build_application(
+    settings: Settings, *, environment: Mapping[str, str] = os.environ, may_create: bool = True
+) -> Application:
     """Return the application; its database is opened when something is first asked of it.
 
-    `environment` is what `${NAME}` in a runbook stands for.
+    `environment` is what `${NAME}` in a runbook stands for; `may_create` whether a SQLite file may be made.
     """
-    return Application(open_storage=lambda: _open_storage(settings), environment=environment)
+    return Application(open_storage=lambda: _open_storage(settings, may_create=may_create), environment=environment)
 
 
-def configured_engine(settings: Settings | None = None) -> "Engine":
+def configured_engine(settings: Settings | None = None, *, may_create: bool = True) -> "Engine":
     """Return an engine for the database of the settings, whatever revision it is at."""
     from waivern.database.engine import open_engine
 
     settings = settings or Settings.from_environment()
-    return open_engine(
-        settings.database_url, synchronous="NORMAL" if settings.sqlite_synchronous == "NORMAL" else "FULL"
-    )
+    synchronous: Synchronous = "NORMAL" if settings.sqlite_synchronous == "NORMAL" else "FULL"
+    return open_engine(settings.database_url, synchronous=synchronous, may_create=may_create)
 
 
-def _open_storage(settings: Settings) -> Storage:
+def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
     """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
     from waivern.database.migrating import ensure_usable
     from waivern.database.notifications import SqlNotifications
@@ -40,7 +41,7 @@ def _open_storage(settings: Settings) -> Storage:
     from waivern.database.schedule_store import SqlScheduleStore
     from waivern.database.service_register import SqlServiceRegister
 
-    engine = configured_engine(settings)
+    engine = configured_engine(settings, may_create=may_create)
     try:
         ensure_usable(engine)
     except BaseException:

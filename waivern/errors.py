@@ -159,6 +159,10 @@ class DatabaseUnavailableError(DatabaseError):
     """The database cannot be reached, opened or written."""
 
 
+class DatabaseMissingError(DatabaseError):
+    """There is no such database yet, and what was asked would not make one."""
+
+
 class SchemaOutOfDateError(DatabaseError):
     """The database's tables are not at the revision that this version of Waivern works with."""
 

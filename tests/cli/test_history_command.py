@@ -135,3 +135,31 @@ def test_options_before_the_subcommand_are_not_ignored(ask, two_runs) -> None:
     assert (refused.code, refused.out) == (2, "")
     assert "stands behind it" in refused.err
     assert ask("history", "show", "latest", "--format", "json").code == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            ["history"],
+            ["history", "show", "latest"],
+            ["artifacts", "list", "latest"],
+            ["db", "current"],
+            ["db", "check"],
+        ),
+        *(["status"], ["schedule", "list"], ["schedule", "show", "x"], ["cancel", "latest"]),
+    ],
+)
+def test_whoever_only_asks_makes_no_database(ask, folder, command: list[str]) -> None:
+    refused = ask(*command, "--db", "sqlite:///below/misspelt.db")
+    assert (refused.code, refused.out) == (4, "")
+    assert "There is no database file below/misspelt.db" in refused.err
+    ask(*command)
+    assert list(folder.iterdir()) == []
+
+
+def test_before_the_first_run_there_is_nothing_and_that_is_no_error(ask, folder) -> None:
+    assert (ask("history").code, ask("history").err) == (0, "No runs yet\n")
+    assert json.loads(ask("history", "--format", "json").out) == []
+    assert "No schedules yet" in ask("schedule", "list").err
+    assert list(folder.iterdir()) == []

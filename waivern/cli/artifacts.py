@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from waivern.cli.groups import PatientGroup
-from waivern.cli.options import database_option, format_option, pass_application
+from waivern.cli.options import database_option, format_option, pass_existing
 from waivern.cli.output import as_csv, as_json, as_table, write
 from waivern.cli.printable import lines
 from waivern.cli.wording import count, duration, result, state
@@ -35,7 +35,7 @@ def artifacts() -> None:
 @click.argument("run")
 @database_option
 @format_option("table", "json", "csv")
-@pass_application
+@pass_existing
 def list_artifacts(application: Application, run: str, form: str) -> None:
     """List the artifacts of a run: which were made, and why others were not.
 
@@ -68,7 +68,7 @@ def list_artifacts(application: Application, run: str, form: str) -> None:
 @click.argument("artifact")
 @database_option
 @format_option("json", "text")
-@pass_application
+@pass_existing
 def show(application: Application, run: str, artifact: str, form: str) -> None:
     """Print what an artifact holds.
 
@@ -89,7 +89,7 @@ def show(application: Application, run: str, artifact: str, form: str) -> None:
 @click.option("--only-outputs", is_flag=True, help="Only what the runbook marks as output.")
 @database_option
 @format_option("text", "json")
-@pass_application
+@pass_existing
 def export(application: Application, run: str, output_dir: Path, only_outputs: bool, form: str) -> None:
     """Write the artifacts of a run into files, one JSON file each.
 

@@ -54,7 +54,7 @@ def current(_application: Application, form: str) -> None:
     from waivern.database.engine import describe
     from waivern.database.migrating import NEWEST, current_revision
 
-    with _engine() as engine:
+    with _engine(may_create=False) as engine:
         found = current_revision(engine)
         if form == "json":
             write(as_json({"revision": found, "newest": NEWEST, "up_to_date": found == NEWEST}))
@@ -71,7 +71,7 @@ def check(_application: Application) -> None:
     from waivern.database.engine import describe
     from waivern.database.migrating import differences, ensure_usable
 
-    with _engine() as engine:
+    with _engine(may_create=False) as engine:
         ensure_usable(engine)
         found = differences(engine)
         if found:
@@ -84,8 +84,8 @@ def check(_application: Application) -> None:
 
 
 @contextmanager
-def _engine() -> "Iterator[Engine]":
-    engine = configured_engine(current_settings())
+def _engine(*, may_create: bool = True) -> "Iterator[Engine]":
+    engine = configured_engine(current_settings(), may_create=may_create)
     try:
         yield engine
     finally:

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from waivern.cli.groups import PatientGroup
 from waivern.cli.instants import as_instant
-from waivern.cli.options import database_option, format_option, given_database, pass_application
+from waivern.cli.options import database_option, format_option, given_database, listed, pass_existing
 from waivern.cli.output import Cell, as_csv, as_json, as_table, write
 from waivern.cli.summary import as_text, look_further
 from waivern.cli.wording import duration, local_time, short_id, state
@@ -63,7 +63,7 @@ def history(context: click.Context, /, **options: Any) -> None:
 
 
 @click.command()
-@pass_application
+@pass_existing
 def _list(
     application: Application,
     runbook: str | None,
@@ -76,7 +76,7 @@ def _list(
     form: str,
 ) -> None:
     wanted = RunFilter(runbook, RunStatus(status) if status else None, since, until, schedule, trigger)
-    runs = show_history(application, wanted, limit=limit)
+    runs = listed(lambda: show_history(application, wanted, limit=limit))
     if form == "json":
         write(as_json([run_as_json(run) for run in runs]))
     elif form == "csv":
@@ -91,7 +91,7 @@ def _list(
 @click.argument("run")
 @database_option
 @format_option("text", "json")
-@pass_application
+@pass_existing
 def show(application: Application, run: str, form: str) -> None:
     """Show one run: what it made, what it did not make and why.
 

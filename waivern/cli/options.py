@@ -1,7 +1,7 @@
 """What several commands share: the application they ask, and options that mean the same everywhere."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 import click
 
 from waivern.cli.logs import log_to_standard_error
+from waivern.errors import DatabaseMissingError
 from waivern.runbooks.watched_environment import WatchedEnvironment
-from waivern.settings import Settings
+from waivern.settings import DEFAULT_DATABASE_URL, Settings
 
 Command = Callable[..., Any]
+T = TypeVar("T")
 AnyCommand = TypeVar("AnyCommand", bound=Command)
 
 _DATABASE_URL = "waivern.database_url"
@@ -55,7 +57,7 @@ def log_format_option(command: AnyCommand) -> AnyCommand:
     )(command)
 
 
-def pass_application(command: Command) -> Command:
+def pass_application(command: Command, *, may_create: bool = True) -> Command:
     """Hand the command the application as its first argument; nothing is opened before something is asked of it."""
 
     @functools.wraps(command)
@@ -66,11 +68,25 @@ def pass_application(command: Command) -> Command:
         settings = current_settings()
         environment = context.find_object(WatchedEnvironment) or WatchedEnvironment()
         log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact)
-        application = build_application(settings, environment=environment)
+        application = build_application(settings, environment=environment, may_create=may_create)
         context.call_on_close(application.close)
         return command(application, *arguments, **options)
 
     return with_application
+
+
+pass_existing = functools.partial(pass_application, may_create=False)
+"""Hand the command an application that makes no SQLite file where there is none: for whoever only asks."""
+
+
+def listed(ask: Callable[[], Sequence[T]]) -> Sequence[T]:
+    """Return what a database holds; nothing where the one that is used unless told otherwise was not made yet."""
+    try:
+        return ask()
+    except DatabaseMissingError:
+        if current_settings().database_url != DEFAULT_DATABASE_URL:
+            raise
+        return ()
 
 
 def format_option(*formats: str) -> Callable[[AnyCommand], AnyCommand]:

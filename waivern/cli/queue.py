@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import click
 
 from waivern.cli.instants import as_end, as_instant
-from waivern.cli.options import database_option, format_option, pass_application
+from waivern.cli.options import database_option, format_option, pass_existing
 from waivern.cli.output import as_json, write
 from waivern.cli.wording import count, duration, local_time, short_id
 from waivern.operations.application import Application
@@ -22,7 +22,7 @@ _NOBODY_THERE = 3
 @click.command(short_help="Show services, queue and running runs.")
 @database_option
 @format_option("text", "json")
-@pass_application
+@pass_existing
 def status(application: Application, form: str) -> None:
     """Show which services are alive, what waits and what is being run.
 
@@ -39,7 +39,7 @@ def status(application: Application, form: str) -> None:
 @click.argument("run")
 @database_option
 @format_option("text", "json")
-@pass_application
+@pass_existing
 def cancel(application: Application, run: str, form: str) -> None:
     """End a queued or running run; nothing more of it is recorded from then on.
 
@@ -66,7 +66,7 @@ def cancel(application: Application, run: str, form: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say which runs would be queued.")
 @database_option
 @format_option("text", "json")
-@pass_application
+@pass_existing
 def backfill(
     application: Application, name: str, since: datetime, until: datetime | None, dry_run: bool, form: str
 ) -> None:

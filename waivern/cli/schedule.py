@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from waivern.cli.groups import PatientGroup
-from waivern.cli.options import database_option, format_option, pass_application, working_directory_option
+from waivern.cli.options import (
+    database_option,
+    format_option,
+    listed,
+    pass_application,
+    pass_existing,
+    working_directory_option,
+)
 from waivern.cli.output import Cell, as_json, as_table, write
 from waivern.cli.schedule_texts import as_text, instants_as_text, row_of
 from waivern.cli.wording import short_id
@@ -103,10 +110,10 @@ def _notify(webhook: str | None, secret: str | None, command: str | None) -> dic
 @schedule.command(name="list", short_help="List the schedules.")
 @database_option
 @format_option("table", "json")
-@pass_application
+@pass_existing
 def list_(application: Application, form: str) -> None:
     """List all schedules with when they are due next, and how their last run ended."""
-    summaries = list_schedules(application)
+    summaries = listed(lambda: list_schedules(application))
     if form == "json":
         write(as_json([summary_as_json(summary) for summary in summaries]))
     elif summaries:
@@ -120,7 +127,7 @@ def list_(application: Application, form: str) -> None:
 @click.argument("name")
 @database_option
 @format_option("text", "json")
-@pass_application
+@pass_existing
 def show(application: Application, name: str, form: str) -> None:
     """Show a schedule's terms, when it is due next, and its last runs."""
     details = show_schedule(application, name)
@@ -130,7 +137,7 @@ def show(application: Application, name: str, form: str) -> None:
 @schedule.command(short_help="Skip what becomes due, for now.")
 @click.argument("name")
 @database_option
-@pass_application
+@pass_existing
 def pause(application: Application, name: str) -> None:
     """Skip what becomes due until `waivern schedule resume`; each skipped instant is remembered."""
     pause_schedule(application, name)
@@ -140,7 +147,7 @@ def pause(application: Application, name: str) -> None:
 @schedule.command(short_help="Run again what becomes due.")
 @click.argument("name")
 @database_option
-@pass_application
+@pass_existing
 def resume(application: Application, name: str) -> None:
     """Run again what becomes due from now on; `waivern backfill` makes what was skipped meanwhile."""
     resume_schedule(application, name)
@@ -150,7 +157,7 @@ def resume(application: Application, name: str) -> None:
 @schedule.command(short_help="Remove a schedule; its runs stay.")
 @click.argument("name")
 @database_option
-@pass_application
+@pass_existing
 def remove(application: Application, name: str) -> None:
     """Let a schedule never be due again. Its runs stay in the history, and a run that goes on is not ended."""
     remove_schedule(application, name)
@@ -160,7 +167,7 @@ def remove(application: Application, name: str) -> None:
 @schedule.command(short_help="Queue a run now.")
 @click.argument("name")
 @database_option
-@pass_application
+@pass_existing
 def trigger(application: Application, name: str) -> None:
     """Queue a run of the schedule now, whatever is due."""
     run_id = trigger_schedule(application, name)
@@ -174,7 +181,7 @@ def trigger(application: Application, name: str) -> None:
 )
 @database_option
 @format_option("text", "json")
-@pass_application
+@pass_existing
 def next_(application: Application, name: str, count: int, form: str) -> None:
     """Show the next times at which a schedule is due."""
     found = application.storage.schedules.find(name)

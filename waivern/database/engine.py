@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from waivern.errors import DatabaseError, DatabaseUnavailableError, SchemaOutOfDateError
+from waivern.errors import DatabaseError, DatabaseMissingError, DatabaseUnavailableError, SchemaOutOfDateError
 
 _BEGIN = "waivern_begin"
 _BUSY_TIMEOUT_S = 30
@@ -24,16 +24,22 @@ Engine = sa.Engine
 """What is handed about outside this folder by those who need not know SQLAlchemy."""
 
 
-def open_engine(url: str, *, synchronous: Synchronous = "FULL") -> sa.Engine:
+def open_engine(url: str, *, synchronous: Synchronous = "FULL", may_create: bool = True) -> sa.Engine:
     """Return an engine for a `sqlite:///FILE` or `postgresql://` URL; it connects on first use.
 
-    A SQLite file is made with mode 0600 where there is none, its folder with mode 0700.
+    A SQLite file is made with mode 0600 where there is none, its folder with mode 0700, unless it may not be created.
 
     Raises:
+        DatabaseMissingError: there is no such file, and none may be created.
         DatabaseError: the URL cannot be read, names another kind of database, or its driver is missing.
     """
     parsed = _parsed(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
+    if is_sqlite and not may_create and not Path(str(parsed.database)).exists():
+        raise DatabaseMissingError(
+            f"There is no database file {parsed.database}",
+            remedy="The first `waivern run` makes it; or name another with --db or WAIVERN_DATABASE_URL",
+        )
     engine = _sqlite_engine(parsed, synchronous) if is_sqlite else _postgres_engine(parsed)
     event.listen(engine, "handle_error", _explain)
     return engine
