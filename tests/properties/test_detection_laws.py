@@ -3,6 +3,7 @@
 import re
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,8 @@ GLUE = ["", " ", "\n", ",", ": ", '"', "é", "😀", "\x00", "\udc80", "_", "-",
 TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.sampled_from(GLUE), st.text(max_size=8)), max_size=12).map(
     "".join
 )
+AT_THE_EDGE = ["tel", " " + "11 22 33 44 55 6 7 " * 9 + " phone", "born", "name: y", "x\nemail: y"]
+"""Texts whose findings would change, were what stands in the text before or behind them looked at."""
 SECRETS = [
     ("ann.miller@example.org", "ann.miller"),
     ("DE89 3704 0044 0532 0130 00", "3704"),
@@ -73,6 +76,21 @@ def test_texts_scanned_together_are_found_as_each_by_itself(texts):
     without_nul = [text.replace("\x00", "") for text in texts]
     together = BEST.detect_all(without_nul)
     assert [together.get(number, []) for number in range(len(texts))] == [detect(text, RULES) for text in without_nul]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(TEXTS | st.sampled_from(AT_THE_EDGE), min_size=2, max_size=5),
+    st.randoms(use_true_random=False),
+    st.integers(1, 200),
+)
+def test_neither_the_order_of_the_files_nor_which_are_scanned_together_changes_the_findings(texts, chance, characters):
+    entries = [file_entry(text, path=f"{number}.txt") for number, text in enumerate(texts)]
+    in_one_scan = analysed(entries)
+    chance.shuffle(entries)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("waivern.analysers.personal_data.analyser.CHARACTERS_A_SCAN", characters)
+        assert analysed(entries) == in_one_scan
 
 
 @settings(max_examples=100, deadline=None)

@@ -103,7 +103,7 @@ def _is_column(text: str, start: int, before: str, after: str) -> bool:
         return False
     if not (before in _SEPARATORS or before in _LINE_ENDS) or not (after in _SEPARATORS or after in _LINE_ENDS):
         return False
-    text_start = text.rfind("\0", max(0, start - _LONGEST_HEADER), start) + 1
+    text_start = text.rfind("\0", max(0, start - _LONGEST_HEADER - 1), start) + 1
     return (text_start > 0 or start <= _LONGEST_HEADER) and text.find("\n", text_start, start) < 0
 
 

@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import pytest
 
 from tests.detecting import RULES
@@ -103,8 +105,10 @@ def test_a_long_line_and_many_finds_are_read_whole():
 
 def test_what_is_found_in_a_text_does_not_depend_on_the_texts_that_are_scanned_with_it():
     told, digits = "tel", " " + "11 22 33 44 55 6 7 " * 9 + " phone"
-    alone = Detector(RULES).detect_all([digits])[0]
-    for texts in ([told, digits], [digits, told], [told, digits, told], [digits, digits]):
-        together = Detector(RULES).detect_all(texts)
+    long_header = "z," * 2048 + "surname"
+    strong, weak = "x\nemail: y", "name: y"
+    detector = Detector(RULES)
+    for texts in permutations([told, digits, long_header, strong, weak]):
+        together = detector.detect_all(texts)
         for number, text in enumerate(texts):
-            assert together.get(number, []) == (alone if text == digits else []), texts
+            assert together.get(number, []) == detector.detect_all([text]).get(0, []), texts
