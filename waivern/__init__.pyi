@@ -13,6 +13,7 @@ from waivern.errors import ComponentError as ComponentError
 from waivern.errors import ComponentNotFoundError as ComponentNotFoundError
 from waivern.errors import CorruptArtifactError as CorruptArtifactError
 from waivern.errors import DatabaseError as DatabaseError
+from waivern.errors import DatabaseMissingError as DatabaseMissingError
 from waivern.errors import DatabaseUnavailableError as DatabaseUnavailableError
 from waivern.errors import InvalidPropertiesError as InvalidPropertiesError
 from waivern.errors import MessageError as MessageError
@@ -21,6 +22,7 @@ from waivern.errors import RulesetError as RulesetError
 from waivern.errors import RunbookError as RunbookError
 from waivern.errors import RunError as RunError
 from waivern.errors import RunTakenOverError as RunTakenOverError
+from waivern.errors import ScheduleError as ScheduleError
 from waivern.errors import SchemaNotFoundError as SchemaNotFoundError
 from waivern.errors import SchemaOutOfDateError as SchemaOutOfDateError
 from waivern.errors import ServiceNotRegisteredError as ServiceNotRegisteredError
