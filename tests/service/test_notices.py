@@ -28,7 +28,7 @@ from waivern.database.schedule_store import SqlScheduleStore
 from waivern.database.tables import notifications, runs
 from waivern.operations.application import Application
 from waivern.runbooks.notify_config import NotifyConfig
-from waivern.runs.notifications import Notice, notice_of
+from waivern.runs.notifications import Notice, lease_s, notice_of
 from waivern.runs.run import RunStatus, utc_now
 from waivern.schedules.timing import Cron
 from waivern.service.hook_command import run_command
@@ -194,8 +194,13 @@ def test_what_tells_nobody_is_refused(written: dict[str, Any], said: str) -> Non
 # What is kept of them, on both databases.
 
 
-def ended_runs(engine: sa.Engine, *statuses: RunStatus, notify: dict[str, Any]) -> list[str]:
-    schedule = SqlScheduleStore(engine).add(a_definition(HOURLY, notify=notify))
+def ended_runs(engine: sa.Engine, *statuses: RunStatus, notify: dict[str, Any] | None) -> list[str]:
+    SqlScheduleStore(engine).add(a_definition(HOURLY, notify=notify))
+    return more_runs(engine, *statuses)
+
+
+def more_runs(engine: sa.Engine, *statuses: RunStatus) -> list[str]:
+    (schedule,) = SqlScheduleStore(engine).all()
     queue = SqlRunQueue(engine)
     made = []
     for status in statuses:
@@ -220,8 +225,6 @@ def test_each_run_that_deserves_it_has_one_notice_for_each_target(engine: sa.Eng
         notify={"events": list(ALL), "webhook": {"url": "https://x"}, "command": ["y"]},
     )
     box = SqlNotifications(engine)
-    assert box.note_ended() == 6
-    assert box.note_ended() == 0
     due = box.claim_due(limit=100)
     assert sorted((made.index(each.run_id), each.notice.value, each.target) for each in due) == [
         *((1, "failed", "command"), (1, "failed", "webhook")),
@@ -234,7 +237,6 @@ def test_each_run_that_deserves_it_has_one_notice_for_each_target(engine: sa.Eng
 def test_what_did_not_arrive_is_due_again_until_it_is_given_up(engine: sa.Engine) -> None:
     ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "command": ["y"]})
     box = SqlNotifications(engine)
-    box.note_ended()
     (first,) = box.claim_due(limit=5)
     box.failed(first, error="busy", retry_in_s=0)
     (second,) = box.claim_due(limit=5)
@@ -246,13 +248,58 @@ def test_what_did_not_arrive_is_due_again_until_it_is_given_up(engine: sa.Engine
     assert box.claim_due(limit=5) == []
 
 
-def test_switching_notices_on_tells_nothing_of_what_was_long_ago(engine: sa.Engine) -> None:
-    (run_id,) = ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "command": ["y"]})
+def test_switching_notices_on_tells_nothing_of_what_was_before(engine: sa.Engine) -> None:
+    ended_runs(engine, RunStatus.FAILED, notify=None)
+    store = SqlScheduleStore(engine)
+    (schedule,) = store.all()
+    store.change(schedule.id, a_definition(HOURLY, notify={"events": list(ALL), "command": ["y"]}))
+    box = SqlNotifications(engine)
+    assert box.claim_due(limit=5) == []
+    (later,) = more_runs(engine, RunStatus.SUCCEEDED)
+    (due,) = box.claim_due(limit=5)
+    assert (due.run_id, due.notice) == (later, Notice.RECOVERED)
+
+
+def test_a_run_that_waited_for_days_is_told_of_like_any_other(engine: sa.Engine) -> None:
+    notify = {"events": ["failed"], "command": ["y"]}
+    schedule = SqlScheduleStore(engine).add(a_definition(HOURLY, notify=notify))
+    waiting = SqlScheduleStore(engine).trigger(schedule.id)
     with writing(engine) as connection:
-        connection.execute(
-            sa.update(runs).where(runs.c.id == run_id).values(ended_at=utc_now() - timedelta(minutes=10))
-        )
-    assert SqlNotifications(engine).note_ended() == 0
+        long_ago = utc_now() - timedelta(days=9)
+        connection.execute(sa.update(runs).where(runs.c.id == waiting).values(created_at=long_ago))
+    claimed = SqlRunQueue(engine).claim()
+    assert claimed is not None
+    SqlRunQueue(engine).end(claimed.run_id, claimed.epoch, RunStatus.FAILED)
+    (due,) = SqlNotifications(engine).claim_due(limit=5)
+    assert due.run_id == waiting
+
+
+def test_what_arrived_is_not_said_to_have_failed_by_whoever_was_late(engine: sa.Engine) -> None:
+    ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "command": ["y"]})
+    box = SqlNotifications(engine)
+    (late,) = box.claim_due(limit=5)
+    make_due(engine)
+    (second,) = box.claim_due(limit=5)
+    box.failed(late, error="too late", retry_in_s=0)
+    assert box.claim_due(limit=5) == []
+    box.sent(second)
+    box.failed(second, error="too late", retry_in_s=0)
+    assert box.claim_due(limit=5) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "notify", "longest"),
+    [
+        ("webhook", {"webhook": {"url": "https://x", "timeout": 20}}, 20),
+        ("command", {"command": ["y"], "timeout": 45.5}, 45.5),
+        ("command", {"command": ["y"], "timeout": "${LIMIT}"}, 300),
+        ("webhook", {}, 300),
+    ],
+)
+def test_nobody_else_delivers_a_notice_while_it_may_be_on_its_way(
+    target: str, notify: dict[str, Any], longest: float
+) -> None:
+    assert lease_s(target, notify) > longest
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Notices in the database: an outbox beside the runs that they are about."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,40 +10,56 @@ from sqlalchemy.dialects import postgresql, sqlite
 from waivern.database.clock import database_now
 from waivern.database.engine import writing
 from waivern.database.tables import notifications, runs, schedules
-from waivern.runs.notifications import DueNotice, Notice, Notifications, notice_of
+from waivern.runs.notifications import TARGETS, DueNotice, Notice, Notifications, lease_s, notice_of
 from waivern.runs.run import RunStatus
 
-_NOTHING_TO_TELL = "none"
-_LOOKED_BACK = timedelta(days=2)
-_NOT_BEFORE_CHANGE = timedelta(minutes=1)  # whoever switches notices on is not told of what was long ago
-_SETTLED_WITHIN = timedelta(minutes=1)
-_MOST_AT_ONCE = 200
-_ENDED = [
-    each.value
-    for each in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.INTERRUPTED, RunStatus.CANCELLED)
-]
+_RUNS_BEFORE = 100  # among so many the last one that ended is looked for, however many more there were
+_TOLD_OF = [each.value for each in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.INTERRUPTED)]
+_SCHEDULE = (
+    sa.select(runs.c.schedule_id, schedules.c.notify)
+    .join(schedules, schedules.c.id == runs.c.schedule_id)
+    .where(runs.c.id == sa.bindparam("of_run"), schedules.c.notify.is_not(None))
+)
+_LAST_ONES = (
+    sa.select(runs.c.status, runs.c.ended_at)
+    .where(runs.c.schedule_id == sa.bindparam("of_schedule"), runs.c.id != sa.bindparam("of_run"))
+    .where(runs.c.status.in_(_TOLD_OF))
+    .order_by(runs.c.created_at.desc())
+    .limit(_RUNS_BEFORE)
+    .subquery()
+)
+_BEFORE = sa.select(_LAST_ONES.c.status).order_by(_LAST_ONES.c.ended_at.desc()).limit(1)
 _INSERT = {
     "sqlite": sqlite.insert(notifications).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(notifications).on_conflict_do_nothing(),
 }
 
 
+def queue_notices(connection: sa.Connection, run_id: str, status: RunStatus, *, at: datetime) -> None:
+    """Queue what is to be told of a run that ends, in the transaction that writes down that it does."""
+    schedule = connection.execute(_SCHEDULE, {"of_run": run_id}).first()
+    if schedule is None:
+        return
+    before = _status_before(connection, run_id, schedule.schedule_id) if status is RunStatus.SUCCEEDED else None
+    notice = notice_of(status, before, schedule.notify.get("events", list(Notice)))
+    if notice is not None:
+        row = {"run_id": run_id, "notice": notice.value, "created_at": at, "next_at": at, "attempts": 0}
+        rows = [{**row, "target": target} for target in TARGETS if schedule.notify.get(target)]
+        if rows:
+            connection.execute(_INSERT[connection.dialect.name], rows)
+
+
+def _status_before(connection: sa.Connection, run_id: str, schedule_id: str) -> RunStatus | None:
+    """How the run that ended last did so; one that was cancelled says nothing about the scan."""
+    status = connection.execute(_BEFORE, {"of_run": run_id, "of_schedule": schedule_id}).scalar_one_or_none()
+    return None if status is None else RunStatus(status)
+
+
 class SqlNotifications(Notifications):
-    """A row for each run of a schedule with `notify`, and each that is told."""
+    """A row for each notice and each that is told."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-
-    def note_ended(self) -> int:
-        with self._engine.connect() as connection:
-            now = database_now(connection)
-            if connection.execute(_not_looked_at(now).limit(1)).first() is None:
-                return 0
-        with writing(self._engine) as connection:
-            rows = [row for run in connection.execute(_not_looked_at(now)).all() for row in _rows(connection, run, now)]
-            if rows:
-                connection.execute(_INSERT[connection.dialect.name], rows)
-            return sum(row["next_at"] is not None for row in rows)
 
     def claim_due(self, *, limit: int) -> Sequence[DueNotice]:
         with self._engine.connect() as connection:
@@ -54,8 +70,9 @@ class SqlNotifications(Notifications):
             due = _due(now).limit(limit).with_for_update(of=notifications, skip_locked=True)
             rows = connection.execute(due).all()
             for row in rows:
-                later = {"next_at": now + _SETTLED_WITHIN, "attempts": row.attempts + 1}
-                connection.execute(sa.update(notifications).where(*_key(row.run_id, row.target)), later)
+                later = now + timedelta(seconds=lease_s(row.target, row.notify or {}))
+                claimed = {"next_at": later, "attempts": row.attempts + 1}
+                connection.execute(sa.update(notifications).where(*_key(row.run_id, row.target)), claimed)
             return [
                 DueNotice(row.run_id, row.target, Notice(row.notice), row.attempts + 1, row.name, row.notify or {})
                 for row in rows
@@ -69,8 +86,9 @@ class SqlNotifications(Notifications):
     def failed(self, notice: DueNotice, *, error: str, retry_in_s: float | None) -> None:
         with writing(self._engine) as connection:
             again = None if retry_in_s is None else database_now(connection) + timedelta(seconds=retry_in_s)
-            values = {"next_at": again, "error": error}
-            connection.execute(sa.update(notifications).where(*_key(notice.run_id, notice.target)), values)
+            mine = (notifications.c.attempts == notice.attempt, notifications.c.sent_at.is_(None))
+            unsent = sa.update(notifications).where(*_key(notice.run_id, notice.target), *mine)
+            connection.execute(unsent, {"next_at": again, "error": error})
 
 
 def _key(run_id: str, target: str) -> tuple[sa.ColumnElement[bool], ...]:
@@ -85,46 +103,3 @@ def _due(now: Any) -> sa.Select[Any]:
         .where(notifications.c.next_at <= now)
         .order_by(notifications.c.next_at)
     )
-
-
-def _not_looked_at(now: Any) -> sa.Select[Any]:
-    return (
-        sa.select(
-            runs.c.id,
-            runs.c.schedule_id,
-            runs.c.status,
-            runs.c.created_at,
-            runs.c.ended_at,
-            schedules.c.notify,
-            schedules.c.changed_at,
-        )
-        .join(schedules, schedules.c.id == runs.c.schedule_id)
-        .where(schedules.c.notify.is_not(None))
-        .where(runs.c.created_at > now - _LOOKED_BACK, runs.c.status.in_(_ENDED))
-        .where(~sa.exists().where(notifications.c.run_id == runs.c.id))
-        .order_by(runs.c.created_at)
-        .limit(_MOST_AT_ONCE)
-    )
-
-
-def _rows(connection: sa.Connection, run: Any, now: Any) -> list[dict[str, Any]]:
-    is_old = run.ended_at < run.changed_at - _NOT_BEFORE_CHANGE
-    before = None if is_old else _before(connection, run)
-    notice = None if is_old else notice_of(RunStatus(run.status), before, run.notify.get("events", ()))
-    row = {"run_id": run.id, "created_at": now, "attempts": 0}
-    if notice is None:
-        return [{**row, "target": _NOTHING_TO_TELL, "notice": _NOTHING_TO_TELL, "next_at": None}]
-    targets = [target for target in ("webhook", "command") if run.notify.get(target)]
-    return [{**row, "target": target, "notice": notice.value, "next_at": now} for target in targets]
-
-
-def _before(connection: sa.Connection, run: Any) -> RunStatus | None:
-    """How the run before it ended; one that was cancelled says nothing about the scan."""
-    told = [each for each in _ENDED if each != RunStatus.CANCELLED.value]
-    status = connection.execute(
-        sa.select(runs.c.status)
-        .where(runs.c.schedule_id == run.schedule_id, runs.c.created_at < run.created_at, runs.c.status.in_(told))
-        .order_by(runs.c.created_at.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    return None if status is None else RunStatus(status)

@@ -7,9 +7,10 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from waivern.runbooks.artifact_definition import Text, Written, as_tuple
 from waivern.runbooks.durations import Seconds
+from waivern.runbooks.notice_limits import LONGEST_TIMEOUT_S
 
 NoticeName = Literal["failed", "timed_out", "recovered"]
-_TimeLimit = Annotated[Seconds, Field(gt=0, le=300, allow_inf_nan=False)]
+_TimeLimit = Annotated[Seconds, Field(gt=0, le=LONGEST_TIMEOUT_S, allow_inf_nan=False)]
 
 
 class WebhookConfig(Written):

@@ -1,4 +1,4 @@
-"""The port through which notices of how runs ended are queued and sent."""
+"""The port through which notices of how runs ended are sent, and what decides which there are."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from waivern.runbooks.notice_limits import LONGEST_TIMEOUT_S
 from waivern.runs.run import RunStatus
+
+_MARGIN_S = 60.0
+TARGETS = ("webhook", "command")
 
 _FAILURES = {
     RunStatus.FAILED: "failed",
@@ -40,7 +44,7 @@ def notice_of(status: RunStatus, before: RunStatus | None, on: Collection[str]) 
 
     Args:
         status: How it ended.
-        before: How the run of the same schedule before it ended, leaving out those that were cancelled.
+        before: How the run of the same schedule that ended before it did so, leaving out those that were cancelled.
         on: The names of the notices that are wanted.
     """
     if status is RunStatus.SUCCEEDED:
@@ -50,16 +54,23 @@ def notice_of(status: RunStatus, before: RunStatus | None, on: Collection[str]) 
     return Notice(name) if name is not None and name in on else None
 
 
-class Notifications(ABC):
-    """Where notices wait until they are sent: at least once each, however many services send them."""
+def lease_s(target: str, notify: Mapping[str, Any]) -> float:
+    """Return for how many seconds a notice is left to whoever delivers it: longer than that may take."""
+    about = notify.get("webhook") if target == "webhook" else notify
+    timeout = about.get("timeout") if isinstance(about, Mapping) else None
+    return _MARGIN_S + (timeout if isinstance(timeout, int | float) else LONGEST_TIMEOUT_S)
 
-    @abstractmethod
-    def note_ended(self) -> int:
-        """Queue the notices of runs that have ended since; return how many. A run is looked at once."""
+
+class Notifications(ABC):
+    """Where notices wait until they are sent: at least once each, however many services send them.
+
+    A notice is queued in the transaction in which its run ends, by whoever writes that: one for each target that the
+    run's schedule has then. So there is exactly one, or none, and nobody has to look for runs that have ended.
+    """
 
     @abstractmethod
     def claim_due(self, *, limit: int) -> Sequence[DueNotice]:
-        """Take up to `limit` notices that are due; one that is not settled within a minute is due again."""
+        """Take up to `limit` notices that are due, each for as long as `lease_s` says; then it is due again."""
 
     @abstractmethod
     def sent(self, notice: DueNotice) -> None:
@@ -67,4 +78,7 @@ class Notifications(ABC):
 
     @abstractmethod
     def failed(self, notice: DueNotice, *, error: str, retry_in_s: float | None) -> None:
-        """Note that a notice did not arrive; None gives it up."""
+        """Note that a notice did not arrive; None gives it up.
+
+        Nothing is noted where it has arrived by now, or where somebody else has claimed it since.
+        """

@@ -34,8 +34,7 @@ class Notifier:
         self._under_way = threading.BoundedSemaphore(_MOST_UNDER_WAY)
 
     def deliver_due(self) -> None:
-        """Queue the notices of runs that have ended, and begin to send what is due."""
-        self._notifications.note_ended()
+        """Begin to send what is due."""
         free = 0
         while free < _MOST_UNDER_WAY and self._under_way.acquire(blocking=False):
             free += 1
