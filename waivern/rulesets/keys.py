@@ -23,9 +23,11 @@ _REST_OF_NAME = re.compile(rf"[\w-]{{0,{_LONGEST_NAME}}}")
 _COMPOUND = re.compile(r"[^\W_]_[^\W_]|[a-z][A-Z]")
 _ASSIGNED = re.compile(r"[ \t]*[:=](?![:=])")
 _TYPED = re.compile(r"[ \t]+(?:(?i:n?varchar2?|n?char|citext)\b|(?:TEXT|DATE|INTEGER|INT|BIGINT)\b)")
+_INSERT_INTO = re.compile(r"\binsert\s+(?:\w+\s+){0,2}into\s+[\w.\"`\[\]]+\s*\Z", re.IGNORECASE)
 _TRAILING_WORDS = re.compile(r"(?:[^\W_]+ ){1,3}\Z")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "[": "]"}
 _SEPARATORS = frozenset(",;\t|")
+_LINE_END = re.compile(r"[\n\r]")
 _LINE_ENDS = frozenset("\n\r\0")
 
 
@@ -94,7 +96,16 @@ def is_key(text: str, start: int, end: int) -> bool:
         return True
     if _ASSIGNED.match(text, end) or _TYPED.match(text, end):
         return True
-    return _is_column(text, start, before, after)
+    return _is_column(text, start, before, after) or _is_inserted(text, start, end)
+
+
+def _is_inserted(text: str, start: int, end: int) -> bool:
+    """Say whether it is one of the columns that an SQL `INSERT INTO table (...)` names."""
+    list_start = text.rfind("(", max(0, start - _LONGEST_HEADER), start)
+    if list_start < 0 or ")" in text[list_start:start]:
+        return False
+    is_one = text[list_start:start].rstrip()[-1] in "(," and text[end : end + 8].lstrip()[:1] in (",", ")")
+    return is_one and _INSERT_INTO.search(text, max(0, list_start - 200), list_start) is not None
 
 
 def _is_column(text: str, start: int, before: str, after: str) -> bool:
@@ -104,7 +115,7 @@ def _is_column(text: str, start: int, before: str, after: str) -> bool:
     if not (before in _SEPARATORS or before in _LINE_ENDS) or not (after in _SEPARATORS or after in _LINE_ENDS):
         return False
     text_start = text.rfind("\0", max(0, start - _LONGEST_HEADER - 1), start) + 1
-    return (text_start > 0 or start <= _LONGEST_HEADER) and text.find("\n", text_start, start) < 0
+    return (text_start > 0 or start <= _LONGEST_HEADER) and not _LINE_END.search(text, text_start, start)
 
 
 def _around(text: str, place: int) -> tuple[int, int]:

@@ -171,7 +171,11 @@ def test_a_fingerprint_lasts_where_the_source_is_moved_or_read_in_part():
 
     whole = fingerprint(file_entry(LETTER, source="exports"))
     assert fingerprint(file_entry("\n\nnew line: bo@example.org", source="./exports/")) == whole
-    assert fingerprint(file_entry(LETTER, source="exports", path="exports/notes.txt")) == whole
+    assert fingerprint(file_entry(LETTER, source="exports", path="exports/notes.txt")) != whole
+    absolute = fingerprint(file_entry(LETTER, source="/srv/exports"))
+    assert fingerprint(file_entry(LETTER, source="/srv/exports", path="/srv/exports/notes.txt")) == absolute
+    windows = fingerprint(file_entry(LETTER, source="C:\\exports"))
+    assert fingerprint(file_entry(LETTER, source="C:\\exports", path="C:\\exports\\notes.txt")) == windows
     assert fingerprint(file_entry(LETTER, source="2025/exports")) != whole
     assert fingerprint(file_entry(LETTER, path="other.txt")) != whole
     assert fingerprint(file_entry(LETTER, source="imports")) != whole

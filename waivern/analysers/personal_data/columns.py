@@ -36,13 +36,13 @@ class Columns:
             if counting:
                 self.named[column] = [self._span(named) for named in counting]
 
-    def _tables_of_people(self, said: Mapping[Place, Iterable[NamedRule]]) -> set[tuple[str, str]]:
+    def _tables_of_people(self, said: Mapping[Place, Iterable[NamedRule]]) -> set[tuple[str, str, str]]:
         rules = self._detector.ruleset.rules
-        company: dict[tuple[str, str], set[str]] = defaultdict(set)
+        company: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         for column, terms in said.items():
             company[_table(column)] |= {rules[named.rule].category for named in terms if named.strong} & _PERSONAL
         says_person = self._detector.field_terms.says_person
-        return {table for table, categories in company.items() if categories or says_person(table[1])}
+        return {table for table, categories in company.items() if categories or says_person(table[-1])}
 
     def _span(self, named: NamedRule) -> Span:
         rule = self._detector.ruleset.rules[named.rule]
@@ -51,5 +51,5 @@ class Columns:
         return Span(0, 0, rule.category, rule.name, named.term, confidence, (reason,), True)
 
 
-def _table(column: Place) -> tuple[str, str]:
-    return column.source, column.table or ""
+def _table(column: Place) -> tuple[str, str, str]:
+    return column.source, column.path or "", column.table or ""

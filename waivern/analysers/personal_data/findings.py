@@ -24,7 +24,8 @@ class _Sample(NamedTuple):
 
 
 class _Finding:
-    def __init__(self, place: Place, span: Span) -> None:
+    def __init__(self, fingerprint: str, place: Place, span: Span) -> None:
+        self.fingerprint = fingerprint
         self.place = place
         self.best = span
         self.patterns: Counter[str] = Counter()
@@ -45,7 +46,8 @@ class Findings:
         self._threshold = threshold
         self._most_evidence = most_evidence
         self._masker = masker
-        self._found: dict[tuple[Place, str], _Finding] = {}
+        self._found: dict[str, _Finding] = {}
+        self._at: dict[tuple[Place, str], _Finding] = {}
 
     def add(self, item: Item, spans: Sequence[Span]) -> None:
         """Note what was found in an item; `spans` are sorted."""
@@ -64,7 +66,7 @@ class Findings:
             finding = self._noted(item.place, span)
             if len(seen[span.rule]) >= enough:  # later lines of this text could add nothing
                 continue
-            line += item.content.count("\n", counted, span.start)
+            line += _line_ends(item.content, counted, span.start)
             counted = span.start
             seen[span.rule].add(line)
             finding.lines.add(line)
@@ -91,16 +93,23 @@ class Findings:
 
     def as_content(self) -> list[dict[str, Any]]:
         """Return the findings as the schema has them, sorted by place, then rule."""
-        in_order = sorted(self._found, key=lambda key: (key[0].sort_key(), key[1]))
-        return [_as_content(self._found[key]) for key in in_order]
+        in_order = sorted(self._found.values(), key=lambda finding: (finding.place.sort_key(), finding.best.rule))
+        return [_as_content(finding) for finding in in_order]
 
     def _noted(self, place: Place, span: Span) -> _Finding:
-        finding = self._found.get((place, span.rule))
+        finding = self._at.get((place, span.rule))
         if finding is None:
-            finding = self._found[place, span.rule] = _Finding(place, span)
-        elif (-span.confidence, span.reasons) < (-finding.best.confidence, finding.best.reasons):
+            finding = self._at[place, span.rule] = self._begun(place, span)
+        if (-span.confidence, span.reasons) < (-finding.best.confidence, finding.best.reasons):
             finding.best = span
         finding.patterns[f"field name: {span.pattern}" if span.is_name else f"value: {span.pattern}"] += 1
+        return finding
+
+    def _begun(self, place: Place, span: Span) -> _Finding:
+        """A place that the inputs write in several ways ("exports/", "./exports") has one finding, under the first."""
+        fingerprint = fingerprint_of(span.rule, place)
+        finding = self._found.setdefault(fingerprint, _Finding(fingerprint, place, span))
+        finding.place = min(finding.place, place, key=Place.sort_key)
         return finding
 
     def _keep_sample(self, finding: _Finding, item: Item, span: Span, spans: Sequence[Span], *, line: int) -> None:
@@ -117,7 +126,7 @@ def _as_content(finding: _Finding) -> dict[str, Any]:
     if place.context is not None:
         metadata["context"] = place.context
     return {
-        "fingerprint": fingerprint_of(best.rule, place),
+        "fingerprint": finding.fingerprint,
         "category": best.category,
         "rule": best.rule,
         "location": _location(finding),
@@ -133,10 +142,17 @@ def _as_content(finding: _Finding) -> dict[str, Any]:
 
 def _location(finding: _Finding) -> dict[str, Any]:
     place = finding.place
+    file = {"file_path": place.path} if place.path is not None else {}
     if place.is_column:
-        return {"table": place.table, "column": place.column}
-    lines = sorted(finding.lines)[:MOST_LINES]
-    return {"file_path": place.path, "lines": lines} if place.path is not None else {"lines": lines}
+        return {**file, "table": place.table, "column": place.column}
+    return {**file, "lines": sorted(finding.lines)[:MOST_LINES]}
+
+
+def _line_ends(text: str, start: int, end: int) -> int:
+    """How many lines end there: with a line feed, a carriage return, or the pair, which ends where its last does."""
+    returns = text.count("\r", start, end)
+    pairs = text.count("\r\n", max(0, start - 1), end) if returns or text[start - 1 : start] == "\r" else 0
+    return text.count("\n", start, end) + returns - pairs
 
 
 def _evidence(sample: _Sample) -> dict[str, Any]:

@@ -13,7 +13,7 @@ class Place:
 
     Args:
         source: Where it was extracted from, as the connector says it.
-        path: A file's path, where it is one.
+        path: A file's path, where it is one, or a column of one.
         table: A column's table, where it is one.
         column: The column's name; None says that the place is no column.
         context: What the connector says beside.
