@@ -28,11 +28,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def asked(folder: Path, *arguments: str, prints_json: bool = True) -> Any:
-    form = ["--format", "json"] if prints_json else []
-    command = [sys.executable, "-m", "waivern", *arguments, *form, "--db", "sqlite:///waivern.db"]
+def asked(folder: Path, *arguments: str) -> Any:
+    command = [sys.executable, "-m", "waivern", *arguments, "--format", "json", "--db", "sqlite:///waivern.db"]
     out = subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=60).stdout
-    return json.loads(out) if prints_json else out
+    return json.loads(out)
 
 
 def described(of: str) -> list[str]:
@@ -66,5 +65,8 @@ def test_schedules_and_the_status(folder: Path) -> None:
     made = asked(folder, "backfill", "nightly", "--from", "2026-11-01", "--to", "2026-11-01")
     assert [list(each) for each in made] == [["due_at", "run_id"]]
     assert list(asked(folder, "cancel", made[0]["run_id"])) == described("a run")
-    asked(folder, "schedule", "pause", "nightly", prints_json=False)
+    triggered = asked(folder, "schedule", "trigger", "nightly")
+    assert list(triggered) == described("a run")
+    asked(folder, "cancel", triggered["id"])
+    assert list(asked(folder, "schedule", "pause", "nightly")) == described("a schedule")
     assert list(asked(folder, "status")) == described("the status")

@@ -13,10 +13,11 @@ from waivern.operations.backfill import backfill as backfill_schedule
 from waivern.operations.cancel_run import cancel_run
 from waivern.operations.records_as_json import instant_as_json, run_as_json
 from waivern.operations.schedules_as_json import status_as_json
+from waivern.operations.show_status import show_status
 from waivern.runs.run import utc_now
 from waivern.runs.service_register import RunningRun, ServiceRecord, Status
 
-_NOBODY_THERE = 3
+_UNATTENDED = 3
 
 
 @click.command(short_help="Show services, queue and running runs.")
@@ -26,13 +27,15 @@ _NOBODY_THERE = 3
 def status(application: Application, form: str) -> None:
     """Show which services are alive, what waits and what is being run.
 
-    The exit code is 3 where something waits or is scheduled and no service is alive to see to it.
+    The exit code is 3 where something is scheduled and no service keeps time, or waits and no service has workers.
     """
-    found = application.storage.services.status()
+    standing = show_status(application)
+    found = standing.status
     write(as_json(status_as_json(found)) if form == "json" else _as_text(found))
-    if (found.queued or found.schedules) and not any(service.is_alive for service in found.services):
-        click.echo("No service is alive; start one with `waivern serve`", err=True)
-        click.get_current_context().exit(_NOBODY_THERE)
+    for said in standing.unattended:
+        click.echo(said, err=True)
+    if standing.unattended:
+        click.get_current_context().exit(_UNATTENDED)
 
 
 @click.command(short_help="End a queued or running run.")

@@ -15,11 +15,12 @@ from waivern.cli.options import (
     pass_existing,
     working_directory_option,
 )
-from waivern.cli.output import Cell, as_json, as_table, write
-from waivern.cli.schedule_texts import as_text, instants_as_text, row_of
+from waivern.cli.output import Cell, as_csv, as_json, as_table, write
+from waivern.cli.schedule_texts import CSV_COLUMNS, as_csv_row, as_text, instants_as_text, row_of
 from waivern.cli.wording import short_id
 from waivern.operations.application import Application
 from waivern.operations.manage_schedules import (
+    ScheduleSummary,
     add_schedule,
     list_schedules,
     next_due,
@@ -29,7 +30,7 @@ from waivern.operations.manage_schedules import (
     show_schedule,
     trigger_schedule,
 )
-from waivern.operations.records_as_json import instant_as_json
+from waivern.operations.records_as_json import instant_as_json, run_as_json
 from waivern.operations.schedules_as_json import details_as_json, step_as_json, summary_as_json
 from waivern.operations.sync_schedules import SyncStep, sync_schedules
 from waivern.schedules.schedule import CatchUp, Overlap
@@ -109,13 +110,15 @@ def _notify(webhook: str | None, secret: str | None, command: str | None) -> dic
 
 @schedule.command(name="list", short_help="List the schedules.")
 @database_option
-@format_option("table", "json")
+@format_option("table", "json", "csv")
 @pass_existing
 def list_(application: Application, form: str) -> None:
     """List all schedules with when they are due next, and how their last run ended."""
     summaries = listed(lambda: list_schedules(application))
     if form == "json":
         write(as_json([summary_as_json(summary) for summary in summaries]))
+    elif form == "csv":
+        write(as_csv([as_csv_row(summary) for summary in summaries], CSV_COLUMNS))
     elif summaries:
         rows: Sequence[Sequence[Cell]] = [row_of(summary) for summary in summaries]
         write(as_table(_TITLES, rows, right=("LATE",)))
@@ -137,41 +140,43 @@ def show(application: Application, name: str, form: str) -> None:
 @schedule.command(short_help="Skip what becomes due, for now.")
 @click.argument("name")
 @database_option
+@format_option("text", "json")
 @pass_existing
-def pause(application: Application, name: str) -> None:
+def pause(application: Application, name: str, form: str) -> None:
     """Skip what becomes due until `waivern schedule resume`; each skipped instant is remembered."""
-    pause_schedule(application, name)
-    write(f"Paused '{name}'")
+    _tell(pause_schedule(application, name), form, f"Paused '{name}'")
 
 
 @schedule.command(short_help="Run again what becomes due.")
 @click.argument("name")
 @database_option
+@format_option("text", "json")
 @pass_existing
-def resume(application: Application, name: str) -> None:
+def resume(application: Application, name: str, form: str) -> None:
     """Run again what becomes due from now on; `waivern backfill` makes what was skipped meanwhile."""
-    resume_schedule(application, name)
-    write(f"Resumed '{name}'")
+    _tell(resume_schedule(application, name), form, f"Resumed '{name}'")
 
 
 @schedule.command(short_help="Remove a schedule; its runs stay.")
 @click.argument("name")
 @database_option
+@format_option("text", "json")
 @pass_existing
-def remove(application: Application, name: str) -> None:
+def remove(application: Application, name: str, form: str) -> None:
     """Let a schedule never be due again. Its runs stay in the history, and a run that goes on is not ended."""
-    remove_schedule(application, name)
-    write(f"Removed '{name}'; its runs stay in the history")
+    _tell(remove_schedule(application, name), form, f"Removed '{name}'; its runs stay in the history")
 
 
 @schedule.command(short_help="Queue a run now.")
 @click.argument("name")
 @database_option
+@format_option("text", "json")
 @pass_existing
-def trigger(application: Application, name: str) -> None:
+def trigger(application: Application, name: str, form: str) -> None:
     """Queue a run of the schedule now, whatever is due."""
-    run_id = trigger_schedule(application, name)
-    write(f"Queued run {run_id}\n  waivern history show {short_id(run_id)}")
+    run = trigger_schedule(application, name)
+    text = f"Queued run {run.id}\n  waivern history show {short_id(run.id)}"
+    write(as_json(run_as_json(run)) if form == "json" else text)
 
 
 @schedule.command(name="next", short_help="Show when it is due next.")
@@ -210,6 +215,10 @@ def sync(application: Application, folder: Path, dry_run: bool, form: str) -> No
         write("\n".join(_as_line(step) for step in steps) or "No runbook there has a schedule")
     if any(step.done.value == "refused" for step in steps):
         click.get_current_context().exit(2)
+
+
+def _tell(summary: ScheduleSummary, form: str, text: str) -> None:
+    write(as_json(summary_as_json(summary)) if form == "json" else text)
 
 
 def _as_line(step: SyncStep) -> str:

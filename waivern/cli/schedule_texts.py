@@ -1,17 +1,26 @@
 """How a person reads schedules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from waivern.cli.output import Cell
 from waivern.cli.printable import one_line
 from waivern.cli.wording import duration, local_time, short_id, state
 from waivern.operations.manage_schedules import ScheduleDetails, ScheduleSummary
+from waivern.operations.schedules_as_json import summary_as_json
 from waivern.runs.run import RunStatus
-from waivern.schedules.schedule import Schedule
+from waivern.schedules.schedule import CatchUp, Schedule, ScheduleDefinition
 from waivern.schedules.schedule_store import FireRecord
 from waivern.schedules.timing import Cron, describe
+
+CSV_COLUMNS = (
+    *("name", "runbook", "path", "cron", "timezone", "every_seconds", "anchor", "at", "status", "paused_because"),
+    *("next_due_at", "last_run_id", "last_run_status", "last_run_due_at", "last_run_started_at"),
+    *("last_run_lateness_seconds", "catch_up", "max_catch_up", "overlap", "jitter_seconds", "priority"),
+    *("max_attempts", "working_directory", "declared_in", "created_at", "id"),
+)
 
 
 def row_of(summary: ScheduleSummary) -> Sequence[Cell]:
@@ -36,11 +45,12 @@ def as_text(details: ScheduleDetails) -> str:
         ("runbook", f"{definition.runbook_name} ({definition.runbook})"),
         ("when", describe(definition.timing)),
         ("status", f"paused: {schedule.paused_because}" if schedule.paused_because else schedule.status.value),
-        ("catch-up", f"{definition.catch_up.value}, at most {definition.max_catch_up:,}"),
+        ("catch-up", _catch_up(definition)),
         ("overlap", definition.overlap.value),
         ("jitter", duration(definition.jitter_s) if definition.jitter_s else "none"),
         ("priority", str(definition.priority)),
         ("attempts", f"at most {definition.max_attempts}"),
+        ("tells", _told(definition)),
         ("relative to", str(definition.working_directory or "the runbook's folder")),
         ("declared in", definition.declared_in or "added by hand"),
     ]
@@ -66,6 +76,27 @@ def instants_as_text(instants: Sequence[datetime], schedule: Schedule, *, indent
             line += f" ({instant.astimezone(zone).strftime('%Y-%m-%d %H:%M')} in {zone})"
         lines.append(line)
     return "\n".join(lines)
+
+
+def as_csv_row(summary: ScheduleSummary) -> Mapping[str, Any]:
+    """Return a schedule's JSON without what is nested: its last run's parts are columns."""
+    row = summary_as_json(summary)
+    last = row["last_run"] or {}
+    return {**dict.fromkeys(CSV_COLUMNS), **row, **{f"last_run_{name}": said for name, said in last.items()}}
+
+
+def _catch_up(definition: ScheduleDefinition) -> str:
+    at_most = f", at most {definition.max_catch_up:,}" if definition.catch_up is CatchUp.ALL else ""
+    return f"{definition.catch_up.value}{at_most}"
+
+
+def _told(definition: ScheduleDefinition) -> str:
+    """Without the address: that alone may let somebody in."""
+    notify = definition.notify
+    if notify is None:
+        return "nobody"
+    events = ", ".join(str(event).replace("_", " ") for event in notify.get("events", ()))
+    return f"{' and '.join(by for by in ('webhook', 'command') if notify.get(by))} of {events}"
 
 
 def _status(status: RunStatus) -> str:

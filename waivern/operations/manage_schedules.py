@@ -17,7 +17,7 @@ from waivern.runbooks.faults import faults_of
 from waivern.runbooks.schedule_config import ScheduleConfig
 from waivern.runs.run import utc_now
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule, ScheduleDefinition, ScheduleStatus
-from waivern.schedules.schedule_store import FireRecord, LastRun
+from waivern.schedules.schedule_store import FireRecord, LastRun, ScheduleStore
 from waivern.schedules.timing import Every
 
 _SHOWN = 5
@@ -117,7 +117,7 @@ def show_schedule(application: Application, name: str) -> ScheduleDetails:
     storage = application.storage
     schedule = storage.schedules.find(name)
     return ScheduleDetails(
-        summary=_summary(schedule, storage.schedules.last_runs().get(schedule.id)),
+        summary=_summary_in(storage.schedules, schedule),
         next_due=next_due(schedule, count=_SHOWN),
         runs=storage.history.recent(RunFilter(schedule=name), limit=_SHOWN),
         fires=storage.schedules.fires(schedule.id, limit=_SHOWN),
@@ -134,34 +134,39 @@ def next_due(schedule: Schedule, *, count: int) -> Sequence[datetime]:
     return found
 
 
-def pause_schedule(application: Application, name: str) -> None:
-    """Let what becomes due be skipped until it is resumed."""
+def pause_schedule(application: Application, name: str) -> ScheduleSummary:
+    """Let what becomes due be skipped until a person resumes it, also where it was paused for want of its runbook."""
     store = application.storage.schedules
     schedule = store.find(name)
-    if schedule.status is ScheduleStatus.PAUSED:
+    if schedule.status is ScheduleStatus.PAUSED and schedule.paused_because is None:
         raise ScheduleError(f"'{name}' is paused already", remedy=f"`waivern schedule resume {name}` ends that")
     store.pause(schedule.id)
+    return _summary_in(store, store.find(name))
 
 
-def resume_schedule(application: Application, name: str) -> None:
+def resume_schedule(application: Application, name: str) -> ScheduleSummary:
     """Let what becomes due from now on be run again."""
     store = application.storage.schedules
     schedule = store.find(name)
     if schedule.status is not ScheduleStatus.PAUSED:
         raise ScheduleError(f"'{name}' is not paused")
     store.resume(schedule.id)
+    return _summary_in(store, store.find(name))
 
 
-def remove_schedule(application: Application, name: str) -> None:
-    """Let nothing of it become due again; its runs stay in the history."""
+def remove_schedule(application: Application, name: str) -> ScheduleSummary:
+    """Let nothing of it become due again; its runs stay in the history. Return it as it was."""
     store = application.storage.schedules
-    store.remove(store.find(name).id)
+    schedule = store.find(name)
+    last = _summary_in(store, replace(schedule, status=ScheduleStatus.REMOVED))
+    store.remove(schedule.id)
+    return last
 
 
-def trigger_schedule(application: Application, name: str) -> str:
-    """Queue a run of it now; return the run's id."""
-    store = application.storage.schedules
-    return store.trigger(store.find(name).id)
+def trigger_schedule(application: Application, name: str) -> RunRecord:
+    """Queue a run of it now; return the run."""
+    storage = application.storage
+    return storage.history.find(storage.schedules.trigger(storage.schedules.find(name).id))
 
 
 def _config_of(terms: Mapping[str, Any]) -> ScheduleConfig:
@@ -170,6 +175,10 @@ def _config_of(terms: Mapping[str, Any]) -> ScheduleConfig:
         return ScheduleConfig.model_validate(given)
     except ValidationError as error:
         raise ScheduleError("; ".join(str(fault) for fault in faults_of(error, given))) from None
+
+
+def _summary_in(store: ScheduleStore, schedule: Schedule) -> ScheduleSummary:
+    return _summary(schedule, store.last_runs().get(schedule.id))
 
 
 def _summary(schedule: Schedule, last_run: LastRun | None) -> ScheduleSummary:

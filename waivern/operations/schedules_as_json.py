@@ -1,5 +1,6 @@
 """Schedules and the state of the service as JSON objects, on the terms of `records_as_json`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from waivern.operations.manage_schedules import ScheduleDetails, ScheduleSummary
@@ -32,6 +33,7 @@ def summary_as_json(summary: ScheduleSummary) -> dict[str, Any]:
         "declared_in": definition.declared_in,
         "created_at": instant_as_json(schedule.created_at),
         "id": schedule.id,
+        "notify": None if definition.notify is None else _notify(definition.notify),
     }
 
 
@@ -75,6 +77,11 @@ def _timing(timing: Timing) -> dict[str, Any]:
             return {"every_seconds": timing.seconds, "anchor": instant_as_json(timing.anchor)}
         case _:
             return {"at": instant_as_json(timing.at)}
+
+
+def _notify(notify: Mapping[str, Any]) -> dict[str, Any]:
+    """Whom is told what, without the address: that alone may let somebody in."""
+    return {"events": list(notify.get("events", ())), "by": [by for by in ("webhook", "command") if notify.get(by)]}
 
 
 def _last_run(run: LastRun) -> dict[str, Any]:

@@ -18,9 +18,16 @@ class WatchedFolder:
         self._application = application
         self._folder = folder
         self._seen: Seen | None = None
+        self._is_there = True
 
     def look(self) -> None:
-        """Sync if anything has changed since the last look."""
+        """Sync if anything has changed since the last look; where the folder is gone, leave schedules as they are."""
+        was_there, self._is_there = self._is_there, self._folder.is_dir()
+        if not self._is_there:
+            self._seen = None
+            if was_there:
+                logger.error("There is no folder %s; its schedules are left as they were", self._folder)
+            return
         seen = self._now()
         if seen == self._seen:
             return
