@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_queue import SqlRunQueue
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import runs
+from waivern.errors import WaivernError
 from waivern.history.run_history import Worker
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason, utc_now
@@ -26,6 +29,7 @@ from waivern.runs.run_queue import ClaimedRun, NewRun
 from waivern.testing.builders import message_of, plan_of_dag
 
 PLAN = plan_of_dag({"a": [], "b": ["a"]})
+_BEGUN: list[OpenRun] = []
 
 
 def new(**terms: object) -> NewRun:
@@ -39,7 +43,18 @@ def claimed_from(queue: SqlRunQueue) -> ClaimedRun:
 
 
 def begun(engine: sa.Engine, claimed: ClaimedRun, plan: ExecutionPlan = PLAN) -> OpenRun:
-    return SqlRunRegister(engine).start(claimed, plan)
+    run = SqlRunRegister(engine).start(claimed, plan)
+    _BEGUN.append(run)
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _no_heartbeat_outlives_its_test(engine: sa.Engine) -> Iterator[None]:
+    yield
+    for run in _BEGUN:
+        with suppress(WaivernError, RuntimeError):
+            run.log.close(RunStatus.INTERRUPTED)
+    _BEGUN.clear()
 
 
 def let_lease_run_out(engine: sa.Engine, run_id: str) -> None:
@@ -185,6 +200,7 @@ def test_a_run_of_a_process_that_is_known_dead_is_recovered_at_once(engine: sa.E
 
 def test_a_run_from_the_command_line_is_nobody_elses_to_recover(engine: sa.Engine) -> None:
     run = SqlRunRegister(engine).begin(PLAN, trigger="manual")
+    _BEGUN.append(run)
     let_lease_run_out(engine, run.run_id)
     assert SqlRunQueue(engine).recover() == []
 
@@ -226,6 +242,7 @@ def test_cancelling_ends_a_queued_run_and_a_running_one(engine: sa.Engine) -> No
 
 def test_a_run_from_the_command_line_can_be_cancelled_too(engine: sa.Engine) -> None:
     run = SqlRunRegister(engine).begin(PLAN, trigger="manual")
+    _BEGUN.append(run)
     assert SqlRunQueue(engine).cancel(run.run_id) is RunStatus.RUNNING
     with pytest.raises(RunTakenOverError):
         run.store.save("a", message_of(late=True))

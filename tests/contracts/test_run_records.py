@@ -453,6 +453,13 @@ def test_of_two_that_take_up_a_run_at_once_one_gets_it(engine: sa.Engine) -> Non
     taken.log.close(RunStatus.CANCELLED)
 
 
+def test_whoever_closes_a_run_twice_is_told_so(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
+    run.log.close(RunStatus.SUCCEEDED)
+    with pytest.raises(RuntimeError, match="closed"):
+        run.log.close(RunStatus.FAILED)
+
+
 def test_a_cancelled_run_is_closed_as_cancelled_with_every_artifact(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": [], "b": ["a"]})
     run = SqlRunRegister(engine).begin(plan, trigger="test")

@@ -1,7 +1,6 @@
 """Connections: how they are opened, how transactions begin, and what their errors mean."""
 
 import os
-import random
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from waivern.database.resting import rest
 from waivern.errors import DatabaseError, DatabaseMissingError, DatabaseUnavailableError, SchemaOutOfDateError
 
 _BEGIN = "waivern_begin"
@@ -120,7 +120,7 @@ def _begun_in_turn(connection: sqlite3.Connection, statement: str) -> bool:
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > give_up:
                     return False
-                time.sleep(random.uniform(0.0005, 0.004))  # noqa: S311  to part two that ran into each other
+                rest(0.0005, 0.004)
             else:
                 return True
     except sqlite3.Error:
@@ -143,7 +143,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > give_up:
                 raise
-            time.sleep(random.uniform(0.005, 0.02))  # noqa: S311  to part two that ran into each other
+            rest(0.005, 0.02)
         else:
             return
 

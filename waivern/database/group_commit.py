@@ -1,8 +1,8 @@
 """One thread that writes for many: what waits in its queue goes into one transaction."""
 
 import itertools
+import math
 import queue
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from waivern.database.engine import is_worth_another_try, writing
+from waivern.database.resting import rest
 from waivern.errors import DatabaseUnavailableError, RunTakenOverError, WaivernError
 
 Write = Callable[[sa.Connection], None]
@@ -74,10 +75,13 @@ class GroupCommitWriter:
         """Commit `last` after what waits, and end; urgent writes that have not begun by now are refused.
 
         Raises:
+            RuntimeError: it is closed already.
             Exception: `last`, or an earlier write that nobody waited for, could not be written.
         """
         job = _Job(last, urgent=True, is_last=True)
         with self._closing:
+            if self._is_closed:
+                raise RuntimeError("the writer is closed")
             self._is_closed = True
             self._jobs.put(job)
             self._jobs.put(None)
@@ -97,10 +101,12 @@ class GroupCommitWriter:
     def _next(self) -> tuple[list[_Job], bool]:
         """Wait for something to write; return it, and whether the writer goes on afterwards."""
         waiting: list[_Job] = []
-        due = time.monotonic() + (_LEISURE_S if self._to_be_tried_again else self._keep_alive_s)
+        is_another_s = isinstance(self._unheard_of, RunTakenOverError)  # there is nothing left to keep alive
+        rest_s = math.inf if is_another_s else _LEISURE_S if self._to_be_tried_again else self._keep_alive_s
+        due = time.monotonic() + rest_s
         while len(waiting) < _MOST_IN_ONE_TRANSACTION:
             try:
-                job = self._jobs.get(timeout=max(0.0, due - time.monotonic()))
+                job = self._jobs.get(timeout=None if due == math.inf else max(0.0, due - time.monotonic()))
             except queue.Empty:
                 break
             if job is None:
@@ -141,7 +147,7 @@ class GroupCommitWriter:
             except DatabaseUnavailableError as error:
                 if attempt == _ATTEMPTS or not is_worth_another_try(error):
                     raise
-                time.sleep(random.uniform(0.01, 0.1) * attempt)  # noqa: S311  to part two that ran into each other
+                rest(0.01 * attempt, 0.1 * attempt)
             else:
                 for job in jobs:
                     _tell(job, was_written=job in written)

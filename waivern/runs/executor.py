@@ -23,6 +23,7 @@ from waivern.runs.run_log import NoRunLog, RunLog
 
 logger = logging.getLogger(__name__)
 retries = logging.getLogger("waivern.runs.retries")
+_chance = random.Random()  # noqa: S311  no secret; of its own, so that a component's seed parts nothing less
 
 _SAVES_ON_THEIR_WAY_S = 0.5
 _CLOSED_AS = {SkipReason.TIMEOUT: RunStatus.TIMED_OUT, SkipReason.CANCELLED: RunStatus.CANCELLED}
@@ -187,7 +188,7 @@ class _Execution:
 
     def _put_off(self, result: ArtifactResult, retry: RetryConfig) -> None:
         """Make it again after a while, in which it takes up no worker."""
-        delay_s = retry.delay_after(result.attempts, share=random.random())  # noqa: S311  to part those that failed together
+        delay_s = retry.delay_after(result.attempts, share=_chance.random())
         self._workshop.ended.pop(result.artifact_id, None)
         self._progress.put_off(result.artifact_id)
         make_again = partial(self._progress.make_again, result.artifact_id)
