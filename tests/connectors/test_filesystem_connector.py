@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waivern.components.working_directory import working_in
-from waivern.connectors.filesystem import connector as connector_module
 from waivern.connectors.filesystem.factory import FilesystemConnectorFactory
-from waivern.connectors.filesystem.patterns import Patterns
-from waivern.connectors.filesystem.reading import UnreadableError, read_bytes
 from waivern.errors import ComponentError, InvalidPropertiesError
+from waivern.files import scanning
+from waivern.files.patterns import Patterns
+from waivern.files.reading import UnreadableError, read_bytes
 from waivern.messages.canonical import canonical_bytes
 from waivern.messages.schema import Schema
 
@@ -162,7 +162,7 @@ def test_a_file_that_vanishes_while_the_folder_is_read_is_named(tmp_path: Path, 
         (tmp_path / "b").unlink(missing_ok=True)
         return read_bytes(path, limit=limit)
 
-    monkeypatch.setattr(connector_module, "read_bytes", vanish_first)
+    monkeypatch.setattr(scanning, "read_bytes", vanish_first)
     content = scan(tmp_path)
     assert read(content) == {"a": "1"}
     assert set(left_out(content)) == {"b"}

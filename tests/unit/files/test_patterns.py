@@ -1,6 +1,6 @@
 import pytest
 
-from waivern.connectors.filesystem.patterns import Patterns, fault_of
+from waivern.files.patterns import Patterns, fault_of
 
 
 @pytest.mark.parametrize(

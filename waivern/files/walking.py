@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from waivern.connectors.filesystem.patterns import Patterns
+from waivern.files.patterns import Patterns
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waivern.connectors.filesystem.decoding import NotTextError, decoded
+from waivern.files.decoding import NotTextError, decoded
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"])))

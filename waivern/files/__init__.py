@@ -1,0 +1,1 @@
+"""Files as connectors read them: which there are, what is in them, in which encoding."""
