@@ -6,12 +6,14 @@ from typing import Any
 
 from benchmarks.corpus import messages
 from benchmarks.measuring import Measured, measured, peak_memory_mb, print_table
-from waivern.analysers.personal_data.analyser import CHARACTERS_A_SCAN, INDICATOR, PersonalDataAnalyser
-from waivern.analysers.personal_data.factory import PersonalDataAnalyserFactory
+from waivern.analysers.indicators.analyser import CHARACTERS_A_SCAN, IndicatorAnalyser
+from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
 from waivern.messages.message import Message
+from waivern.messages.schema import Schema
 from waivern.rulesets.detection import Detector, detector_for
 from waivern.rulesets.loading import load_ruleset
 
+INDICATOR = Schema("personal_data_indicator", "1.0.0")
 RULESET = "local/personal_data_indicator/1.0.0"
 
 
@@ -49,7 +51,7 @@ def _buffers(corpus: Sequence[Message]) -> list[bytes]:
     return [joined[start : start + CHARACTERS_A_SCAN] for start in range(0, len(joined), CHARACTERS_A_SCAN)]
 
 
-def _memory(analyser: PersonalDataAnalyser, corpus: Sequence[Message], with_corpus_mb: float) -> list[Sequence[Any]]:
+def _memory(analyser: IndicatorAnalyser, corpus: Sequence[Message], with_corpus_mb: float) -> list[Sequence[Any]]:
     summary = analyser.process(corpus, INDICATOR).content["summary"]
     return [
         ("peak with the corpus in memory, before scanning", with_corpus_mb),

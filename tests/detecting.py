@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from waivern.analysers.personal_data.analyser import INDICATOR
-from waivern.analysers.personal_data.factory import PersonalDataAnalyserFactory
+from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.messages.validation import check_message
@@ -12,6 +11,7 @@ from waivern.rulesets.loading import load_ruleset
 
 URI = "local/personal_data_indicator/1.0.0"
 RULES = load_ruleset(URI)
+INDICATOR = Schema("personal_data_indicator", "1.0.0")
 
 
 def message_of(entries: Iterable[Mapping[str, Any]], **metadata: Any) -> Message:

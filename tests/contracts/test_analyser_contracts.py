@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.detecting import URI, cell_entry, file_entry, message_of
-from waivern.analysers.personal_data.factory import PersonalDataAnalyserFactory
+from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
 from waivern.components.analyser import Analyser
 from waivern.components.factory import ComponentFactory
 from waivern.messages.message import Message

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 import waivern
 from tests.docs.pages import names_in_first_cells, rows_of, section_of, text_of
-from waivern.analysers.personal_data.properties import PersonalDataProperties
+from waivern.analysers.indicators.properties import IndicatorProperties
 from waivern.cli.main import COMMANDS, LazyGroup
 from waivern.cli.main import waivern as command_line
 from waivern.connectors.filesystem.properties import FilesystemProperties
@@ -55,7 +55,7 @@ PROPERTIES = [
     ("docs/connectors.md", "`filesystem`", FilesystemProperties),
     ("docs/connectors.md", "`sqlite`", SqliteProperties),
     ("docs/connectors.md", "`sql_database`", SqlDatabaseProperties),
-    ("docs/analysers.md", "`personal_data`", PersonalDataProperties),
+    ("docs/analysers.md", "`personal_data`", IndicatorProperties),
 ]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.detecting import RULES, analysed, file_entry
-from waivern.analysers.personal_data.masking import Masker, masked
+from waivern.analysers.indicators.masking import Masker, masked
 from waivern.rulesets.detection import Detector, detect, detector_for
 from waivern.rulesets.re2_engine import Re2Engine
 from waivern.rulesets.validators import validator_named
@@ -89,7 +89,7 @@ def test_neither_the_order_of_the_files_nor_which_are_scanned_together_changes_t
     in_one_scan = analysed(entries)
     chance.shuffle(entries)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("waivern.analysers.personal_data.analyser.CHARACTERS_A_SCAN", characters)
+        patch.setattr("waivern.analysers.indicators.analyser.CHARACTERS_A_SCAN", characters)
         assert analysed(entries) == in_one_scan
 
 

@@ -14,6 +14,7 @@ from waivern.rulesets.matching import compile_engine
 from waivern.rulesets.ready_pattern import ReadyPattern, value_pattern
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.spans import Span, in_characters, without_overlaps
+from waivern.rulesets.words import WordFinder
 
 
 def detect(text: str, ruleset: Ruleset) -> list[Span]:
@@ -49,6 +50,7 @@ class Detector:
         self.field_terms = FieldTerms(ruleset)
         self.context_words = ContextWords(ruleset)
         self._keys = KeyFinder(self.field_terms)
+        self._words = WordFinder(ruleset)
         patterns = [
             value_pattern(number, rule, value) for number, rule in enumerate(ruleset.rules) for value in rule.values
         ]
@@ -77,10 +79,13 @@ class Detector:
         data = batch.joined.encode("utf-8", "replace")  # a lone surrogate becomes "?": one character, as before
         matched = in_characters(batch.joined, data, self.scan(data))
         strong, weak, *words = matched.words
+        context, said = words[: len(self.ruleset.rules)], words[len(self.ruleset.rules) :]
         names = [place for place in self._keys.names_in(batch.joined, strong, weak) if not batch.is_cell(place.start)]
-        places = _context_places(words, names)
+        places = _context_places(context, names)
         found: dict[int, list[Span]] = defaultdict(list)
         for number, span in self._values(batch, matched, places):
+            found[number].append(span)
+        for number, span in self._said(batch, said, places):
             found[number].append(span)
         for number, spans in found.items():
             found[number] = without_overlaps(spans)
@@ -112,6 +117,17 @@ class Detector:
             if around.spoken_for:
                 yield from self._in_named_field(number, batch.texts[number], around.spoken_for)
 
+    def _said(
+        self, batch: Batch, ends: Sequence[Sequence[int]], places: Mapping[int, ContextPlaces]
+    ) -> Iterator[tuple[int, Span]]:
+        def is_near(rule: int, start: int, end: int) -> bool:
+            near = places.get(rule)
+            return near is not None and near.speak_for(start, end, within=batch.bounds_at(start))
+
+        for span in self._words.spans(batch.joined, ends, is_near):
+            number, start, end = batch.within_text(span.start, span.end)
+            yield number, span._replace(start=start, end=end)
+
     def _in_named_field(self, number: int, text: str, spoken_for: frozenset[int]) -> Iterator[tuple[int, Span]]:
         for pattern in self._in_field(spoken_for):
             for match in pattern.regex.finditer(text):
@@ -129,6 +145,7 @@ class Detector:
                 self.field_terms.strong_regexes(),
                 self.field_terms.weak_regexes(),
                 *(regexes_of_context(rule) for rule in self.ruleset.rules),
+                *self._words.regexes(),
             ],
         )
 

@@ -20,7 +20,7 @@ from waivern.discovery import discover
 from waivern.errors import RulesetError, did_you_mean
 from waivern.rulesets.context import LONGEST_VALUE
 from waivern.rulesets.regexes import fault_of, longest_match
-from waivern.rulesets.rule import Rule, ValuePattern
+from waivern.rulesets.rule import Confidence, Rule, ValuePattern
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.validators import is_validator
 
@@ -37,6 +37,8 @@ class _RulesetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     version: str
     rules: tuple[Any, ...]
     description: str = ""
+    reads_names: bool = False
+    shows_matches: bool = False
     person_tables: tuple[str, ...] = ()
     other_things: tuple[str, ...] = ()
     other_owners: tuple[str, ...] = ()
@@ -86,6 +88,8 @@ def read_ruleset(file: Any, *, uri: str) -> Ruleset:
         rules_version=f"{document.version}+{hashlib.sha256(content).hexdigest()[:12]}",
         rules=rules,
         description=document.description,
+        reads_names=document.reads_names,
+        shows_matches=document.shows_matches,
         person_tables=frozenset(document.person_tables),
         other_things=frozenset(document.other_things),
         other_owners=frozenset(document.other_owners),
@@ -148,11 +152,14 @@ def _called(raw: Any, number: int) -> str:
 
 def _rule(raw: Any, *, where: str) -> Rule:
     rule: Rule = _converted(raw, Rule, where=where)
-    if not (rule.values or rule.field_names.strong or rule.field_names.weak):
-        raise RulesetError(f"{where}: it has neither values nor field_names, so it finds nothing")
+    if not (rule.values or rule.words or rule.field_names.strong or rule.field_names.weak):
+        raise RulesetError(f"{where}: it has neither values, words nor field_names, so it finds nothing")
     _check_unique([pattern.name for pattern in rule.values], where=where, what="value pattern")
     for pattern in rule.values:
         _check_pattern(pattern, rule, where=f"{where}: values: '{pattern.name}'")
+    if rule.words is not None:
+        _check_terms(rule.words.terms, where=f"{where}: words")
+        _check_confidence(rule.words.confidence, where=f"{where}: words")
     _check_terms(rule.context, where=f"{where}: context")
     _check_terms(rule.field_names.strong, where=f"{where}: field_names.strong")
     _check_terms(rule.field_names.weak, where=f"{where}: field_names.weak")
@@ -169,8 +176,12 @@ def _check_pattern(pattern: ValuePattern, rule: Rule, *, where: str) -> None:
         raise RulesetError(f"{where}: there is no validator '{pattern.validator}'")
     if pattern.confidence.alone is None:
         _check_pattern_in_context(pattern, rule, where=where)
-    for confidence in (pattern.confidence.alone, pattern.confidence.in_context):
-        if confidence is not None and not 0 < confidence <= 1:
+    _check_confidence(pattern.confidence, where=where)
+
+
+def _check_confidence(confidence: Confidence, *, where: str) -> None:
+    for each in (confidence.alone, confidence.in_context):
+        if each is not None and not 0 < each <= 1:
             raise RulesetError(f"{where}: a confidence is more than 0 and at most 1")
 
 

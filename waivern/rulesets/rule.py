@@ -41,6 +41,18 @@ class FieldNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     weak: tuple[str, ...] = ()
 
 
+class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Words and phrases that say the thing, in prose as in names: "credit check", `credit_check`, `creditCheck`.
+
+    Args:
+        terms: Lower-case; the plural with "s" or "ies" is looked for too.
+        confidence: `alone` of a word in prose; `in_context` also of one that is part of a name.
+    """
+
+    terms: tuple[str, ...]
+    confidence: Confidence
+
+
 class Examples(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Texts in which the rule must find something, and texts in which it must not."""
 
@@ -56,6 +68,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         category: What kind of data it is.
         source: The law article or the standard that the rule comes from.
         values: The forms of its values.
+        words: What says it in so many words.
         context: Lower-case words or phrases that make a value near them more likely.
         field_names: What fields that hold it are called.
         examples: The rule's own test.
@@ -67,5 +80,6 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     examples: Examples
     description: str = ""
     values: tuple[ValuePattern, ...] = ()
+    words: Words | None = None
     context: tuple[str, ...] = ()
     field_names: FieldNames = FieldNames()

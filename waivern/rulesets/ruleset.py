@@ -15,6 +15,8 @@ class Ruleset:
         rules: In the order of the file.
         person_tables: Words that say that a table holds people ("customers").
         other_things: Last words of a field name that make it mean something else ("email template", "phone type").
+        reads_names: Whether what tables and columns are called is read like any text.
+        shows_matches: Whether evidence shows what matched: names of services and settings, not anybody's data.
         other_owners: First words that make a weak term mean something else ("company name", "file name").
     """
 
@@ -22,6 +24,8 @@ class Ruleset:
     rules_version: str
     rules: tuple[Rule, ...]
     description: str = ""
+    reads_names: bool = False
+    shows_matches: bool = False
     person_tables: frozenset[str] = frozenset()
     other_things: frozenset[str] = frozenset()
     other_owners: frozenset[str] = frozenset()

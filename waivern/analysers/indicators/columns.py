@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from waivern.analysers.personal_data.items import Place
+from waivern.analysers.indicators.items import Place
 from waivern.rulesets.detection import Detector
 from waivern.rulesets.field_names import NamedRule
 from waivern.rulesets.spans import Span

@@ -44,6 +44,7 @@ class Masker:
 
     def __init__(self, detector: Detector, *, context_size: str) -> None:
         self._around = _AROUND[context_size]
+        self._shows_matches = detector.ruleset.shows_matches
         terms = [term for rule in detector.ruleset.rules for term in (*rule.field_names.strong, *rule.field_names.weak)]
         self._terms = {word for term in terms for word in (*term.split(), "".join(term.split()))}
 
@@ -51,11 +52,16 @@ class Masker:
         """Return the text around `span`; of all but the names of fields among `spans` only the form is shown."""
         first = _line_start(text, span.start, self._around)
         last = _line_end(text, span.end, self._around)
-        middle = self._name(text[span.start : span.end]) if span.is_name else masked(text[span.start : span.end])
+        middle = self._middle(text[span.start : span.end], is_name=span.is_name)
         names = [other for other in spans if other.is_name]
         before = self._context(text, first, span.start, names)
         after = self._context(text, span.end, last, names)
         return _printable((before + middle + after).strip())
+
+    def _middle(self, found: str, *, is_name: bool) -> str:
+        if self._shows_matches:
+            return found[:_LONGEST_SHOWN]
+        return self._name(found) if is_name else masked(found)
 
     def _context(self, text: str, first: int, last: int, names: Sequence[Span]) -> str:
         shown = list(_SIGN_AROUND.sub("*", text[first:last]))

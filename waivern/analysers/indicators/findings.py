@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from waivern.analysers.personal_data.fingerprint import fingerprint_of
-from waivern.analysers.personal_data.items import Item, Place
-from waivern.analysers.personal_data.masking import Masker, masked
+from waivern.analysers.indicators.fingerprint import fingerprint_of
+from waivern.analysers.indicators.items import Item, Place
+from waivern.analysers.indicators.masking import Masker, masked
 from waivern.rulesets.spans import Span
 
 MOST_LINES = 5
@@ -52,7 +52,7 @@ class Findings:
     def add(self, item: Item, spans: Sequence[Span]) -> None:
         """Note what was found in an item; `spans` are sorted."""
         counting = [span for span in spans if span.confidence >= self._threshold]
-        if item.place.is_column:
+        if item.place.is_column or item.is_name:
             for span in counting:
                 self._keep_sample(self._noted(item.place, span), item, span, spans, line=0)
         else:
@@ -145,6 +145,8 @@ def _location(finding: _Finding) -> dict[str, Any]:
     file = {"file_path": place.path} if place.path is not None else {}
     if place.is_column:
         return {**file, "table": place.table, "column": place.column}
+    if place.table is not None:
+        return {**file, "table": place.table}
     return {**file, "lines": sorted(finding.lines)[:MOST_LINES]}
 
 

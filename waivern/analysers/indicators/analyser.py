@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from waivern.analysers.personal_data.columns import Columns
-from waivern.analysers.personal_data.findings import Findings
-from waivern.analysers.personal_data.items import Item, Place, items_of
-from waivern.analysers.personal_data.masking import Masker
+from waivern.analysers.indicators.columns import Columns
+from waivern.analysers.indicators.findings import Findings
+from waivern.analysers.indicators.items import Item, Place, items_of, named_places
+from waivern.analysers.indicators.kind import Kind
+from waivern.analysers.indicators.masking import Masker
 from waivern.components.analyser import Analyser
 from waivern.errors import MessageError
 from waivern.messages.message import Message
@@ -18,43 +19,42 @@ from waivern.rulesets.loading import load_ruleset
 from waivern.rulesets.spans import Span
 
 if TYPE_CHECKING:
-    from waivern.analysers.personal_data.properties import PersonalDataProperties
-
-STANDARD_INPUT = Schema("standard_input", "1.0.0")
-SOURCE_CODE = Schema("source_code", "1.0.0")
-INDICATOR = Schema("personal_data_indicator", "1.0.0")
+    from waivern.analysers.indicators.properties import IndicatorProperties
 
 CHARACTERS_A_SCAN = 1_000_000
 """Small texts are scanned together, up to so many characters."""
 
 
-class PersonalDataAnalyser(Analyser):
-    """Finds personal data by the form of values and by the names of fields.
+class IndicatorAnalyser(Analyser):
+    """Finds what the rules of its kind say, by the form of values, by words and by the names of fields.
 
-    A finding is all that one rule found at one place: a file, or a column of a table. What the inputs say was not
+    A finding is all that one rule found at one place: a file, or a table's column. What the inputs say was not
     scanned, or read in part, is repeated beside the findings, so that these can be read by themselves.
     """
 
-    def __init__(self, properties: "PersonalDataProperties") -> None:
+    kind: ClassVar[Kind]
+
+    def __init__(self, properties: "IndicatorProperties") -> None:
         self._properties = properties
-        self._ruleset = load_ruleset(properties.pattern_matching.ruleset)
+        self._ruleset = load_ruleset(properties.pattern_matching.ruleset or self.kind.ruleset)
         self.version = f"1/{self._ruleset.rules_version}"
 
     @classmethod
     def get_name(cls) -> str:
-        return "personal_data"
+        return cls.kind.name
 
     @classmethod
     def get_input_requirements(cls) -> list[list[Schema]]:
-        return [[STANDARD_INPUT], [SOURCE_CODE], [STANDARD_INPUT, SOURCE_CODE]]
+        return [list(combination) for combination in cls.kind.inputs]
 
     @classmethod
     def get_supported_output_schemas(cls) -> list[Schema]:
-        return [INDICATOR]
+        return [cls.kind.indicator]
 
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
-        if output_schema != INDICATOR:
-            raise MessageError(f"'personal_data' does not make {output_schema}", remedy=f"It makes {INDICATOR}")
+        kind = self.kind
+        if output_schema != kind.indicator:
+            raise MessageError(f"'{kind.name}' does not make {output_schema}", remedy=f"It makes {kind.indicator}")
         items = items_of(inputs)
         detector = detector_for(self._ruleset)
         places = dict.fromkeys(item.place for item in items)
@@ -62,8 +62,11 @@ class PersonalDataAnalyser(Analyser):
         findings = self._findings(detector)
         for item, spans in _detected(items, columns, detector):
             findings.add(item, spans)
+        if self._ruleset.reads_names:
+            for item, spans in _detected(named_places(places), columns, detector):
+                findings.add(item, spans)
         self._add_named_columns(findings, items, columns)
-        return Message("personal_data", self._content(findings, inputs, scanned=len(places)), INDICATOR)
+        return Message(kind.name, self._content(findings, inputs, scanned=len(places)), kind.indicator)
 
     def _add_named_columns(self, findings: Findings, items: Sequence[Item], columns: Columns) -> None:
         cells: dict[Place, list[Item]] = {column: [] for column in columns.named}
@@ -105,7 +108,7 @@ def _of_all(inputs: Sequence[Message], key: str) -> list[Any]:
 def _detected(items: Sequence[Item], columns: Columns, detector: Detector) -> Iterator[tuple[Item, list[Span]]]:
     around = {column: Surroundings(rules, is_cell=True) for column, rules in columns.spoken_for.items()}
     for batch in _batches(items):
-        surroundings = [around.get(item.place, NOTHING_KNOWN) for item in batch]
+        surroundings = [NOTHING_KNOWN if item.is_name else around.get(item.place, NOTHING_KNOWN) for item in batch]
         for number, spans in detector.detect_all([item.content for item in batch], surroundings).items():
             yield batch[number], spans
 

@@ -1,4 +1,4 @@
-"""What a runbook may say of a personal_data analyser."""
+"""What a runbook may say of an analyser of indicators."""
 
 from typing import Literal
 
@@ -12,16 +12,24 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PatternMatching(_Strict):
-    """Which rules, and how much evidence: `small` to `full` are 25, 80, 250, 1000 characters on each side."""
+ContextSize = Literal["small", "medium", "large", "full"]
 
-    ruleset: str = "local/personal_data_indicator/1.0.0"
-    evidence_context_size: Literal["small", "medium", "large", "full"] = "small"
+
+class PatternMatching(_Strict):
+    """Which rules, unless those of the analyser's kind, and how much evidence.
+
+    `small` to `full` are 25, 80, 250, 1000 characters on each side.
+    """
+
+    ruleset: str | None = None
+    evidence_context_size: ContextSize = "small"
     maximum_evidence_count: int = Field(default=3, ge=1, le=100)
 
     @field_validator("ruleset")
     @classmethod
-    def _is_known(cls, uri: str) -> str:
+    def _is_known(cls, uri: str | None) -> str | None:
+        if uri is None:
+            return None
         try:
             load_ruleset(uri)
         except RulesetError as error:
@@ -44,9 +52,10 @@ class LlmValidation(_Strict):
         return enabled
 
 
-class PersonalDataProperties(_Strict):
-    """All properties; each may be left out."""
+class IndicatorProperties(_Strict):
+    """All properties; each may be left out. `source_code_context_window` has no effect: runbooks for others say it."""
 
     pattern_matching: PatternMatching = PatternMatching()
     llm_validation: LlmValidation = LlmValidation()
     confidence_threshold: float = Field(default=0.5, ge=0, le=1)
+    source_code_context_window: ContextSize | None = None

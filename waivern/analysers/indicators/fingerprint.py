@@ -5,7 +5,7 @@ import posixpath
 import re
 from urllib.parse import urlsplit
 
-from waivern.analysers.personal_data.items import Place
+from waivern.analysers.indicators.items import Place
 
 _OF_WINDOWS = re.compile(r"[a-z]:[\\/]|\\\\", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -37,10 +37,10 @@ def _path(path: str) -> str:
 
 
 def _where(place: Place) -> tuple[str, ...]:
-    if not place.is_column:
+    if place.column is None and place.table is None:
         return "file", _below_source(place)
-    column = ("column", place.table or "", place.column or "")
-    return column if place.path is None else (*column, _below_source(place))
+    of_table = ("column", place.table or "", place.column) if place.column is not None else ("table", place.table or "")
+    return of_table if place.path is None else (*of_table, _below_source(place))
 
 
 def _below_source(place: Place) -> str:

@@ -2,10 +2,9 @@ import random
 
 import pytest
 
-from tests.detecting import analysed, cell_entry, file_entry, message_of, rules_found
-from waivern.analysers.personal_data.analyser import INDICATOR
-from waivern.analysers.personal_data.factory import PersonalDataAnalyserFactory
-from waivern.analysers.personal_data.fingerprint import source_name
+from tests.detecting import INDICATOR, analysed, cell_entry, file_entry, message_of, rules_found
+from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
+from waivern.analysers.indicators.fingerprint import source_name
 from waivern.errors import InvalidPropertiesError, MessageError
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema

@@ -1,1 +1,0 @@
-"""Finds personal data in text, tables and source code."""
