@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.detecting import RULES, analysed, file_entry
-from waivern.analysers.indicators.masking import Masker, masked
+from waivern.analysers.indicators.masking import Masker
 from waivern.rulesets.detection import Detector, detect, detector_for
+from waivern.rulesets.masking import masked
 from waivern.rulesets.re2_engine import Re2Engine
 from waivern.rulesets.validators import validator_named
 

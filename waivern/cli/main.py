@@ -24,6 +24,7 @@ COMMANDS = {
     "artifacts": LazyCommand("List, show and export what a run made.", "waivern.cli.artifacts:artifacts"),
     "components": LazyCommand("List the connectors and analysers there are.", "waivern.cli.components:components"),
     "rulesets": LazyCommand("List the rulesets there are.", "waivern.cli.rulesets:rulesets"),
+    "detect": LazyCommand("Try rules on a text.", "waivern.cli.detect:detect"),
     "schema": LazyCommand("Print the JSON Schema of runbooks or of a message.", "waivern.cli.schema:schema"),
     "db": LazyCommand("Look after the database.", "waivern.cli.db:db"),
 }

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from waivern.analysers.indicators.fingerprint import fingerprint_of
 from waivern.analysers.indicators.items import Item, Place
-from waivern.analysers.indicators.masking import Masker, masked
+from waivern.analysers.indicators.masking import Masker
+from waivern.rulesets.masking import masked
 from waivern.rulesets.spans import Span
 
 MOST_LINES = 5

@@ -8,32 +8,15 @@ import re
 from collections.abc import Sequence
 
 from waivern.rulesets.detection import Detector
+from waivern.rulesets.masking import LONGEST_SHOWN, masked, printable
 from waivern.rulesets.spans import Span
 
 _AROUND = {"small": 25, "medium": 80, "large": 250, "full": 1000}
-_ENOUGH_TO_SHOW_ONE = 6
-_SIGN = re.compile(r"[^\s@.\-/:]")
 _SIGN_AROUND = re.compile(r"[^\s@.\-/:,;|=\"'`<>{}()\[\]]")
 _PIECE_OF_NAME = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W_]")
 _GRAMMAR = re.compile(
     r"(?<!\S)(?:a|an|and|are|as|at|by|for|from|in|is|it|not|of|on|or|that|the|this|to|was|with)(?!\S)"
 )
-_LONGEST_SHOWN = 64
-
-
-def masked(value: str) -> str:
-    """Return `value` with a star for each letter and digit but the first of six or more; 64 characters at the most."""
-    shown = value[:_LONGEST_SHOWN]
-    stars = _SIGN.sub("*", shown)
-    first = _SIGN.search(shown)
-    if first is not None and len(_SIGN.findall(shown)) >= _ENOUGH_TO_SHOW_ONE:
-        stars = stars[: first.start()] + first[0] + stars[first.end() :]
-    return _printable(stars + ("…" if len(value) > _LONGEST_SHOWN else ""))
-
-
-def _printable(text: str) -> str:
-    """JSON cannot hold half a surrogate pair, and a NUL is of no use to a reader."""
-    return text.encode("utf-8", "replace").decode().replace("\0", " ")
 
 
 class Masker:
@@ -56,11 +39,11 @@ class Masker:
         names = [other for other in spans if other.is_name]
         before = self._context(text, first, span.start, names)
         after = self._context(text, span.end, last, names)
-        return _printable((before + middle + after).strip())
+        return printable((before + middle + after).strip())
 
     def _middle(self, found: str, *, is_name: bool) -> str:
         if self._shows_matches:
-            return found[:_LONGEST_SHOWN]
+            return found[:LONGEST_SHOWN]
         return self._name(found) if is_name else masked(found)
 
     def _context(self, text: str, first: int, last: int, names: Sequence[Span]) -> str:
