@@ -1,0 +1,54 @@
+"""`waivern explain`: why a finding is one."""
+
+import json
+
+import pytest
+
+RUNBOOK = """
+name: Files
+description: for a test
+artifacts:
+  files: {source: {type: filesystem, properties: {path: ./files}}}
+  found: {inputs: files, process: {type: personal_data}}
+"""
+
+
+@pytest.fixture
+def fingerprint(ask, folder) -> str:
+    (folder / "files").mkdir()
+    (folder / "files" / "notes.txt").write_text("mail: ann@example.org\nIBAN DE89 3704 0044 0532 0130 00\n")
+    (folder / "files.yaml").write_text(RUNBOOK)
+    assert ask("run", "files.yaml").code == 0
+    findings = json.loads(ask("artifacts", "show", "latest", "found").out)["findings"]
+    return str(next(finding["fingerprint"] for finding in findings if finding["rule"] == "iban"))
+
+
+def test_a_finding_is_told_with_its_rule_the_law_behind_it_and_masked_samples(ask, fingerprint) -> None:
+    outcome = ask("explain", fingerprint[:8])
+    assert (outcome.code, outcome.err) == (0, "")
+    for said in ("bank_account, by the rule iban", "notes.txt, line 2 in ./files", "ISO 13616-1", "checked by iban"):
+        assert said in outcome.out
+    assert "the same as today's" in outcome.out
+    assert "3704" not in outcome.out
+
+
+def test_as_json_it_is_one_object_with_the_finding_and_its_rule(ask, fingerprint) -> None:
+    told = json.loads(ask("explain", fingerprint, "--run", "latest", "--format", "json").out)
+    assert (told["fingerprint"], told["artifact_id"], told["rule"]["name"]) == (fingerprint, "found", "iban")
+    assert told["finding"]["fingerprint"] == fingerprint
+    assert told["rules_version"] == told["rules_version_today"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("abc",), "too short"),
+        (("abcdefabcdef",), "The newest 100 runs have no finding 'abcdefabcdef'"),
+        (("abcdefabcdef", "--run", "latest"), "has no finding 'abcdefabcdef'"),
+        (("abcdefabcdef", "--run", "nowhere"), "There is no run"),
+    ],
+)
+def test_a_finding_that_is_not_there_is_told(ask, fingerprint, arguments, said) -> None:
+    outcome = ask("explain", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.err
