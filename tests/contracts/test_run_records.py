@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.installations import migrated
 from waivern import (
@@ -20,11 +22,14 @@ from waivern import (
     CorruptArtifactError,
     DAGExecutor,
     DatabaseUnavailableError,
+    Message,
     RunError,
     RunTakenOverError,
+    Schema,
 )
 from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import Ready, ServiceDescriptor
+from waivern.database.blobs import Blob
 from waivern.database.engine import writing
 from waivern.database.owner import Owner
 from waivern.database.past_artifacts import SqlPastArtifacts
@@ -32,6 +37,7 @@ from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import artifacts, blobs, runs
 from waivern.history.run_history import RunFilter
+from waivern.messages.canonical import CanonicalForm
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, SkipReason, utc_now
 from waivern.runs.run_log import OpenRun
@@ -451,6 +457,42 @@ def test_of_two_that_take_up_a_run_at_once_one_gets_it(engine: sa.Engine) -> Non
     (taken,) = [outcome for outcome in outcomes if isinstance(outcome, OpenRun)]
     assert taken.epoch == 2
     taken.log.close(RunStatus.CANCELLED)
+
+
+def many_items(number: int) -> dict[str, Any]:
+    return {"name": "many", "data": [{"content": f"{item} " + "x1y2" * 500, "row": item} for item in range(number)]}
+
+
+def saved_in_parts(engine: sa.Engine) -> tuple[str, dict[str, Any]]:
+    content = many_items(2_000)
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
+    run.store.save("a", Message("", content, Schema("any", "1.0.0")))
+    run.log.close(RunStatus.SUCCEEDED)
+    return run.run_id, content
+
+
+def test_a_message_of_many_megabytes_is_kept_in_parts_and_comes_back(engine: sa.Engine) -> None:
+    run_id, content = saved_in_parts(engine)
+    with engine.connect() as connection:
+        stored = connection.execute(sa.select(blobs.c.codec, blobs.c.size, blobs.c.stored_size)).one()
+    assert (stored.codec, stored.size > 4_000_000, stored.stored_size < stored.size / 10) == ("zstd-parts", True, True)
+    assert SqlRunHistory(engine).message_of(run_id, "a").content == content
+    saved_in_parts(engine)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(blobs)) == 1
+
+
+@given(st.integers(0, 2**20), st.integers(1, 255))
+@settings(max_examples=60, deadline=None)
+def test_no_changed_byte_of_a_content_in_parts_goes_unnoticed(place: int, change: int) -> None:
+    form = CanonicalForm(many_items(1_100))
+    data = bytearray(_PACKED.setdefault("data", Blob.of(form).data))
+    data[place % len(data)] ^= change
+    with pytest.raises(CorruptArtifactError, match="not what was saved"):
+        Blob(form.digest, "zstd-parts", form.size, bytes(data)).content(what="a")
+
+
+_PACKED: dict[str, bytes] = {}
 
 
 def test_whoever_closes_a_run_twice_is_told_so(engine: sa.Engine) -> None:

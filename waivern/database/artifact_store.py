@@ -14,7 +14,7 @@ from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifacts
 from waivern.database.tables import blobs as blobs_table
 from waivern.errors import ArtifactNotFoundError, ArtifactStoreError
-from waivern.messages.canonical import canonical_bytes, content_of, digest_of
+from waivern.messages.canonical import CanonicalForm, content_of
 from waivern.messages.message import Message
 from waivern.messages.overview import overview_of
 from waivern.messages.schema import Schema
@@ -70,9 +70,8 @@ class SqlArtifactStore(ArtifactStore):
         self._next_position: int | None = None
 
     def save(self, artifact_id: str, message: Message) -> None:
-        canonical = canonical_bytes(message.content)
-        digest = digest_of(canonical)
-        blob = None if self._has(digest, len(canonical)) else Blob.of(digest, canonical)
+        form = CanonicalForm(message.content)
+        blob = None if self._has(form.digest, form.size) else Blob.of(form)
         overview = overview_of(message)
         values = {
             "of_run": self._writer.run_id,
@@ -84,7 +83,7 @@ class SqlArtifactStore(ArtifactStore):
             "message_id": message.id or None,
             "message_context": None if message.context is None else dict(message.context),
             "overview": None if overview is None else overview.as_json(),
-            "digest": digest,
+            "digest": form.digest,
         }
         try:
             self._writer.submit(lambda connection: self._write(connection, values, blob)).result()
@@ -92,7 +91,7 @@ class SqlArtifactStore(ArtifactStore):
             sa.exc.DBAPIError
         ) as error:  # of this one message: what concerns the database as a whole is a DatabaseError
             raise ArtifactStoreError(f"The database refuses the message of '{artifact_id}': {error.orig}") from error
-        self._recent.put(artifact_id, message, canonical)
+        self._recent.put(artifact_id, message, form.whole)
 
     def get(self, artifact_id: str) -> Message:
         recent = self._recent.get(artifact_id)
@@ -144,8 +143,8 @@ class SqlArtifactStore(ArtifactStore):
 
 def message_of(row: Any, *, what: str) -> Message:
     """Return the message of a row of `STORED`; raises CorruptArtifactError where it is not what was saved."""
-    canonical = Blob(row.digest, row.codec, row.size, row.data).unpacked(what=what)
-    return Message(row.message_id or "", content_of(canonical), Schema.parse(row.schema), row.message_context)
+    content = Blob(row.digest, row.codec, row.size, row.data).content(what=what)
+    return Message(row.message_id or "", content, Schema.parse(row.schema), row.message_context)
 
 
 def _unplanned(values: Mapping[str, Any], position: int) -> dict[str, Any]:
@@ -176,10 +175,13 @@ class _RecentContents:
         self._contents: OrderedDict[str, tuple[Message, bytes]] = OrderedDict()
         self._changing = threading.Lock()
 
-    def put(self, artifact_id: str, message: Message, canonical: bytes) -> None:
+    def put(self, artifact_id: str, message: Message, canonical: bytes | None) -> None:
+        """Remember a content; None says that it is too large for that."""
         envelope = Message(message.id, {}, message.schema, message.context)
         with self._changing:
             self._drop(artifact_id)
+            if canonical is None:
+                return
             self._contents[artifact_id] = (envelope, canonical)
             self._held_bytes += len(canonical)
             while self._held_bytes > self._most_bytes:

@@ -1,14 +1,18 @@
-"""A message's content at rest: canonical JSON under its SHA-256, compressed where that pays."""
+"""A message's content at rest: canonical JSON under its SHA-256, compressed where that pays, a large one in parts."""
 
+import hashlib
+import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 import zstandard
 from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.tables import blobs
-from waivern.errors import CorruptArtifactError
-from waivern.messages.canonical import digest_of
+from waivern.errors import CorruptArtifactError, MessageError
+from waivern.messages.canonical import CanonicalForm, content_of, content_of_parts, digest_of
 
 _COMPRESSED_FROM = 1024
 _LEVEL = 3
@@ -16,42 +20,84 @@ _LEVEL = 3
 
 @dataclass(frozen=True)
 class Blob:
-    """Bytes as they are stored; `size` is what they are worth when unpacked."""
+    """Bytes as they are stored; `size` is what they are worth when unpacked.
+
+    Codecs: `raw`; `zstd`, one frame (RFC 8878); `zstd-parts`, a frame for each part of a large content, and behind them
+    their lengths and their number, in four bytes each, the highest first.
+    """
 
     digest: str
     codec: str
     size: int
-    data: bytes
+    data: bytes | bytearray
 
     @classmethod
-    def of(cls, digest: str, canonical: bytes) -> "Blob":
-        """Pack canonical JSON; from 1 KB on with zstd (RFC 8878), where that makes it smaller."""
-        if len(canonical) >= _COMPRESSED_FROM:
-            packed = zstandard.ZstdCompressor(level=_LEVEL).compress(canonical)
-            if len(packed) < len(canonical):
-                return cls(digest, "zstd", len(canonical), packed)
-        return cls(digest, "raw", len(canonical), canonical)
+    def of(cls, form: CanonicalForm) -> "Blob":
+        """Pack a content; from 1 KB on with zstd, where that makes it smaller."""
+        compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        if form.whole is None:
+            return cls(form.digest, "zstd-parts", form.size, _framed(map(compressor.compress, form)))
+        if form.size >= _COMPRESSED_FROM:
+            packed = compressor.compress(form.whole)
+            if len(packed) < form.size:
+                return cls(form.digest, "zstd", form.size, packed)
+        return cls(form.digest, "raw", form.size, form.whole)
 
-    def unpacked(self, *, what: str) -> bytes:
-        """Return the canonical JSON, checked against the digest.
+    def content(self, *, what: str) -> dict[str, Any]:
+        """Return what was packed, checked against the digest.
 
         Raises:
             CorruptArtifactError: the bytes are not those that were stored; `what` says whose they are.
         """
         try:
-            canonical = self._decoded()
-        except (zstandard.ZstdError, MemoryError) as error:
+            return content_of_parts(self._checked()) if self.codec == "zstd-parts" else content_of(self._whole())
+        except (zstandard.ZstdError, struct.error, MemoryError) as error:
             raise _corrupt(what, f"it cannot be unpacked ({error})") from error
+        except (MessageError, ValueError) as error:
+            raise _corrupt(what, f"its SHA-256 is no longer {self.digest}") from error
+
+    def _whole(self) -> bytes:
+        if self.codec == "raw":
+            canonical = bytes(self.data)
+        elif self.codec == "zstd":
+            canonical = zstandard.ZstdDecompressor().decompress(self.data, max_output_size=self.size)
+        else:
+            raise zstandard.ZstdError(f"unknown codec {self.codec!r}")
         if digest_of(canonical) != self.digest:
-            raise _corrupt(what, f"its SHA-256 is no longer {self.digest}")
+            raise ValueError(self.digest)
         return canonical
 
-    def _decoded(self) -> bytes:
-        if self.codec == "raw":
-            return self.data
-        if self.codec == "zstd":
-            return zstandard.ZstdDecompressor().decompress(self.data, max_output_size=self.size)
-        raise zstandard.ZstdError(f"unknown codec {self.codec!r}")
+    def _checked(self) -> Iterator[bytes]:
+        """The parts; that they are not what was stored is known at the end, before anybody is given anything."""
+        decompressor, sha = zstandard.ZstdDecompressor(), hashlib.sha256()
+        for frame in _frames(self.data):
+            part = decompressor.decompress(frame, max_output_size=self.size)
+            sha.update(part)
+            yield part
+        if sha.hexdigest() != self.digest:
+            raise ValueError(self.digest)
+
+
+def _framed(frames: Iterable[bytes]) -> bytearray:
+    """One after the other as they come, for all of them twice would be much."""
+    data, lengths = bytearray(), []
+    for frame in frames:
+        data += frame
+        lengths.append(len(frame))
+    data += struct.pack(f">{len(lengths) + 1}I", *lengths, len(lengths))
+    return data
+
+
+def _frames(data: bytes | bytearray) -> Iterator[memoryview]:
+    view = memoryview(data)
+    (number,) = struct.unpack_from(">I", data, len(data) - 4)
+    behind = len(data) - 4 * (number + 1)
+    start = 0
+    for length in struct.unpack_from(f">{number}I", data, behind):
+        yield view[start : start + length]
+        start += length
+    if start != behind:
+        raise zstandard.ZstdError("its parts do not add up")
 
 
 def store(connection: sa.Connection, blob: Blob) -> None:

@@ -95,6 +95,7 @@ class GroupCommitWriter:
             waiting, goes_on = self._next()
             once_more, self._to_be_tried_again = self._to_be_tried_again, []
             self._commit([*once_more, *waiting])
+            del once_more, waiting  # what they carry may be large, and the next may be long in coming
             if not goes_on:
                 return
 

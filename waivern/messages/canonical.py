@@ -1,7 +1,7 @@
 """The one way a message's content becomes bytes, so that equal content has an equal digest."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +10,8 @@ from waivern.errors import MessageError
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(dict[str, Any])
+_items_decoder = msgspec.json.Decoder(list[Any])
+_PART = 1 << 20
 
 
 def canonical_bytes(content: Mapping[str, Any]) -> bytes:
@@ -25,6 +27,114 @@ def canonical_bytes(content: Mapping[str, Any]) -> bytes:
         return _encoder.encode(content)
     except (TypeError, ValueError, RecursionError) as error:
         raise MessageError(f"The message's content is not JSON: {error}") from error
+
+
+class CanonicalForm:
+    """A content's canonical bytes, in parts where they are many, so that they never are in memory all at once.
+
+    Iterating gives what joined is `canonical_bytes`: once where it is small, else what stands before the longest list,
+    the list's items about `part_bytes` at a time (all but the first part of them begin with a comma), and what stands
+    behind. `digest` is the SHA-256 of all, `size` their number.
+
+    Raises:
+        MessageError: as `canonical_bytes`.
+    """
+
+    def __init__(self, content: Mapping[str, Any], *, part_bytes: int = _PART) -> None:
+        self._content = content
+        self._part_bytes = part_bytes
+        self._key = _key_of_longest_list(content)
+        self.whole: bytes | None = None
+        sha, size = hashlib.sha256(), 0
+        parts: list[bytes] = []
+        for part in self._made():
+            sha.update(part)
+            size += len(part)
+            if size <= 2 * part_bytes:
+                parts.append(part)
+            else:
+                parts.clear()
+        self.digest, self.size = sha.hexdigest(), size
+        if parts:
+            self.whole = b"".join(parts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([self.whole]) if self.whole is not None else self._made()
+
+    def _made(self) -> Iterator[bytes]:
+        try:
+            if self._key is None:
+                yield _encoder.encode(self._content)
+                return
+            before, after = _encoded_around(self._content, self._key)
+            yield before
+            yield from _encoded_items(self._content[self._key], self._part_bytes)
+            yield after
+        except (TypeError, ValueError, RecursionError) as error:
+            raise MessageError(f"The message's content is not JSON: {error}") from error
+
+
+def content_of_parts(parts: Iterable[bytes]) -> dict[str, Any]:
+    """Return the content that the parts of a `CanonicalForm` were made of.
+
+    Raises:
+        MessageError: they are not the parts of a JSON object.
+    """
+    items: list[Any] = []
+    before = last = b""
+    for number, part in enumerate(parts):
+        if number == 0:
+            before = part
+            continue
+        if number > 1:
+            items += _items_of(last)
+        last = part
+    content = content_of(before + last)
+    if items:
+        content[before[before.rindex(b'"', 0, -3) + 1 : -3].decode()] = items
+    return content
+
+
+def _items_of(part: bytes) -> list[Any]:
+    try:
+        found: list[Any] = _items_decoder.decode(b"[" + part.removeprefix(b",") + b"]")
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise MessageError(f"The stored content is not a JSON object: {error}") from error
+    return found
+
+
+def _key_of_longest_list(content: Mapping[Any, Any]) -> str | None:
+    """The key whose list is cut into parts: one that is written as it is, so that it is found again."""
+    if not all(isinstance(key, str) for key in content):
+        return None
+    lengths = {
+        key: len(value)
+        for key, value in content.items()
+        if isinstance(value, list) and value and key.isascii() and key.isidentifier()
+    }
+    return max(sorted(lengths), key=lengths.__getitem__) if lengths else None
+
+
+def _encoded_around(content: Mapping[str, Any], key: str) -> tuple[bytes, bytes]:
+    before = _encoder.encode({name: value for name, value in content.items() if name < key})[:-1]
+    after = _encoder.encode({name: value for name, value in content.items() if name > key})[1:]
+    return before + (b',"' if before != b"{" else b'"') + key.encode() + b'":[', (
+        b"]," if after != b"}" else b"]"
+    ) + after
+
+
+def _encoded_items(items: list[Any], part_bytes: int) -> Iterator[bytes]:
+    part, first = bytearray(), True
+    for item in items:
+        if not first:
+            part += b","
+        part += _encoder.encode(item)
+        first = False
+        if len(part) >= part_bytes:
+            yield bytes(part)
+            part = bytearray()
+    if part:
+        yield bytes(part)
 
 
 def content_of(canonical: bytes) -> dict[str, Any]:

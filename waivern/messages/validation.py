@@ -1,6 +1,7 @@
 """The check that a message's content has the shape of its schema."""
 
 import functools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonschema_rs
@@ -11,6 +12,7 @@ from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 
 _MOST_FAULTS = 5
+_ITEMS_A_PIECE = 1000
 
 
 def check_message(message: Message) -> None:
@@ -20,7 +22,7 @@ def check_message(message: Message) -> None:
         MessageError: names up to five places that do not fit, never the values found there.
     """
     validator = _validator(message.schema)
-    if validator is None or validator.is_valid(message.content):
+    if validator is None or all(validator.is_valid(content) for content in _in_pieces(message)):
         return
     faults: list[str] = []
     for fault in validator.iter_errors(message.content):
@@ -29,6 +31,31 @@ def check_message(message: Message) -> None:
             break
         faults.append(_in_words(fault))
     raise MessageError(f"The message does not have the shape of {message.schema}: {'; '.join(faults)}")
+
+
+def _in_pieces(message: Message) -> Iterator[Mapping[str, Any]]:
+    """The content with some of its items at a time, for the validator copies what it checks.
+
+    Only where the schema says of the list no more than what its items are does it fit as a whole if each piece does.
+    """
+    key = schema_catalogue().items_key(message.schema)
+    items = None if key is None else message.content.get(key)
+    if (
+        key is None
+        or not isinstance(items, list)
+        or len(items) < _ITEMS_A_PIECE
+        or not _is_plain_list(message.schema, key)
+    ):
+        yield message.content
+        return
+    for start in range(0, len(items), _ITEMS_A_PIECE):
+        yield {**message.content, key: items[start : start + _ITEMS_A_PIECE]}
+
+
+@functools.cache
+def _is_plain_list(schema: Schema, key: str) -> bool:
+    said = schema_catalogue().json_schema(schema).get("properties", {}).get(key, {})
+    return set(said) <= {"type", "items", "description", "title"}
 
 
 def _in_words(fault: Any) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
-from waivern.messages.canonical import canonical_bytes
+from waivern.messages.canonical import CanonicalForm, canonical_bytes
 from waivern.messages.message import Message
 from waivern.runbooks.substitution import DUE_AT
 
@@ -76,8 +76,7 @@ class Redactor:
         )
 
     def _is_in(self, content: Mapping[str, Any]) -> bool:
-        canonical = canonical_bytes(content)
-        return any(needle in canonical for needle in self._needles)
+        return any(needle in part for part in CanonicalForm(content) for needle in self._needles)
 
     def _in_strings(self, value: Any) -> Any:
         if isinstance(value, str):

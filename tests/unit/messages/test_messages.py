@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waivern import Message, MessageError, Schema, SchemaNotFoundError
-from waivern.messages.canonical import canonical_bytes, content_of, digest_of
+from waivern.messages.canonical import CanonicalForm, canonical_bytes, content_of, content_of_parts, digest_of
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.overview import Overview, overview_of
 from waivern.messages.validation import check_message
@@ -45,6 +45,21 @@ def test_what_is_no_schema_is_refused(wrong: str) -> None:
 @given(contents)
 def test_content_comes_back_from_its_canonical_bytes(content: dict[str, Any]) -> None:
     assert content_of(canonical_bytes(content)) == content
+
+
+@given(contents, st.lists(json_values, min_size=1, max_size=9), st.sampled_from(["data", "a", "findings"]))
+def test_content_comes_back_from_its_parts_and_they_are_its_canonical_bytes(
+    content: dict[str, Any], items: list[Any], key: str
+) -> None:
+    content[key] = items
+    form = CanonicalForm(content, part_bytes=8)
+    parts = list(form)
+    assert b"".join(parts) == canonical_bytes(content)
+    assert (form.digest, form.size) == (digest_of(canonical_bytes(content)), len(canonical_bytes(content)))
+    if form.whole is None:
+        assert content_of_parts(parts) == content
+    else:
+        assert parts == [form.whole]
 
 
 @given(contents, st.randoms(use_true_random=False))
