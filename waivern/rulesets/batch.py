@@ -15,13 +15,16 @@ class Surroundings(NamedTuple):
     Args:
         spoken_for: Rules (their indexes) that the text's surroundings speak for, such as its column's name.
         is_cell: Whether it is one value of a table, so that no name of a field stands in it.
+        is_name: Whether it is what a table or a column is called.
     """
 
     spoken_for: frozenset[int] = frozenset()
     is_cell: bool = False
+    is_name: bool = False
 
 
 NOTHING_KNOWN = Surroundings()
+A_NAME = Surroundings(is_name=True)
 
 
 class Batch:
@@ -48,3 +51,8 @@ class Batch:
 
     def is_cell(self, character: int) -> bool:
         return self.surroundings[bisect_right(self._starts, character) - 1].is_cell
+
+    def is_whole_name(self, start: int, end: int) -> bool:
+        """Say whether characters `start` to `end` of all are all that a table or column is called."""
+        number = bisect_right(self._starts, start) - 1
+        return self.surroundings[number].is_name and self.bounds(number) == (start, end)

@@ -11,10 +11,10 @@ from waivern.rulesets.engine import Engine, Matched, Wanted
 from waivern.rulesets.field_names import FieldTerms
 from waivern.rulesets.keys import KeyFinder, NamePlace
 from waivern.rulesets.matching import compile_engine
-from waivern.rulesets.ready_pattern import ReadyPattern, value_pattern
+from waivern.rulesets.ready_pattern import WORD_NEAR, ReadyPattern, value_pattern
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.spans import Span, in_characters, without_overlaps
-from waivern.rulesets.words import WordFinder
+from waivern.rulesets.words import WHOLE_NAME, WordFinder
 
 
 def detect(text: str, ruleset: Ruleset) -> list[Span]:
@@ -120,11 +120,14 @@ class Detector:
     def _said(
         self, batch: Batch, ends: Sequence[Sequence[int]], places: Mapping[int, ContextPlaces]
     ) -> Iterator[tuple[int, Span]]:
-        def is_near(rule: int, start: int, end: int) -> bool:
+        def speaks(rule: int, start: int, end: int) -> str | None:
+            if batch.is_whole_name(start, end):
+                return WHOLE_NAME
             near = places.get(rule)
-            return near is not None and near.speak_for(start, end, within=batch.bounds_at(start))
+            is_near = near is not None and near.speak_for(start, end, within=batch.bounds_at(start))
+            return WORD_NEAR if is_near else None
 
-        for span in self._words.spans(batch.joined, ends, is_near):
+        for span in self._words.spans(batch.joined, ends, speaks):
             number, start, end = batch.within_text(span.start, span.end)
             yield number, span._replace(start=start, end=end)
 

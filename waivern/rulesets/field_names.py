@@ -117,9 +117,11 @@ def _writings(term: str, found_in_all: Iterable[str]) -> Iterator[str]:
 
 def in_bytes(word: str) -> str:
     """Return a regex for the UTF-8 bytes of `word`; (?i) knows ASCII only, so other capitals are spelt out."""
-    if word.isascii():
-        return word
-    forms = dict.fromkeys((word, word.upper(), word.title()))
+    return "".join(sign if sign.isascii() else _in_both_cases(sign) for sign in word)
+
+
+def _in_both_cases(sign: str) -> str:
+    forms = dict.fromkeys((sign, sign.upper()))
     return "(?:" + "|".join("".join(_byte(byte) for byte in form.encode()) for form in forms) + ")"
 
 

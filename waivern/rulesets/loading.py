@@ -20,7 +20,7 @@ from waivern.discovery import discover
 from waivern.errors import RulesetError, did_you_mean
 from waivern.rulesets.context import LONGEST_VALUE
 from waivern.rulesets.regexes import fault_of, longest_match
-from waivern.rulesets.rule import Confidence, Rule, ValuePattern
+from waivern.rulesets.rule import Confidence, Rule, ValuePattern, Words
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.validators import is_validator
 
@@ -158,8 +158,7 @@ def _rule(raw: Any, *, where: str) -> Rule:
     for pattern in rule.values:
         _check_pattern(pattern, rule, where=f"{where}: values: '{pattern.name}'")
     if rule.words is not None:
-        _check_terms(rule.words.terms, where=f"{where}: words")
-        _check_confidence(rule.words.confidence, where=f"{where}: words")
+        _check_words(rule.words, rule, where=f"{where}: words")
     _check_terms(rule.context, where=f"{where}: context")
     _check_terms(rule.field_names.strong, where=f"{where}: field_names.strong")
     _check_terms(rule.field_names.weak, where=f"{where}: field_names.weak")
@@ -177,6 +176,21 @@ def _check_pattern(pattern: ValuePattern, rule: Rule, *, where: str) -> None:
     if pattern.confidence.alone is None:
         _check_pattern_in_context(pattern, rule, where=where)
     _check_confidence(pattern.confidence, where=where)
+
+
+def _check_words(words: Words, rule: Rule, *, where: str) -> None:
+    if not words.terms and not words.weak:
+        raise RulesetError(f"{where}: there is neither a term nor a weak one")
+    if words.weak and not rule.context:
+        raise RulesetError(f"{where}: for weak terms the rule must name its context")
+    _check_terms((*words.terms, *words.weak), where=where)
+    for key in ("not_after", "not_before"):
+        neighbours = getattr(words, key)
+        _check_terms(neighbours, where=f"{where}: {key}")
+        for phrase in neighbours:
+            if " " in phrase:
+                raise RulesetError(f"{where}: {key}: '{phrase}' is more than one word")
+    _check_confidence(words.confidence, where=where)
 
 
 def _check_confidence(confidence: Confidence, *, where: str) -> None:

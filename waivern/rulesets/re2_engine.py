@@ -1,6 +1,7 @@
 """RE2: one pass that says which patterns occur, and one more for each that does."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import re2
@@ -8,6 +9,8 @@ import re2
 from waivern.rulesets.engine import Leads, Matched, Wanted
 
 _NEVER = r"\b\B"
+_OF_NO_SIGN = re.compile(r"\(\?i\)|\\b|[^A-Za-z0-9\\]")
+"""What of a word's regex stands for none of its letters and digits."""
 
 
 class Re2Engine:
@@ -15,13 +18,12 @@ class Re2Engine:
 
     def __init__(self, wanted: Wanted) -> None:
         regexes = [form.regex for form in wanted.values]
-        regexes += ["|".join(alternatives) or _NEVER for alternatives in wanted.words]
-        self._values = range(len(wanted.values))
-        self._words = range(len(self._values), len(regexes))
+        self._values = range(len(regexes))
         self._leads = Leads(wanted.values)
         try:
-            self._exact = [re2.compile(regex.encode(), _options()) for regex in regexes]
-            self._occurring = _set_of(regexes)
+            self._exact = [_compiled(regex) for regex in regexes]
+            self._layers = [[_compiled("|".join(layer)) for layer in _layers(group)] for group in wanted.words]
+            self._occurring = _set_of(regexes + ["|".join(group) or _NEVER for group in wanted.words])
         except re2.error as error:
             raise ValueError(f"RE2 refuses a pattern: {error}") from error
 
@@ -32,18 +34,36 @@ class Re2Engine:
             spans = (match.span() for match in self._exact[pattern].finditer(data))
             values += self._leads.extended(data, spans, pattern)
         values.sort()
-        words = [sorted(self._ends(data, pattern)) if pattern in occurring else [] for pattern in self._words]
+        words = [
+            sorted({end for layer in layers for end in _ends(data, layer)}) if number in occurring else []
+            for number, layers in enumerate(self._layers, len(self._values))
+        ]
         return Matched(values, words)
 
-    def _ends(self, data: bytes, pattern: int) -> Iterator[int]:
-        """The ends of matches that overlap too: each begins after the beginning of the one before."""
-        seen: set[int] = set()
-        match = self._exact[pattern].search(data)
-        while match is not None:
-            if match.end() not in seen:
-                seen.add(match.end())
-                yield match.end()
-            match = self._exact[pattern].search(data, match.start() + 1)
+
+def _ends(data: bytes, layer: Any) -> Iterator[int]:
+    """The ends of matches that overlap too: each begins after the beginning of the one before."""
+    match = layer.search(data)
+    while match is not None:
+        yield match.end()
+        match = layer.search(data, match.start() + 1)
+
+
+def _layers(alternatives: Sequence[str]) -> list[list[str]]:
+    """Part the alternatives so that none begins as another of its layer: of two that begin alike only one is found."""
+    layers: list[list[str]] = []
+    depths: dict[str, int] = {}
+    for signs, alternative in sorted((_OF_NO_SIGN.sub("", each), each) for each in alternatives):
+        shorter = [depths[signs[:end]] for end in range(1, len(signs) + 1) if signs[:end] in depths]
+        depth = depths[signs] = max(shorter, default=-1) + 1
+        if depth == len(layers):
+            layers.append([])
+        layers[depth].append(alternative)
+    return layers
+
+
+def _compiled(regex: str) -> Any:
+    return re2.compile(regex.encode(), _options())
 
 
 def _options() -> Any:

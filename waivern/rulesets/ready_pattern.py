@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 SURER_IN_FIELD = 0.1
 """By how much a value whose field is named for it is surer than one with fitting words near by."""
 
+WORD_NEAR = "a word near by speaks for it"
+
 
 class ReadyPattern(NamedTuple):
     """A pattern of the rule with the index `rule`, its confidence by where it stands, and the reasons to give."""
@@ -81,6 +83,6 @@ def value_pattern(number: int, rule: Rule, value: ValuePattern) -> ReadyPattern:
         in_context=value.confidence.in_context,
         in_field=min(0.99, round(value.confidence.in_context + SURER_IN_FIELD, 2)),
         reasons_alone=(form,),
-        reasons_in_context=(form, "a word near by speaks for it"),
+        reasons_in_context=(form, WORD_NEAR),
         reasons_in_field=(form, "the field's name speaks for it"),
     )

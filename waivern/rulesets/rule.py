@@ -47,10 +47,17 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     Args:
         terms: Lower-case; the plural with "s" or "ies" is looked for too.
         confidence: `alone` of a word in prose; `in_context` also of one that is part of a name.
+        weak: Terms that mean other things as well ("client"). They count only where the rule's context stands near
+            by, or where they are all that a table or column is called.
+        not_after: Single words that make the term behind them mean something else ("http" before "client").
+        not_before: Single words that do so from behind ("agent" after "user").
     """
 
-    terms: tuple[str, ...]
     confidence: Confidence
+    terms: tuple[str, ...] = ()
+    weak: tuple[str, ...] = ()
+    not_after: tuple[str, ...] = ()
+    not_before: tuple[str, ...] = ()
 
 
 class Examples(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

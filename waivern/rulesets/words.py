@@ -1,18 +1,23 @@
 """Words that say a thing in prose and in names: "credit check", `credit_check`, `creditCheck`."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from operator import itemgetter
 from typing import NamedTuple
 
-from waivern.rulesets.field_names import in_bytes
+from waivern.rulesets.field_names import in_bytes, words_of
 from waivern.rulesets.rule import Rule, Words
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.spans import Span
 
-_BETWEEN = ("", " ", "_", "-")
 _IN_NAME = re.compile(r"_|[a-z][A-Z]")
+_LONGEST_NEIGHBOUR = 40
+_WORD_BEFORE = re.compile(r"([^\W_]+)[ _./\n-]?\Z")
+_WORD_AFTER = re.compile(rf"(?:['\u2019]s\b)?[ _./\n-]?([^\W_]{{1,{_LONGEST_NEIGHBOUR}}})")
 _REASON = "the word '{}'"
+_PART_OF_NAME = "it is part of a name"
+WHOLE_NAME = "it is the whole name"
 
 
 class _Form(NamedTuple):
@@ -20,16 +25,25 @@ class _Form(NamedTuple):
 
     text: str
     term: str
+    is_weak: bool
 
 
 class _ReadyWords(NamedTuple):
-    """A rule's words with all that a hit needs made ready; the longest forms come first."""
+    """A rule's words with all that a hit needs made ready: its forms by their texts, and how long these are."""
 
     rule: Rule
     alone: float | None
     in_context: float
-    forms: Sequence[_Form]
-    longest: int
+    forms: Mapping[str, _Form]
+    lengths: Sequence[int]
+    not_after: frozenset[str]
+    not_before: frozenset[str]
+
+    def mean_another_thing(self, text: str, start: int, end: int) -> bool:
+        """Say whether the word beside a term from `start` to `end` takes its meaning away."""
+        return (bool(self.not_after) and _word_before(text, start) in self.not_after) or (
+            bool(self.not_before) and _word_after(text, end) in self.not_before
+        )
 
 
 class WordFinder:
@@ -44,26 +58,27 @@ class WordFinder:
         return [[_regex(form) for form in _regex_terms(words.rule)] for words in self._words]
 
     def spans(
-        self, text: str, ends: Sequence[Sequence[int]], is_near: Callable[[int, int, int], bool]
+        self, text: str, ends: Sequence[Sequence[int]], speaks: Callable[[int, int, int], str | None]
     ) -> Iterator[Span]:
         """Yield what is found, with offsets in `text`; no word that is part of a longer one that is found.
 
         Args:
             text: In which the engine found the ends.
             ends: Of each rule of `rules`.
-            is_near: Says of (rule, start, end) whether a word near by speaks for the rule.
+            speaks: Says of (rule, start, end) what around it speaks for the rule, if anything does.
         """
         reach = -1
         for start, last, number, words, form in sorted(self._places(text, ends), key=itemgetter(0, 1, 2)):
             end = -last
-            if end <= reach:
+            if end <= reach or words.mean_another_thing(text, start, end):
                 continue
-            reach = end
-            is_named = _is_part_of_name(text, start, end)
-            sure = is_named or is_near(number, start, end)
-            confidence = words.in_context if sure else words.alone
+            is_named = not form.is_weak and _is_part_of_name(text, start, end)
+            why = _PART_OF_NAME if is_named else speaks(number, start, end)
+            alone = None if form.is_weak else words.alone
+            confidence = alone if why is None else words.in_context
             if confidence is not None:
-                yield _span(words.rule, start, end, form.term, confidence, is_named=is_named)
+                reach = end
+                yield _span(words.rule, start, end, form.term, confidence, why)
 
     def _places(self, text: str, ends: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, int, _ReadyWords, _Form]]:
         """Yield (start, -end, rule, ...): sorted, the longer of two that begin alike comes first."""
@@ -74,9 +89,9 @@ class WordFinder:
                     yield end - len(form.text), -end, number, words, form
 
 
-def _span(rule: Rule, start: int, end: int, term: str, confidence: float, *, is_named: bool) -> Span:
+def _span(rule: Rule, start: int, end: int, term: str, confidence: float, why: str | None) -> Span:
     reason = _REASON.format(term)
-    reasons = (reason, "it is part of a name") if is_named else (reason,)
+    reasons = (reason,) if why is None else (reason, why)
     return Span(start, end, rule.category, rule.name, term, confidence, reasons)
 
 
@@ -84,9 +99,10 @@ def _form_at(words: _ReadyWords, text: str, end: int) -> _Form | None:
     """The longest form that ends there as a word, or as a part of a name in snake or camel case."""
     if not _ends_there(text, end):
         return None
-    tail = text[max(0, end - words.longest) : end].lower()
-    for form in words.forms:
-        if tail.endswith(form.text) and _begins_there(text, end - len(form.text)):
+    tail = text[max(0, end - words.lengths[0]) : end].lower()
+    for length in words.lengths:
+        form = words.forms.get(tail[-length:])
+        if form is not None and _begins_there(text, end - len(form.text)):
             return form
     return None
 
@@ -109,17 +125,43 @@ def _is_part_of_name(text: str, start: int, end: int) -> bool:
     )
 
 
+def _word_before(text: str, start: int) -> str:
+    """The word directly before, in the same name or phrase: "http" before the client of `httpClient`."""
+    before = _WORD_BEFORE.search(text[max(0, start - _LONGEST_NEIGHBOUR) : start])
+    return next((word for word in reversed(words_of(before[1])) if word.isalpha()), "") if before else ""
+
+
+def _word_after(text: str, end: int) -> str:
+    after = _WORD_AFTER.match(text, end)
+    return next((word for word in words_of(after[1]) if word.isalpha()), "") if after else ""
+
+
 def _ready(rule: Rule) -> _ReadyWords:
     words: Words = rule.words  # type: ignore[assignment]  # only rules with words come here
-    forms = {
-        between.join(form.split()): term
-        for term in words.terms
-        for form in (term, plural(term))
-        for between in (_BETWEEN if " " in term else ("",))
-    }
-    in_order = [_Form(text, forms[text]) for text in sorted(forms, key=lambda text: (-len(text), text))]
-    confidence = words.confidence
-    return _ReadyWords(rule, confidence.alone, confidence.in_context, in_order, len(in_order[0].text))
+    forms: dict[str, _Form] = {}
+    for is_weak, terms in ((False, words.terms), (True, words.weak)):
+        for term in terms:
+            for text in _writings(term):
+                forms.setdefault(text, _Form(text, term, is_weak))
+    return _ReadyWords(
+        rule,
+        words.confidence.alone,
+        words.confidence.in_context,
+        forms,
+        sorted({len(text) for text in forms}, reverse=True),
+        frozenset(words.not_after),
+        frozenset(words.not_before),
+    )
+
+
+def _writings(term: str) -> Iterator[str]:
+    """Yield "credit card check" in snake, kebab and camel case, and with dashes between some of its words only."""
+    for form in (term, plural(term)):
+        words = form.split()
+        for between in ("", "_"):
+            yield between.join(words)
+        for gaps in product(" -", repeat=len(words) - 1):
+            yield "".join(word + gap for word, gap in zip(words, (*gaps, ""), strict=True))
 
 
 def plural(term: str) -> str:
@@ -131,7 +173,7 @@ def plural(term: str) -> str:
 
 def _regex_terms(rule: Rule) -> list[str]:
     words: Words = rule.words  # type: ignore[assignment]
-    forms = {form for term in words.terms for form in (term, plural(term))}
+    forms = {form for term in (*words.terms, *words.weak) for form in (term, plural(term))}
     return sorted(forms, key=lambda form: (-len(form), form))  # RE2 takes the first that fits
 
 

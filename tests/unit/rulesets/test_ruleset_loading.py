@@ -91,6 +91,30 @@ def test_a_value_that_needs_context_must_say_which(tmp_path):
         read(tmp_path, GOOD.replace("alone: 0.8, ", "").replace("context: [badge]", "context: []"))
 
 
+WORDS = GOOD.replace(
+    "field_names:",
+    "words: {confidence: {in_context: 0.8}, terms: [badge holder], weak: [holder], not_after: [card]}\n    field_names:",
+)
+
+
+@pytest.mark.parametrize(
+    ("from_", "to", "said"),
+    [
+        ("terms: [badge holder], weak: [holder], ", "", "words: there is neither a term nor a weak one"),
+        ("context: [badge]", "", "words: for weak terms the rule must name its context"),
+        ("weak: [holder]", "weak: [badge holder]", "words: the term 'badge holder' stands there twice"),
+        ("[card]", "[smart card]", "words: not_after: 'smart card' is more than one word"),
+        ("[card]", "[Card]", "words: not_after: 'Card'"),
+        ("confidence: {in_context: 0.8}", "confidence: {in_context: 8}", "words: a confidence"),
+    ],
+)
+def test_a_fault_in_words_is_named_too(tmp_path, from_, to, said):
+    assert read(tmp_path, WORDS).rules[0].words.weak == ("holder",)
+    with pytest.raises(RulesetError) as raised:
+        read(tmp_path, WORDS.replace(from_, to, 1))
+    assert said in str(raised.value)
+
+
 def test_two_rules_of_one_name_are_refused(tmp_path):
     rule = GOOD[GOOD.index("  - name: badge") :]
     with pytest.raises(RulesetError, match="the rule 'badge' stands there twice"):

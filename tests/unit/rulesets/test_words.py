@@ -2,6 +2,7 @@
 
 import pytest
 
+from waivern.rulesets.batch import A_NAME, Surroundings
 from waivern.rulesets.detection import Detector
 from waivern.rulesets.hyperscan_engine import HyperscanEngine
 from waivern.rulesets.re2_engine import Re2Engine
@@ -9,8 +10,10 @@ from waivern.rulesets.rule import Confidence, Examples, Rule, Words
 from waivern.rulesets.ruleset import Ruleset
 
 
-def rule(name: str, *terms: str, alone: float | None = 0.6, context: tuple[str, ...] = ()) -> Rule:
-    words = Words(terms=terms, confidence=Confidence(alone=alone, in_context=0.8))
+def rule(
+    name: str, *terms: str, alone: float | None = 0.6, context: tuple[str, ...] = (), **more: tuple[str, ...]
+) -> Rule:
+    words = Words(terms=terms, confidence=Confidence(alone=alone, in_context=0.8), **more)
     return Rule(
         name=name, category=name, source="test", examples=Examples(match=(), no_match=()), words=words, context=context
     )
@@ -25,6 +28,15 @@ RULES = Ruleset(
         rule("lead", "lead", alone=None, context=("sales",)),
         rule("party", "third party"),
         rule("clinic", "patiënt"),
+        rule("home", "care home resident"),
+        rule(
+            "driver",
+            "taxi driver",
+            weak=("driver",),
+            not_after=("device", "db"),
+            not_before=("version",),
+            context=("vehicle",),
+        ),
     ),
 )
 DETECTORS = {"hyperscan": Detector(RULES, make_engine=HyperscanEngine), "re2": Detector(RULES, make_engine=Re2Engine)}
@@ -47,6 +59,13 @@ DETECTORS = {"hyperscan": Detector(RULES, make_engine=HyperscanEngine), "re2": D
         ("lead_source", [("lead", "lead", 0.8)]),
         ("third parties and thirdParty", [("party", "third parties", 0.6), ("party", "thirdParty", 0.8)]),
         ("Een PATIËNT, twee patiënts", [("clinic", "PATIËNT", 0.6), ("clinic", "patiënts", 0.6)]),
+        ("customerStatus, thirdPartyStatus", [("customer", "customer", 0.8), ("party", "thirdParty", 0.8)]),
+        ("care-home residents", [("home", "care-home residents", 0.6)]),
+        ("taxi driver, taxiDriverStatus", [("driver", "taxi driver", 0.6), ("driver", "taxiDriver", 0.8)]),
+        ("a driver, driver_id", []),
+        ("the vehicle's driver", [("driver", "driver", 0.8)]),
+        ("vehicle: device driver, DEVICE_DRIVERS, deviceDriver, db2_driver, driverVersion, driver's version", []),
+        ("vehicle: device, driver", [("driver", "driver", 0.8)]),
     ],
 )
 def test_a_word_is_found_in_prose_and_in_names_as_a_whole(
@@ -59,3 +78,12 @@ def test_a_word_is_found_in_prose_and_in_names_as_a_whole(
 @pytest.mark.parametrize("engine", DETECTORS)
 def test_a_word_of_one_text_speaks_for_none_of_another(engine: str) -> None:
     assert DETECTORS[engine].detect_all(["sales", "lead"]) == {}
+
+
+@pytest.mark.parametrize("engine", DETECTORS)
+def test_a_weak_word_counts_as_the_whole_name_of_a_table_or_column(engine: str) -> None:
+    names = ["drivers", "driver_id", "the driver"]
+    found = DETECTORS[engine].detect_all([*names, "drivers"], [*([A_NAME] * 3), Surroundings()])
+    assert {number: [span.reasons[1] for span in spans] for number, spans in found.items()} == {
+        0: ["it is the whole name"]
+    }

@@ -13,7 +13,7 @@ from waivern.components.analyser import Analyser
 from waivern.errors import MessageError
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
-from waivern.rulesets.batch import NOTHING_KNOWN, Surroundings
+from waivern.rulesets.batch import A_NAME, NOTHING_KNOWN, Surroundings
 from waivern.rulesets.detection import Detector, detector_for
 from waivern.rulesets.loading import load_ruleset
 from waivern.rulesets.spans import Span
@@ -108,7 +108,7 @@ def _of_all(inputs: Sequence[Message], key: str) -> list[Any]:
 def _detected(items: Sequence[Item], columns: Columns, detector: Detector) -> Iterator[tuple[Item, list[Span]]]:
     around = {column: Surroundings(rules, is_cell=True) for column, rules in columns.spoken_for.items()}
     for batch in _batches(items):
-        surroundings = [NOTHING_KNOWN if item.is_name else around.get(item.place, NOTHING_KNOWN) for item in batch]
+        surroundings = [A_NAME if item.is_name else around.get(item.place, NOTHING_KNOWN) for item in batch]
         for number, spans in detector.detect_all([item.content for item in batch], surroundings).items():
             yield batch[number], spans
 
