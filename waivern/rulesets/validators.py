@@ -241,6 +241,17 @@ def swedish_personal_number(value: str) -> tuple[int, int] | None:
     return (0, len(value)) if fits else None
 
 
+_VIN_VALUES = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", "123456781234579234567890123456789", strict=True))
+_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+
+
+def vehicle_number(value: str) -> tuple[int, int] | None:
+    """Accept a vehicle identification number by its check digit. Source: ISO 3779; 49 CFR 565.15(c)."""
+    number = value.upper()
+    total = sum(weight * int(_VIN_VALUES[sign]) for weight, sign in zip(_VIN_WEIGHTS, number, strict=True))
+    return (0, len(value)) if number[8] == "0123456789X"[total % 11] else None
+
+
 _VALIDATORS: dict[str, Validator] = {
     "calendar_date": calendar_date,
     "email_address": email_address,
@@ -253,4 +264,5 @@ _VALIDATORS: dict[str, Validator] = {
     "plausible_phone": plausible_phone,
     "swedish_personal_number": swedish_personal_number,
     "us_ssn": us_ssn,
+    "vehicle_number": vehicle_number,
 }
