@@ -79,6 +79,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         context: Lower-case words or phrases that make a value near them more likely.
         field_names: What fields that hold it are called.
         examples: The rule's own test.
+        of_people_only: Whether its values count in a table only where that holds people: an address may be a firm's.
     """
 
     name: str
@@ -90,3 +91,4 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     words: Words | None = None
     context: tuple[str, ...] = ()
     field_names: FieldNames = FieldNames()
+    of_people_only: bool = False

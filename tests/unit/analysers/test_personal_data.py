@@ -218,3 +218,13 @@ def test_validation_by_a_model_is_refused_plainly():
 def test_another_output_schema_is_refused():
     with pytest.raises(MessageError, match="does not make any/1.0.0"):
         PersonalDataAnalyserFactory().create({}).process([message_of([])], Schema("any", "1.0.0"))
+
+
+def test_an_address_in_a_table_counts_only_where_the_table_holds_people():
+    def rules_of(table: str) -> set[str]:
+        content = analysed([cell_entry("221 Baker Street", table, column) for column in ("ship_address", "remark")])
+        return {finding["rule"] for finding in content["findings"] if finding["location"]["column"] == "remark"}
+
+    assert rules_of("orders") == set()
+    assert rules_of("customers") == {"street_address"}
+    assert rules_found(analysed([file_entry("I live at 221 Baker Street.")])) == {"street_address"}

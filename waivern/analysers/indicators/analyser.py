@@ -110,7 +110,7 @@ def _detected(items: Sequence[Item], columns: Columns, detector: Detector) -> It
     for batch in _batches(items):
         surroundings = [A_NAME if item.is_name else around.get(item.place, NOTHING_KNOWN) for item in batch]
         for number, spans in detector.detect_all([item.content for item in batch], surroundings).items():
-            yield batch[number], spans
+            yield batch[number], columns.counting(batch[number].place, spans)
 
 
 def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:

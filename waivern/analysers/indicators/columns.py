@@ -25,16 +25,23 @@ class Columns:
 
     def __init__(self, columns: Iterable[Place], detector: Detector) -> None:
         self._detector = detector
+        self._of_people_only = {rule.name for rule in detector.ruleset.rules if rule.of_people_only}
         said = {column: detector.field_terms.named_by(column.column or "") for column in columns}
-        of_people = self._tables_of_people(said)
+        self._of_people = self._tables_of_people(said)
         self.named: dict[Place, list[Span]] = {}
         self.spoken_for: dict[Place, frozenset[int]] = {}
         for column, terms in said.items():
-            counting = [named for named in terms if named.strong or _table(column) in of_people]
+            counting = [named for named in terms if named.strong or _table(column) in self._of_people]
             near = detector.context_words.spoken_for(column.column or "")
             self.spoken_for[column] = near | {named.rule for named in counting}
             if counting:
                 self.named[column] = [self._span(named) for named in counting]
+
+    def counting(self, place: Place, spans: list[Span]) -> list[Span]:
+        """Return the spans that count at a place: in a table of other things than people, not all do."""
+        if not (self._of_people_only and place.is_column) or _table(place) in self._of_people:
+            return spans
+        return [span for span in spans if span.rule not in self._of_people_only]
 
     def _tables_of_people(self, said: Mapping[Place, Iterable[NamedRule]]) -> set[tuple[str, str, str]]:
         rules = self._detector.ruleset.rules
