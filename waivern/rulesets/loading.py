@@ -20,7 +20,7 @@ from waivern.discovery import discover
 from waivern.errors import RulesetError, did_you_mean
 from waivern.rulesets.context import LONGEST_VALUE
 from waivern.rulesets.regexes import fault_of, longest_match
-from waivern.rulesets.rule import Confidence, Rule, ValuePattern, Words
+from waivern.rulesets.rule import Confidence, Rule, Severity, ValuePattern, Words
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.validators import is_validator
 
@@ -39,6 +39,7 @@ class _RulesetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     description: str = ""
     reads_names: bool = False
     shows_matches: bool = False
+    severities: dict[str, Severity] = msgspec.field(default_factory=dict)
     person_tables: tuple[str, ...] = ()
     other_things: tuple[str, ...] = ()
     other_owners: tuple[str, ...] = ()
@@ -90,6 +91,7 @@ def read_ruleset(file: Any, *, uri: str) -> Ruleset:
         description=document.description,
         reads_names=document.reads_names,
         shows_matches=document.shows_matches,
+        severities=document.severities,
         person_tables=frozenset(document.person_tables),
         other_things=frozenset(document.other_things),
         other_owners=frozenset(document.other_owners),

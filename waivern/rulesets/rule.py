@@ -1,6 +1,10 @@
 """What a rule is: data that says what to look for, and the law or standard that says why."""
 
+from typing import Literal
+
 import msgspec
+
+Severity = Literal["low", "medium", "high", "critical"]
 
 
 class Confidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,8 +1,9 @@
 """A set of rules with a name and a version."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from waivern.rulesets.rule import Rule
+from waivern.rulesets.rule import Rule, Severity
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,7 @@ class Ruleset:
         uri: "provider/name/1.0.0", as a runbook writes it.
         rules_version: The version and the beginning of the content's digest: it changes whenever the rules do.
         rules: In the order of the file.
+        severities: {category: how much harm it may do in the wrong hands}; what is not named is medium.
         person_tables: Words that say that a table holds people ("customers").
         other_things: Last words of a field name that make it mean something else ("email template", "phone type").
         reads_names: Whether what tables and columns are called is read like any text.
@@ -26,6 +28,7 @@ class Ruleset:
     description: str = ""
     reads_names: bool = False
     shows_matches: bool = False
+    severities: Mapping[str, Severity] = field(default_factory=dict)
     person_tables: frozenset[str] = frozenset()
     other_things: frozenset[str] = frozenset()
     other_owners: frozenset[str] = frozenset()

@@ -2,13 +2,14 @@
 
 from bisect import insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from waivern.analysers.indicators.fingerprint import fingerprint_of
 from waivern.analysers.indicators.items import Item, Place
 from waivern.analysers.indicators.masking import Masker
 from waivern.rulesets.masking import masked
+from waivern.rulesets.rule import Severity
 from waivern.rulesets.spans import Span
 
 MOST_LINES = 5
@@ -41,9 +42,13 @@ class Findings:
         threshold: Spans of less confidence do not count.
         most_evidence: So many samples are kept of a finding.
         masker: Makes evidence of spans.
+        severities: Of categories; medium unless named.
     """
 
-    def __init__(self, *, threshold: float, most_evidence: int, masker: Masker) -> None:
+    def __init__(
+        self, *, threshold: float, most_evidence: int, masker: Masker, severities: Mapping[str, Severity]
+    ) -> None:
+        self._severities = severities
         self._threshold = threshold
         self._most_evidence = most_evidence
         self._masker = masker
@@ -95,7 +100,7 @@ class Findings:
     def as_content(self) -> list[dict[str, Any]]:
         """Return the findings as the schema has them, sorted by place, then rule."""
         in_order = sorted(self._found.values(), key=lambda finding: (finding.place.sort_key(), finding.best.rule))
-        return [_as_content(finding) for finding in in_order]
+        return [_as_content(each, severity=self._severities.get(each.best.category, "medium")) for each in in_order]
 
     def _noted(self, place: Place, span: Span) -> _Finding:
         finding = self._at.get((place, span.rule))
@@ -121,7 +126,7 @@ class Findings:
         del kept[self._most_evidence :]
 
 
-def _as_content(finding: _Finding) -> dict[str, Any]:
+def _as_content(finding: _Finding, *, severity: Severity) -> dict[str, Any]:
     place, best = finding.place, finding.best
     metadata: dict[str, Any] = {"source": place.source}
     if place.context is not None:
@@ -137,6 +142,7 @@ def _as_content(finding: _Finding) -> dict[str, Any]:
         ],
         "confidence": best.confidence,
         "reasons": list(best.reasons),
+        "severity": severity,
         "metadata": metadata,
     }
 
