@@ -55,7 +55,7 @@ class WordFinder:
 
     def regexes(self) -> list[list[str]]:
         """Return for each rule of `rules` what finds where its words may end."""
-        return [[_regex(form) for form in _regex_terms(words.rule)] for words in self._words]
+        return [_regexes(words.rule) for words in self._words]
 
     def spans(
         self, text: str, ends: Sequence[Sequence[int]], speaks: Callable[[int, int, int], str | None]
@@ -84,15 +84,24 @@ class WordFinder:
         """Yield (start, -end, rule, ...): sorted, the longer of two that begin alike comes first."""
         for number, words, of_rule in zip(self.rules, self._words, ends, strict=True):
             for end in of_rule:
-                form = _form_at(words, text, end)
-                if form is not None:
-                    yield end - len(form.text), -end, number, words, form
+                for last in _ends_of_plural(text, end):
+                    form = _form_at(words, text, last)
+                    if form is not None:
+                        yield last - len(form.text), -last, number, words, form
 
 
 def _span(rule: Rule, start: int, end: int, term: str, confidence: float, why: str | None) -> Span:
     reason = _REASON.format(term)
     reasons = (reason,) if why is None else (reason, why)
     return Span(start, end, rule.category, rule.name, term, confidence, reasons)
+
+
+def _ends_of_plural(text: str, end: int) -> tuple[int, ...]:
+    """Where a word ends whose singular does at `end`: there, and behind "s" or "es"."""
+    after = text[end : end + 2].lower()
+    if after[:1] == "s":
+        return end, end + 1
+    return (end, end + 2) if after == "es" else (end,)
 
 
 def _form_at(words: _ReadyWords, text: str, end: int) -> _Form | None:
@@ -171,10 +180,12 @@ def plural(term: str) -> str:
     return f"{term}es" if term.endswith(("s", "x", "ch", "sh")) else f"{term}s"
 
 
-def _regex_terms(rule: Rule) -> list[str]:
+def _regexes(rule: Rule) -> list[str]:
+    """What finds the ends of terms: of a plural that only adds letters to its term the term's own is enough."""
     words: Words = rule.words  # type: ignore[assignment]
-    forms = {form for term in (*words.terms, *words.weak) for form in (term, plural(term))}
-    return sorted(forms, key=lambda form: (-len(form), form))  # RE2 takes the first that fits
+    terms = {*words.terms, *words.weak}
+    forms = terms | {plural(term) for term in terms if not plural(term).startswith(term)}
+    return [_regex(form) for form in sorted(forms, key=lambda form: (-len(form), form))]
 
 
 def _regex(form: str) -> str:
