@@ -57,7 +57,7 @@ def test_json_is_one_object_with_the_list_of_artifacts(ask, runbook) -> None:
         *("id", "runbook", "status", "trigger", "schedule", "due_at", "created_at", "started_at", "ended_at"),
         *("duration_seconds", "artifacts", "error", "runbook_digest", "epoch", "attempts"),
         *("max_attempts", "priority", "lateness_seconds", "deadline", "worker"),
-        *("artifact_counts", "run_attempts", "failed_attempts"),
+        *("artifact_counts", "run_attempts", "failed_attempts", "since_last_run"),
     ]
     assert (told["runbook"], told["status"], told["trigger"]) == ("Test scan", "succeeded", "manual")
     assert told["artifact_counts"] == {"total": 4, "succeeded": 2, "failed": 1, "skipped": 1}

@@ -22,6 +22,7 @@ COMMANDS = {
     "cancel": LazyCommand("End a queued or running run.", "waivern.cli.queue:cancel"),
     "backfill": LazyCommand("Make a schedule's runs for past instants.", "waivern.cli.queue:backfill"),
     "artifacts": LazyCommand("List, show and export what a run made.", "waivern.cli.artifacts:artifacts"),
+    "diff": LazyCommand("Show what changed between two runs.", "waivern.cli.diff:diff"),
     "explain": LazyCommand("Say why a finding is one.", "waivern.cli.explain:explain"),
     "components": LazyCommand("List the connectors and analysers there are.", "waivern.cli.components:components"),
     "rulesets": LazyCommand("List the rulesets there are.", "waivern.cli.rulesets:rulesets"),

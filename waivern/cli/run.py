@@ -7,9 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import click
 
+from waivern.cli.diff import since_last
 from waivern.cli.endings import INCOMPLETE
 from waivern.cli.fitting_progress import progress_on_standard_error
 from waivern.cli.interrupts import counted_interrupts
@@ -26,7 +28,9 @@ from waivern.cli.progress import Progress
 from waivern.cli.summary import again, as_text, look_further
 from waivern.cli.wording import count, short_id
 from waivern.errors import UsageError, WaivernError
+from waivern.history.comparison import Comparison
 from waivern.operations.application import Application
+from waivern.operations.compare_runs import compare_to_last
 from waivern.operations.export_artifacts import export_artifacts
 from waivern.operations.records_as_json import details_as_json
 from waivern.operations.run_runbook import RunRequest, run_runbook
@@ -91,7 +95,8 @@ def run(
         _check_writable(output_dir)
     request = RunRequest(runbook, timeout_s, max_concurrency, working_directory, resume)
     details = _followed(application, request, progress_on_standard_error(quiet=quiet))
-    write(as_json(details_as_json(details)) if form == "json" else _told(details, runbook))
+    comparison = _compared(application, details)
+    write(as_json(_as_json(details, comparison)) if form == "json" else _told(details, comparison, runbook))
     if output_dir is not None:
         exported = export_artifacts(application, details.run.id, output_dir)
         click.echo(f"Wrote {count(len(exported.files), 'artifact')} into {output_dir}", err=True)
@@ -137,8 +142,24 @@ def _telling_how_to_go_on(request: RunRequest, progress: Progress) -> Iterator[N
         raise
 
 
-def _told(details: RunDetails, runbook: Path) -> str:
-    return f"{as_text(details)}\n\n{look_further(details, database=given_database(), runbook=str(runbook))}"
+def _compared(application: Application, details: RunDetails) -> Comparison | None:
+    """To the run before; that this cannot be done does not make the run a failure."""
+    try:
+        return compare_to_last(application, details.run)
+    except WaivernError as error:
+        click.echo(f"The run cannot be compared to the one before: {error}", err=True)
+        return None
+
+
+def _as_json(details: RunDetails, comparison: Comparison | None) -> dict[str, Any]:
+    since = None if comparison is None else {"base": comparison.base.id, **comparison.in_numbers()}
+    return {**details_as_json(details), "since_last_run": since}
+
+
+def _told(details: RunDetails, comparison: Comparison | None, runbook: Path) -> str:
+    further = look_further(details, database=given_database(), runbook=str(runbook))
+    since = [] if comparison is None else [since_last(comparison)]
+    return "\n\n".join([as_text(details), *since, further])
 
 
 def _check_writable(folder: Path) -> None:

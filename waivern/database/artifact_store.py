@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from waivern.artifacts.store import ArtifactStore
 from waivern.database import blobs
 from waivern.database.blobs import Blob
+from waivern.database.finding_rows import FindingSet, record
 from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifacts
 from waivern.database.tables import blobs as blobs_table
@@ -73,6 +74,7 @@ class SqlArtifactStore(ArtifactStore):
         form = CanonicalForm(message.content)
         blob = None if self._has(form.digest, form.size) else Blob.of(form)
         overview = overview_of(message)
+        found = FindingSet.of(message, form.digest)
         values = {
             "of_run": self._writer.run_id,
             "of_artifact": artifact_id,
@@ -86,7 +88,7 @@ class SqlArtifactStore(ArtifactStore):
             "digest": form.digest,
         }
         try:
-            self._writer.submit(lambda connection: self._write(connection, values, blob)).result()
+            self._writer.submit(lambda connection: self._write(connection, values, blob, found)).result()
         except (
             sa.exc.DBAPIError
         ) as error:  # of this one message: what concerns the database as a whole is a DatabaseError
@@ -115,7 +117,9 @@ class SqlArtifactStore(ArtifactStore):
         forget = (
             sa.update(artifacts)
             .where(*_OF_RUN_SUCCEEDED)
-            .values(status=ArtifactStatus.PENDING.value, digest=None, overview=None, saved_position=None)
+            .values(
+                status=ArtifactStatus.PENDING.value, digest=None, overview=None, saved_position=None, finding_seq=None
+            )
         )
         self._writer.submit(lambda connection: _execute(connection, forget, self._writer.run_id)).result()
         self._recent.clear()
@@ -127,7 +131,9 @@ class SqlArtifactStore(ArtifactStore):
         with self._engine.connect() as connection:
             return blobs.exists(connection, digest)
 
-    def _write(self, connection: sa.Connection, values: Mapping[str, Any], blob: Blob | None) -> None:
+    def _write(
+        self, connection: sa.Connection, values: Mapping[str, Any], blob: Blob | None, found: FindingSet | None
+    ) -> None:
         if blob is not None:
             blobs.store(connection, blob)
         if self._next_position is None:
@@ -136,6 +142,8 @@ class SqlArtifactStore(ArtifactStore):
         if updated.rowcount == 0:
             connection.execute(sa.insert(artifacts), _unplanned(values, self._next_position))
         self._next_position += 1
+        if found is not None:
+            record(connection, self._writer.run_id, values["of_artifact"], found, at=values["ended_at"])
 
     def _named(self, artifact_id: str) -> dict[str, str]:
         return {"of_run": self._writer.run_id, "of_artifact": artifact_id}

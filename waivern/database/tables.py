@@ -134,6 +134,7 @@ artifacts = sa.Table(
     sa.Column("message_context", sa.JSON(none_as_null=True)),
     sa.Column("overview", sa.JSON(none_as_null=True)),  # what its message says in short
     sa.Column("digest", Digest, sa.ForeignKey("blobs.digest")),
+    sa.Column("finding_seq", sa.Integer),  # which set of its line of findings it holds
     sa.CheckConstraint("status IN ('pending', 'running', 'succeeded', 'failed', 'skipped')", name="status_known"),
     sa.CheckConstraint("(status = 'succeeded') = (digest IS NOT NULL)", name="succeeded_has_message"),
     sqlite_with_rowid=False,
@@ -219,5 +220,51 @@ notifications = sa.Table(
     sa.Column("sent_at", UtcDateTime),
     sa.Column("error", AnyText),
     sa.Index(None, "next_at"),
+    sqlite_with_rowid=False,
+)
+
+finding_lines = sa.Table(
+    "finding_lines",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("runbook_name", AnyText, nullable=False),
+    sa.Column("artifact_id", sa.Text, nullable=False),
+    sa.Column("last_seq", sa.Integer, nullable=False),
+    sa.UniqueConstraint("runbook_name", "artifact_id"),
+)
+
+finding_sets = sa.Table(
+    "finding_sets",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("finding_lines.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("digest", Digest, nullable=False),
+    sa.Column("ruleset", AnyText),
+    sa.Column("rules_version", AnyText),
+    sa.Column("first_run_id", sa.String(36), nullable=False),
+    sa.Column("first_at", UtcDateTime, nullable=False),
+    sa.Column("last_run_id", sa.String(36), nullable=False),
+    sa.Column("last_at", UtcDateTime, nullable=False),
+    sa.Index(None, "line_id", "digest"),
+    sqlite_with_rowid=False,
+)
+
+findings = sa.Table(
+    "findings",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("finding_lines.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("fingerprint", AnyText, primary_key=True),
+    sa.Column("from_seq", sa.Integer, primary_key=True),  # the first of the sets that hold it as it is
+    sa.Column("to_seq", sa.Integer),  # the last one; none: the newest
+    sa.Column("rule", AnyText, nullable=False),
+    sa.Column("category", AnyText, nullable=False),
+    sa.Column("severity", sa.String(10), nullable=False),
+    sa.Column("special_category", sa.Boolean),  # as a classifier says
+    sa.Column("source", AnyText, nullable=False),
+    sa.Column("place", AnyText, nullable=False),
+    sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("match_count", sa.Integer, nullable=False),
+    sa.Index(None, "line_id", "to_seq"),
+    sa.Index(None, "fingerprint"),
     sqlite_with_rowid=False,
 )

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
+from waivern.history.finding_history import FindingHistory
 from waivern.history.run_history import RunHistory
 from waivern.runs.notifications import Notifications
 from waivern.runs.run_log import RunRegister
@@ -29,6 +30,7 @@ class Storage:
     schedules: ScheduleStore
     services: ServiceRegister
     notifications: Notifications
+    findings: FindingHistory
     close: Callable[[], None] = lambda: None
 
 

@@ -1,0 +1,88 @@
+"""Past findings, read from the database."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from waivern.database.tables import artifacts, finding_lines, finding_sets, findings, runs
+from waivern.history.finding import Finding
+from waivern.history.finding_history import FindingHistory, HeldSet
+
+_ASKED_AT_ONCE = 500
+
+_HELD = (
+    sa.select(artifacts.c.artifact_id, artifacts.c.finding_seq, finding_sets.c.ruleset, finding_sets.c.rules_version)
+    .join(runs, runs.c.id == artifacts.c.run_id)
+    .join(
+        finding_lines,
+        (finding_lines.c.runbook_name == runs.c.runbook_name)
+        & (finding_lines.c.artifact_id == artifacts.c.artifact_id),
+    )
+    .join(
+        finding_sets,
+        (finding_sets.c.line_id == finding_lines.c.id) & (finding_sets.c.seq == artifacts.c.finding_seq),
+    )
+    .where(artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None))
+    .order_by(artifacts.c.position)
+)
+_OF_RUN = (
+    sa.select(
+        artifacts.c.artifact_id,
+        *(findings.c[name] for name in Finding.__dataclass_fields__),
+    )
+    .join(runs, runs.c.id == artifacts.c.run_id)
+    .join(
+        finding_lines,
+        (finding_lines.c.runbook_name == runs.c.runbook_name)
+        & (finding_lines.c.artifact_id == artifacts.c.artifact_id),
+    )
+    .join(
+        findings,
+        (findings.c.line_id == finding_lines.c.id)
+        & (findings.c.from_seq <= artifacts.c.finding_seq)
+        & (findings.c.to_seq.is_(None) | (findings.c.to_seq >= artifacts.c.finding_seq)),
+    )
+    .where(artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None))
+    .order_by(artifacts.c.position, findings.c.source, findings.c.place, findings.c.rule, findings.c.fingerprint)
+)
+
+
+class SqlFindingHistory(FindingHistory):
+    """Reads the rows that `finding_rows` writes."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def sets_of(self, run_id: str) -> Mapping[str, HeldSet]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(_HELD, {"of_run": run_id}).all()
+        return {row.artifact_id: HeldSet(row.finding_seq, row.ruleset, row.rules_version) for row in rows}
+
+    def findings_of(self, run_id: str) -> Sequence[tuple[str, Finding]]:
+        with self._engine.connect() as connection:
+            return [(row[0], Finding(*row[1:])) for row in connection.execute(_OF_RUN, {"of_run": run_id})]
+
+    def seen_before(self, runbook: str, fingerprints: Collection[str], *, before: datetime) -> set[str]:
+        seen: set[str] = set()
+        with self._engine.connect() as connection:
+            for some in _batches(sorted(fingerprints)):
+                seen.update(connection.scalars(_seen(runbook, some, before)))
+        return seen
+
+
+def _seen(runbook: str, fingerprints: Sequence[str], before: datetime) -> sa.Select[tuple[str]]:
+    first = (finding_sets.c.line_id == findings.c.line_id) & (finding_sets.c.seq == findings.c.from_seq)
+    return (
+        sa.select(findings.c.fingerprint)
+        .join(finding_lines, finding_lines.c.id == findings.c.line_id)
+        .join(finding_sets, first)
+        .where(finding_lines.c.runbook_name == runbook, finding_sets.c.first_at < before)
+        .where(findings.c.fingerprint.in_(fingerprints))
+        .distinct()
+    )
+
+
+def _batches(fingerprints: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(fingerprints), _ASKED_AT_ONCE):
+        yield fingerprints[start : start + _ASKED_AT_ONCE]

@@ -1,0 +1,33 @@
+"""The port through which past findings are asked about."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from waivern.history.finding import Finding
+
+
+@dataclass(frozen=True)
+class HeldSet:
+    """Which findings an artifact of a run holds: the `seq`-th set of its line, and by which rules they were made."""
+
+    seq: int
+    ruleset: str | None
+    rules_version: str | None
+
+
+class FindingHistory(ABC):
+    """The findings of all runs, without their evidence, which the artifacts keep."""
+
+    @abstractmethod
+    def sets_of(self, run_id: str) -> Mapping[str, HeldSet]:
+        """Return {artifact id: what it holds} for the run's artifacts that hold findings, in the order of its plan."""
+
+    @abstractmethod
+    def findings_of(self, run_id: str) -> Sequence[tuple[str, Finding]]:
+        """Return (artifact id, finding), sorted by artifact in the order of the plan, source, place and rule."""
+
+    @abstractmethod
+    def seen_before(self, runbook: str, fingerprints: Collection[str], *, before: datetime) -> set[str]:
+        """Return which of these any run of the runbook had found in an artifact that it saved before an instant."""

@@ -1,0 +1,145 @@
+"""Ask what changed between two runs of a runbook."""
+
+import functools
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from waivern.errors import RunError
+from waivern.history.comparison import Change, Comparison, Difference, Side, compare
+from waivern.history.finding import Finding, findings_in
+from waivern.history.finding_history import HeldSet
+from waivern.history.run_history import RunFilter, RunRecord
+from waivern.messages.catalogue import schema_catalogue
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+from waivern.operations.application import Application
+from waivern.operations.records_as_json import run_as_json
+from waivern.runbooks.loading import load_runbook
+from waivern.runs.run import ArtifactStatus, RunStatus
+
+_UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+def compare_runs(application: Application, base: str, head: str) -> Comparison:
+    """Compare two runs, by their ids, prefixes of them, or "latest"; `base` is the earlier one.
+
+    Raises:
+        RunError: there is no such run, one of them is still going, or they are of different runbooks.
+    """
+    history = application.storage.history
+    return _compared(application, history.find(base), history.find(head))
+
+
+def compare_last_runs(application: Application, runbook: str) -> Comparison:
+    """Compare the last two complete runs of a runbook, by its name or its file.
+
+    Raises:
+        RunbookError: the file cannot be read.
+        RunError: it has fewer than two complete runs.
+    """
+    name = load_runbook(Path(runbook)).runbook.name if Path(runbook).is_file() else runbook
+    wanted = RunFilter(runbook=name, status=RunStatus.SUCCEEDED)
+    complete = application.storage.history.recent(wanted, limit=2)
+    if len(complete) < 2:
+        raise RunError(
+            f"'{name}' has {'one complete run' if complete else 'no complete run'}; two are needed",
+            remedy="`waivern history` lists runs; `waivern diff RUN_A RUN_B` compares any two of one runbook",
+        )
+    return _compared(application, complete[1], complete[0])
+
+
+def compare_to_last(application: Application, run: RunRecord) -> Comparison | None:
+    """Compare a run to the complete run of its runbook that was before it; None where there was none."""
+    wanted = RunFilter(runbook=run.runbook, status=RunStatus.SUCCEEDED, until=run.created_at)
+    before = application.storage.history.recent(wanted, limit=1)
+    return _compared(application, before[0], run) if before else None
+
+
+def _compared(application: Application, base: RunRecord, head: RunRecord) -> Comparison:
+    for run in (base, head):
+        if run.status in _UNFINISHED:
+            raise RunError(f"Run {run.id} is still {run.status.value}", remedy="Compare runs that have ended")
+    if base.runbook != head.runbook:
+        raise RunError(
+            f"The runs are of different runbooks: '{base.runbook}' and '{head.runbook}'",
+            remedy="Findings are told apart by what a runbook names, so only runs of one runbook can be compared",
+        )
+    seen_before = functools.partial(
+        application.storage.findings.seen_before, base.runbook, before=base.started_at or base.created_at
+    )
+    sides = (_side(application, base), _side(application, head))
+    return compare(*sides, seen_before=lambda fingerprints: seen_before(fingerprints))
+
+
+def _side(application: Application, run: RunRecord) -> Side:
+    storage = application.storage
+
+    @functools.cache
+    def omissions(artifact_id: str) -> Mapping[str, str]:
+        content = storage.history.message_of(run.id, artifact_id).content
+        analysis = content.get("analysis_metadata")
+        return _omissions(analysis if isinstance(analysis, Mapping) else {})
+
+    held = dict(storage.findings.sets_of(run.id))
+    found = list(storage.findings.findings_of(run.id))
+    for artifact_id, message in _kept_without_rows(application, run, held):
+        analysis = message.content.get("analysis_metadata", {})
+        held[artifact_id] = HeldSet(0, analysis.get("ruleset"), analysis.get("rules_version"))
+        found += [(artifact_id, finding) for finding in findings_in(message) or ()]
+    return Side(run, found, held, omissions)
+
+
+def _kept_without_rows(
+    application: Application, run: RunRecord, held: Collection[str]
+) -> Iterator[tuple[str, Message]]:
+    """The messages of findings of a run that an earlier version of Waivern made, which kept no rows of them."""
+    history, catalogue = application.storage.history, schema_catalogue()
+    for artifact in history.artifacts_of(run.id):
+        if artifact.status is not ArtifactStatus.SUCCEEDED or artifact.schema is None or artifact.artifact_id in held:
+            continue
+        if catalogue.items_key(Schema.parse(artifact.schema)) == "findings":
+            yield artifact.artifact_id, history.message_of(run.id, artifact.artifact_id)
+
+
+def _omissions(analysis: Mapping[str, Any]) -> Mapping[str, str]:
+    left_out = {str(each["what"]): str(each["why"]) for each in analysis.get("not_scanned") or ()}
+    in_part = {
+        str(each["what"]): f"read in part, {each['read']:,} of {each['of']:,}" for each in analysis.get("sampled") or ()
+    }
+    return {**left_out, **in_part}
+
+
+def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as a JSON object: runs, counts, and a list of findings for each change."""
+    return {
+        "base": run_as_json(comparison.base),
+        "head": run_as_json(comparison.head),
+        "summary": comparison.in_numbers(),
+        **{change.value: [_difference_as_json(each) for each in comparison.of(change)] for change in Change},
+    }
+
+
+def _difference_as_json(difference: Difference) -> dict[str, Any]:
+    told = finding_as_json(difference.finding)
+    told["reason"] = None if difference.reason is None else difference.reason.value
+    if difference.because is not None:
+        told["because"] = difference.because
+    if difference.change is Change.CHANGED and difference.before is not None:
+        told["before"] = finding_as_json(difference.before)
+    return told
+
+
+def finding_as_json(finding: Finding) -> dict[str, Any]:
+    """Return what history remembers of a finding; its evidence stands in the artifact."""
+    return {
+        "fingerprint": finding.fingerprint,
+        "rule": finding.rule,
+        "category": finding.category,
+        "severity": finding.severity,
+        "special_category": finding.special_category,
+        "source": finding.source,
+        "place": finding.place,
+        "confidence": finding.confidence,
+        "match_count": finding.match_count,
+    }
