@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.detecting import URI, cell_entry, file_entry, message_of
-from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
+from tests.detecting import URI, cell_entry, code_of, file_entry, message_of
+from waivern.analysers.indicators.factory import (
+    DataCollectionAnalyserFactory,
+    DataSubjectAnalyserFactory,
+    PersonalDataAnalyserFactory,
+    ProcessingPurposeAnalyserFactory,
+)
 from waivern.components.analyser import Analyser
 from waivern.components.factory import ComponentFactory
 from waivern.messages.message import Message
-from waivern.messages.schema import Schema
 from waivern.testing.analyser_contract import AnalyserContract
 
 TEXT = message_of(
@@ -18,35 +22,24 @@ TEXT = message_of(
         file_entry("Write to ann@example.org or call 030 901820.\nIBAN DE89 3704 0044 0532 0130 00\n"),
         cell_entry("bo@example.org", "users", "email"),
         cell_entry("", "users", "first_name"),
+        file_entry("Our customers get an invoice from employees of the call centre.", path="notice.txt"),
     ],
     not_scanned=[{"what": "logo.png", "why": "it is binary"}],
 )
-CODE = Message(
-    "",
+CODE = code_of(
     {
-        "schemaVersion": "1.0.0",
-        "name": "code",
-        "source": "src",
-        "data": [
-            {
-                "file_path": "users.py",
-                "language": "python",
-                "raw_content": "user.first_name = 'x'\nHOST = '86.231.85.193'\n",
-            }
-        ],
-    },
-    Schema("source_code", "1.0.0"),
+        "users.py": "user.first_name = 'x'\nHOST = '86.231.85.193'\n",
+        "contact.php": "<?php\n$customer_email = $_POST['email'];\nsend_email($customer_email);\n",
+    }
 )
 
 
-class TestPersonalDataAnalyser(AnalyserContract):
-    @pytest.fixture
-    def factory(self) -> ComponentFactory[Analyser]:
-        return PersonalDataAnalyserFactory()
+class IndicatorContract(AnalyserContract):
+    """What the analysers of indicators have in common."""
 
     @pytest.fixture
     def properties(self) -> Mapping[str, Any]:
-        return {"pattern_matching": {"ruleset": URI, "evidence_context_size": "large", "maximum_evidence_count": 2}}
+        return {"pattern_matching": {"evidence_context_size": "large", "maximum_evidence_count": 2}}
 
     @pytest.fixture(params=[[TEXT], [CODE], [TEXT, CODE]], ids=["text", "code", "both"])
     def inputs(self, request: pytest.FixtureRequest) -> Sequence[Message]:
@@ -62,3 +55,41 @@ class TestPersonalDataAnalyser(AnalyserContract):
             "llm_validation.enable_llm_validation": {"llm_validation": {"enable_llm_validation": True}},
             "confidence_threshold": {"confidence_threshold": 2},
         }
+
+    def test_it_finds_something_in_the_inputs(
+        self, factory: ComponentFactory[Analyser], properties: Mapping[str, Any], inputs: Sequence[Message]
+    ) -> None:
+        (schema,) = factory.component_class.get_supported_output_schemas()
+        assert factory.create(properties).process(inputs, schema).content["findings"]
+
+
+class TestPersonalDataAnalyser(IndicatorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Analyser]:
+        return PersonalDataAnalyserFactory()
+
+    @pytest.fixture
+    def properties(self) -> Mapping[str, Any]:
+        return {"pattern_matching": {"ruleset": URI, "evidence_context_size": "large", "maximum_evidence_count": 2}}
+
+
+class TestDataSubjectAnalyser(IndicatorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Analyser]:
+        return DataSubjectAnalyserFactory()
+
+
+class TestProcessingPurposeAnalyser(IndicatorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Analyser]:
+        return ProcessingPurposeAnalyserFactory()
+
+
+class TestDataCollectionAnalyser(IndicatorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Analyser]:
+        return DataCollectionAnalyserFactory()
+
+    @pytest.fixture
+    def inputs(self) -> Sequence[Message]:
+        return [CODE]

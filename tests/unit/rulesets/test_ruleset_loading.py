@@ -92,8 +92,9 @@ def test_a_value_that_needs_context_must_say_which(tmp_path):
 
 
 WORDS = GOOD.replace(
-    "field_names:",
-    "words: {confidence: {in_context: 0.8}, terms: [badge holder], weak: [holder], not_after: [card]}\n    field_names:",
+    "    field_names:",
+    "    words: {confidence: {in_context: 0.8}, terms: [badge holder], weak: [holder], not_after: [card]}\n"
+    "    field_names:",
 )
 
 
