@@ -7,7 +7,9 @@ import pytest
 from tests.detecting import cell_entry, file_entry, indicated, message_of, only, rules_found
 from waivern.analysers.indicators.factory import DataSubjectAnalyserFactory
 
-NOTICE = "Privacy notice\n\nOur customers may write to us.\nEmployees and job applicants: see below. Customers again.\n"
+NOTICE = (
+    "To whom it concerns\n\nOur customers may write to us.\nEmployees and job applicants: see below. Customers again.\n"
+)
 
 
 def analysed(entries, **properties):
