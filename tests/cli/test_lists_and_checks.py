@@ -90,10 +90,11 @@ def test_components_are_listed_and_broken_plug_ins_with_the_reason(ask) -> None:
 
 
 def test_rulesets_are_listed_with_their_versions(ask) -> None:
-    listed = json.loads(ask("rulesets", "--format", "json").out)
-    assert listed[0]["uri"] == "local/personal_data_indicator/1.0.0"
-    assert listed[0]["rules_version"].startswith("1.0.0+")
-    assert listed[0]["rules"] > 0
+    listed = {each["uri"]: each for each in json.loads(ask("rulesets", "--format", "json").out)}
+    assert list(listed) == sorted(listed)
+    personal_data = listed["local/personal_data_indicator/1.0.0"]
+    assert personal_data["rules_version"].startswith("1.0.0+")
+    assert personal_data["rules"] > 0
     assert "local/personal_data_indicator/1.0.0" in ask("rulesets").out
 
 
