@@ -12,6 +12,7 @@ from waivern.analysers.indicators.factory import (
     PersonalDataAnalyserFactory,
     ProcessingPurposeAnalyserFactory,
 )
+from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
 from waivern.components.analyser import Analyser
 from waivern.components.factory import ComponentFactory
 from waivern.messages.message import Message
@@ -93,3 +94,21 @@ class TestDataCollectionAnalyser(IndicatorContract):
     @pytest.fixture
     def inputs(self) -> Sequence[Message]:
         return [CODE]
+
+
+class TestSourceCodeAnalyser(AnalyserContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Analyser]:
+        return SourceCodeAnalyserFactory()
+
+    @pytest.fixture
+    def properties(self) -> Mapping[str, Any]:
+        return {"max_file_size": "1MB"}
+
+    @pytest.fixture
+    def inputs(self) -> Sequence[Message]:
+        return [message_of([file_entry("def f(a): return 'x'", "a.py"), file_entry("text", "b.txt")])]
+
+    @pytest.fixture
+    def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
+        return {"language": {"language": "klingon"}, "max_file_size": {"max_file_size": "much"}}

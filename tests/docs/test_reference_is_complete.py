@@ -13,6 +13,7 @@ from pydantic import BaseModel
 import waivern
 from tests.docs.pages import names_in_first_cells, rows_of, section_of, text_of
 from waivern.analysers.indicators.properties import IndicatorProperties
+from waivern.analysers.source_code.properties import SourceCodeProperties
 from waivern.cli.main import COMMANDS, LazyGroup
 from waivern.cli.main import waivern as command_line
 from waivern.connectors.filesystem.properties import FilesystemProperties
@@ -56,6 +57,7 @@ PROPERTIES = [
     ("docs/connectors.md", "`sqlite`", SqliteProperties),
     ("docs/connectors.md", "`sql_database`", SqlDatabaseProperties),
     ("docs/analysers.md", "`personal_data`", IndicatorProperties),
+    ("docs/analysers.md", "`source_code_analyser`", SourceCodeProperties),
 ]
 
 
@@ -88,7 +90,7 @@ def means(described: str, default: Any) -> bool:
         return "required" in described
     if default is None or default == ():
         return described == "none"
-    sizes = {"100 MB": 100 * 10**6, "1 GB": 10**9}
+    sizes = {"10 MB": 10**7, "100 MB": 100 * 10**6, "1 GB": 10**9}
     return described.strip("`") in (str(default), str(default).lower()) or sizes.get(described) == default
 
 

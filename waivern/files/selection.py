@@ -1,24 +1,12 @@
 """What a runbook may say of which files are read, and how."""
 
 import codecs
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from waivern.files.patterns import fault_of
-
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)")
-
-
-def _bytes(size: object) -> object:
-    if not isinstance(size, str):
-        return size
-    match = _SIZE.fullmatch(size.strip())
-    if match is None or match["unit"].upper() not in _UNITS:
-        raise ValueError("is no size: write a number of bytes, or such as 10MB")
-    return int(float(match["number"]) * _UNITS[match["unit"].upper()])
+from waivern.files.sizes import Size
 
 
 def _pattern(pattern: str) -> str:
@@ -37,7 +25,6 @@ def _encoding(name: str) -> str:
     return known.name
 
 
-Size = Annotated[int, BeforeValidator(_bytes), Field(ge=0)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
 

@@ -50,7 +50,8 @@ def items_of(messages: Iterable[Message]) -> list[Item]:
         source = message.content["source"]
         for entry in message.content["data"]:
             if "raw_content" in entry:
-                place = _place(places, (source, str(entry["file_path"]), None, None), entry)
+                origin = entry.get("metadata", {}).get("source", source)
+                place = _place(places, (origin, str(entry["file_path"]), None, None), entry)
                 items.append(Item(place, entry["raw_content"], ""))
             else:
                 metadata = entry["metadata"]

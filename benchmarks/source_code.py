@@ -1,0 +1,59 @@
+"""How fast source files are told and parsed: `python -m benchmarks.source_code [FOLDER]`.
+
+FOLDER holds any source files; unless told, the packages that this Python has installed. The floor is finding out the
+language alone.
+"""
+
+import argparse
+import sysconfig
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.measuring import measured, peak_memory_mb, print_table
+from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
+from waivern.analysers.source_code.languages import language_of
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+
+SOURCE_CODE = Schema("source_code", "1.0.0")
+MOST_MB = 20.0
+
+
+def corpus(folder: Path) -> Message:
+    """The first files of the folder by name, up to so many MB."""
+    data, size = [], 0.0
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and language_of(path.name, ""))
+    for path in islice(files, 100_000):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        size += len(text) / 1e6
+        if size > MOST_MB:
+            break
+        metadata = {"source": "code", "connector_type": "filesystem", "file_path": str(path.relative_to(folder))}
+        data.append({"content": text, "metadata": metadata})
+    content = {"schemaVersion": "1.0.0", "name": "Code", "source": "code", "data": data}
+    return Message("code", content, Schema("standard_input", "1.0.0"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(sysconfig.get_path("purelib")))
+    message = corpus(parser.parse_args().folder)
+    items = message.content["data"]
+    size = sum(len(item["content"]) for item in items) / 1e6
+
+    def tell() -> None:
+        for item in items:
+            language_of(item["metadata"]["file_path"], item["content"])
+
+    floor = measured(tell, times=3)
+    rows = []
+    for what, properties in (("without structure", {"include_structure": False}), ("with structure", {})):
+        analyser = SourceCodeAnalyserFactory().create(properties)
+        done = measured(lambda: analyser.process([message], SOURCE_CODE), times=3)
+        rows.append((what, size / done.cpu_s, done.cpu_s, done.cpu_s / floor.cpu_s, peak_memory_mb()))
+    title = f"{len(items):,} source files, {size:.1f} MB"
+    print_table(title, ("what", "MB / CPU s", "CPU s", "x telling the language", "peak MB so far"), rows)
+
+
+if __name__ == "__main__":
+    main()

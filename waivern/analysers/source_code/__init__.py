@@ -1,0 +1,1 @@
+"""Tells source code from other text: its language and its structure."""

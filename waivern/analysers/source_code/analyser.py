@@ -1,0 +1,118 @@
+"""The analyser itself: files in, those among them that are source code out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from waivern.analysers.source_code import structure
+from waivern.analysers.source_code.languages import language_of
+from waivern.components.analyser import Analyser
+from waivern.errors import MessageError
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+
+if TYPE_CHECKING:
+    from waivern.analysers.source_code.properties import SourceCodeProperties
+
+STANDARD_INPUT = Schema("standard_input", "1.0.0")
+SOURCE_CODE = Schema("source_code", "1.0.0")
+
+NO_PARSER = "not read: pip install 'waivern[code]'"
+
+
+class SourceCodeAnalyser(Analyser):
+    """Takes the source files among what was extracted, and tells their language and structure.
+
+    What is no source code, of another language than is wanted, or too large is named in `metadata.not_scanned` with
+    the reason, after what the inputs name there. Items that are no files (a table's columns) are passed over. Without
+    the extra `code` files have no structure, and `metadata.structure` says so.
+    """
+
+    def __init__(self, properties: "SourceCodeProperties") -> None:
+        self._properties = properties
+        self._has_parser = properties.include_structure and structure.is_available()
+        self.version = f"1/{structure.parser_version() if properties.include_structure else 'no structure'}"
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "source_code_analyser"
+
+    @classmethod
+    def get_input_requirements(cls) -> list[list[Schema]]:
+        return [[STANDARD_INPUT]]
+
+    @classmethod
+    def get_supported_output_schemas(cls) -> list[Schema]:
+        return [SOURCE_CODE]
+
+    def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
+        if output_schema != SOURCE_CODE:
+            raise MessageError(
+                f"'source_code_analyser' does not make {output_schema}", remedy=f"It makes {SOURCE_CODE}"
+            )
+        not_scanned = [each for message in inputs for each in _said(message, "not_scanned")]
+        data: list[dict[str, Any]] = []
+        for item in _files(inputs):
+            entry = self._entry(item)
+            if isinstance(entry, str):
+                not_scanned.append({"what": str(item["metadata"]["file_path"]), "why": entry})
+            else:
+                data.append(entry)
+        sampled = [each for message in inputs for each in _said(message, "sampled")]
+        return Message("source_code", self._content(inputs, data, not_scanned, sampled), SOURCE_CODE)
+
+    def _entry(self, item: Mapping[str, Any]) -> dict[str, Any] | str:
+        """The file's entry, or why it has none."""
+        path, text = str(item["metadata"]["file_path"]), item["content"]
+        language, wanted = language_of(path, text), self._properties.language
+        if language is None:
+            return "no source code of a known language"
+        if wanted is not None and language != wanted:
+            return f"{language}, and only {wanted} is wanted"
+        data = text.encode("utf-8", "replace")
+        size = len(data)
+        if size > self._properties.max_file_size:
+            return f"larger than max_file_size, {self._properties.max_file_size:,} bytes"
+        entry = {"file_path": path, "language": language, "raw_content": text}
+        lines = text.count("\n") + bool(text[-1:].strip("\n"))
+        metadata: dict[str, Any] = {"source": item["metadata"]["source"], "file_size": size, "line_count": lines}
+        if self._has_parser and structure.has_grammar(language):
+            fault = structure.fault_of(data)
+            if fault is not None:
+                metadata["structure"] = f"not read: {fault}"
+            else:
+                entry["structure"] = structure.structure_of(data, language, is_tsx=path.lower().endswith(".tsx"))
+        return {**entry, "metadata": metadata}
+
+    def _content(
+        self, inputs: Sequence[Message], data: list[dict[str, Any]], not_scanned: list[Any], sampled: list[Any]
+    ) -> dict[str, Any]:
+        metadata: dict[str, Any] = {
+            "total_files": len(data),
+            "total_lines": sum(entry["metadata"]["line_count"] for entry in data),
+            "not_scanned": not_scanned,
+        }
+        if sampled:
+            metadata["sampled"] = sampled
+        if self._properties.include_structure and not self._has_parser:
+            metadata["structure"] = NO_PARSER
+        sources = dict.fromkeys(str(message.content["source"]) for message in inputs)
+        return {
+            "schemaVersion": "1.0.0",
+            "name": "Source code",
+            "source": ", ".join(sources),
+            "metadata": metadata,
+            "data": data,
+        }
+
+
+def _said(message: Message, key: str) -> list[Any]:
+    said: list[Any] = message.content.get("metadata", {}).get(key, [])
+    return said
+
+
+def _files(inputs: Sequence[Message]) -> Iterator[Mapping[str, Any]]:
+    for message in inputs:
+        for item in message.content["data"]:
+            metadata = item["metadata"]
+            if metadata.get("file_path") is not None and metadata.get("column") is None:
+                yield item
