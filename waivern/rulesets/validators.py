@@ -12,6 +12,8 @@ from datetime import date
 from ipaddress import IPv6Address
 from typing import Any
 
+from waivern.rulesets.secret_values import SECRET_VALIDATORS
+
 Validator = Callable[[str], tuple[int, int] | None]
 """Takes what the pattern matched; returns which part of it (start, end) is valid, or None where none is."""
 
@@ -265,4 +267,5 @@ _VALIDATORS: dict[str, Validator] = {
     "swedish_personal_number": swedish_personal_number,
     "us_ssn": us_ssn,
     "vehicle_number": vehicle_number,
+    **SECRET_VALIDATORS,
 }
