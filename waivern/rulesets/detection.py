@@ -1,6 +1,7 @@
 """From texts and rules to what was found where: the engine's matches, validated, weighed by what stands near them."""
 
 import functools
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -15,6 +16,9 @@ from waivern.rulesets.ready_pattern import WORD_NEAR, ReadyPattern, value_patter
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.spans import Span, in_characters, without_overlaps
 from waivern.rulesets.words import WHOLE_NAME, WordFinder
+
+AROUND_LITERAL = 200
+"""Characters before and after the end of a literal in which the pattern that holds it has to match."""
 
 
 def detect(text: str, ruleset: Ruleset) -> list[Span]:
@@ -54,7 +58,8 @@ class Detector:
         patterns = [
             value_pattern(number, rule, value) for number, rule in enumerate(ruleset.rules) for value in rule.values
         ]
-        self._by_themselves = [pattern for pattern in patterns if pattern.alone is not None]
+        self._around_literals = [pattern for pattern in patterns if pattern.literals]
+        self._by_themselves = [pattern for pattern in patterns if pattern.alone is not None and not pattern.literals]
         self._in_context = [pattern for pattern in patterns if pattern.alone is None]
         self._in_field = functools.lru_cache(1024)(self._in_context_of)
         try:
@@ -79,11 +84,13 @@ class Detector:
         data = batch.joined.encode("utf-8", "replace")  # a lone surrogate becomes "?": one character, as before
         matched = in_characters(batch.joined, data, self.scan(data))
         strong, weak, *words = matched.words
-        context, said = words[: len(self.ruleset.rules)], words[len(self.ruleset.rules) :]
+        context, said, literals = _parted(words, len(self.ruleset.rules), len(self._words.rules))
         names = [place for place in self._keys.names_in(batch.joined, strong, weak) if not batch.is_cell(place.start)]
         places = _context_places(context, names)
         found: dict[int, list[Span]] = defaultdict(list)
         for number, span in self._values(batch, matched, places):
+            found[number].append(span)
+        for number, span in self._literal(batch, literals, places):
             found[number].append(span)
         for number, span in self._said(batch, said, places):
             found[number].append(span)
@@ -101,21 +108,22 @@ class Detector:
         self, batch: Batch, matched: Matched, places: Mapping[int, ContextPlaces]
     ) -> Iterator[tuple[int, Span]]:
         for start, end, pattern_number in matched.values:
-            pattern = self._by_themselves[pattern_number]
-            number, first, last = batch.within_text(start, end)
-            near = places.get(pattern.rule)
-            is_near = near is not None and near.speak_for(start, end, within=batch.bounds(number))
-            span = pattern.span(
-                batch.texts[number], first, last, batch.surroundings[number].spoken_for, is_near=is_near
-            )
-            if span is not None:
-                yield number, span
+            yield from _spans(self._by_themselves[pattern_number], start, end, batch, places)
         for pattern in self._in_context:
             if pattern.rule in places:
                 yield from _near_words(pattern, batch, places[pattern.rule])
         for number, around in enumerate(batch.surroundings):
             if around.spoken_for:
                 yield from self._in_named_field(number, batch.texts[number], around.spoken_for)
+
+    def _literal(
+        self, batch: Batch, ends: Sequence[Sequence[int]], places: Mapping[int, ContextPlaces]
+    ) -> Iterator[tuple[int, Span]]:
+        """What of a pattern that holds literals matches around them."""
+        for pattern, of_pattern in zip(self._around_literals, ends, strict=True):
+            for first, last in _stretches(of_pattern):
+                for match in pattern.regex.finditer(batch.joined, first, last):
+                    yield from _spans(pattern, match.start(), match.end(), batch, places)
 
     def _said(
         self, batch: Batch, ends: Sequence[Sequence[int]], places: Mapping[int, ContextPlaces]
@@ -149,6 +157,7 @@ class Detector:
                 self.field_terms.weak_regexes(),
                 *(regexes_of_context(rule) for rule in self.ruleset.rules),
                 *self._words.regexes(),
+                *([re.escape(literal) for literal in pattern.literals] for pattern in self._around_literals),
             ],
         )
 
@@ -159,6 +168,41 @@ def _context_places(words: Sequence[list[int]], names: Iterable[NamePlace]) -> d
     for place in names:
         ends.setdefault(place.named.rule, []).append(place.end)
     return {rule: ContextPlaces(of_rule) for rule, of_rule in ends.items()}
+
+
+def _spans(
+    pattern: ReadyPattern, start: int, end: int, batch: Batch, places: Mapping[int, ContextPlaces]
+) -> Iterator[tuple[int, Span]]:
+    """Yield what a pattern that matched characters `start` to `end` of all has found, if it counts."""
+    number, first, last = batch.within_text(start, end)
+    near = places.get(pattern.rule)
+    is_near = near is not None and near.speak_for(start, end, within=batch.bounds(number))
+    span = pattern.span(batch.texts[number], first, last, batch.surroundings[number].spoken_for, is_near=is_near)
+    if span is not None:
+        yield number, span
+
+
+def _parted(words: Sequence[list[int]], *sizes: int) -> Iterator[Sequence[list[int]]]:
+    """Yield the first so many of `words`, then the next so many, then the rest."""
+    first = 0
+    for size in sizes:
+        yield words[first : first + size]
+        first += size
+    yield words[first:]
+
+
+def _stretches(ends: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the stretches, in order and apart from one another, that lie around literals with these ends."""
+    first = last = -1
+    for end in ends:
+        begin = max(0, end - AROUND_LITERAL)
+        if begin > last >= 0:
+            yield first, last
+        if begin > last:
+            first = begin
+        last = end + AROUND_LITERAL
+    if ends:
+        yield first, last
 
 
 def _near_words(pattern: ReadyPattern, batch: Batch, places: ContextPlaces) -> Iterator[tuple[int, Span]]:

@@ -19,6 +19,7 @@ import yaml
 from waivern.discovery import discover
 from waivern.errors import RulesetError, did_you_mean
 from waivern.rulesets.context import LONGEST_VALUE
+from waivern.rulesets.integrations import patterns_of
 from waivern.rulesets.regexes import fault_of, longest_match
 from waivern.rulesets.rule import Confidence, Rule, Severity, ValuePattern, Words
 from waivern.rulesets.ruleset import Ruleset
@@ -154,8 +155,10 @@ def _called(raw: Any, number: int) -> str:
 
 def _rule(raw: Any, *, where: str) -> Rule:
     rule: Rule = _converted(raw, Rule, where=where)
+    if rule.uses is not None:
+        rule = msgspec.structs.replace(rule, values=(*rule.values, *patterns_of(rule.uses)))
     if not (rule.values or rule.words or rule.field_names.strong or rule.field_names.weak):
-        raise RulesetError(f"{where}: it has neither values, words nor field_names, so it finds nothing")
+        raise RulesetError(f"{where}: it has neither values, words, uses nor field_names, so it finds nothing")
     _check_unique([pattern.name for pattern in rule.values], where=where, what="value pattern")
     for pattern in rule.values:
         _check_pattern(pattern, rule, where=f"{where}: values: '{pattern.name}'")
@@ -175,6 +178,8 @@ def _check_pattern(pattern: ValuePattern, rule: Rule, *, where: str) -> None:
         raise RulesetError(f"{where}: lead is not one character class, such as [a-z0-9.]")
     if pattern.validator and not is_validator(pattern.validator):
         raise RulesetError(f"{where}: there is no validator '{pattern.validator}'")
+    if pattern.literals and (pattern.confidence.alone is None or not all(pattern.literals)):
+        raise RulesetError(f"{where}: literals are for patterns with confidence.alone, and none is empty")
     if pattern.confidence.alone is None:
         _check_pattern_in_context(pattern, rule, where=where)
     _check_confidence(pattern.confidence, where=where)

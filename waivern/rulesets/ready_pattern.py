@@ -33,6 +33,7 @@ class ReadyPattern(NamedTuple):
     reasons_alone: tuple[str, ...]
     reasons_in_context: tuple[str, ...]
     reasons_in_field: tuple[str, ...]
+    literals: tuple[str, ...] = ()
 
     def span(self, text: str, start: int, end: int, spoken_for: frozenset[int], *, is_near: bool) -> Span | None:
         """Return what is found where the pattern matched; None where it does not count or is not valid.
@@ -85,4 +86,5 @@ def value_pattern(number: int, rule: Rule, value: ValuePattern) -> ReadyPattern:
         reasons_alone=(form,),
         reasons_in_context=(form, WORD_NEAR),
         reasons_in_field=(form, "the field's name speaks for it"),
+        literals=value.literals,
     )
