@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from waivern.components.working_directory import working_in
 from waivern.connectors.filesystem.factory import FilesystemConnectorFactory
 from waivern.errors import ComponentError, InvalidPropertiesError
-from waivern.files import scanning
+from waivern.files import walking
 from waivern.files.patterns import Patterns
-from waivern.files.reading import UnreadableError, read_bytes
+from waivern.files.reading import TooLargeError, UnreadableError, read_bytes
 from waivern.messages.canonical import canonical_bytes
 from waivern.messages.schema import Schema
 
@@ -162,7 +162,7 @@ def test_a_file_that_vanishes_while_the_folder_is_read_is_named(tmp_path: Path, 
         (tmp_path / "b").unlink(missing_ok=True)
         return read_bytes(path, limit=limit)
 
-    monkeypatch.setattr(scanning, "read_bytes", vanish_first)
+    monkeypatch.setattr(walking, "read_bytes", vanish_first)
     content = scan(tmp_path)
     assert read(content) == {"a": "1"}
     assert set(left_out(content)) == {"b"}
@@ -206,8 +206,41 @@ def test_beyond_a_bound_every_file_is_named(tmp_path: Path) -> None:
     write(tmp_path, a="1234", b="5678", c="9")
     assert left_out(scan(tmp_path, max_files=1)) == {"b": "beyond max_files (1)", "c": "beyond max_files (1)"}
     content = scan(tmp_path, max_total_size=5)
-    assert read(content) == {"a": "1234", "c": "9"}
-    assert left_out(content) == {"b": "beyond max_total_size (5 bytes)"}
+    assert read(content) == {"a": "1234"}
+    assert left_out(content) == dict.fromkeys("bc", "beyond max_total_size (5 bytes)")
+
+
+def test_beyond_max_total_size_no_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, a="1234", b="5678", c="9")
+    asked = []
+
+    def noted(path: str, *, limit: int) -> bytes:
+        asked.append(Path(path).name)
+        return read_bytes(path, limit=limit)
+
+    monkeypatch.setattr(walking, "read_bytes", noted)
+    scan(tmp_path, max_total_size=5)
+    assert asked == ["a", "b"]
+    with pytest.raises(TooLargeError):
+        read_bytes(str(tmp_path / "b"), limit=1)
+
+
+def test_a_file_beyond_both_bounds_takes_no_other_one_down(tmp_path: Path) -> None:
+    write(tmp_path, a="12", b="123456789", c="3")
+    content = scan(tmp_path, max_file_size=4, max_total_size=5)
+    assert read(content) == {"a": "12", "c": "3"}
+    assert left_out(content) == {"b": "larger than 4 bytes (9)"}
+
+
+def test_a_line_of_two_gigabytes_is_named_and_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "huge.log").open("wb") as file:
+        file.truncate(2 * 10**9)
+    write(tmp_path, small="1")
+    started = time.monotonic()
+    content = scan(tmp_path)
+    assert time.monotonic() - started < 2
+    assert read(content) == {"small": "1"}
+    assert left_out(content) == {"huge.log": "larger than 100000000 bytes (2000000000)"}
 
 
 def test_characters_that_cannot_be_read_are_named_beside_the_rest(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """What bytes say, and what they are written in.
 
-In this order: a byte order mark; bytes that are no text at all; UTF-8, strictly; UTF-16 without a mark; and where the
-bytes are none of these, the likeliest of a dozen older encodings, judged by charset-normalizer on a bounded sample of
-the places that are not ASCII. That judgement is a guess: the encodings agree on ASCII, thus on most e-mail addresses
+In this order: a byte order mark; bytes that are no text at all; the encoding that was named, if one was, without which
+UTF-8, strictly; UTF-16 without a mark; and where the bytes are none of these, the likeliest of a dozen older encodings,
+judged by charset-normalizer on a bounded sample of the places that are not ASCII. That judgement is a guess: the
+encodings agree on ASCII, thus on most e-mail addresses
 and numbers, and differ in letters with accents.
 """
 
@@ -75,16 +76,18 @@ def decoded(content: bytes, *, encoding: str | None = None) -> Decoded:
     """Return what the bytes say; those that are not of the encoding become U+FFFD and are counted.
 
     Args:
-        encoding: What they are written in; None: found out.
+        encoding: What they are written in, unless they begin with a byte order mark, which says so itself; None: found
+            out.
 
     Raises:
         NotTextError: they are not text.
     """
-    if encoding is not None:
-        return _read(content, encoding)
     for mark, marked in _MARKS:
         if content.startswith(mark):
             return _read(content[len(mark) :], marked)
+    if encoding is not None:
+        _refuse_binary(content, is_wide=b"\0" in "a".encode(encoding))
+        return _read(content, encoding)
     silent_wide = _wide_without_mark(content)
     if silent_wide is not None:
         return _read(content, silent_wide, guessed=True)
@@ -133,11 +136,11 @@ def _not_ascii(content: bytes) -> bytes:
     return bytes(sample)
 
 
-def _refuse_binary(content: bytes) -> None:
+def _refuse_binary(content: bytes, *, is_wide: bool = False) -> None:
     for beginning, what in _BINARY_BEGINNINGS.items():
         if content.startswith(beginning):
             raise NotTextError(f"binary: {what}")
-    if b"\0" in content[:_HEAD]:
+    if not is_wide and b"\0" in content[:_HEAD]:
         raise NotTextError("binary data (NUL bytes)")
 
 

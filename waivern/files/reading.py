@@ -11,11 +11,20 @@ class UnreadableError(Exception):
     """A file is not read; the text says why and names no path."""
 
 
+class TooLargeError(UnreadableError):
+    """A file holds more than the bytes that were asked for at the most; `size` says how many, where that is known."""
+
+    def __init__(self, limit: int, size: int | None = None) -> None:
+        super().__init__(f"larger than {limit} bytes" + ("" if size is None else f" ({size})"))
+        self.size = size
+
+
 def read_bytes(path: str, *, limit: int) -> bytes:
     """Return all bytes of a regular file.
 
     Raises:
-        UnreadableError: it holds more than `limit` bytes, is no regular file, vanished, or cannot be read.
+        TooLargeError: it holds more than `limit` bytes.
+        UnreadableError: it is no regular file, vanished, or cannot be read.
     """
     try:
         with open(path, "rb", opener=_opened) as file:
@@ -23,7 +32,7 @@ def read_bytes(path: str, *, limit: int) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise UnreadableError("no regular file (a pipe, a socket or a device)")
             if status.st_size > limit:
-                raise UnreadableError(f"larger than {limit} bytes ({status.st_size})")
+                raise TooLargeError(limit, status.st_size)
             content = file.read(status.st_size + 1)
             if len(content) > status.st_size:  # it grew, or it is one of those that say 0 bytes, as in /proc
                 content += file.read(limit + 1 - len(content))
@@ -32,7 +41,18 @@ def read_bytes(path: str, *, limit: int) -> bytes:
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}") from None
     if len(content) > limit:
-        raise UnreadableError(f"larger than {limit} bytes")
+        raise TooLargeError(limit)
+    return content
+
+
+def within_limit(content: bytes, limit: int) -> bytes:
+    """Return the bytes.
+
+    Raises:
+        TooLargeError: they are more than `limit`.
+    """
+    if len(content) > limit:
+        raise TooLargeError(limit, len(content))
     return content
 
 

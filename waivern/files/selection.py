@@ -40,6 +40,8 @@ class FileSelection(BaseModel):
         encoding: What all files are written in; none: found out file by file.
         errors: What becomes of a file with bytes that are not of its encoding: "replace" reads the rest of it,
             "strict" leaves it out, and "ignore" is read as "replace". Either way it is named.
+        formats: "auto" takes tables, trees of keys, documents, mails and archives apart; "text" reads every file as
+            plain text, and names those that are none.
         chunk_size: Has no effect; it is taken because runbooks for other scanners say it.
     """
 
@@ -52,4 +54,5 @@ class FileSelection(BaseModel):
     max_total_size: Size = 10**9
     encoding: Annotated[str, AfterValidator(_encoding)] | None = None
     errors: Literal["replace", "strict", "ignore"] = "replace"
+    formats: Literal["auto", "text"] = "auto"
     chunk_size: int | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from waivern.files.patterns import Patterns
+from waivern.files.reading import read_bytes
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,10 @@ class File:
 
     name: str
     path: str
+
+    def read(self, *, limit: int) -> bytes:
+        """Return its bytes, as `read_bytes` does."""
+        return read_bytes(self.path, limit=limit)
 
 
 @dataclass(frozen=True)

@@ -73,3 +73,21 @@ def test_any_bytes_are_text_or_refused_and_never_an_accident(content: bytes) -> 
     except NotTextError:
         return
     found.text.encode("utf-8")  # JSON takes it
+
+
+@pytest.mark.parametrize("content", [b"%PDF-1.7\n...", b"\x89PNG\r\n", b"a\0b", b"PK\x03\x04"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "cp1252"])
+def test_binary_content_is_refused_whatever_encoding_is_named(content: bytes, encoding: str) -> None:
+    with pytest.raises(NotTextError, match="binary"):
+        decoded(content, encoding=encoding)
+
+
+@pytest.mark.parametrize("written_in", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "utf-16"])
+def test_a_byte_order_mark_says_more_than_the_encoding_that_is_named(written_in: str, encoding: str) -> None:
+    assert decoded("café".encode(written_in), encoding=encoding).text == "café"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "cp037"])
+def test_an_encoding_that_is_not_like_ascii_is_read_where_it_is_named(encoding: str) -> None:
+    assert decoded("a@example.org, 7".encode(encoding), encoding=encoding).text == "a@example.org, 7"
