@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from tests.databases import fresh_postgres_database, postgres_server, sqlite_url
 from tests.installations import migrated
+from tests.mariadb import fresh_mariadb_database, mariadb_server
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +22,20 @@ def postgres_server_url() -> Iterator[str]:
 def postgres_url(postgres_server_url: str) -> Iterator[str]:
     """The URL of a new, empty Postgres database."""
     with fresh_postgres_database(postgres_server_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_server_url() -> Iterator[sa.URL]:
+    """A real MariaDB server, started on first use; where there is none the test is skipped."""
+    with mariadb_server() as url:
+        yield url
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server_url: sa.URL) -> Iterator[sa.URL]:
+    """Where a new, empty MariaDB database is."""
+    with fresh_mariadb_database(mariadb_server_url) as url:
         yield url
 
 

@@ -7,10 +7,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.mariadb import as_properties
 from waivern.components.connector import Connector
 from waivern.components.factory import ComponentFactory
 from waivern.connectors.filesystem.factory import FilesystemConnectorFactory
-from waivern.connectors.sql_database.factory import SqlDatabaseConnectorFactory, SqliteConnectorFactory
+from waivern.connectors.sql_database.factory import (
+    MysqlConnectorFactory,
+    PostgresConnectorFactory,
+    SqlDatabaseConnectorFactory,
+    SqliteConnectorFactory,
+)
 from waivern.testing.connector_contract import ConnectorContract
 
 BAD_READING = {"max_rows_per_table": 0, "seed": "often", "max_value_size": -1, "exclude_columns": "email"}
@@ -20,11 +26,12 @@ def fill(url: str) -> None:
     """A table that is read whole, one that is sampled, a view, binary data and a column without values."""
     engine = sa.create_engine(url)
     binary = "BYTEA" if engine.dialect.name == "postgresql" else "BLOB"
+    key = "VARCHAR(20)" if engine.dialect.name == "mysql" else "TEXT"
     with engine.begin() as connection:
         connection.exec_driver_sql(
             f"CREATE TABLE customers (id INTEGER PRIMARY KEY, email TEXT, fax TEXT, face {binary})"
         )
-        connection.exec_driver_sql("CREATE TABLE visits (address TEXT PRIMARY KEY)")
+        connection.exec_driver_sql(f"CREATE TABLE visits (address {key} PRIMARY KEY)")
         connection.exec_driver_sql("CREATE VIEW people AS SELECT email FROM customers")
         customers = [{"id": n, "email": f"c{n}@example.org", "face": b"\x89\x00"} for n in range(1, 4)]
         connection.execute(sa.text("INSERT INTO customers (id, email, face) VALUES (:id, :email, :face)"), customers)
@@ -83,3 +90,41 @@ class TestSqlDatabaseConnector(ConnectorContract):
         return {"url": {"url": "postgresql://user:pass:word@host:port/shop"}} | {
             name: {"url": "sqlite:///shop.db", name: value} for name, value in bad.items()
         }
+
+
+BAD_SERVER = BAD_READING | {"port": 0, "connect_timeout": 0, "host": ["a"]}
+
+
+class TestMysqlConnector(ConnectorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Connector]:
+        return MysqlConnectorFactory()
+
+    @pytest.fixture
+    def properties(self, mariadb_url: sa.URL) -> Mapping[str, Any]:
+        fill(mariadb_url.render_as_string(hide_password=False))
+        return {**as_properties(mariadb_url), "max_rows_per_table": 10}
+
+    @pytest.fixture
+    def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
+        good = {"host": "db.example.org", "user": "reader", "database": "shop"}
+        return {name: {**good, name: value} for name, value in (BAD_SERVER | {"charset": "utf8; x"}).items()}
+
+
+class TestPostgresConnector(ConnectorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Connector]:
+        return PostgresConnectorFactory()
+
+    @pytest.fixture
+    def properties(self, postgres_url: str) -> Mapping[str, Any]:
+        fill(postgres_url)
+        url = sa.make_url(postgres_url)
+        where = {"host": url.host or url.normalized_query["host"][0], "port": url.port or 5432}
+        login = {"user": url.username, "password": url.password, "database": url.database}
+        return {**where, **login, "max_rows_per_table": 10}
+
+    @pytest.fixture
+    def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
+        good = {"host": "db.example.org", "user": "reader", "database": "shop"}
+        return {name: {**good, name: value} for name, value in (BAD_SERVER | {"schemas": "public"}).items()}

@@ -17,7 +17,12 @@ from waivern.analysers.source_code.properties import SourceCodeProperties
 from waivern.cli.main import COMMANDS, LazyGroup
 from waivern.cli.main import waivern as command_line
 from waivern.connectors.filesystem.properties import FilesystemProperties
-from waivern.connectors.sql_database.properties import SqlDatabaseProperties, SqliteProperties
+from waivern.connectors.sql_database.properties import (
+    MysqlProperties,
+    PostgresProperties,
+    SqlDatabaseProperties,
+    SqliteProperties,
+)
 from waivern.database.tables import metadata
 from waivern.errors import WaivernError
 from waivern.runbooks.json_schema import runbook_json_schema
@@ -56,6 +61,8 @@ PROPERTIES = [
     ("docs/connectors.md", "`filesystem`", FilesystemProperties),
     ("docs/connectors.md", "`sqlite`", SqliteProperties),
     ("docs/connectors.md", "`sql_database`", SqlDatabaseProperties),
+    ("docs/connectors.md", "`mysql`", MysqlProperties),
+    ("docs/connectors.md", "`postgres`", PostgresProperties),
     ("docs/analysers.md", "`personal_data`", IndicatorProperties),
     ("docs/analysers.md", "`source_code_analyser`", SourceCodeProperties),
 ]

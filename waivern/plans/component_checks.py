@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from waivern.components.environment import looking_up_in
 from waivern.components.factory import ComponentFactory
 from waivern.components.registry import ComponentRegistry
 from waivern.components.working_directory import working_in
@@ -125,19 +126,21 @@ class ComponentChecks:
             properties = resolve(config.properties, environment)
         except RunbookError:  # noted by name already
             return []
-        names = {variable.name for variable in variables_in(config.properties)} - unset
-        redacted = Redactor.for_variables(names, self._environment).text
         try:
-            with working_in(folder):
+            with working_in(folder), looking_up_in(self._environment, secrets=self.variables):
                 self._factory(kind, config.type).create(properties)
         except InvalidPropertiesError as error:
-            faults = [(tuple(name.split(".")) if name else (), redacted(what)) for name, what in error.problems.items()]
+            problems = {name: self._redacted(what) for name, what in error.problems.items()}
+            faults = [(tuple(name.split(".")) if name else (), what) for name, what in problems.items()]
             return [(steps, what) for steps, what in faults if not unsure or (steps and steps[0] not in unsure)]
         except (Exception, SystemExit) as error:  # noqa: BLE001  a plug-in may do anything, even leave
             expected = isinstance(error, WaivernError)
             what = str(error) if expected else f"{config.type} cannot be made: {type(error).__name__}: {error}"
-            return [] if unsure else [((), redacted(what))]
+            return [] if unsure else [((), self._redacted(what))]
         return []
+
+    def _redacted(self, text: str) -> str:
+        return Redactor.for_variables(self.variables, self._environment).text(text)
 
     def _unset_in(self, properties: Mapping[str, Any]) -> tuple[set[str], set[str]]:
         """The unset variables, and the properties that they are used in."""

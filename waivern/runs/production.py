@@ -11,6 +11,7 @@ from typing import Any
 from waivern.artifacts.store import ArtifactStore, PastArtifact, PastArtifacts
 from waivern.components.analyser import Analyser
 from waivern.components.connector import Connector
+from waivern.components.environment import looking_up_in
 from waivern.components.factory import ComponentFactory
 from waivern.components.registry import ComponentRegistry
 from waivern.components.working_directory import working_in
@@ -215,7 +216,7 @@ class Workshop:
         if name not in factories:
             broken: Mapping[str, str] = getattr(factories, "broken", {})
             raise ComponentNotFoundError(kind, name, factories, broken=broken.get(name))
-        with working_in(order.folder):
+        with working_in(order.folder), looking_up_in(self._environment, secrets=set()):
             return factories[name].create(resolve(order.properties, self._environment))
 
 

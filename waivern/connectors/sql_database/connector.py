@@ -1,4 +1,4 @@
-"""The connectors `sql_database` and `sqlite`: the rows of a database's tables."""
+"""The connectors `sql_database`, `sqlite`, `mysql` and `postgres`: the rows of a database's tables."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from waivern.connectors.sql_database.reading import HowMuch, Item, ReadTable, re
 from waivern.connectors.sql_database.tables import LeftOut, Selection, TableName, shape_of, tables_in
 from waivern.errors import MessageError
 from waivern.messages.message import Message
+from waivern.messages.sampled import sampled
 from waivern.messages.schema import Schema
 
 STANDARD_INPUT = Schema("standard_input", "1.0.0")
@@ -22,7 +23,8 @@ class SqlDatabaseConnector(Connector):
     "3/9"; on SQLite its rowid), else its place in the table, such as "#17", as a key may be an e-mail address. A
     column without any value has one item with no text and no `row`. `metadata.tables` describes every table that was
     read: [{table, columns [{name, type}], rows, sampled}]. `metadata.sampled` says of which tables only some rows
-    were read, and `metadata.not_scanned` what was left out: tables, columns, binary values, the rest of long ones.
+    were read and what that may have missed, and `metadata.not_scanned` what was left out: tables, columns, binary
+    values, the rest of long ones.
     """
 
     def __init__(self, database: Database, selection: Selection, how_much: HowMuch) -> None:
@@ -95,8 +97,24 @@ class SqliteConnector(SqlDatabaseConnector):
         return "sqlite"
 
 
+class MysqlConnector(SqlDatabaseConnector):
+    """Reads the tables of one database of a MySQL or MariaDB server."""
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "mysql"
+
+
+class PostgresConnector(SqlDatabaseConnector):
+    """Reads the tables of one database of a Postgres server."""
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "postgres"
+
+
 def _share(read: ReadTable) -> dict[str, Any]:
-    return {"what": read.table.name.shown, "read": len(read.sample.rows), "of": read.sample.of}
+    return sampled(read.table.name.shown, read=len(read.sample.rows), of=read.sample.of)
 
 
 def _description(read: ReadTable) -> dict[str, Any]:

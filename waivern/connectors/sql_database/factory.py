@@ -1,15 +1,39 @@
-"""What makes the connectors `sql_database` and `sqlite`. Their classes are imported when they are asked for."""
+"""What makes `sql_database` and the names for it. The connectors' classes are imported when they are asked for."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from waivern.components.environment import Variables, validated_with_variables
 from waivern.components.factory import ComponentFactory, validated
 from waivern.components.working_directory import anchored
+from waivern.errors import InvalidPropertiesError
 
 if TYPE_CHECKING:
-    from waivern.connectors.sql_database.connector import SqlDatabaseConnector, SqliteConnector
-    from waivern.connectors.sql_database.properties import ReadingProperties
+    import sqlalchemy as sa
+
+    from waivern.connectors.sql_database.connector import (
+        MysqlConnector,
+        PostgresConnector,
+        SqlDatabaseConnector,
+        SqliteConnector,
+    )
+    from waivern.connectors.sql_database.properties import ReadingProperties, ServerProperties
     from waivern.connectors.sql_database.reading import HowMuch
+
+_MYSQL = {
+    "host": Variables(("MYSQL_HOST",)),
+    "port": Variables(("MYSQL_PORT",)),
+    "user": Variables(("MYSQL_USER",)),
+    "password": Variables(("MYSQL_PASSWORD",), are_secret=True),
+    "database": Variables(("MYSQL_DATABASE",)),
+}
+_POSTGRES = {
+    "host": Variables(("POSTGRES_HOST", "PGHOST")),
+    "port": Variables(("POSTGRES_PORT", "PGPORT")),
+    "user": Variables(("POSTGRES_USER", "PGUSER")),
+    "password": Variables(("POSTGRES_PASSWORD", "PGPASSWORD"), are_secret=True),
+    "database": Variables(("POSTGRES_DATABASE", "POSTGRES_DB", "PGDATABASE")),
+}
 
 
 class SqlDatabaseConnectorFactory(ComponentFactory["SqlDatabaseConnector"]):
@@ -55,6 +79,69 @@ class SqliteConnectorFactory(ComponentFactory["SqliteConnector"]):
         database = Database(sa.make_url("sqlite://"), valid.file, anchored(valid.file))
         selection = Selection(include=valid.include_tables, exclude=valid.exclude_tables)
         return self.component_class(database, selection, _how_much(valid))
+
+
+class MysqlConnectorFactory(ComponentFactory["MysqlConnector"]):
+    """Makes connectors of MySQL and MariaDB servers."""
+
+    @property
+    def component_class(self) -> "type[MysqlConnector]":
+        from waivern.connectors.sql_database.connector import MysqlConnector
+
+        return MysqlConnector
+
+    def create(self, properties: Mapping[str, Any]) -> "MysqlConnector":
+        from waivern.connectors.sql_database.opening import Database
+        from waivern.connectors.sql_database.properties import MysqlProperties
+        from waivern.connectors.sql_database.tables import Selection
+        from waivern.connectors.sql_database.urls import source_name
+
+        valid = validated_with_variables(MysqlProperties, properties, component="mysql", variables=_MYSQL)
+        url = _url("mysql+pymysql", valid, component="mysql").update_query_dict({"charset": valid.charset})
+        database = Database(url, source_name(url), connect_timeout_s=valid.connect_timeout)
+        selection = Selection(include=valid.include_tables, exclude=valid.exclude_tables)
+        return self.component_class(database, selection, _how_much(valid))
+
+
+class PostgresConnectorFactory(ComponentFactory["PostgresConnector"]):
+    """Makes connectors of Postgres servers."""
+
+    @property
+    def component_class(self) -> "type[PostgresConnector]":
+        from waivern.connectors.sql_database.connector import PostgresConnector
+
+        return PostgresConnector
+
+    def create(self, properties: Mapping[str, Any]) -> "PostgresConnector":
+        from waivern.connectors.sql_database.opening import Database
+        from waivern.connectors.sql_database.properties import PostgresProperties
+        from waivern.connectors.sql_database.tables import Selection
+        from waivern.connectors.sql_database.urls import source_name
+
+        valid = validated_with_variables(PostgresProperties, properties, component="postgres", variables=_POSTGRES)
+        url = _url("postgresql+psycopg", valid, component="postgres")
+        database = Database(url, source_name(url), connect_timeout_s=valid.connect_timeout)
+        selection = Selection(valid.schemas, valid.include_tables, valid.exclude_tables)
+        return self.component_class(database, selection, _how_much(valid))
+
+
+def _url(driver: str, server: "ServerProperties", *, component: str) -> "sa.URL":
+    """Where the server is.
+
+    Raises:
+        InvalidPropertiesError: the driver is not installed.
+    """
+    import sqlalchemy as sa
+
+    from waivern.connectors.sql_database.urls import check_driver
+
+    password = server.password.get_secret_value() if server.password is not None else None
+    url = sa.URL.create(driver, server.user, password, server.host, server.port, server.database)
+    try:
+        check_driver(url)
+    except ValueError as error:
+        raise InvalidPropertiesError(component, {"": str(error)}) from None
+    return url
 
 
 def _how_much(properties: "ReadingProperties") -> "HowMuch":

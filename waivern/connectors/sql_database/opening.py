@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from waivern.connectors.sql_database import mysql
 from waivern.connectors.sql_database.urls import without_secrets
 from waivern.errors import ComponentError
 
@@ -23,7 +24,7 @@ _POSTGRES_SETTINGS = (
     "SET LOCAL intervalstyle = 'iso_8601'",
     "SET LOCAL synchronize_seqscans = off",  # a table without a key has the same order on each reading
 )
-_CAN_TIME_OUT = ("postgresql", "mysql", "mariadb")
+_CAN_TIME_OUT = ("postgresql", *mysql.NAMES)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,11 @@ def reading(database: Database, read: Callable[[sa.Connection], T]) -> T:
 
 def reason(error: sa.exc.SQLAlchemyError, database: Database) -> str:
     """Return in one line, without anything secret, what the driver said."""
-    return without_secrets(str(getattr(error, "orig", None) or error), database.url)
+    original = getattr(error, "orig", None) or error
+    match original.args:
+        case (int(number), str(said)):  # as the drivers of MySQL have it
+            return without_secrets(f"{said} ({number})", database.url)
+    return without_secrets(str(original), database.url)
 
 
 def _server(database: Database, read: Callable[[sa.Connection], T]) -> T:
@@ -72,6 +77,8 @@ def _server(database: Database, read: Callable[[sa.Connection], T]) -> T:
     arguments: dict[str, Any] = {}
     if url.get_backend_name() in _CAN_TIME_OUT and "connect_timeout" not in url.query:
         arguments["connect_timeout"] = database.connect_timeout_s
+    if url.get_backend_name() in mysql.NAMES:
+        arguments |= mysql.arguments(url, timeout_s=database.connect_timeout_s)
     engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True, connect_args=arguments)
     postgres = engine.dialect.name == "postgresql"
     if postgres:
@@ -81,9 +88,8 @@ def _server(database: Database, read: Callable[[sa.Connection], T]) -> T:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(LOCK_TIMEOUT_S * 1000)}")
             for setting in _POSTGRES_SETTINGS:
                 connection.exec_driver_sql(setting)
-        elif engine.dialect.name in ("mysql", "mariadb"):
-            connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
-            connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+        elif engine.dialect.name in mysql.NAMES:
+            mysql.begin(connection, lock_timeout_s=LOCK_TIMEOUT_S)
         return read(connection)
 
 

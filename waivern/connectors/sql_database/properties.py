@@ -1,4 +1,4 @@
-"""What a runbook may say to the connectors `sql_database` and `sqlite`."""
+"""What a runbook may say to the connectors `sql_database`, `sqlite`, `mysql` and `postgres`."""
 
 from typing import Annotated, Self
 
@@ -66,3 +66,44 @@ class SqliteProperties(ReadingProperties):
     @property
     def file(self) -> str:
         return self.database_path or self.path or ""
+
+
+class ServerProperties(ReadingProperties):
+    """The properties that `mysql` and `postgres` share: where the server is, and how much of it is read.
+
+    Args:
+        password: None where the server asks for none.
+        connect_timeout: How long to wait for the server, in seconds.
+    """
+
+    host: str = Field(min_length=1)
+    port: int = Field(ge=1, le=65535)
+    user: str = Field(min_length=1)
+    password: SecretStr | None = None
+    database: str = Field(min_length=1)
+    connect_timeout: int = Field(default=10, ge=1)
+
+
+class MysqlProperties(ServerProperties):
+    """The properties of `mysql`.
+
+    Args:
+        charset: What text crosses the connection in.
+        autocommit: Has no effect; it is taken because runbooks for other scanners say it.
+    """
+
+    port: int = Field(default=3306, ge=1, le=65535)
+    charset: str = Field(default="utf8mb4", pattern=r"^[a-z0-9]+$")
+    autocommit: bool | None = None
+
+
+class PostgresProperties(ServerProperties):
+    """The properties of `postgres`.
+
+    Args:
+        host: A name, an address, or the folder of a socket.
+        schemas: Which schemas are read; none: all but the system's.
+    """
+
+    port: int = Field(default=5432, ge=1, le=65535)
+    schemas: tuple[str, ...] = ()

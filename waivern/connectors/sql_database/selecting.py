@@ -14,6 +14,7 @@ from sqlalchemy.sql.elements import quoted_name
 
 from waivern.connectors.sql_database.tables import Column, Table
 
+_LONG_IN_MYSQL = ("TEXT", "MEDIUMTEXT", "LONGTEXT", "BLOB", "MEDIUMBLOB", "LONGBLOB")
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
 
 
@@ -46,9 +47,14 @@ class Rows:
         found: list[sa.ColumnElement[Any]] = self.plain()
         if of is not None:
             found = [of.c[f"c{place}"] for place in range(len(self.columns))]
+        texts = zip(found, self.columns, strict=True)
+        if dialect.name in ("mysql", "mariadb"):
+            return [
+                sa.func.substr(each, 1, self.longest + 1) if column.type.startswith(_LONG_IN_MYSQL) else each
+                for each, column in texts
+            ]
         if dialect.name != "postgresql":
             return found
-        texts = zip(found, self.columns, strict=True)
         return [
             sa.func.substr(each if column.is_binary else sa.cast(each, sa.Text), 1, self.longest + 1)
             for each, column in texts

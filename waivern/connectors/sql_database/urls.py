@@ -10,7 +10,11 @@ _DRIVERS = {
     "mariadb": "mariadb+pymysql",
     "sqlite": "sqlite+pysqlite",
 }
-_INSTALL = {"postgresql+psycopg": "waivern[postgres]", "mysql+pymysql": "pymysql", "mariadb+pymysql": "pymysql"}
+_INSTALL = {
+    "postgresql+psycopg": "waivern[postgres]",
+    "mysql+pymysql": "waivern[mysql]",
+    "mariadb+pymysql": "waivern[mysql]",
+}
 _FORM = "postgresql://user:password@host/database or sqlite:///shop.db"
 
 
@@ -25,10 +29,30 @@ def usable_url(written: str) -> sa.URL:
     except (sa.exc.ArgumentError, ValueError):
         raise ValueError(f"is no database URL, such as {_FORM}; write @ : / in a password as %40 %3A %2F") from None
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
-    _check_driver(url)
+    check_driver(url)
     if url.get_backend_name() == "sqlite":
         _check_sqlite(url)
     return url
+
+
+def check_driver(url: sa.URL) -> None:
+    """Import the URL's driver.
+
+    Raises:
+        ValueError: it is not installed, or asynchronous; the text says what to install.
+    """
+    try:
+        dialect = url.get_dialect()
+        dialect.import_dbapi()
+    except sa.exc.NoSuchModuleError:
+        raise ValueError(f"names a kind of database that is not installed: {url.drivername}") from None
+    except ImportError:
+        package = _INSTALL.get(url.drivername, "the package of that driver")
+        raise ValueError(
+            f"needs the driver {url.drivername}, which is not installed: pip install '{package}'"
+        ) from None
+    if dialect.is_async:
+        raise ValueError(f"names an asynchronous driver: leave '+{url.get_driver_name()}' away")
 
 
 def source_name(url: sa.URL) -> str:
@@ -55,21 +79,6 @@ def without_secrets(text: str, url: sa.URL) -> str:
         if secret:
             first = first.replace(str(secret), "***")
     return first[:300]
-
-
-def _check_driver(url: sa.URL) -> None:
-    try:
-        dialect = url.get_dialect()
-        dialect.import_dbapi()
-    except sa.exc.NoSuchModuleError:
-        raise ValueError(f"names a kind of database that is not installed: {url.drivername}") from None
-    except ImportError:
-        package = _INSTALL.get(url.drivername, "the package of that driver")
-        raise ValueError(
-            f"needs the driver {url.drivername}, which is not installed: pip install '{package}'"
-        ) from None
-    if dialect.is_async:
-        raise ValueError(f"names an asynchronous driver: leave '+{url.get_driver_name()}' away")
 
 
 def _check_sqlite(url: sa.URL) -> None:

@@ -1,0 +1,68 @@
+"""What is said of a sample: how likely it misses what stands in one of a hundred rows."""
+
+import math
+import random
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waivern.messages.sampled import bound, chance_of_missing, sampled
+
+
+def exactly(read: int, of: int) -> Fraction:
+    """The hypergeometric distribution's own words: the ways to choose none of them, of all ways to choose."""
+    with_it = math.ceil(Fraction(of, 100))
+    return Fraction(math.comb(of - with_it, read), math.comb(of, read))
+
+
+@given(st.integers(1, 3000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
+def test_the_chance_is_that_of_drawing_without_putting_back(read_of: tuple[int, int]) -> None:
+    read, of = read_of
+    assert chance_of_missing(read, of) == pytest.approx(float(exactly(read, of)), rel=1e-9, abs=1e-300)
+    assert chance_of_missing(read, of) <= 0.99**read * (1 + 1e-9)
+
+
+@given(st.integers(1, 10**9).flatmap(lambda of: st.tuples(st.integers(1, min(of, 10**5)), st.just(of))))
+def test_what_is_said_is_never_less_than_the_chance(read_of: tuple[int, int]) -> None:
+    said = bound(*read_of).rpartition("p < ")[2]
+    chance = chance_of_missing(*read_of)
+    assert chance < float(said) <= max(1.13 * chance, 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("read", "of", "p"),
+    [
+        (1000, 10**9, "0.000044"),  # 0.99 ** 1000 = 4.317e-5
+        (100, 10**6, "0.37"),  # 0.99 ** 100 = 0.366
+        (10, 10**6, "0.91"),
+        (200, 3000, "0.13"),
+        (9, 10, "0.11"),  # a tenth, and never said to be less than that
+        (10_000, 10**6, "0.000001"),
+    ],
+)
+def test_the_numbers_are_those_of_a_table(read: int, of: int, p: str) -> None:
+    assert bound(read, of) == f"a value present in 1 % of rows is missed with p < {p}"
+
+
+def test_samples_that_are_drawn_miss_as_often_as_is_said() -> None:
+    drawing, missed = random.Random(7), 0
+    for _ in range(4000):
+        missed += min(drawing.sample(range(1000), 100)) >= 10  # ten of a thousand hold the value
+    assert missed / 4000 == pytest.approx(chance_of_missing(100, 1000), abs=0.03)
+
+
+def test_an_entry_says_how_much_was_read_and_what_follows() -> None:
+    assert sampled("visits", read=9, of=10) == {
+        "what": "visits",
+        "read": 9,
+        "of": 10,
+        "bound": "a value present in 1 % of rows is missed with p < 0.11",
+    }
+    assert sampled("visits", read=0, of=10)["bound"] == "no row was read"
+
+
+def test_more_than_there_is_cannot_be_read() -> None:
+    with pytest.raises(ValueError, match="11 of 10"):
+        chance_of_missing(11, 10)
