@@ -1,6 +1,7 @@
 """What every database does with runs: they begin, are written down, change hands, and are remembered."""
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -328,7 +329,9 @@ def test_the_latest_run_that_made_an_artifact_is_one_that_succeeded(engine: sa.E
     assert past.find(from_run="latest", artifact_id="a", runbook="by hand").run_id == good
 
 
-def test_text_that_a_database_refuses_is_kept_as_an_escape(engine: sa.Engine) -> None:
+def test_text_that_a_database_refuses_is_kept_as_an_escape(engine: sa.Engine, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)  # what is captured of a log must be UTF-8 for pytest-xdist
+
     def make(_name: str) -> None:
         raise RuntimeError("NUL \x00 and a lone surrogate \udcff")
 

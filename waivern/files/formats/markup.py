@@ -59,7 +59,8 @@ class Markup:
                 yield Piece("tag", start, text[start:at], name, attributes)
                 if name in _RAW and text[start + 1] != "/":
                     end = self._raw_end(name, at)
-                    yield Piece(name if name in ("script", "style") else "text", at, text[at:end])
+                    is_code = name in ("script", "style")
+                    yield Piece(name if is_code else "text", at, text[at:end] if is_code else unescape(text[at:end]))
                     at = end
             else:
                 yield Piece("text", at, "<")
