@@ -47,7 +47,7 @@ class GroupCommitWriter:
         self._engine = engine
         self._guard = guard
         self._keep_alive_s = keep_alive_s
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._to_be_tried_again: list[_Job] = []
         self._unheard_of: BaseException | None = None
         self._closing = threading.Lock()
@@ -84,7 +84,6 @@ class GroupCommitWriter:
                 raise RuntimeError("the writer is closed")
             self._is_closed = True
             self._jobs.put(job)
-            self._jobs.put(None)
         self._thread.join()
         job.committed.result()
         if self._unheard_of is not None:
@@ -110,10 +109,10 @@ class GroupCommitWriter:
                 job = self._jobs.get(timeout=None if due == math.inf else max(0.0, due - time.monotonic()))
             except queue.Empty:
                 break
-            if job is None:
+            waiting.append(job)
+            if job.is_last:
                 return waiting, False
             due = 0.0 if job.urgent else min(due, time.monotonic() + _LEISURE_S)
-            waiting.append(job)
         return waiting, True
 
     def _commit(self, jobs: list[_Job]) -> None:
