@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from tests.detecting import URI, cell_entry, code_of, file_entry, message_of
+from waivern.analysers.gdpr import factory as classifiers
 from waivern.analysers.indicators.factory import (
     DataCollectionAnalyserFactory,
     DataSubjectAnalyserFactory,
     PersonalDataAnalyserFactory,
     ProcessingPurposeAnalyserFactory,
+    SecretsAnalyserFactory,
+    ServiceIntegrationAnalyserFactory,
 )
 from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
 from waivern.components.analyser import Analyser
@@ -31,6 +34,7 @@ CODE = code_of(
     {
         "users.py": "user.first_name = 'x'\nHOST = '86.231.85.193'\n",
         "contact.php": "<?php\n$customer_email = $_POST['email'];\nsend_email($customer_email);\n",
+        "pay.py": "import stripe\nstripe.api_key = '" + "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc" + "'\n",
     }
 )
 
@@ -94,6 +98,63 @@ class TestDataCollectionAnalyser(IndicatorContract):
     @pytest.fixture
     def inputs(self) -> Sequence[Message]:
         return [CODE]
+
+
+class TestServiceIntegrationAnalyser(IndicatorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Analyser]:
+        return ServiceIntegrationAnalyserFactory()
+
+    @pytest.fixture
+    def inputs(self) -> Sequence[Message]:
+        return [CODE]
+
+
+class TestSecretsAnalyser(IndicatorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Analyser]:
+        return SecretsAnalyserFactory()
+
+    @pytest.fixture
+    def inputs(self) -> Sequence[Message]:
+        return [CODE]
+
+
+CLASSIFIERS = [
+    (classifiers.GdprPersonalDataClassifierFactory, PersonalDataAnalyserFactory),
+    (classifiers.GdprDataSubjectClassifierFactory, DataSubjectAnalyserFactory),
+    (classifiers.GdprProcessingPurposeClassifierFactory, ProcessingPurposeAnalyserFactory),
+    (classifiers.GdprServiceIntegrationClassifierFactory, ServiceIntegrationAnalyserFactory),
+    (classifiers.GdprDataCollectionClassifierFactory, DataCollectionAnalyserFactory),
+]
+
+
+class TestGdprClassifiers(AnalyserContract):
+    @pytest.fixture(params=CLASSIFIERS, ids=lambda pair: pair[0].__name__)
+    def pair(self, request: pytest.FixtureRequest) -> tuple[type[ComponentFactory[Analyser]], ...]:
+        """A classifier's factory, and that of the analyser whose findings it classifies."""
+        return tuple(request.param)
+
+    @pytest.fixture
+    def factory(self, pair: tuple[type[ComponentFactory[Analyser]], ...]) -> ComponentFactory[Analyser]:
+        return pair[0]()
+
+    @pytest.fixture
+    def properties(self) -> Mapping[str, Any]:
+        return {"llm_validation": {"enable_llm_validation": False}}
+
+    @pytest.fixture
+    def inputs(self, pair: tuple[type[ComponentFactory[Analyser]], ...]) -> Sequence[Message]:
+        finds = pair[1]().create({})
+        (made,) = finds.get_supported_output_schemas()
+        return [finds.process([CODE], made)]
+
+    @pytest.fixture
+    def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
+        return {
+            "ruleset": {"ruleset": "local/no_such_classification/1.0.0"},
+            "llm_validation.enable_llm_validation": {"llm_validation": {"enable_llm_validation": True}},
+        }
 
 
 class TestSourceCodeAnalyser(AnalyserContract):

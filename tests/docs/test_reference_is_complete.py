@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from importlib.metadata import entry_points
 from typing import Any
 
 import click
@@ -12,10 +13,12 @@ from pydantic import BaseModel
 
 import waivern
 from tests.docs.pages import names_in_first_cells, rows_of, section_of, text_of
+from waivern.analysers.gdpr.properties import ClassifierProperties
 from waivern.analysers.indicators.properties import IndicatorProperties
 from waivern.analysers.source_code.properties import SourceCodeProperties
 from waivern.cli.main import COMMANDS, LazyGroup
 from waivern.cli.main import waivern as command_line
+from waivern.components.registry import ANALYSERS
 from waivern.connectors.filesystem.properties import FilesystemProperties
 from waivern.connectors.sql_database.properties import (
     MysqlProperties,
@@ -64,6 +67,7 @@ PROPERTIES = [
     ("docs/connectors.md", "`mysql`", MysqlProperties),
     ("docs/connectors.md", "`postgres`", PostgresProperties),
     ("docs/analysers.md", "`personal_data`", IndicatorProperties),
+    ("docs/analysers.md", "The GDPR classifiers", ClassifierProperties),
     ("docs/analysers.md", "`source_code_analyser`", SourceCodeProperties),
 ]
 
@@ -82,6 +86,11 @@ def test_the_properties_of_a_component_are_described_with_their_defaults(
     assert set(described) == set(real)
     for name, default in real.items():
         assert means(described[name], default), f"{name}: {described[name]} is described, {default!r} is meant"
+
+
+@pytest.mark.parametrize("name", sorted({each.name for each in entry_points(group=ANALYSERS)} - {"crypto_quality"}))
+def test_every_analyser_is_described(name: str) -> None:
+    assert f"`{name}`" in text_of("docs/analysers.md")
 
 
 def properties_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:

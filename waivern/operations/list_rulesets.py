@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from waivern.errors import RulesetError
+from waivern.rulesets.classification import load_classification
+from waivern.rulesets.files import is_classification
 from waivern.rulesets.loading import available_rulesets, broken_providers, load_ruleset
 
 
@@ -26,7 +28,7 @@ def list_rulesets() -> list[RulesetDescription]:
 
 def _described(uri: str) -> RulesetDescription:
     try:
-        ruleset = load_ruleset(uri)
+        ruleset = load_classification(uri) if is_classification(uri) else load_ruleset(uri)
     except RulesetError as error:
         return RulesetDescription(uri, broken=str(error))
     return RulesetDescription(uri, ruleset.rules_version, len(ruleset.rules), ruleset.description)

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from waivern.errors import RulesetError
-from waivern.rulesets import loading
-from waivern.rulesets.loading import available_rulesets, load_ruleset, read_ruleset
+from waivern.rulesets import files
+from waivern.rulesets.loading import available_rulesets, broken_providers, load_ruleset, read_ruleset
 
 GOOD = """
 name: mine
@@ -124,14 +124,14 @@ def test_two_rules_of_one_name_are_refused(tmp_path):
 
 def test_a_package_offers_rulesets_under_its_own_name_and_none_as_local(tmp_path, monkeypatch):
     written(tmp_path, GOOD)
-    offered = loading.discover("no.such.group").__class__({"acme": tmp_path, "local": tmp_path, "gone": "/no/such"}, {})
-    monkeypatch.setattr(loading, "discover", lambda group: offered)
-    loading._files.cache_clear()
+    offered = files.discover("no.such.group").__class__({"acme": tmp_path, "local": tmp_path, "gone": "/no/such"}, {})
+    monkeypatch.setattr(files, "discover", lambda group: offered)
+    files.ruleset_files.cache_clear()
     try:
         assert "acme/mine/1.0.0" in available_rulesets()
         assert "local/mine/1.0.0" not in available_rulesets()
-        assert set(loading.broken_providers()) == {"local", "gone"}
+        assert set(broken_providers()) == {"local", "gone"}
         assert load_ruleset("acme/mine/1.0.0").rules[0].name == "badge"
     finally:
-        loading._files.cache_clear()
+        files.ruleset_files.cache_clear()
         load_ruleset.cache_clear()

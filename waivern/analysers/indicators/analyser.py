@@ -85,7 +85,7 @@ class IndicatorAnalyser(Analyser):
             threshold=self._properties.confidence_threshold,
             most_evidence=matching.maximum_evidence_count,
             masker=Masker(detector, context_size=matching.evidence_context_size),
-            severities=self._ruleset.severities,
+            ruleset=self._ruleset,
         )
 
     def _content(self, findings: Findings, inputs: Sequence[Message], *, scanned: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from waivern.analysers.indicators.items import Item, Place
 from waivern.analysers.indicators.masking import Masker
 from waivern.rulesets.masking import masked
 from waivern.rulesets.rule import Severity
+from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.spans import Span
 
 MOST_LINES = 5
@@ -42,13 +43,12 @@ class Findings:
         threshold: Spans of less confidence do not count.
         most_evidence: So many samples are kept of a finding.
         masker: Makes evidence of spans.
-        severities: Of categories; medium unless named.
+        ruleset: Says how much harm a category may do, and what else is known of a rule.
     """
 
-    def __init__(
-        self, *, threshold: float, most_evidence: int, masker: Masker, severities: Mapping[str, Severity]
-    ) -> None:
-        self._severities = severities
+    def __init__(self, *, threshold: float, most_evidence: int, masker: Masker, ruleset: Ruleset) -> None:
+        self._severities = ruleset.severities
+        self._facts = {rule.name: rule.facts for rule in ruleset.rules if rule.facts}
         self._threshold = threshold
         self._most_evidence = most_evidence
         self._masker = masker
@@ -100,7 +100,14 @@ class Findings:
     def as_content(self) -> list[dict[str, Any]]:
         """Return the findings as the schema has them, sorted by place, then rule."""
         in_order = sorted(self._found.values(), key=lambda finding: (finding.place.sort_key(), finding.best.rule))
-        return [_as_content(each, severity=self._severities.get(each.best.category, "medium")) for each in in_order]
+        return [
+            _as_content(
+                each,
+                severity=self._severities.get(each.best.category, "medium"),
+                facts=self._facts.get(each.best.rule),
+            )
+            for each in in_order
+        ]
 
     def _noted(self, place: Place, span: Span) -> _Finding:
         finding = self._at.get((place, span.rule))
@@ -126,11 +133,13 @@ class Findings:
         del kept[self._most_evidence :]
 
 
-def _as_content(finding: _Finding, *, severity: Severity) -> dict[str, Any]:
+def _as_content(finding: _Finding, *, severity: Severity, facts: Mapping[str, str] | None) -> dict[str, Any]:
     place, best = finding.place, finding.best
     metadata: dict[str, Any] = {"source": place.source}
     if place.context is not None:
         metadata["context"] = place.context
+    if facts:
+        metadata["facts"] = dict(facts)
     return {
         "fingerprint": finding.fingerprint,
         "category": best.category,

@@ -1,0 +1,1 @@
+"""Classifies indicators under the GDPR."""
