@@ -26,6 +26,7 @@ _HOME_OF = {
     "DatabaseError": "waivern.errors",
     "DatabaseMissingError": "waivern.errors",
     "DatabaseUnavailableError": "waivern.errors",
+    "DecisionError": "waivern.errors",
     "ExecutionDAG": "waivern.plans.dag",
     "ExecutionPlan": "waivern.plans.plan",
     "ExecutionResult": "waivern.runs.result",

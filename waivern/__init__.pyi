@@ -15,6 +15,7 @@ from waivern.errors import CorruptArtifactError as CorruptArtifactError
 from waivern.errors import DatabaseError as DatabaseError
 from waivern.errors import DatabaseMissingError as DatabaseMissingError
 from waivern.errors import DatabaseUnavailableError as DatabaseUnavailableError
+from waivern.errors import DecisionError as DecisionError
 from waivern.errors import InvalidPropertiesError as InvalidPropertiesError
 from waivern.errors import MessageError as MessageError
 from waivern.errors import PlanError as PlanError

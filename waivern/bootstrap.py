@@ -32,6 +32,7 @@ def configured_engine(settings: Settings | None = None, *, may_create: bool = Tr
 
 def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
     """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
+    from waivern.database.decision_log import SqlDecisionLog
     from waivern.database.finding_history import SqlFindingHistory
     from waivern.database.migrating import ensure_usable
     from waivern.database.notifications import SqlNotifications
@@ -58,5 +59,6 @@ def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
         services=SqlServiceRegister(engine),
         notifications=SqlNotifications(engine),
         findings=SqlFindingHistory(engine),
+        decisions=SqlDecisionLog(engine),
         close=engine.dispose,
     )

@@ -149,6 +149,12 @@ class ScheduleError(WaivernError):
     exit_code = 2
 
 
+class DecisionError(WaivernError):
+    """A decision about a finding cannot be made, or a file of decisions cannot be read."""
+
+    exit_code = 2
+
+
 class DatabaseError(WaivernError):
     """The database cannot be used."""
 

@@ -3,16 +3,12 @@
 import sqlalchemy as sa
 
 from waivern.database.column_types import AnyText, Digest, UtcDateTime
-
-NAMING_CONVENTION = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+from waivern.database.finding_tables import decision_files as decision_files
+from waivern.database.finding_tables import decisions as decisions
+from waivern.database.finding_tables import finding_lines as finding_lines
+from waivern.database.finding_tables import finding_sets as finding_sets
+from waivern.database.finding_tables import findings as findings
+from waivern.database.table_names import metadata as metadata
 
 runbooks = sa.Table(
     "runbooks",
@@ -220,51 +216,5 @@ notifications = sa.Table(
     sa.Column("sent_at", UtcDateTime),
     sa.Column("error", AnyText),
     sa.Index(None, "next_at"),
-    sqlite_with_rowid=False,
-)
-
-finding_lines = sa.Table(
-    "finding_lines",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("runbook_name", AnyText, nullable=False),
-    sa.Column("artifact_id", sa.Text, nullable=False),
-    sa.Column("last_seq", sa.Integer, nullable=False),
-    sa.UniqueConstraint("runbook_name", "artifact_id"),
-)
-
-finding_sets = sa.Table(
-    "finding_sets",
-    metadata,
-    sa.Column("line_id", sa.Integer, sa.ForeignKey("finding_lines.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("digest", Digest, nullable=False),
-    sa.Column("ruleset", AnyText),
-    sa.Column("rules_version", AnyText),
-    sa.Column("first_run_id", sa.String(36), nullable=False),
-    sa.Column("first_at", UtcDateTime, nullable=False),
-    sa.Column("last_run_id", sa.String(36), nullable=False),
-    sa.Column("last_at", UtcDateTime, nullable=False),
-    sa.Index(None, "line_id", "digest"),
-    sqlite_with_rowid=False,
-)
-
-findings = sa.Table(
-    "findings",
-    metadata,
-    sa.Column("line_id", sa.Integer, sa.ForeignKey("finding_lines.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("fingerprint", AnyText, primary_key=True),
-    sa.Column("from_seq", sa.Integer, primary_key=True),  # the first of the sets that hold it as it is
-    sa.Column("to_seq", sa.Integer),  # the last one; none: the newest
-    sa.Column("rule", AnyText, nullable=False),
-    sa.Column("category", AnyText, nullable=False),
-    sa.Column("severity", sa.String(10), nullable=False),
-    sa.Column("special_category", sa.Boolean),  # as a classifier says
-    sa.Column("source", AnyText, nullable=False),
-    sa.Column("place", AnyText, nullable=False),
-    sa.Column("confidence", sa.Float, nullable=False),
-    sa.Column("match_count", sa.Integer, nullable=False),
-    sa.Index(None, "line_id", "to_seq"),
-    sa.Index(None, "fingerprint"),
     sqlite_with_rowid=False,
 )

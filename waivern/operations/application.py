@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
+from waivern.history.decision_log import DecisionLog
 from waivern.history.finding_history import FindingHistory
 from waivern.history.run_history import RunHistory
 from waivern.runs.notifications import Notifications
@@ -31,6 +32,7 @@ class Storage:
     services: ServiceRegister
     notifications: Notifications
     findings: FindingHistory
+    decisions: DecisionLog
     close: Callable[[], None] = lambda: None
 
 

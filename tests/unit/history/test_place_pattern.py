@@ -1,0 +1,33 @@
+"""Patterns of places."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waivern.history.place_pattern import PlacePattern
+
+
+@pytest.mark.parametrize(
+    ("pattern", "place", "fits"),
+    [
+        ("customers.*", "customers.email", True),
+        ("customers.*", "old_customers.email", False),
+        ("*.csv", "exports/2024/a.csv", True),
+        ("a?c", "abc", True),
+        ("a?c", "ac", False),
+        ("a[1].txt", "a[1].txt", True),
+        ("A", "a", False),
+        ("*", "", True),
+    ],
+)
+def test_stars_and_question_marks_stand_for_others(pattern: str, place: str, fits: bool) -> None:
+    assert PlacePattern(pattern).matches(place) is fits
+
+
+@given(st.text("ab*?./", max_size=8), st.text("ab./", max_size=8))
+def test_what_matches_begins_as_the_pattern_does(text: str, place: str) -> None:
+    pattern = PlacePattern(text)
+    if pattern.matches(place):
+        assert place.startswith(pattern.beginning)
+    if pattern.is_exact:
+        assert pattern.matches(place) is (place == text)

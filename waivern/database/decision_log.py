@@ -1,0 +1,136 @@
+"""Decisions in the database: rows that are only ever added."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from waivern.database.clock import database_now
+from waivern.database.engine import writing
+from waivern.database.tables import decision_files, decisions, findings
+from waivern.errors import DecisionError
+from waivern.history.decision_log import DecisionFile, DecisionLog
+from waivern.history.decisions import Decision, DecisionsInForce, Origin, Verdict
+
+_LOCK = 0x57414944  # "WAID": on Postgres one decides after the other, so that `seq` tells what is newer
+_OLDEST_FIRST = sa.select(decisions).order_by(decisions.c.seq)
+_SAID = ("fingerprint", "rule", "location", "reason", "owner", "until", "decided_at", "decided_by")
+
+
+class SqlDecisionLog(DecisionLog):
+    """Adds rows to `decisions`; the newest about a target counts."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def decide(self, decision: Decision, *, by: str) -> Decision:
+        with writing(self._engine) as connection:
+            _one_after_the_other(connection)
+            _refuse_the_unseen(connection, decision)
+            kept = replace(decision, decided_at=database_now(connection), decided_by=by)
+            _add(connection, [kept])
+        return kept
+
+    def use_file(self, runbook: str, file: DecisionFile | None, *, run_id: str) -> bool:
+        if self._is_as_before(runbook, file):
+            return False
+        with writing(self._engine) as connection:
+            _one_after_the_other(connection)
+            before = _of_file(connection, runbook)
+            now = database_now(connection)
+            _add(connection, _what_is_another(before, file, runbook=runbook, now=now))
+            connection.execute(sa.insert(decision_files), _row_of_file(runbook, file, run_id=run_id, at=now))
+        return True
+
+    def about(self, fingerprint: str) -> Sequence[Decision]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(_OLDEST_FIRST.where(decisions.c.fingerprint == fingerprint))
+            return [_decision(row) for row in rows]
+
+    def in_force(self, runbook: str, *, today: date) -> DecisionsInForce:
+        with self._engine.connect() as connection:
+            return decisions_in_force(connection, runbook, today=today)
+
+    def _is_as_before(self, runbook: str, file: DecisionFile | None) -> bool:
+        newest = (
+            sa.select(decision_files.c.digest)
+            .where(decision_files.c.runbook_name == runbook)
+            .order_by(decision_files.c.seq.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            digest = connection.execute(newest).scalar_one_or_none()
+        return digest == (None if file is None else file.digest)
+
+
+def decisions_in_force(connection: sa.Connection, runbook: str, *, today: date) -> DecisionsInForce:
+    """What counts for the findings of a runbook on a day, within the caller's transaction."""
+    meant = decisions.c.runbook_name.is_(None) | (decisions.c.runbook_name == runbook)
+    rows = connection.execute(_OLDEST_FIRST.where(meant))
+    return DecisionsInForce((_decision(row) for row in rows), today=today)
+
+
+def _one_after_the_other(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+
+
+def _refuse_the_unseen(connection: sa.Connection, decision: Decision) -> None:
+    name = decision.fingerprint
+    if name is None:
+        return
+    seen = sa.select(findings.c.line_id).where(findings.c.fingerprint == name).limit(1)
+    if connection.execute(seen).first() is None:
+        raise DecisionError(f"No run has found '{name}'", remedy="`waivern findings` lists what was found")
+
+
+def _of_file(connection: sa.Connection, runbook: str) -> dict[tuple[str | None, ...], Decision]:
+    """What the file of a runbook said when it was last used, by target."""
+    rows = connection.execute(
+        _OLDEST_FIRST.where(decisions.c.runbook_name == runbook, decisions.c.origin == Origin.FILE.value)
+    )
+    newest = {decision.target: decision for decision in map(_decision, rows)}
+    return {target: each for target, each in newest.items() if each.verdict is not Verdict.REOPENED}
+
+
+def _what_is_another(
+    before: dict[tuple[str | None, ...], Decision], file: DecisionFile | None, *, runbook: str, now: datetime
+) -> list[Decision]:
+    held = {} if file is None else {each.target: each for each in file.decisions}
+    by = "the file of decisions" if file is None else file.name
+    stamped: dict[str, Any] = {"origin": Origin.FILE, "runbook": runbook, "decided_at": now, "decided_by": by}
+    new = [replace(each, **stamped) for target, each in held.items() if _said(each) != _said(before.get(target))]
+    gone = [
+        replace(each, verdict=Verdict.REOPENED, reason="it no longer stands in the file", until=None, **stamped)
+        for target, each in before.items()
+        if target not in held
+    ]
+    return [*gone, *new]
+
+
+def _said(decision: Decision | None) -> tuple[object, ...] | None:
+    return None if decision is None else (decision.verdict, decision.reason, decision.owner, decision.until)
+
+
+def _add(connection: sa.Connection, added: Iterable[Decision]) -> None:
+    rows = [_row(decision) for decision in added]
+    if rows:
+        connection.execute(sa.insert(decisions), rows)
+
+
+def _row(decision: Decision) -> dict[str, Any]:
+    said = {name: getattr(decision, name) for name in _SAID}
+    kinds = {"verdict": decision.verdict.value, "origin": decision.origin.value, "runbook_name": decision.runbook}
+    return {**said, **kinds}
+
+
+def _row_of_file(runbook: str, file: DecisionFile | None, *, run_id: str, at: datetime) -> dict[str, Any]:
+    said = {"name": None, "digest": None} if file is None else {"name": file.name, "digest": file.digest}
+    return {"runbook_name": runbook, "run_id": run_id, "used_at": at, **said}
+
+
+def _decision(row: Any) -> Decision:
+    said = {name: getattr(row, name) for name in _SAID}
+    return Decision(verdict=Verdict(row.verdict), origin=Origin(row.origin), runbook=row.runbook_name, **said)

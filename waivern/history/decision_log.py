@@ -1,0 +1,57 @@
+"""The port through which decisions are kept and asked about."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from waivern.history.decisions import Decision, DecisionsInForce
+
+
+@dataclass(frozen=True)
+class DecisionFile:
+    """The reviewed file beside a runbook, as a run read it.
+
+    Args:
+        name: Of the file.
+        digest: SHA-256 of its bytes.
+        decisions: What it holds, in its order.
+    """
+
+    name: str
+    digest: str
+    decisions: Sequence[Decision]
+
+
+class DecisionLog(ABC):
+    """Every decision that was ever made; none is changed or removed, a later one about the same counts instead."""
+
+    @abstractmethod
+    def decide(self, decision: Decision, *, by: str) -> Decision:
+        """Keep a decision, and return it as it is kept, with `decided_at` and `decided_by`.
+
+        Args:
+            decision: By its fingerprint, which is that of a finding that was seen.
+            by: Who decides.
+
+        Raises:
+            DecisionError: no run has ever found this, or there is nothing to reopen.
+        """
+
+    @abstractmethod
+    def use_file(self, runbook: str, file: DecisionFile | None, *, run_id: str) -> bool:
+        """Let the decisions of a runbook's file be those of `file`; None: there is none any more.
+
+        What is new in it is decided now, what it no longer holds is reopened.
+
+        Returns:
+            Whether it is another file than the last run used; then that is an event.
+        """
+
+    @abstractmethod
+    def about(self, fingerprint: str) -> Sequence[Decision]:
+        """Return every decision about one fingerprint, the oldest first."""
+
+    @abstractmethod
+    def in_force(self, runbook: str, *, today: date) -> DecisionsInForce:
+        """Return what counts for the findings of a runbook on a day."""
