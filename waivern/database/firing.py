@@ -6,23 +6,19 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from waivern.database.run_queue import enqueue
-from waivern.database.tables import runs, schedule_fires, schedules
-from waivern.runs.run import RunStatus, Trigger
+from waivern.database.run_queue import UNFINISHED, busy_schedules, enqueue
+from waivern.database.tables import schedule_fires, schedules
+from waivern.runs.run import Trigger
 from waivern.runs.run_queue import NewRun
 from waivern.schedules.deciding import Decision, Fire, decide
 from waivern.schedules.schedule import Overlap, Schedule
 from waivern.schedules.schedule_store import Fired
 
-_UNFINISHED = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 
-
-def fire_due(connection: sa.Connection, schedule: Schedule, *, now: datetime) -> Fired:
-    """Decide the schedule's next due instants up to `now`; its row is locked by the caller."""
-    decision = decide(schedule, now=now, has_unfinished_run=_has_unfinished_run(connection, schedule.id))
-    run_ids = _write(connection, schedule, decision, now)
-    skipped = sum(fire.skipped is not None for fire in decision.fires)
-    return Fired(schedule.id, now, run_ids, skipped, decision.is_complete)
+def fire_due(connection: sa.Connection, due: Sequence[Schedule], *, now: datetime) -> Sequence[Fired]:
+    """Decide the schedules' next due instants up to `now`; their rows are locked by the caller."""
+    busy = busy_schedules(connection, UNFINISHED) if due else set()
+    return [_fired(connection, each, now, is_busy=each.id in busy) for each in due]
 
 
 def insert_run(
@@ -49,6 +45,13 @@ def remember_fires(connection: sa.Connection, schedule_id: str, fires: Sequence[
         connection.execute(sa.insert(schedule_fires), [{"schedule_id": schedule_id, **fire} for fire in fires])
 
 
+def _fired(connection: sa.Connection, schedule: Schedule, now: datetime, *, is_busy: bool) -> Fired:
+    decision = decide(schedule, now=now, has_unfinished_run=is_busy)
+    run_ids = _write(connection, schedule, decision, now)
+    skipped = sum(fire.skipped is not None for fire in decision.fires)
+    return Fired(schedule.id, now, run_ids, skipped, decision.is_complete)
+
+
 def _write(connection: sa.Connection, schedule: Schedule, decision: Decision, now: datetime) -> dict[datetime, str]:
     run_ids = {
         fire.due_at: insert_run(connection, schedule, trigger=_trigger_of(fire), due_at=fire.due_at, now=now)
@@ -73,11 +76,6 @@ def _write(connection: sa.Connection, schedule: Schedule, decision: Decision, no
 
 def _trigger_of(fire: Fire) -> Trigger:
     return Trigger.CATCH_UP if fire.is_late else Trigger.SCHEDULE
-
-
-def _has_unfinished_run(connection: sa.Connection, schedule_id: str) -> bool:
-    unfinished = sa.select(runs.c.id).where(runs.c.schedule_id == schedule_id, runs.c.status.in_(_UNFINISHED)).limit(1)
-    return connection.execute(unfinished).first() is not None
 
 
 def _available_at(schedule: Schedule, due_at: datetime | None) -> datetime | None:

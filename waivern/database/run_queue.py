@@ -20,6 +20,7 @@ from waivern.runs.run_queue import HANDED_BACK, ClaimedRun, LostRun, NewRun, Run
 
 _QUEUED = runs.c.status == RunStatus.QUEUED.value
 _RUNNING = runs.c.status == RunStatus.RUNNING.value
+UNFINISHED = runs.c.status.in_((RunStatus.QUEUED.value, RunStatus.RUNNING.value))
 _NO_SIGN_OF_LIFE = "its worker gave no sign of life"
 
 
@@ -74,7 +75,7 @@ class SqlRunQueue(RunQueue):
         with writing(self._engine) as connection:
             now = database_now(connection)
             run = connection.execute(_next(now)).first()
-            if run is None:
+            if run is None or not _goes_alone(connection, run):
                 return None
             worker = str(Owner.this_process())
             connection.execute(
@@ -139,9 +140,10 @@ class SqlRunQueue(RunQueue):
             return before
 
     def _somebody_waits(self) -> bool:
-        """Without a lock, for a worker asks this all the time."""
+        """Without a lock, for a worker asks this all the time, also while all that waits has to wait on."""
         with self._engine.connect() as connection:
-            return connection.execute(sa.select(runs.c.id).where(_QUEUED).limit(1)).first() is not None
+            claimable = sa.select(runs.c.id).where(_claimable(database_now(connection))).limit(1)
+            return connection.execute(claimable).first() is not None
 
     def _recovered(self, run: Any) -> LostRun | None:
         """It may have shown a sign of life since it was looked at; then it keeps its run."""
@@ -151,27 +153,50 @@ class SqlRunQueue(RunQueue):
             return _lost(connection, run, _NO_SIGN_OF_LIFE)
 
 
-def _next(now: datetime) -> sa.Select[Any]:
-    """The run to be claimed; of a schedule whose runs go one at a time, only the one that is due first."""
-    other = runs.alias("other")
+def _claimable(now: datetime) -> sa.ColumnElement[bool]:
+    """What may be claimed; of a schedule whose runs go one at a time only the one that is due first, if none goes on.
+
+    Only unfinished runs are looked at, each once: a schedule may have made a million before, and thousands may wait.
+    """
+    busy = sa.select(runs.c.schedule_id).where(_RUNNING, runs.c.schedule_id.is_not(None))
     due = sa.func.coalesce(runs.c.due_at, runs.c.created_at)
-    due_of_other = sa.func.coalesce(other.c.due_at, other.c.created_at)
-    goes_first = sa.or_(
-        other.c.status == RunStatus.RUNNING.value,
-        sa.and_(
-            other.c.status == RunStatus.QUEUED.value, sa.tuple_(due_of_other, other.c.id) < sa.tuple_(due, runs.c.id)
-        ),
-    )
-    another = sa.exists().where(other.c.schedule_id == runs.c.schedule_id, other.c.id != runs.c.id, goes_first)
-    is_free = sa.or_(runs.c.one_at_a_time.is_(sa.false()), ~another)
+    place = sa.func.row_number().over(partition_by=runs.c.schedule_id, order_by=(due, runs.c.id)).label("place")
+    queued = sa.select(runs.c.id, place).where(_QUEUED, runs.c.schedule_id.is_not(None)).subquery()
+    goes_first = runs.c.id.in_(sa.select(queued.c.id).where(queued.c.place == 1))
+    is_free = sa.or_(runs.c.one_at_a_time.is_(sa.false()), sa.and_(runs.c.schedule_id.not_in(busy), goes_first))
+    return sa.and_(_QUEUED, sa.or_(runs.c.available_at.is_(None), runs.c.available_at <= now), is_free)
+
+
+def _next(now: datetime) -> sa.Select[Any]:
+    """The run to be claimed."""
+    due = sa.func.coalesce(runs.c.due_at, runs.c.created_at)
     return (
         sa.select(runs, schedules.c.name.label("schedule_name"))
         .join(schedules, schedules.c.id == runs.c.schedule_id, isouter=True)
-        .where(_QUEUED, sa.or_(runs.c.available_at.is_(None), runs.c.available_at <= now), is_free)
+        .where(_claimable(now))
         .order_by(runs.c.priority.desc(), runs.c.created_at, due, runs.c.id)
         .limit(1)
         .with_for_update(of=runs, skip_locked=True)
     )
+
+
+def _goes_alone(connection: sa.Connection, run: Any) -> bool:
+    """Say whether no other run of its schedule goes on, where they go one at a time.
+
+    On Postgres two claimants may see different runs go first, where one with an earlier due instant has just been
+    queued; whoever comes second waits here for the first, and then sees its run.
+    """
+    if not run.one_at_a_time:
+        return True
+    locked = sa.select(schedules.c.id).where(schedules.c.id == run.schedule_id)
+    connection.execute(locked.with_for_update(key_share=True))
+    return run.schedule_id not in busy_schedules(connection, _RUNNING)
+
+
+def busy_schedules(connection: sa.Connection, which: "sa.ColumnElement[bool]") -> set[str]:
+    """Return the ids of the schedules that have such runs; unfinished ones are few, all runs of a schedule many."""
+    found = connection.scalars(sa.select(runs.c.schedule_id).where(which, runs.c.schedule_id.is_not(None)).distinct())
+    return set(found)
 
 
 def _claimed(run: Any) -> ClaimedRun:

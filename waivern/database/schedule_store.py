@@ -85,7 +85,7 @@ class SqlScheduleStore(ScheduleStore):
                 _KEPT.where(schedules.c.id.in_(schedule_ids)).order_by(schedules.c.id).with_for_update()
             ).all()
             now = database_now(connection)
-            return [fire_due(connection, schedule, now=now) for schedule in _readable(rows)]
+            return fire_due(connection, list(_readable(rows)), now=now)
 
     def trigger(self, schedule_id: str) -> str:
         with writing(self._engine) as connection:
@@ -190,7 +190,7 @@ def _locked(connection: sa.Connection, schedule_id: str) -> Schedule:
 
 def _settle(connection: sa.Connection, schedule: Schedule, now: datetime) -> None:
     """Decide everything that is due by now, however much it is."""
-    while not fire_due(connection, schedule, now=now).is_complete:
+    while not fire_due(connection, [schedule], now=now)[0].is_complete:
         schedule = _of_id(connection, schedule.id)
 
 
