@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from tests.databases import fresh_postgres_database, postgres_server, sqlite_url
 from tests.installations import migrated
 from tests.mariadb import fresh_mariadb_database, mariadb_server
+from tests.s3 import S3Server, s3_server
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +38,20 @@ def mariadb_url(mariadb_server_url: sa.URL) -> Iterator[sa.URL]:
     """Where a new, empty MariaDB database is."""
     with fresh_mariadb_database(mariadb_server_url) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3_server_of_session() -> Iterator[S3Server]:
+    """A real S3 server, started on first use."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server_of_session: S3Server) -> S3Server:
+    """A real S3 server without any bucket."""
+    s3_server_of_session.reset()
+    return s3_server_of_session
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.mariadb import as_properties
+from tests.s3 import S3Server
 from waivern.components.connector import Connector
 from waivern.components.factory import ComponentFactory
 from waivern.connectors.filesystem.factory import FilesystemConnectorFactory
@@ -57,6 +58,21 @@ class TestFilesystemConnector(ConnectorContract):
         bad = {"include_patterns": ["["], "exclude_patterns": "*.png", "max_files": 0, "max_file_size": "much"}
         bad |= {"encoding": "klingon", "errors": "explode"}
         return {"path": {}} | {name: {"path": ".", name: value} for name, value in bad.items()}
+
+
+class TestFilesystemConnectorOnS3(ConnectorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Connector]:
+        return FilesystemConnectorFactory()
+
+    @pytest.fixture
+    def properties(self, s3: S3Server) -> Mapping[str, Any]:
+        s3.fill("shop", {"letters/1.txt": b"Dear Ms Smith", "letters/logo.png": b"\x89PNG\r\n\x1a\n\x00"})
+        return {"path": "s3://shop/letters", "storage_options": s3.options()}
+
+    @pytest.fixture
+    def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
+        return {"path": {"path": "s5://shop"}, "storage_options": {"path": "s3://shop", "storage_options": "key"}}
 
 
 class TestSqliteConnector(ConnectorContract):

@@ -1,6 +1,7 @@
 """Which files a runbook's patterns mean."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
@@ -31,6 +32,33 @@ class Patterns:
         return None if self._takes_back else self.meaning(f"{folder}/")
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which files are read: those that `include` means, all where it is empty, without those that `exclude` means."""
+
+    include: Patterns
+    exclude: Patterns
+
+    @classmethod
+    def of(cls, include: Sequence[str], exclude: Sequence[str]) -> "Choice":
+        return cls(Patterns(include), Patterns(exclude))
+
+    def why_not(self, file: str) -> str | None:
+        """Say why a file is not read; None where it is."""
+        excluded = self.why_excluded(file)
+        if excluded is None and self.include and self.include.meaning(file) is None:
+            return "not among include_patterns"
+        return excluded
+
+    def why_excluded(self, file: str) -> str | None:
+        """Say which pattern excludes a file; None where none does."""
+        return _excluded(self.exclude.meaning(file))
+
+    def why_nothing_of(self, folder: str) -> str | None:
+        """Say why a folder is left out with all that is in it; None where files must be asked about singly."""
+        return _excluded(self.exclude.meaning_all_of(folder))
+
+
 def fault_of(pattern: str) -> str | None:
     """Say what is wrong with a pattern; None where nothing is."""
     try:
@@ -44,3 +72,7 @@ def fault_of(pattern: str) -> str | None:
 
 def _from_root(pattern: str) -> str:
     return pattern.removeprefix(".") if pattern.startswith("./") else pattern
+
+
+def _excluded(pattern: str | None) -> str | None:
+    return None if pattern is None else f"excluded by the pattern {pattern}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from waivern.files.patterns import Patterns
+from waivern.files.patterns import Choice
 from waivern.files.reading import read_bytes
 
 
@@ -45,8 +45,7 @@ class Walk:
     """
 
     root: str
-    include: Patterns
-    exclude: Patterns
+    choice: Choice
     _links: list[File] = field(default_factory=list, init=False)
     _seen: dict[tuple[int, int], str] = field(default_factory=dict, init=False)
 
@@ -63,7 +62,7 @@ class Walk:
 
     def only(self, file: File) -> File | LeftOut:
         """Judge the one file that a runbook names instead of a folder, by its name."""
-        why_not = self._not_meant(file.name)
+        why_not = self.choice.why_not(file.name)
         return LeftOut(file.name, why_not) if why_not is not None else file
 
     def _below_root(self) -> Iterator[File | LeftOut]:
@@ -73,9 +72,9 @@ class Walk:
             if not entry.is_folder:
                 yield from self._at(entry)
                 continue
-            excluded = self.exclude.meaning_all_of(entry.name)
+            excluded = self.choice.why_nothing_of(entry.name)
             if excluded is not None:
-                yield LeftOut(f"{entry.name}/", _excluded(excluded))
+                yield LeftOut(f"{entry.name}/", excluded)
                 continue
             try:
                 waiting.extend(_listed(entry.path, below=f"{entry.name}/"))
@@ -83,21 +82,13 @@ class Walk:
                 yield LeftOut(f"{entry.name}/", f"cannot be listed: {error.strerror}")
 
     def _at(self, entry: "_Entry") -> Iterator[File | LeftOut]:
-        why_not = self._not_meant(entry.name)
+        why_not = self.choice.why_not(entry.name)
         if why_not is not None:
             yield LeftOut(entry.name, why_not)
         elif entry.is_link:
             self._links.append(File(entry.name, entry.path))
         else:
             yield self._once(File(entry.name, entry.path))
-
-    def _not_meant(self, name: str) -> str | None:
-        excluded = self.exclude.meaning(name)
-        if excluded is not None:
-            return _excluded(excluded)
-        if self.include and self.include.meaning(name) is None:
-            return "not among include_patterns"
-        return None
 
     def _at_link(self, link: File) -> File | LeftOut:
         target = Path(os.path.realpath(link.path))  # Path.resolve() may raise where links lead in a circle
@@ -108,9 +99,9 @@ class Walk:
             return LeftOut(link.name, f"a symbolic link to the folder {shown(name)}/, which has a name of its own")
         if target.is_symlink() or not target.exists():  # what realpath leaves a link leads in a circle
             return LeftOut(link.name, "a symbolic link that leads to nothing")
-        excluded = self.exclude.meaning(name)
+        excluded = self.choice.why_excluded(name)
         if excluded is not None:
-            return LeftOut(link.name, f"a symbolic link to {shown(name)}, which is {_excluded(excluded)}")
+            return LeftOut(link.name, f"a symbolic link to {shown(name)}, which is {excluded}")
         return self._once(File(link.name, str(target)))
 
     def _once(self, file: File) -> File | LeftOut:
@@ -147,7 +138,3 @@ def _listed(folder: str, *, below: str) -> list[_Entry]:
             for entry in entries
         ]
     return sorted(found, key=lambda entry: entry.name, reverse=True)
-
-
-def _excluded(pattern: str) -> str:
-    return f"excluded by the pattern {pattern}"

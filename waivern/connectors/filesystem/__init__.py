@@ -1,1 +1,1 @@
-"""Text files of a folder."""
+"""Files of a folder, of this machine or of a storage."""

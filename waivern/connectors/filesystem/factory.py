@@ -20,7 +20,11 @@ class FilesystemConnectorFactory(ComponentFactory["FilesystemConnector"]):
         return FilesystemConnector
 
     def create(self, properties: Mapping[str, Any]) -> "FilesystemConnector":
+        from waivern.connectors.filesystem.local import LocalPlace
         from waivern.connectors.filesystem.properties import FilesystemProperties
+        from waivern.connectors.filesystem.remote import RemotePlace
 
         valid = validated(FilesystemProperties, properties, component="filesystem")
-        return self.component_class(valid, root=anchored(valid.path))
+        if valid.local_path is None:
+            return self.component_class(valid, place=RemotePlace(valid.path, valid.storage_options or {}))
+        return self.component_class(valid, place=LocalPlace(valid.path, anchored(valid.local_path)))

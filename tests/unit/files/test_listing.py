@@ -1,0 +1,90 @@
+"""Files that come as one list."""
+
+import string
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from waivern.files.addresses import kind_of, without_login
+from waivern.files.listing import chosen
+from waivern.files.patterns import Choice
+from waivern.files.walking import File, LeftOut, Walk
+
+NAMES = st.sampled_from(["a", "a.txt", "b.txt", "c.png", "logs", "keep.log", "é", "a-b"])
+PATHS = st.lists(st.lists(NAMES, min_size=1, max_size=4).map("/".join), max_size=12, unique=True)
+PATTERNS = st.lists(
+    st.sampled_from(["*.png", "logs/", "/a", "!keep.log", "**/b.txt", "a/**", "*", "!*.txt"]), max_size=3
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    name: str
+
+
+@settings(max_examples=100, deadline=None)
+@given(PATHS, PATTERNS, PATTERNS)
+def test_a_list_is_judged_as_a_walk_through_folders_with_the_same_files_is(
+    tmp_path_factory: pytest.TempPathFactory, paths: list[str], include: list[str], exclude: list[str]
+) -> None:
+    root = tmp_path_factory.mktemp("tree")
+    for path in paths:
+        file = root / path
+        if not file.is_dir() and not any(parent.is_file() for parent in file.parents):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+    listed = [Entry(file.relative_to(root).as_posix()) for file in root.rglob("*") if file.is_file()]
+    choice = Choice.of(include, exclude)
+    walked = [each.name if isinstance(each, File) else each for each in Walk(str(root), choice)]
+    assert [each.name if isinstance(each, Entry) else each for each in chosen(listed, choice)] == [
+        each for each in walked if not is_empty_folder(each, listed)
+    ]
+
+
+def is_empty_folder(each: "str | LeftOut", listed: list[Entry]) -> bool:
+    """Folders without files below them are in no list."""
+    return isinstance(each, LeftOut) and not any(entry.name.startswith(each.what) for entry in listed)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://anna:hunter2@example.org/shop.git", "https://example.org/shop.git"),
+        (
+            "fatal: unable to access 'https://token@example.org/x/': no",
+            "fatal: unable to access 'https://example.org/x/': no",
+        ),
+        ("https://example.org/a?X-Amz-Signature=abc#part rest", "https://example.org/a rest"),
+        ("https://a:p@ss@example.org/", "https://example.org/"),
+        ("ssh://git@example.org:22/x and s3://bucket/key@2x", "ssh://example.org:22/x and s3://bucket/key@2x"),
+        ("git@example.org:shop.git", "git@example.org:shop.git"),
+        ("./folder", "./folder"),
+    ],
+)
+def test_an_address_is_shown_without_its_login(text: str, shown: str) -> None:
+    assert without_login(text) == shown
+
+
+@given(st.text(string.ascii_letters + string.digits + ":@", min_size=1).filter(lambda login: "://" not in login))
+def test_no_login_stays_in_an_address(login: str) -> None:
+    assert without_login(f"https://{login}@example.org/x") == "https://example.org/x"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("S3://bucket", "s3"), ("zip::s3://b/a.zip", "zip"), ("a:/b", None), ("a::b", None), ("", None)]
+)
+def test_an_address_says_what_kind_it_is(text: str, kind: str | None) -> None:
+    assert kind_of(text) == kind
+
+
+def test_a_list_is_ordered_by_folders(tmp_path: Path) -> None:
+    listed = [Entry(name) for name in ("a-b", "a/z", "a", "a.txt")]
+    assert [each.name for each in chosen(listed, Choice.of((), ())) if isinstance(each, Entry)] == [
+        "a",
+        "a/z",
+        "a-b",
+        "a.txt",
+    ]
