@@ -286,6 +286,28 @@ def test_every_change_shows_in_the_revision_and_firing_does_not(store: SqlSchedu
     assert store.revision() in seen
 
 
+def test_a_change_shows_in_the_revision_although_the_clock_was_set_back(
+    engine: sa.Engine, store: SqlScheduleStore
+) -> None:
+    schedule, other = store.add(a_definition(HOURLY)), store.add(a_definition(HOURLY, name="other"))
+    with writing(engine) as connection:
+        an_hour_ahead = sa.update(schedules).where(schedules.c.id == other.id)
+        connection.execute(an_hour_ahead.values(changed_at=utc_now() + timedelta(hours=1)))
+    before = store.revision()
+    store.change(schedule.id, a_definition(Cron("1 1 * * *")))
+    assert store.revision() != before
+
+
+def test_of_changes_that_are_made_at_once_none_is_missed(engine: sa.Engine, store: SqlScheduleStore) -> None:
+    names = [f"s{number}" for number in range(8)]
+    ids = [store.add(a_definition(HOURLY, name=name)).id for name in names]
+    with ThreadPoolExecutor(8) as people:
+        for _ in range(5):
+            list(people.map(store.pause, ids))
+    changed = [each.changed_at for each in store.all()]
+    assert len(set(changed)) == len(changed)
+
+
 def test_a_backfill_makes_the_runs_that_are_not_there_once(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.SKIP))
     unattended_for(engine, schedule, timedelta(hours=4))

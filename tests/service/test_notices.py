@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import socket
 import sys
 import threading
 import time
@@ -34,7 +35,7 @@ from waivern.schedules.timing import Cron
 from waivern.service.hook_command import run_command
 from waivern.service.notifying import Notifier
 from waivern.service.tally import Tally
-from waivern.service.webhook import DeliveryError, post, signature
+from waivern.service.webhook import DeliveryError, _Pinned, post, signature
 from waivern.settings import Settings
 
 ALL = ("failed", "timed_out", "recovered")
@@ -142,11 +143,24 @@ def test_an_answer_that_drips_is_broken_off(receiver: Receiver) -> None:
         "http://[::ffff:127.0.0.1]:9/",
         "http://0.0.0.0:9/",
         "http://2130706433:9/",
+        "http://[64:ff9b::7f00:1]:9/",
+        "http://[::10.0.0.1]:9/",
+        "http://[2002:7f00:1::]:9/",
     ],
 )
 def test_an_address_that_is_not_public_is_not_asked(url: str) -> None:
     with pytest.raises(DeliveryError, match="is not a public address"):
         send(url, allow_private=False)
+
+
+@pytest.mark.parametrize(("port", "named"), [(443, "hooks.example.org"), (8443, "hooks.example.org:8443")])
+def test_the_host_is_asked_for_by_its_name_without_the_port_that_goes_without_saying(port: int, named: str) -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        connection = _Pinned("hooks.example.org", port, "203.0.113.1", is_secure=True, timeout_s=5)
+        connection.sock = here
+        connection.request("POST", "/")
+        assert f"Host: {named}\r\n".encode() in there.recv(4096)
 
 
 def test_an_error_names_the_host_and_not_the_url() -> None:
@@ -174,6 +188,13 @@ def test_a_command_that_fails_or_hangs_has_not_been_told(script: str, said: str)
         run_command([sys.executable, "-c", script], b"", environment={}, timeout_s=0.5 if "sleep" in script else 30)
     with pytest.raises(DeliveryError, match="cannot be run"):
         run_command(["/nowhere/at/all"], b"", environment={}, timeout_s=5)
+
+
+def test_a_command_that_leaves_a_program_behind_has_been_told_when_it_ends() -> None:
+    leaves_one_behind = "import subprocess; print(subprocess.Popen(['sleep', '20'], start_new_session=True).pid)"
+    started = time.monotonic()
+    run_command([sys.executable, "-c", leaves_one_behind], b"", environment={}, timeout_s=15)
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,20 @@ import json
 import os
 import signal
 import time
+import urllib.error
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.databases import sqlite_url
 from tests.faults.services import Installation, eventually, stop, this_second
 from tests.installations import migrated
+from waivern.database.engine import open_engine, writing
+from waivern.database.tables import services
 from waivern.errors import WaivernError
 from waivern.history.run_history import RunFilter, RunRecord
 from waivern.runs.run import RunStatus, SkipReason
@@ -219,17 +223,35 @@ def test_only_the_clock_queues_and_makes_nothing(on_sqlite: Installation) -> Non
     assert on_sqlite.times_begun() == {}
 
 
+def health(installation: Installation) -> str:
+    return installation.said().partition("Health on ")[2].partition(",")[0]
+
+
+def test_a_service_that_others_have_forgotten_is_known_again(on_sqlite: Installation) -> None:
+    engine = open_engine(on_sqlite.database_url)
+    with on_sqlite.service() as process:
+        with writing(engine) as connection:
+            connection.execute(sa.delete(services))
+        on_sqlite.wait_until_serving(process)
+    engine.dispose()
+
+
 def test_a_service_waits_for_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
     folder = tmp_path / "later"
     url = sqlite_url(folder)
     folder.write_text("in the way of the folder")
     installation = Installation(tmp_path, url)
-    process = installation.start("serve", "--workers", "1")
+    process = installation.start("serve", "--workers", "1", "--metrics-port", "0", "--metrics-host", "::1")
     try:
         eventually(lambda: "until the database is back" in installation.said(), within_s=30)
         assert process.poll() is None
+        with pytest.raises(urllib.error.HTTPError, match="503") as unwell:
+            urllib.request.urlopen(health(installation), timeout=10)
+        assert "the service waits for its database" in unwell.value.read().decode()
         folder.unlink()
         installation.wait_until_serving(process)
+        with urllib.request.urlopen(health(installation), timeout=10) as answer:
+            assert json.loads(answer.read())["status"] == "ok"
     finally:
         assert stop(process) == 0
 
@@ -257,7 +279,7 @@ def test_health_and_metrics_are_answered(on_sqlite: Installation) -> None:
     on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
     with on_sqlite.service("serve", "--workers", "1", "--metrics-port", "0"):
         eventually(lambda: "Health on http" in on_sqlite.said())
-        address = on_sqlite.said().partition("Health on ")[2].partition("/healthz")[0]
+        address = health(on_sqlite).removesuffix("/healthz")
 
         def page(name: str) -> str:
             with urllib.request.urlopen(f"{address}{name}", timeout=10) as answer:

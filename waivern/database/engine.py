@@ -18,6 +18,13 @@ from waivern.errors import DatabaseError, DatabaseMissingError, DatabaseUnavaila
 _BEGIN = "waivern_begin"
 _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
+_NOTICE_ITS_ABSENCE = {  # within half a minute, where its host is gone without a word; a URL may say otherwise
+    "connect_timeout": _CONNECT_TIMEOUT_S,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 
 Synchronous = Literal["FULL", "NORMAL"]
 Engine = sa.Engine
@@ -150,7 +157,8 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 def _postgres_engine(url: sa.URL) -> sa.Engine:
     try:
-        engine = _engine(url, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}, pool_pre_ping=True)
+        patience = {key: value for key, value in _NOTICE_ITS_ABSENCE.items() if key not in url.query}
+        engine = _engine(url, connect_args=patience, pool_pre_ping=True)
     except ModuleNotFoundError:
         raise DatabaseError(
             "The driver for Postgres is not installed", remedy="Install it with `pip install 'waivern[postgres]'`"

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _KEPT = sa.select(schedules).where(schedules.c.removed_at.is_(None))
 _INSTANTS_A_QUESTION = 500
+_CHANGES = 0x7363686564756C65  # Postgres' name of the lock under which schedules are changed
 
 
 class SqlScheduleStore(ScheduleStore):
@@ -39,7 +40,7 @@ class SqlScheduleStore(ScheduleStore):
                 "status": ScheduleStatus.ACTIVE.value,
                 "considered_until": now,
                 "created_at": now,
-                "changed_at": now,
+                "changed_at": _later_than_all(connection, now),
                 **row_of(definition),
             }
             connection.execute(sa.insert(schedules), values)
@@ -148,9 +149,8 @@ class SqlScheduleStore(ScheduleStore):
             schedule = _locked(connection, schedule_id)
             now = database_now(connection)
             _settle(connection, schedule, now)
-            connection.execute(
-                sa.update(schedules).where(schedules.c.id == schedule_id), {"changed_at": now, **columns(now)}
-            )
+            changed = {"changed_at": _later_than_all(connection, now), **columns(now)}
+            connection.execute(sa.update(schedules).where(schedules.c.id == schedule_id), changed)
 
     def _settle_piece_by_piece(self, schedule_id: str) -> None:
         """Years of due instants in one transaction would keep everybody else from writing."""
@@ -186,6 +186,18 @@ def _locked(connection: sa.Connection, schedule_id: str) -> Schedule:
     if row is None:
         raise ScheduleError("The schedule has been removed meanwhile", remedy="See `waivern schedule list`")
     return schedule_of(row)
+
+
+def _later_than_all(connection: sa.Connection, now: datetime) -> datetime:
+    """When a change is said to have happened: after all before it, or a service that looks at the newest misses it.
+
+    A clock may be set back, and of two changes at once the one that began later may be committed first; on Postgres
+    they are made one after the other.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHANGES)))
+    newest: datetime | None = connection.execute(sa.select(sa.func.max(schedules.c.changed_at))).scalar_one()
+    return now if newest is None else max(now, newest + datetime.resolution)
 
 
 def _settle(connection: sa.Connection, schedule: Schedule, now: datetime) -> None:

@@ -40,8 +40,8 @@ class SqlServiceRegister(ServiceRegister):
             connection.execute(sa.insert(services), row)
             return str(row["id"])
 
-    def give_sign_of_life(self, service_id: str) -> None:
-        self._update(service_id, "seen_at")
+    def give_sign_of_life(self, service_id: str) -> bool:
+        return self._update(service_id, "seen_at")
 
     def leave(self, service_id: str) -> None:
         self._update(service_id, "stopped_at")
@@ -63,10 +63,11 @@ class SqlServiceRegister(ServiceRegister):
                 schedules=connection.execute(_ACTIVE_SCHEDULES).scalar_one(),
             )
 
-    def _update(self, service_id: str, column: str) -> None:
+    def _update(self, service_id: str, column: str) -> bool:
         with writing(self._engine) as connection:
             now = database_now(connection)
-            connection.execute(sa.update(services).where(services.c.id == service_id), {column: now})
+            updated = connection.execute(sa.update(services).where(services.c.id == service_id), {column: now})
+            return updated.rowcount == 1
 
 
 def _running_runs() -> sa.Select[Any]:

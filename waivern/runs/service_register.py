@@ -64,8 +64,8 @@ class ServiceRegister(ABC):
         """Say that this process is a service from now on; return the id under which it is known."""
 
     @abstractmethod
-    def give_sign_of_life(self, service_id: str) -> None:
-        """Say that the service is still there."""
+    def give_sign_of_life(self, service_id: str) -> bool:
+        """Say that the service is still there; return False where it is not known any more, and has to appear anew."""
 
     @abstractmethod
     def leave(self, service_id: str) -> None:

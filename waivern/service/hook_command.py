@@ -3,8 +3,10 @@
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import IO
 
 from waivern.service.webhook import DeliveryError
 
@@ -23,24 +25,39 @@ def run_command(command: Sequence[str], body: bytes, *, environment: Mapping[str
     Raises:
         DeliveryError: it could not be started, failed, or took too long.
     """
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as notice:
+        notice.write(body)
+        notice.seek(0)
+        code = _exit_code(command, environment, timeout_s, notice=notice, errors=said)
+        if code != 0:
+            text = _end_of(said)
+            raise DeliveryError(f"The command '{command[0]}' ended with {code}{f': {text}' if text else ''}")
+
+
+def _exit_code(
+    command: Sequence[str], environment: Mapping[str, str], timeout_s: float, *, notice: IO[bytes], errors: IO[bytes]
+) -> int:
+    """Files, and no pipes: what the program leaves running behind it would hold a pipe open, and us with it."""
     try:
         process = subprocess.Popen(  # noqa: S603  it is the operator's own command
             list(command),
-            stdin=subprocess.PIPE,
+            stdin=notice,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=errors,
             env={**os.environ, **environment},
             start_new_session=True,
         )
     except OSError as error:
         raise DeliveryError(f"The command '{command[0]}' cannot be run: {error.strerror}") from None
     try:
-        _, errors = process.communicate(body, timeout=timeout_s)
+        return process.wait(timeout_s)
     except subprocess.TimeoutExpired:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
         raise DeliveryError(f"The command '{command[0]}' took longer than {timeout_s:g} s") from None
-    if process.returncode != 0:
-        said = errors.decode(errors="replace").strip()[-_SHOWN_OF_ERROR:]
-        raise DeliveryError(f"The command '{command[0]}' ended with {process.returncode}{f': {said}' if said else ''}")
+
+
+def _end_of(errors: IO[bytes]) -> str:
+    errors.seek(max(errors.seek(0, os.SEEK_END) - _SHOWN_OF_ERROR, 0))
+    return errors.read(_SHOWN_OF_ERROR).decode(errors="replace").strip()

@@ -1,6 +1,7 @@
 """`/healthz` and `/metrics`, for whatever watches over a service."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
@@ -44,7 +45,7 @@ class Monitor:
         """
         handler = type("Handler", (_Handler,), {"pages": {"/healthz": self._health, "/metrics": self._metrics}})
         try:
-            self._server = ThreadingHTTPServer((host, port), handler)
+            self._server = (_OnIPv6 if ":" in host else ThreadingHTTPServer)((host, port), handler)
         except OSError as error:
             raise UsageError(
                 f"Nothing can be answered on {host}:{port}: {error.strerror}", remedy="Give another --metrics-port"
@@ -67,6 +68,10 @@ class Monitor:
 
     def _metrics(self) -> tuple[HTTPStatus, str, bytes]:
         return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._tally.registry)
+
+
+class _OnIPv6(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
 
 
 class _Installation(Collector):
@@ -99,9 +104,10 @@ class _Installation(Collector):
 
 class _Handler(BaseHTTPRequestHandler):
     pages: ClassVar[dict[str, Callable[[], tuple[HTTPStatus, str, bytes]]]] = {}
-    server_version = "Waivern"
-    sys_version = ""
     timeout = _SLOW_CLIENT_S
+
+    def version_string(self) -> str:
+        return "Waivern"
 
     def do_GET(self) -> None:
         self._answer(with_body=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from waivern import __version__
 from waivern.errors import DatabaseUnavailableError
 from waivern.operations.application import Application
-from waivern.runs.service_register import SIGN_OF_LIFE_S
+from waivern.runs.service_register import SIGN_OF_LIFE_S, Status
 from waivern.service.clock import Clock
 from waivern.service.database_watch import AWAY_S, DatabaseWatch
 from waivern.service.housekeeping import Chore, Housekeeping
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 _UNWELL_AFTER_S = 30.0
 _AT_ONCE_S = 0.0
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_FOLDER_S = 2.0
+_FOLDER_S = 1.0
 _NOTICES_S = 1.0
 
 
@@ -68,6 +68,7 @@ class Service:
         self._stopping = threading.Event()
         self._at_once = threading.Event()
         self._service_id = ""
+        self._has_begun = False
         self._clock: Clock | None = None
         self._workers: Workers | None = None
         self._housekeeping: Housekeeping | None = None
@@ -81,6 +82,7 @@ class Service:
             DatabaseError: the database can be reached and cannot be used, as one that is out of date.
         """
         with self._signals():
+            self._start_monitor()
             if not self._wait_for_database():
                 return
             self._start()
@@ -90,8 +92,9 @@ class Service:
 
     def complaints(self) -> Sequence[str]:
         """Say what is not well with it; nothing where all is."""
-        found = []
-        for name, part in (("clock", self._clock), ("workers", self._workers)):
+        found = [] if self._has_begun else ["the service waits for its database"]
+        parts = (("clock", self._clock), ("workers", self._workers), ("housekeeping", self._housekeeping))
+        for name, part in parts:
             if part is not None and not part.thread.is_alive():
                 found.append(f"the thread of the {name} has ended")
             elif part is not None and part.database.away_s > _UNWELL_AFTER_S:
@@ -125,15 +128,24 @@ class Service:
             self._clock.start()
         self._housekeeping = Housekeeping(self._chores(), tally=self._tally)
         self._housekeeping.start()
-        if options.metrics_port is not None:
-            self._start_monitor(options.metrics_host, options.metrics_port)
+        self._has_begun = True
 
-    def _start_monitor(self, host: str, port: int) -> None:
+    def _start_monitor(self) -> None:
+        """Before anything else: that the service waits for its database is what somebody wants to be told."""
+        host, port = self._options.metrics_host, self._options.metrics_port
+        if port is None:
+            return
         from waivern.service.monitoring import Monitor
 
-        services = self._application.storage.services
-        monitor = Monitor(read_status=services.status, tally=self._tally, service_is_well=self.complaints)
-        logger.warning("Health on http://%s:%d/healthz, metrics on /metrics", host, monitor.start(host, port))
+        monitor = Monitor(read_status=self._status, tally=self._tally, service_is_well=self.complaints)
+        bound = monitor.start(host, port)
+        shown = f"[{host}]" if ":" in host else host
+        logger.warning("Health on http://%s:%d/healthz, metrics on /metrics", shown, bound)
+
+    def _status(self) -> Status:
+        if not self._has_begun:
+            raise DatabaseUnavailableError("The service waits for its database")
+        return self._application.storage.services.status()
 
     def _chores(self) -> Sequence[Chore]:
         chores = [Chore("a sign of life", SIGN_OF_LIFE_S, self._give_sign_of_life)]
@@ -148,10 +160,9 @@ class Service:
         return chores
 
     def _give_sign_of_life(self) -> None:
+        """The first is an introduction; so is one after the machine has slept for longer than others remember."""
         services, options = self._application.storage.services, self._options
-        if self._service_id:
-            services.give_sign_of_life(self._service_id)
-        else:
+        if not self._service_id or not services.give_sign_of_life(self._service_id):
             kind = "serve" if options.keeps_time else "worker"
             self._service_id = services.appear(kind=kind, workers=options.workers, version=__version__)
 

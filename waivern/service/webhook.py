@@ -18,6 +18,7 @@ from waivern.errors import UsageError, WaivernError
 _KEY_IN_BASE64 = "whsec_"
 _READ_OF_ANSWER = 1024
 _PORTS = {"http": 80, "https": 443}
+_ENDS_WITH_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
 
 
 class DeliveryError(WaivernError):
@@ -124,10 +125,16 @@ def _address_of(host: str, port: int, *, allow_private: bool) -> str:
 
 def _is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    if mapped is not None:
-        found = mapped
-    return found.is_global and not found.is_multicast
+    inner = _ipv4_within(found) if isinstance(found, ipaddress.IPv6Address) else None
+    asked = inner or found
+    return asked.is_global and not asked.is_multicast
+
+
+def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a gateway would make of it: mapped, 6to4, NAT64 (RFC 6052), or the old compatible form."""
+    if any(address in network for network in _ENDS_WITH_IPV4):
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 class _Pinned(http.client.HTTPConnection):
@@ -135,6 +142,7 @@ class _Pinned(http.client.HTTPConnection):
 
     def __init__(self, host: str, port: int, address: str, *, is_secure: bool, timeout_s: float) -> None:
         super().__init__(host, port, timeout=timeout_s)
+        self.default_port = _PORTS["https" if is_secure else "http"]  # which the Host header leaves out
         self._address = address
         self._is_secure = is_secure
         self.is_broken_off = False
