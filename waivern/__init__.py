@@ -37,6 +37,7 @@ _HOME_OF = {
     "PlanError": "waivern.errors",
     "Planner": "waivern.plans.planner",
     "ProcessConfig": "waivern.runbooks.artifact_definition",
+    "PrunedArtifactError": "waivern.errors",
     "RulesetError": "waivern.errors",
     "RunError": "waivern.errors",
     "RunTakenOverError": "waivern.errors",

@@ -19,6 +19,7 @@ from waivern.errors import DecisionError as DecisionError
 from waivern.errors import InvalidPropertiesError as InvalidPropertiesError
 from waivern.errors import MessageError as MessageError
 from waivern.errors import PlanError as PlanError
+from waivern.errors import PrunedArtifactError as PrunedArtifactError
 from waivern.errors import RulesetError as RulesetError
 from waivern.errors import RunbookError as RunbookError
 from waivern.errors import RunError as RunError

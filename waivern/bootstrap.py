@@ -37,6 +37,7 @@ def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
     from waivern.database.migrating import ensure_usable
     from waivern.database.notifications import SqlNotifications
     from waivern.database.past_artifacts import SqlPastArtifacts
+    from waivern.database.pruner import SqlPruner
     from waivern.database.run_history import SqlRunHistory
     from waivern.database.run_queue import SqlRunQueue
     from waivern.database.run_register import SqlRunRegister
@@ -60,5 +61,6 @@ def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
         notifications=SqlNotifications(engine),
         findings=SqlFindingHistory(engine),
         decisions=SqlDecisionLog(engine),
+        pruner=SqlPruner(engine),
         close=engine.dispose,
     )

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 
 class WaivernError(Exception):
@@ -123,6 +124,18 @@ class CorruptArtifactError(ArtifactStoreError):
     """What is stored is not what was saved: its digest does not fit."""
 
     exit_code = 4
+
+
+class PrunedArtifactError(ArtifactStoreError):
+    """The message was pruned or erased: what it held is gone; its digest, and what history says of it, are not."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, at: datetime, because: str | None) -> None:
+        super().__init__(
+            f"What {what} held was let go of on {at:%Y-%m-%d} ({because})",
+            remedy="Its digest and its findings' rows stay; make it anew with a new run",
+        )
 
 
 class RulesetError(WaivernError):

@@ -1,6 +1,7 @@
 """All settings: the `WAIVERN_*` variables. Nobody else reads them."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,6 +11,7 @@ from waivern.errors import UsageError, did_you_mean
 PREFIX = "WAIVERN_"
 _A_DAY_S = 86_400
 _HARDLY_CHANCE = 0.85
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 DEFAULT_DATABASE_URL = "sqlite:///.waivern/waivern.db"
 
 
@@ -23,6 +25,7 @@ class Settings:
         lease_seconds: After how long without a sign of life a run may be taken up by another process.
         log_level: From which level on log lines are written to standard error.
         log_format: How they are written: text, or json with one object a line.
+        prune_at: When a service prunes each day: a time of day in UTC, as HH:MM, or never.
     """
 
     database_url: str = DEFAULT_DATABASE_URL
@@ -30,6 +33,7 @@ class Settings:
     lease_seconds: float = 30.0
     log_level: str = "WARNING"
     log_format: str = "text"
+    prune_at: str = "03:30"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -71,12 +75,19 @@ def _seconds(name: str, value: str) -> float:
     return seconds
 
 
+def _time_of_day(name: str, value: str) -> str:
+    if value != "never" and not _TIME_OF_DAY.fullmatch(value):
+        raise UsageError(f"{name} is '{value}'", remedy="Set it to a time of day in UTC such as 03:30, or to never")
+    return value
+
+
 _CHECKS: dict[str, Any] = {
     "database_url": _any,
     "sqlite_synchronous": _one_of("FULL", "NORMAL"),
     "lease_seconds": _seconds,
     "log_level": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
     "log_format": _one_of("text", "json"),
+    "prune_at": _time_of_day,
 }
 
 

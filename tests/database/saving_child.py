@@ -1,22 +1,26 @@
-"""A process that saves artifacts until it is killed: in sound order, or (to see that it is noticed) state first."""
+"""Processes that are killed while they save (in sound order, or state first, to see that it is noticed) or prune."""
 
 import itertools
+from datetime import timedelta
 from multiprocessing.connection import Connection
 
 import sqlalchemy as sa
 
 from waivern.database import artifact_store, blobs
 from waivern.database.engine import open_engine, writing
+from waivern.database.pruner import SqlPruner
 from waivern.database.run_register import SqlRunRegister
-from waivern.testing.builders import message_of, plan_of_dag
+from waivern.history.pruning import PruneRequest
+from waivern.runs.run import RunStatus
+from waivern.testing.builders import message_of, plan_of, plan_of_dag
 
 
 def save_wrongly(engine: sa.Engine) -> None:
     """From now on commit an artifact's state first, and its message in a transaction after it."""
 
-    def write(store, connection, values, blob, found) -> None:  # type: ignore[no-untyped-def]
+    def write(store, connection, values, form, blob, found) -> None:  # type: ignore[no-untyped-def]
         connection.execute(sa.text("PRAGMA defer_foreign_keys = ON"))
-        sound(store, connection, values, None, found)
+        sound(store, connection, values, form, None, found)
         if blob is not None:
             late.append(blob)
 
@@ -30,10 +34,28 @@ def save_wrongly(engine: sa.Engine) -> None:
     saved = artifact_store.SqlArtifactStore.save
     artifact_store.SqlArtifactStore._write = write  # type: ignore[method-assign]
     artifact_store.SqlArtifactStore.save = save  # type: ignore[method-assign]
+    blobs.hold = lambda *_any: None  # there is nothing yet that could be held
 
     @sa.event.listens_for(engine, "connect")
     def without_foreign_keys(connection, _record) -> None:  # type: ignore[no-untyped-def]
         connection.execute("PRAGMA foreign_keys = OFF")
+
+
+def let_go_until_killed(url: str, parent: Connection) -> None:
+    """Make runs that keep nothing, or share what they keep, and prune all that is older than nothing."""
+    engine = open_engine(url, synchronous="NORMAL")
+    retain: tuple[str | None, ...] = ("none", "until_success", None)
+    for number in itertools.count():
+        how = retain[number % 3]
+        source = {"source": {"type": "any"}, **({"retain": how} if how else {})}
+        run = SqlRunRegister(engine).begin(plan_of({"a": source, "b": source}), trigger="test")
+        run.store.save("a", message_of(name="a", shared=number % 5))
+        run.store.save("b", message_of(name="b", own=number, filler="x" * 5000))
+        run.log.close(RunStatus.SUCCEEDED)
+        if number % 4 == 3:
+            SqlPruner(engine).prune(PruneRequest(runbook="by hand", older_than=timedelta(seconds=0.05)))
+        if number == 0:
+            parent.send("pruning")
 
 
 def save_until_killed(url: str, order: str, parent: Connection) -> None:

@@ -67,6 +67,7 @@ class PastArtifacts(ABC):
         Raises:
             RunError: there is no such run.
             ArtifactNotFoundError: the run has made no such artifact.
+            PrunedArtifactError: what it made is not kept any more.
         """
 
     @abstractmethod

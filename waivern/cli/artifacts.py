@@ -19,7 +19,18 @@ from waivern.operations.show_history import show_artifact, show_run
 _TITLES = ("ARTIFACT", "STATE", "COMPONENT", "SCHEMA", "TIME", "RESULT")
 _CSV_COLUMNS = (
     *("artifact_id", "status", "component", "schema", "started_at", "ended_at", "duration_seconds", "skip_reason"),
-    *("skipped_because", "error", "output", "optional", "digest", "size", "kind"),
+    *(
+        "skipped_because",
+        "error",
+        "output",
+        "optional",
+        "digest",
+        "size",
+        "kind",
+        "retain",
+        "pruned_at",
+        "pruned_because",
+    ),
 )
 
 
@@ -100,6 +111,8 @@ def export(application: Application, run: str, output_dir: Path, only_outputs: b
       waivern artifacts export latest --output-dir results
     """
     exported = export_artifacts(application, run, output_dir, only_outputs=only_outputs)
+    for artifact_id in exported.pruned:
+        click.echo(f"Left out '{artifact_id}': what it held was pruned", err=True)
     if form == "json":
         write(as_json([{"artifact_id": name, "file": str(file)} for name, file in exported.files.items()]))
     else:

@@ -23,6 +23,7 @@ COMMANDS = {
     "backfill": LazyCommand("Make a schedule's runs for past instants.", "waivern.cli.queue:backfill"),
     "artifacts": LazyCommand("List, show and export what a run made.", "waivern.cli.artifacts:artifacts"),
     "diff": LazyCommand("Show what changed between two runs.", "waivern.cli.diff:diff"),
+    "prune": LazyCommand("Let go of what need not be kept any longer.", "waivern.cli.prune:prune"),
     "explain": LazyCommand("Say why a finding is one.", "waivern.cli.explain:explain"),
     "components": LazyCommand("List the connectors and analysers there are.", "waivern.cli.components:components"),
     "rulesets": LazyCommand("List the rulesets there are.", "waivern.cli.rulesets:rulesets"),
@@ -53,6 +54,7 @@ Settings (environment variables):
   WAIVERN_LEASE_SECONDS       after which silence a run may be taken over [30]
   WAIVERN_LOG_LEVEL           DEBUG, INFO, WARNING or ERROR [WARNING]
   WAIVERN_LOG_FORMAT          text, or json with an object a line [text]
+  WAIVERN_PRUNE_AT            when a service prunes each day (UTC), or never [03:30]
 """
 
 

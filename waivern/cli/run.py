@@ -99,6 +99,8 @@ def run(
     write(as_json(_as_json(details, comparison)) if form == "json" else _told(details, comparison, runbook))
     if output_dir is not None:
         exported = export_artifacts(application, details.run.id, output_dir)
+        for artifact_id in exported.pruned:
+            click.echo(f"Left out '{artifact_id}': what it held was pruned", err=True)
         click.echo(f"Wrote {count(len(exported.files), 'artifact')} into {output_dir}", err=True)
     context.exit(0 if details.run.status is RunStatus.SUCCEEDED else INCOMPLETE)
 

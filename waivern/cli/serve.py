@@ -1,6 +1,8 @@
 """`waivern serve` and `waivern worker`: the service, until it is told to stop."""
 
 import functools
+from dataclasses import replace
+from datetime import time
 from pathlib import Path
 
 import click
@@ -120,6 +122,8 @@ def worker(application: Application, workers: int, drain_s: float, metrics_port:
 
 
 def _serve(application: Application, options: ServiceOptions) -> None:
-    make_application = functools.partial(set_up, current_settings())
-    service = Service(application, make_application=make_application, options=options)
+    settings = current_settings()
+    prune_at = None if settings.prune_at == "never" else time.fromisoformat(settings.prune_at)
+    make_application = functools.partial(set_up, settings)
+    service = Service(application, make_application=make_application, options=replace(options, prune_at=prune_at))
     service.run(started=lambda: click.echo("Serving; stop with Ctrl-C", err=True))

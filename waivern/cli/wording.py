@@ -72,6 +72,13 @@ def result(artifact: ArtifactRecord) -> str:
         return why_skipped(artifact.skip_reason, artifact.skipped_because)
     if artifact.status is ArtifactStatus.FAILED:
         return (artifact.error or "").partition("\n")[0]
+    pruned = (
+        "" if artifact.pruned_at is None else f"pruned on {artifact.pruned_at:%Y-%m-%d} ({artifact.pruned_because})"
+    )
+    return "; ".join(filter(None, (_what_it_holds(artifact), pruned)))
+
+
+def _what_it_holds(artifact: ArtifactRecord) -> str:
     if artifact.overview is None:
         return ""
     if artifact.overview.findings:
@@ -82,3 +89,12 @@ def result(artifact: ArtifactRecord) -> str:
 
 def _is_indicator(artifact: ArtifactRecord) -> bool:
     return (artifact.schema or "").partition("/")[0].endswith("_indicator")
+
+
+def bytes_in_words(number: int) -> str:
+    """Return "512 bytes", "1.5 KB" or "20 MB", in powers of 1000."""
+    amount, units = float(number), iter(("KB", "MB", "GB"))
+    unit = "bytes"
+    while amount >= 999.5 and unit != "GB":
+        amount, unit = amount / 1000, next(units)
+    return f"{number} bytes" if unit == "bytes" else f"{amount:.3g} {unit}"

@@ -14,7 +14,7 @@ from waivern.database.finding_rows import FindingSet, record
 from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifacts
 from waivern.database.tables import blobs as blobs_table
-from waivern.errors import ArtifactNotFoundError, ArtifactStoreError
+from waivern.errors import ArtifactNotFoundError, ArtifactStoreError, PrunedArtifactError
 from waivern.messages.canonical import CanonicalForm, content_of
 from waivern.messages.message import Message
 from waivern.messages.overview import overview_of
@@ -37,12 +37,16 @@ _SUCCEEDED = (
         skip_reason=None,
         skipped_because=None,
         error=None,
+        pruned_at=None,
+        pruned_because=None,
     )
 )
 STORED = sa.select(
     artifacts.c.message_id,
     artifacts.c.message_context,
     artifacts.c.schema,
+    artifacts.c.pruned_at,
+    artifacts.c.pruned_because,
     blobs_table.c.digest,
     blobs_table.c.codec,
     blobs_table.c.size,
@@ -88,7 +92,7 @@ class SqlArtifactStore(ArtifactStore):
             "digest": form.digest,
         }
         try:
-            self._writer.submit(lambda connection: self._write(connection, values, blob, found)).result()
+            self._writer.submit(lambda connection: self._write(connection, values, form, blob, found)).result()
         except (
             sa.exc.DBAPIError
         ) as error:  # of this one message: what concerns the database as a whole is a DatabaseError
@@ -118,7 +122,13 @@ class SqlArtifactStore(ArtifactStore):
             sa.update(artifacts)
             .where(*_OF_RUN_SUCCEEDED)
             .values(
-                status=ArtifactStatus.PENDING.value, digest=None, overview=None, saved_position=None, finding_seq=None
+                status=ArtifactStatus.PENDING.value,
+                digest=None,
+                overview=None,
+                saved_position=None,
+                finding_seq=None,
+                pruned_at=None,
+                pruned_because=None,
             )
         )
         self._writer.submit(lambda connection: _execute(connection, forget, self._writer.run_id)).result()
@@ -132,10 +142,17 @@ class SqlArtifactStore(ArtifactStore):
             return blobs.exists(connection, digest)
 
     def _write(
-        self, connection: sa.Connection, values: Mapping[str, Any], blob: Blob | None, found: FindingSet | None
+        self,
+        connection: sa.Connection,
+        values: Mapping[str, Any],
+        form: CanonicalForm,
+        blob: Blob | None,
+        found: FindingSet | None,
     ) -> None:
         if blob is not None:
             blobs.store(connection, blob)
+        else:
+            blobs.hold(connection, form.digest, lambda: Blob.of(form))
         if self._next_position is None:
             self._next_position = connection.execute(_NEXT_POSITION, {"of_run": self._writer.run_id}).scalar_one()
         updated = connection.execute(_SUCCEEDED, {**values, "next_position": self._next_position})
@@ -150,7 +167,14 @@ class SqlArtifactStore(ArtifactStore):
 
 
 def message_of(row: Any, *, what: str) -> Message:
-    """Return the message of a row of `STORED`; raises CorruptArtifactError where it is not what was saved."""
+    """Return the message of a row of `STORED`.
+
+    Raises:
+        PrunedArtifactError: it is not kept any more.
+        CorruptArtifactError: what is stored is not what was saved.
+    """
+    if row.pruned_at is not None:
+        raise PrunedArtifactError(what, at=row.pruned_at, because=row.pruned_because)
     content = Blob(row.digest, row.codec, row.size, row.data).content(what=what)
     return Message(row.message_id or "", content, Schema.parse(row.schema), row.message_context)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,12 @@ import sqlalchemy as sa
 import zstandard
 from sqlalchemy.dialects import postgresql, sqlite
 
-from waivern.database.tables import blobs
+from waivern.database.tables import blobs, unwanted_blobs
 from waivern.errors import CorruptArtifactError, MessageError
 from waivern.messages.canonical import CanonicalForm, content_of, content_of_parts, digest_of
+
+EMPTY = "empty"
+"""The codec of a content that was let go of: its digest and size stay, its bytes do not."""
 
 _COMPRESSED_FROM = 1024
 _LEVEL = 3
@@ -101,22 +104,40 @@ def _frames(data: bytes | bytearray) -> Iterator[memoryview]:
 
 
 def store(connection: sa.Connection, blob: Blob) -> None:
-    """Write a blob, unless one with its digest is there already."""
-    insert = _INSERTS[connection.dialect.name]
-    values = {"codec": blob.codec, "size": blob.size, "stored_size": len(blob.data), "data": blob.data}
-    connection.execute(insert, {"digest": blob.digest, **values})
+    """Write a blob, unless one with its digest is there already; an empty one is filled."""
+    if connection.execute(_INSERTS[connection.dialect.name], {"digest": blob.digest, **_as_stored(blob)}).rowcount != 1:
+        hold(connection, blob.digest, lambda: blob)
+
+
+def hold(connection: sa.Connection, digest: str, packed: Callable[[], Blob]) -> None:
+    """See to it that a content that is there already stays, until this transaction's artifact is seen to keep it.
+
+    Whoever is about to empty it waits for this transaction, or has emptied it: then it is filled again with `packed`.
+    """
+    codec = connection.execute(_LOCKED, {"wanted": digest}).scalar_one()
+    connection.execute(_WANTED_AGAIN, {"wanted": digest})
+    if codec == EMPTY:
+        connection.execute(_FILLED, {"wanted": digest, **_as_stored(packed())})
 
 
 def exists(connection: sa.Connection, digest: str) -> bool:
     """Say whether the content is stored already."""
-    return connection.execute(_EXISTS, {"wanted": digest}).first() is not None
+    return connection.execute(_EXISTS, {"wanted": digest, "empty": EMPTY}).first() is not None
+
+
+def _as_stored(blob: Blob) -> dict[str, Any]:
+    return {"codec": blob.codec, "size": blob.size, "stored_size": len(blob.data), "data": blob.data}
 
 
 _INSERTS = {
-    "sqlite": sqlite.insert(blobs).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(blobs).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(blobs).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
+    "postgresql": postgresql.insert(blobs).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
 }
-_EXISTS = sa.select(blobs.c.size).where(blobs.c.digest == sa.bindparam("wanted"))
+_OF_DIGEST = blobs.c.digest == sa.bindparam("wanted")
+_EXISTS = sa.select(blobs.c.size).where(_OF_DIGEST, blobs.c.codec != sa.bindparam("empty"))
+_LOCKED = sa.select(blobs.c.codec).where(_OF_DIGEST).with_for_update(read=True)
+_WANTED_AGAIN = sa.delete(unwanted_blobs).where(unwanted_blobs.c.digest == sa.bindparam("wanted"))
+_FILLED = sa.update(blobs).where(_OF_DIGEST)
 
 
 def _corrupt(what: str, why: str) -> CorruptArtifactError:

@@ -7,11 +7,13 @@ import sqlalchemy as sa
 from waivern.artifacts.store import PastArtifact, PastArtifacts
 from waivern.database.artifact_store import STORED, message_of
 from waivern.database.tables import artifacts, runs
-from waivern.errors import ArtifactNotFoundError, RunError
+from waivern.errors import ArtifactNotFoundError, PrunedArtifactError, RunError
 from waivern.history.run_history import LATEST, RunHistory
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.runs.run import ArtifactStatus, RunStatus
+
+_FOUND = ("artifact_id", "schema", "pruned_at", "pruned_because")
 
 
 class SqlPastArtifacts(PastArtifacts):
@@ -25,10 +27,16 @@ class SqlPastArtifacts(PastArtifacts):
         run_id = self._newest(runbook, artifact_id) if from_run == LATEST else self._history.find(from_run).id
         with self._engine.connect() as connection:
             found = connection.execute(
-                sa.select(artifacts.c.artifact_id, artifacts.c.schema).where(*_made(run_id, artifact_id))
+                sa.select(*(artifacts.c[name] for name in _FOUND)).where(*_made(run_id, artifact_id))
             ).first()
             if found is None:
                 raise ArtifactNotFoundError(artifact_id, _made_in(connection, run_id))
+        if found.pruned_at is not None:
+            raise PrunedArtifactError(
+                f"artifact '{found.artifact_id}' of run {run_id}",
+                at=found.pruned_at,
+                because=found.pruned_because,
+            )
         return PastArtifact(run_id, found.artifact_id, Schema.parse(found.schema))
 
     def get(self, past: PastArtifact) -> Message:

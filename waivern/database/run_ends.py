@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from waivern.database.notifications import queue_notices
+from waivern.database.retention import let_go_at_end
 from waivern.database.tables import artifacts, run_attempts, runs
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 
@@ -29,6 +30,7 @@ def write_end(connection: sa.Connection, run_id: str, status: RunStatus, *, at: 
     connection.execute(_UNFINISHED, {"of_run": run_id, "skip_reason": reason, "ended_at": at})
     connection.execute(_END, {"of_run": run_id, "status": status.value, "ended_at": at, "error": error})
     write_end_of_attempt(connection, run_id, status.value, at=at, error=error)
+    let_go_at_end(connection, run_id, status, at=at)
     queue_notices(connection, run_id, status, at=at)
 
 

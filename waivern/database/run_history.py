@@ -234,6 +234,9 @@ def _artifact(row: Any, inputs: Sequence[str]) -> ArtifactRecord:
         digest=row.digest,
         size=row.size,
         overview=Overview.from_json(row.overview),
+        retain=row.retain,
+        pruned_at=row.pruned_at,
+        pruned_because=row.pruned_because,
     )
 
 

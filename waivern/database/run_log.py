@@ -1,5 +1,7 @@
 """The record of one run in the database, while it goes on."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ from waivern.database.clock import database_now
 from waivern.database.run_ends import write_end
 from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifact_attempts, artifacts
+from waivern.errors import DatabaseUnavailableError
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus
 from waivern.runs.run_log import RunLog
 
@@ -34,11 +37,13 @@ class SqlRunLog(RunLog):
     Args:
         writer: Writes in the name of the run; closed with the log.
         already_made: What earlier attempts of the run made.
+        empty: Empties what runs have let go of; called when the run has ended.
     """
 
-    def __init__(self, writer: RunWriter, already_made: frozenset[str]) -> None:
+    def __init__(self, writer: RunWriter, already_made: frozenset[str], empty: Callable[[], object]) -> None:
         self._writer = writer
         self._already_made = already_made
+        self._empty = empty
 
     def open(self, plan: "ExecutionPlan") -> frozenset[str]:  # noqa: ARG002  the register wrote the plan down
         return self._already_made
@@ -55,6 +60,8 @@ class SqlRunLog(RunLog):
 
     def close(self, status: RunStatus, *, error: str | None = None) -> None:
         self._writer.close(lambda connection: self._write_the_end(connection, status, error))
+        with suppress(DatabaseUnavailableError):  # the run has ended; whoever prunes next empties what it let go of
+            self._empty()
 
     def _write_the_end(self, connection: sa.Connection, status: RunStatus, error: str | None) -> None:
         """The end is told by the clock that the beginning was told by: the database's."""

@@ -9,8 +9,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.artifact_store import SqlArtifactStore
 from waivern.database.clock import database_now
+from waivern.database.emptying import empty_unwanted
 from waivern.database.engine import writing
 from waivern.database.owner import Owner
+from waivern.database.retention import refuse_what_needs_pruned
 from waivern.database.run_ends import begin_attempt, begin_work, write_end_of_attempt
 from waivern.database.run_log import SqlRunLog
 from waivern.database.run_writer import DEFAULT_LEASE_S, RunWriter
@@ -103,7 +105,8 @@ class SqlRunRegister(RunRegister):
 
     def _opened(self, run_id: str, epoch: int, already_made: frozenset[str]) -> OpenRun:
         writer = RunWriter(self._engine, run_id=run_id, epoch=epoch, lease_s=self._lease_s)
-        return OpenRun(run_id, epoch, SqlArtifactStore(self._engine, writer), SqlRunLog(writer, already_made))
+        log = SqlRunLog(writer, already_made, lambda: empty_unwanted(self._engine))
+        return OpenRun(run_id, epoch, SqlArtifactStore(self._engine, writer), log)
 
     def _ownership(self, plan: "ExecutionPlan", now: datetime) -> dict[str, Any]:
         timeout_s = plan.runbook.config.timeout
@@ -190,7 +193,9 @@ def _described(definition: "ArtifactDefinition") -> dict[str, Any]:
     from waivern.plans.plan import how_made
 
     kind, component = how_made(definition)
-    return {"kind": kind, "component": component, "output": definition.output, "optional": definition.optional}
+    retain = definition.retain if definition.retain is None else str(definition.retain)
+    said = {"output": definition.output, "optional": definition.optional, "retain": retain}
+    return {"kind": kind, "component": component, **said}
 
 
 def _aliases_by_artifact(aliases: Mapping[str, str]) -> dict[str, list[str]]:
@@ -201,7 +206,12 @@ def _aliases_by_artifact(aliases: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _made_before(connection: sa.Connection, run_id: str, plan: "ExecutionPlan") -> frozenset[str]:
-    """Forget what did not succeed; return what did, which stays."""
+    """Forget what did not succeed; return what did, which stays.
+
+    Raises:
+        RunError: something is to be made from what was pruned.
+    """
+    refuse_what_needs_pruned(connection, run_id)
     already_made = _forget_what_did_not_succeed(connection, run_id)
     _say_what_is_reused_now(connection, run_id, plan, already_made)
     return already_made

@@ -131,8 +131,19 @@ artifacts = sa.Table(
     sa.Column("overview", sa.JSON(none_as_null=True)),  # what its message says in short
     sa.Column("digest", Digest, sa.ForeignKey("blobs.digest")),
     sa.Column("finding_seq", sa.Integer),  # which set of its line of findings it holds
+    sa.Column("retain", sa.String(20)),  # none, until_success, or seconds after the run's end; nothing: for good
+    sa.Column("pruned_at", UtcDateTime),  # since when its message is not kept any more
+    sa.Column("pruned_because", AnyText),
     sa.CheckConstraint("status IN ('pending', 'running', 'succeeded', 'failed', 'skipped')", name="status_known"),
     sa.CheckConstraint("(status = 'succeeded') = (digest IS NOT NULL)", name="succeeded_has_message"),
+    sqlite_with_rowid=False,
+)
+
+unwanted_blobs = sa.Table(  # contents that an artifact let go of: they are emptied unless another one keeps them
+    "unwanted_blobs",
+    metadata,
+    sa.Column("digest", Digest, sa.ForeignKey("blobs.digest"), primary_key=True),
+    sa.Column("mark", sa.BigInteger, nullable=False),  # another one each time that it is let go of
     sqlite_with_rowid=False,
 )
 
@@ -201,6 +212,14 @@ services = sa.Table(
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("seen_at", UtcDateTime, nullable=False),
     sa.Column("stopped_at", UtcDateTime),
+    sqlite_with_rowid=False,
+)
+
+chores = sa.Table(
+    "chores",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("next_at", UtcDateTime, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -84,6 +84,10 @@ class Comparison:
         return {change.value: numbers[change] for change in Change}
 
 
+ANYTHING = ""
+"""What stands for the name of an omission where it is not known any more what was left out."""
+
+
 class _Found:
     """A side's findings by fingerprint: of what several artifacts hold, what a classifier said, and who holds it."""
 
@@ -160,6 +164,8 @@ def _not_looked_at(finding: Finding, artifacts: Iterable[str], side: Side) -> st
 
 def _left_out(finding: Finding, omissions: Mapping[str, str]) -> str | None:
     for what, why in omissions.items():
+        if what == ANYTHING:
+            return why
         name = _SOME_CHARACTERS.sub("", what)
         if (
             finding.place == name

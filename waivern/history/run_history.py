@@ -118,6 +118,9 @@ class ArtifactRecord:
     digest: str | None
     size: int | None
     overview: Overview | None
+    retain: str | None = None
+    pruned_at: datetime | None = None
+    pruned_because: str | None = None
 
     @property
     def duration_seconds(self) -> float | None:
@@ -172,6 +175,7 @@ class RunHistory(ABC):
 
         Raises:
             ArtifactNotFoundError: the run made no such artifact; names those it made.
+            PrunedArtifactError: it is not kept any more.
             CorruptArtifactError: what is stored is not what was saved.
         """
 

@@ -10,6 +10,7 @@ from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
 from waivern.history.decision_log import DecisionLog
 from waivern.history.finding_history import FindingHistory
+from waivern.history.pruning import Pruner
 from waivern.history.run_history import RunHistory
 from waivern.runs.notifications import Notifications
 from waivern.runs.run_log import RunRegister
@@ -33,6 +34,7 @@ class Storage:
     notifications: Notifications
     findings: FindingHistory
     decisions: DecisionLog
+    pruner: Pruner
     close: Callable[[], None] = lambda: None
 
 

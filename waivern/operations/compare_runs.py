@@ -5,13 +5,14 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from waivern.errors import RunError
-from waivern.history.comparison import Change, Comparison, Difference, Side, compare
+from waivern.errors import PrunedArtifactError, RunError
+from waivern.history.comparison import ANYTHING, Change, Comparison, Difference, Side, compare
 from waivern.history.finding import Finding, findings_in
 from waivern.history.finding_history import HeldSet
-from waivern.history.run_history import RunFilter, RunRecord
+from waivern.history.run_history import ArtifactRecord, RunFilter, RunRecord
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.message import Message
+from waivern.messages.overview import Overview
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application
 from waivern.operations.records_as_json import run_as_json
@@ -76,8 +77,15 @@ def _side(application: Application, run: RunRecord) -> Side:
     storage = application.storage
 
     @functools.cache
+    def by_id() -> Mapping[str, ArtifactRecord]:
+        return {artifact.artifact_id: artifact for artifact in storage.history.artifacts_of(run.id)}
+
+    @functools.cache
     def omissions(artifact_id: str) -> Mapping[str, str]:
-        content = storage.history.message_of(run.id, artifact_id).content
+        try:
+            content = storage.history.message_of(run.id, artifact_id).content
+        except PrunedArtifactError:
+            return _omissions_of_pruned(by_id()[artifact_id].overview)
         analysis = content.get("analysis_metadata")
         return _omissions(analysis if isinstance(analysis, Mapping) else {})
 
@@ -96,10 +104,22 @@ def _kept_without_rows(
     """The messages of findings of a run that an earlier version of Waivern made, which kept no rows of them."""
     history, catalogue = application.storage.history, schema_catalogue()
     for artifact in history.artifacts_of(run.id):
-        if artifact.status is not ArtifactStatus.SUCCEEDED or artifact.schema is None or artifact.artifact_id in held:
+        if artifact.schema is None or artifact.pruned_at is not None or artifact.artifact_id in held:
+            continue
+        if artifact.status is not ArtifactStatus.SUCCEEDED:
             continue
         if catalogue.items_key(Schema.parse(artifact.schema)) == "findings":
             yield artifact.artifact_id, history.message_of(run.id, artifact.artifact_id)
+
+
+def _omissions_of_pruned(overview: Overview | None) -> Mapping[str, str]:
+    """What the overview of a pruned message still tells: of many omissions, only the first."""
+    if overview is None:
+        return {ANYTHING: "what its message said was left out was pruned"}
+    told = {"not_scanned": overview.not_scanned_examples, "sampled": overview.sampled_examples}
+    beyond = overview.not_scanned + overview.sampled - sum(map(len, told.values()))
+    some = {ANYTHING: f"{beyond:,} more were left out, and the message that named them was pruned"} if beyond else {}
+    return {**_omissions(told), **some}
 
 
 def _omissions(analysis: Mapping[str, Any]) -> Mapping[str, str]:

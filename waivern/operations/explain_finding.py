@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from waivern.errors import RulesetError, RunError
+from waivern.errors import PrunedArtifactError, RulesetError, RunError
 from waivern.history.run_history import ArtifactRecord, RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.rulesets.loading import load_ruleset
@@ -48,6 +48,7 @@ def explain_finding(application: Application, fingerprint: str, *, run: str | No
 
     Raises:
         RunError: there is no such run or finding, or more than one finding begins so.
+        PrunedArtifactError: the message that it stood in is not kept any more.
     """
     wanted = fingerprint.strip().lower()
     if len(wanted) < _LEAST_PREFIX:
@@ -61,6 +62,7 @@ def explain_finding(application: Application, fingerprint: str, *, run: str | No
             raise RunError(f"More than one finding begins with '{wanted}': {', '.join(names)}")
         if found:
             return _explained(each, *found[0])
+    _refuse_pruned(application, runs, wanted)
     where = f"Run {runs[0].id} has" if run is not None else f"The newest {_RUNS_BACK} runs have"
     raise RunError(
         f"{where} no finding '{wanted}'",
@@ -74,13 +76,30 @@ def _findings_in(
     """Yield (artifact, finding, what the artifact says of the analysis), the most original artifact first."""
     history = application.storage.history
     for artifact in history.artifacts_of(run.id):
-        if artifact.status is not ArtifactStatus.SUCCEEDED or not _may_have_findings(artifact):
+        is_readable = artifact.status is ArtifactStatus.SUCCEEDED and artifact.pruned_at is None
+        if not is_readable or not _may_have_findings(artifact):
             continue
         content = history.message_of(run.id, artifact.artifact_id).content
         findings: Sequence[Any] = content.get("findings", ())
         for finding in findings:
             if isinstance(finding, Mapping) and str(finding.get("fingerprint", "")).startswith(wanted):
                 yield artifact, finding, content.get("analysis_metadata", {})
+
+
+def _refuse_pruned(application: Application, runs: Sequence[RunRecord], wanted: str) -> None:
+    """Where only the rows of the finding are left, say since when, and why."""
+    storage = application.storage
+    for run in runs:
+        held_by = {
+            who for who, finding in storage.findings.findings_of(run.id) if finding.fingerprint.startswith(wanted)
+        }
+        for artifact in storage.history.artifacts_of(run.id) if held_by else ():
+            if artifact.artifact_id in held_by and artifact.pruned_at is not None:
+                raise PrunedArtifactError(
+                    f"artifact '{artifact.artifact_id}' of run {run.id}",
+                    at=artifact.pruned_at,
+                    because=artifact.pruned_because,
+                )
 
 
 def _may_have_findings(artifact: ArtifactRecord) -> bool:

@@ -1,7 +1,7 @@
 """Write a run's artifacts into files."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from waivern.errors import UsageError
@@ -13,10 +13,11 @@ from waivern.runs.run import ArtifactStatus
 
 @dataclass(frozen=True)
 class ExportedArtifacts:
-    """The files that were written, by artifact id."""
+    """The files that were written, by artifact id, and the artifacts whose messages are not kept any more."""
 
     run_id: str
     files: dict[str, Path]
+    pruned: list[str] = field(default_factory=list)
 
 
 def export_artifacts(
@@ -25,7 +26,8 @@ def export_artifacts(
     """Write each succeeded artifact's content as `<artifact id>.json` into `folder`, which is made where there is none.
 
     A child's artifact lies in a folder of its parent's name. Files are readable by their owner only: what a source
-    artifact holds is the data that was scanned. A file that is there already is replaced.
+    artifact holds is the data that was scanned. A file that is there already is replaced. What was pruned is
+    named, and left out.
 
     Args:
         application: What is installed.
@@ -42,13 +44,16 @@ def export_artifacts(
     made = [artifact for artifact in details.artifacts if artifact.status is ArtifactStatus.SUCCEEDED]
     if only_outputs and any(artifact.output for artifact in details.artifacts):
         made = [artifact for artifact in made if artifact.output]
+    pruned = [artifact.artifact_id for artifact in made if artifact.pruned_at is not None]
     files: dict[str, Path] = {}
     for artifact in made:
+        if artifact.pruned_at is not None:
+            continue
         message = application.storage.history.message_of(details.run.id, artifact.artifact_id)
         files[artifact.artifact_id] = _written(
             folder / f"{artifact.artifact_id}.json", canonical_bytes(message.content)
         )
-    return ExportedArtifacts(details.run.id, files)
+    return ExportedArtifacts(details.run.id, files, pruned)
 
 
 def _written(path: Path, data: bytes) -> Path:

@@ -66,6 +66,9 @@ def artifact_as_json(artifact: ArtifactRecord) -> dict[str, Any]:
         "inputs": list(artifact.inputs),
         "aliases": list(artifact.aliases),
         "overview": artifact.overview.as_json() if artifact.overview is not None else None,
+        "retain": _retention(artifact.retain),
+        "pruned_at": instant_as_json(artifact.pruned_at),
+        "pruned_because": artifact.pruned_because,
     }
 
 
@@ -87,6 +90,14 @@ def instant_as_json(instant: datetime | None) -> str | None:
     if instant is None:
         return None
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _retention(retain: str | None) -> str | float | None:
+    """A word, or seconds after the run's end."""
+    try:
+        return None if retain is None else float(retain)
+    except ValueError:
+        return retain
 
 
 def _worker(worker: Worker) -> Mapping[str, Any]:

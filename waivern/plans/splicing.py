@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from waivern.plans.child_runbooks import Level
 from waivern.plans.references import DanglingReferenceError, References
 from waivern.runbooks.artifact_definition import ArtifactDefinition
+from waivern.runbooks.retention import Retention
 from waivern.runbooks.runbook import RunbookInput
 
 
@@ -32,7 +33,7 @@ class Spliced:
 def splice(main: Level, references: References, problems: list[str]) -> Spliced:
     """Give every artifact its final id and lead every reference to one; one that leads nowhere is a problem."""
     splicer = _Splicer(references, problems)
-    splicer.splice_level(main, optional=False)
+    splicer.splice_level(main, optional=False, retain=None)
     splicer.note_aliases(main)
     return splicer.spliced
 
@@ -43,18 +44,27 @@ class _Splicer:
         self._problems = problems
         self.spliced = Spliced()
 
-    def splice_level(self, level: Level, *, optional: bool) -> None:
-        """Add the artifacts of `level`, and those of its child runbooks in the place of what stands for them."""
+    def splice_level(self, level: Level, *, optional: bool, retain: Retention | None) -> None:
+        """Add the artifacts of `level`, and those of its child runbooks in the place of what stands for them.
+
+        What the runbook that names this one says of `optional` and `retain` holds where this one does not say it.
+        """
+        retain = _said(level.loaded.runbook.retain, retain)
         given = level.child_config.input_mapping if level.parent is not None else {}
         for name, declared in level.loaded.runbook.inputs.items():
             if declared.default is not None and name not in given:
-                self._splice_default(level, name, declared)
+                self._splice_default(level, name, declared, retain)
         for artifact_id, definition in level.loaded.runbook.artifacts.items():
             child = level.children.get(artifact_id)
             if child is not None:
-                self.splice_level(child, optional=optional or definition.optional)
+                below = _said(definition.retain, retain)
+                self.splice_level(child, optional=optional or definition.optional, retain=below)
             elif definition.child_runbook is None:
-                self._splice_artifact(level, artifact_id, definition, optional=optional)
+                inherited = {
+                    "optional": optional or definition.optional,
+                    "retain": _said(definition.retain, retain),
+                }
+                self._splice_artifact(level, artifact_id, definition.model_copy(update=inherited))
 
     def note_aliases(self, main: Level) -> None:
         """Note what the names of handed back artifacts mean, and mark those whose parent is an output."""
@@ -70,20 +80,19 @@ class _Splicer:
                         marked = self.spliced.artifacts[final_id].model_copy(update={"output": True})
                         self.spliced.artifacts[final_id] = marked
 
-    def _splice_default(self, level: Level, name: str, declared: RunbookInput) -> None:
+    def _splice_default(self, level: Level, name: str, declared: RunbookInput, retain: Retention | None) -> None:
         final_id = level.prefix + name
         self.spliced.origins[final_id] = (level, name)
         self.spliced.defaults[final_id] = declared
-        self.spliced.artifacts[final_id] = ArtifactDefinition.model_construct()  # from nowhere, as none can be written
+        self.spliced.artifacts[final_id] = ArtifactDefinition.model_construct(
+            retain=retain
+        )  # from nowhere, as none can be written
 
-    def _splice_artifact(
-        self, level: Level, artifact_id: str, definition: ArtifactDefinition, *, optional: bool
-    ) -> None:
+    def _splice_artifact(self, level: Level, artifact_id: str, definition: ArtifactDefinition) -> None:
         final_id = level.prefix + artifact_id
         self.spliced.origins[final_id] = (level, artifact_id)
         inputs = self._final_inputs(final_id, definition)
-        changed = {"inputs": inputs, "optional": optional or definition.optional}
-        self.spliced.artifacts[final_id] = definition.model_copy(update=changed)
+        self.spliced.artifacts[final_id] = definition.model_copy(update={"inputs": inputs})
 
     def _final_inputs(self, final_id: str, definition: ArtifactDefinition) -> tuple[str, ...]:
         level, _ = self.spliced.origins[final_id]
@@ -106,3 +115,7 @@ class _Splicer:
         self.spliced.incomplete.add(final_id)
         if why:
             self._problems.append(self.spliced.located(final_id, why, "inputs", key=at))
+
+
+def _said(retain: Retention | None, otherwise: Retention | None) -> Retention | None:
+    return otherwise if retain is None else retain

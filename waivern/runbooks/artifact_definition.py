@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from waivern.runbooks.durations import Delay, Limit
+from waivern.runbooks.retention import Retention
 
 
 def as_tuple(value: Any) -> Any:
@@ -103,6 +104,7 @@ class ArtifactDefinition(Written):
     optional: bool = False
     timeout: Limit | None = None
     retry: RetryConfig | None = None
+    retain: Retention | None = None
 
     @model_validator(mode="before")
     @classmethod

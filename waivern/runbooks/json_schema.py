@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from waivern.runbooks.retention import WORDS
 from waivern.runbooks.runbook import Runbook
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _DURATION = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[smhdw]\s*$"}]}
+_RETENTION = {"anyOf": [{"enum": list(WORDS)}, _DURATION], "description": "How long what a message holds is kept"}
 _NAMES = {
     "anyOf": [
         {"type": "string", "minLength": 1},
@@ -25,6 +27,7 @@ def runbook_json_schema() -> dict[str, Any]:
     _complete_schedule(definitions["ScheduleConfig"])
     _complete_child_runbook(definitions["ChildRunbookConfig"])
     definitions["RunbookConfig"]["properties"]["template_paths"] = _NAMES
+    schema["properties"]["retain"] = definitions["ArtifactDefinition"]["properties"]["retain"] = _RETENTION
     for section in ("artifacts", "inputs", "outputs"):
         schema["properties"][section]["propertyNames"] = {"pattern": r"^[^\s/]+$", "maxLength": 200}
     return {"$schema": DRAFT, **schema, "title": "Waivern runbook"}

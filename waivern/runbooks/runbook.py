@@ -8,6 +8,7 @@ from waivern.errors import MessageError
 from waivern.messages.schema import Schema
 from waivern.runbooks.artifact_definition import ArtifactDefinition, Text, Texts, Written
 from waivern.runbooks.durations import LONGEST_S
+from waivern.runbooks.retention import Retention
 from waivern.runbooks.schedule_config import ScheduleConfig
 
 
@@ -63,6 +64,7 @@ class Runbook(Written):
     framework: str | None = None
     config: RunbookConfig = Field(default_factory=RunbookConfig)
     schedule: ScheduleConfig | None = None
+    retain: Retention | None = None
     inputs: dict[str, RunbookInput] = Field(default_factory=dict)
     outputs: dict[str, RunbookOutput] = Field(default_factory=dict)
     artifacts: dict[str, ArtifactDefinition] = Field(min_length=1)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 
 from waivern import __version__
@@ -16,6 +17,7 @@ from waivern.service.clock import Clock
 from waivern.service.database_watch import AWAY_S, DatabaseWatch
 from waivern.service.housekeeping import Chore, Housekeeping
 from waivern.service.notifying import Notifier
+from waivern.service.pruning import NightlyPruning
 from waivern.service.run_process import MakeApplication
 from waivern.service.tally import Tally
 from waivern.service.watched_folder import WatchedFolder
@@ -28,6 +30,7 @@ _AT_ONCE_S = 0.0
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _FOLDER_S = 1.0
 _NOTICES_S = 1.0
+_PRUNING_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class ServiceOptions:
         drain_s: Seconds that runs are given to end at a shutdown, before they are handed back to the queue.
         metrics_host: The address that `/healthz` and `/metrics` are bound to.
         metrics_port: Their port; 0 means any free one, None that there are none.
+        prune_at: When what need not be kept is let go of each day, in UTC; None: never.
     """
 
     keeps_time: bool
@@ -49,6 +53,7 @@ class ServiceOptions:
     drain_s: float = 30.0
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
+    prune_at: time | None = None
 
 
 class Service:
@@ -157,6 +162,9 @@ class Service:
             )
         if self._options.keeps_time:
             chores.append(Chore("notices", _NOTICES_S, Notifier(self._application, tally=self._tally).deliver_due))
+        if self._options.prune_at is not None:
+            pruning = NightlyPruning(self._application, at=self._options.prune_at)
+            chores.append(Chore("pruning", _PRUNING_S, pruning.look))
         return chores
 
     def _give_sign_of_life(self) -> None:

@@ -1,0 +1,97 @@
+"""Emptying contents that nobody keeps, while runs go on and save.
+
+1. Whoever lets a message go marks its blob, under a lock of the blob's row.
+2. Without any lock it is looked up which of the marked ones an artifact still keeps.
+3. Under the locks of their rows, those are emptied that still bear the mark that was seen.
+
+Whoever saves a content that is there already locks its row too and takes the mark away: either before 3, which then
+passes it by, or after it, and fills the blob again. Where the process is killed the marks stay, and the next goes on.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from waivern.database.blobs import EMPTY
+from waivern.database.engine import is_worth_another_try, writing
+from waivern.database.resting import rest
+from waivern.database.retention import AT_ONCE, KEPT, in_batches
+from waivern.database.tables import artifacts, blobs, unwanted_blobs
+from waivern.errors import DatabaseUnavailableError
+
+_ATTEMPTS = 5
+_UNWANTED = sa.select(unwanted_blobs.c.digest, unwanted_blobs.c.mark)
+_KEPT_ALL_THE_SAME = (
+    sa.select(artifacts.c.digest).distinct().where(*KEPT, artifacts.c.digest.in_(sa.select(unwanted_blobs.c.digest)))
+)
+
+
+@dataclass(frozen=True)
+class Emptied:
+    """How many contents were emptied, and what they took in the database."""
+
+    contents: int = 0
+    freed_bytes: int = 0
+
+    def __add__(self, other: "Emptied") -> "Emptied":
+        return Emptied(self.contents + other.contents, self.freed_bytes + other.freed_bytes)
+
+
+def empty_unwanted(engine: sa.Engine) -> Emptied:
+    """Empty every marked content that no artifact keeps, a few hundred in one transaction."""
+    with engine.connect() as connection:
+        marks = {row.digest: row.mark for row in connection.execute(_UNWANTED)}
+    if not marks:
+        return Emptied()
+    with engine.connect() as connection:  # another one: what it sees must be no older than the marks
+        kept = set(connection.scalars(_KEPT_ALL_THE_SAME))
+    total = Emptied()
+    for some in in_batches(sorted(marks), AT_ONCE):
+        total += _settled(engine, {digest: marks[digest] for digest in some}, kept)
+    return total
+
+
+def _settled(engine: sa.Engine, marks: Mapping[str, int], kept: Collection[str]) -> Emptied:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with writing(engine) as connection:
+                return _settle(connection, marks, kept)
+        except DatabaseUnavailableError as error:
+            if attempt == _ATTEMPTS or not is_worth_another_try(error):
+                raise
+            rest(0.01 * attempt, 0.1 * attempt)
+    raise AssertionError("unreachable")
+
+
+def _settle(connection: sa.Connection, marks: Mapping[str, int], kept: Collection[str]) -> Emptied:
+    in_order = sa.select(blobs.c.digest, blobs.c.stored_size).where(blobs.c.digest.in_(list(marks)))
+    sizes = {
+        row.digest: row.stored_size for row in connection.execute(in_order.order_by(blobs.c.digest).with_for_update())
+    }
+    now = connection.execute(_UNWANTED.where(unwanted_blobs.c.digest.in_(list(marks))))
+    seen = [row.digest for row in now if marks[row.digest] == row.mark]
+    to_empty = [digest for digest in seen if digest not in kept]
+    if to_empty:
+        empty(connection, to_empty)
+    if seen:
+        connection.execute(sa.delete(unwanted_blobs).where(unwanted_blobs.c.digest.in_(seen)))
+    return Emptied(len(to_empty), sum(sizes[digest] for digest in to_empty))
+
+
+def empty(connection: sa.Connection, digests: Collection[str]) -> None:
+    """Take the bytes out of these blobs; on SQLite they are overwritten in the file, too."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+    connection.execute(
+        sa.update(blobs).where(blobs.c.digest.in_(list(digests))).values(codec=EMPTY, stored_size=0, data=b"")
+    )
+
+
+def write_ahead_log_emptied(engine: sa.Engine) -> None:
+    """Let a SQLite file's write-ahead log not hold what was emptied; readers may make that wait for the next time."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            if raw is not None:
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,97 @@
+"""Letting messages go: a run's own at its end, and what that means for one that is taken up again.
+
+An artifact lets its message go by a date in its row; from then on the message cannot be read. Its content may be kept
+by other artifacts, so its blob is only marked as unwanted: `emptying` looks whether anybody keeps it.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from waivern.database.tables import artifact_inputs, artifacts, blobs, unwanted_blobs
+from waivern.errors import RunError
+from waivern.runs.run import ArtifactStatus, RunStatus
+
+T = TypeVar("T")
+AT_ONCE = 200
+
+NONE, UNTIL_SUCCESS = "none", "until_success"
+KEPT = (artifacts.c.digest.is_not(None), artifacts.c.pruned_at.is_(None))
+"""Of an artifact whose message can be read."""
+
+_LET_GO_AT_END = (
+    sa.update(artifacts)
+    .where(artifacts.c.run_id == sa.bindparam("of_run"), *KEPT)
+    .where(artifacts.c.retain.in_(sa.bindparam("done_with", expanding=True)))
+    .values(pruned_because=sa.literal("retain: ") + artifacts.c.retain)
+    .returning(artifacts.c.digest)
+)
+
+
+def let_go_at_end(connection: sa.Connection, run_id: str, status: RunStatus, *, at: datetime) -> None:
+    """Let go of what the run keeps no longer than until now."""
+    done_with = [NONE, UNTIL_SUCCESS] if status is RunStatus.SUCCEEDED else [NONE]
+    gone = connection.scalars(_LET_GO_AT_END, {"of_run": run_id, "done_with": done_with, "pruned_at": at}).all()
+    mark_unwanted(connection, set(gone))
+
+
+def mark_unwanted(connection: sa.Connection, digests: Collection[str]) -> None:
+    """Say that an artifact keeps these contents no longer; somebody else may."""
+    for some in in_batches(sorted(digests), AT_ONCE):
+        connection.execute(sa.select(blobs.c.size).where(blobs.c.digest.in_(some)).with_for_update())
+        marks = [{"digest": digest, "mark": secrets.randbits(63)} for digest in some]
+        connection.execute(_MARK[connection.dialect.name], marks)
+
+
+def refuse_what_needs_pruned(connection: sa.Connection, run_id: str) -> None:
+    """Refuse to take a run up again that would have to read what it has let go of.
+
+    Raises:
+        RunError: names the artifact, and when and why its message was pruned.
+    """
+    made_from = sa.alias(artifacts)
+    needed = (
+        sa.select(artifacts.c.artifact_id, made_from.c.artifact_id.label("input_id"))
+        .add_columns(made_from.c.pruned_at, made_from.c.pruned_because)
+        .join(
+            artifact_inputs,
+            (artifact_inputs.c.run_id == artifacts.c.run_id)
+            & (artifact_inputs.c.artifact_id == artifacts.c.artifact_id),
+        )
+        .join(
+            made_from,
+            (made_from.c.run_id == artifacts.c.run_id) & (made_from.c.artifact_id == artifact_inputs.c.input_id),
+        )
+        .where(artifacts.c.run_id == run_id, artifacts.c.status != ArtifactStatus.SUCCEEDED.value)
+        .where(made_from.c.pruned_at.is_not(None))
+        .limit(1)
+    )
+    row = connection.execute(needed).first()
+    if row is not None:
+        raise RunError(
+            f"The run {run_id} cannot be taken up: '{row.artifact_id}' is made from '{row.input_id}', which was pruned"
+            f" on {row.pruned_at:%Y-%m-%d} ({row.pruned_because})",
+            remedy="Start a new run",
+        )
+
+
+def in_batches(things: Iterable[T], size: int) -> Iterable[Sequence[T]]:
+    """Return the things in lists of at most `size`."""
+    left = iter(things)
+    while some := list(islice(left, size)):
+        yield some
+
+
+def _marking(insert: "sqlite.Insert | postgresql.Insert") -> "sqlite.Insert | postgresql.Insert":
+    return insert.on_conflict_do_update(index_elements=["digest"], set_={"mark": insert.excluded.mark})
+
+
+_MARK = {
+    "sqlite": _marking(sqlite.insert(unwanted_blobs)),
+    "postgresql": _marking(postgresql.insert(unwanted_blobs)),
+}

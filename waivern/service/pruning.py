@@ -1,0 +1,46 @@
+"""Pruning each night, in one of the services."""
+
+import logging
+import threading
+from datetime import time
+
+from waivern.errors import DatabaseError
+from waivern.history.pruning import PruneRequest
+from waivern.operations.application import Application
+from waivern.operations.prune_messages import is_night, prune_messages
+from waivern.runs.run import utc_now
+
+logger = logging.getLogger(__name__)
+
+
+class NightlyPruning:
+    """Prunes in a thread of its own, so that it holds up no sign of life.
+
+    Args:
+        application: What is installed.
+        at: The time of day, in UTC.
+    """
+
+    def __init__(self, application: Application, *, at: time) -> None:
+        self._application = application
+        self._at = at
+        self._thread: threading.Thread | None = None
+
+    def look(self) -> None:
+        """Begin to prune where it is due and no other service does it."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        if is_night(self._application, at=self._at, now=utc_now()):
+            self._thread = threading.Thread(target=self._prune, name="waivern-pruning", daemon=True)
+            self._thread.start()
+
+    def _prune(self) -> None:
+        """What is not done because the service ends, or the database is away, the next night does."""
+        try:
+            pruned = prune_messages(self._application, PruneRequest())
+        except DatabaseError as error:
+            logger.warning("Pruning has ended early: %s", error)
+        except Exception:
+            logger.exception("Pruning has ended early")
+        else:
+            logger.info("Pruned %d messages, %d bytes", len(pruned.messages), pruned.freed_bytes)
