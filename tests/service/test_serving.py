@@ -24,6 +24,7 @@ from waivern.runs.run import RunStatus, SkipReason
 from waivern.runs.run_queue import NewRun
 from waivern.schedules.schedule import CatchUp, Overlap
 from waivern.schedules.timing import Every
+from waivern.testing.builders import message_of, plan_of
 
 STUCK = ("hangs", "loops_in_python", "loops_in_c", "matches_for_ever")
 
@@ -333,3 +334,22 @@ def test_the_error_of_a_missing_runbook_is_not_a_crash(on_sqlite: Installation) 
     assert "There is no runbook" in str(run.error)
     with on_sqlite.application() as application, pytest.raises(WaivernError):
         application.storage.queue.cancel(run.id)
+
+
+def test_each_night_one_of_the_services_prunes(installation: Installation) -> None:
+    plan = plan_of({"a": {"source": {"type": "any"}, "retain": 0}})
+    with installation.application() as application:
+        run = application.storage.register.begin(plan, trigger="test")
+        run.store.save("a", message_of(text="x"))
+        run.log.close(RunStatus.SUCCEEDED)
+        assert application.storage.pruner.claim("prune", next_at=this_second() - timedelta(hours=1))  # of last night
+
+    def is_pruned() -> bool:
+        with installation.application() as application:
+            return application.storage.history.artifacts_of(run.run_id)[0].pruned_at is not None
+
+    assert not is_pruned()
+    with installation.service(), installation.service("worker"):
+        eventually(is_pruned, what=installation.said)
+    (chore,) = installation.query("SELECT CAST(next_at AS TEXT) AS at FROM chores")
+    assert "03:30:00" in chore.at

@@ -330,3 +330,19 @@ def test_what_one_runbook_holds_is_bounded_too():
     planner = Planner(registry(), environment={})
     with pytest.raises(PlanError, match="Main: there are more than 100,000 artifacts, inputs and outputs in all"):
         planner.plan_from_dict({"name": "Main", "description": "d", "artifacts": many})
+
+
+def test_what_is_nearest_says_how_long_an_artifact_is_retained(plan):
+    def retained(main: str = MAIN, child: str = CHILD) -> list[object]:
+        return [each.retain for each in plan(main=main, child=child).runbook.artifacts.values()]
+
+    a_month, a_week = 30 * 86_400, 7 * 86_400
+    outer = MAIN.replace("artifacts:\n", "retain: 30d\nartifacts:\n", 1)
+    parent = outer.replace("output: true", "retain: until_success")
+    inner = CHILD.replace("artifacts:\n", "retain: 1w\nartifacts:\n", 1)
+    own = inner.replace("{inputs: data}", "{inputs: data, retain: none}")
+    assert retained() == [None] * 4
+    assert retained(outer) == [a_month] * 4
+    assert retained(parent) == [a_month, "until_success", "until_success", a_month]
+    assert retained(parent, inner) == [a_month, a_week, a_week, a_month]
+    assert retained(parent, own) == [a_month, "none", a_week, a_month]
