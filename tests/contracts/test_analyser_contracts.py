@@ -8,6 +8,7 @@ import pytest
 from tests.detecting import URI, cell_entry, code_of, file_entry, message_of
 from waivern.analysers.gdpr import factory as classifiers
 from waivern.analysers.indicators.factory import (
+    CryptoQualityAnalyserFactory,
     DataCollectionAnalyserFactory,
     DataSubjectAnalyserFactory,
     PersonalDataAnalyserFactory,
@@ -27,6 +28,7 @@ TEXT = message_of(
         cell_entry("bo@example.org", "users", "email"),
         cell_entry("", "users", "first_name"),
         file_entry("Our customers get an invoice from employees of the call centre.", path="notice.txt"),
+        file_entry("ssl_protocols TLSv1 TLSv1.2;", path="nginx.conf"),
     ],
     not_scanned=[{"what": "logo.png", "why": "it is binary"}],
 )
@@ -34,6 +36,7 @@ CODE = code_of(
     {
         "users.py": "user.first_name = 'x'\nHOST = '86.231.85.193'\n",
         "contact.php": "<?php\n$customer_email = $_POST['email'];\nsend_email($customer_email);\n",
+        "login.php": "<?php\n$hash = md5($_POST['password']);\n",
         "pay.py": "import stripe\nstripe.api_key = '" + "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc" + "'\n",
     }
 )
@@ -118,6 +121,12 @@ class TestSecretsAnalyser(IndicatorContract):
     @pytest.fixture
     def inputs(self) -> Sequence[Message]:
         return [CODE]
+
+
+class TestCryptoQualityAnalyser(IndicatorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Analyser]:
+        return CryptoQualityAnalyserFactory()
 
 
 CLASSIFIERS = [

@@ -88,7 +88,7 @@ def test_the_properties_of_a_component_are_described_with_their_defaults(
         assert means(described[name], default), f"{name}: {described[name]} is described, {default!r} is meant"
 
 
-@pytest.mark.parametrize("name", sorted({each.name for each in entry_points(group=ANALYSERS)} - {"crypto_quality"}))
+@pytest.mark.parametrize("name", sorted({each.name for each in entry_points(group=ANALYSERS)}))
 def test_every_analyser_is_described(name: str) -> None:
     assert f"`{name}`" in text_of("docs/analysers.md")
 

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from waivern.rulesets.field_names import in_bytes, words_of
-from waivern.rulesets.rule import Rule
 from waivern.rulesets.ruleset import Ruleset
 
 BEFORE = 60
@@ -75,9 +74,9 @@ class ContextWords:
         )
 
 
-def regexes_of_context(rule: Rule) -> list[str]:
-    """Return what finds where the context words of a rule end, as words of their own or in `snake_case`."""
-    return [f"(?i){_bounded(phrase)}" for phrase in rule.context]
+def regexes_of_context(phrases: Iterable[str]) -> list[str]:
+    """Return what finds where words and phrases end, as words of their own or in `snake_case`."""
+    return [f"(?i){_bounded(phrase)}" for phrase in phrases]
 
 
 def _bounded(phrase: str) -> str:

@@ -17,6 +17,8 @@ from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.spans import Span, in_characters, without_overlaps
 from waivern.rulesets.words import WHOLE_NAME, WordFinder
 
+Places = Mapping[int, ContextPlaces]
+
 AROUND_LITERAL = 200
 """Characters before and after the end of a literal in which the pattern that holds it has to match."""
 
@@ -84,13 +86,15 @@ class Detector:
         data = batch.joined.encode("utf-8", "replace")  # a lone surrogate becomes "?": one character, as before
         matched = in_characters(batch.joined, data, self.scan(data))
         strong, weak, *words = matched.words
-        context, said, literals = _parted(words, len(self.ruleset.rules), len(self._words.rules))
+        rules = len(self.ruleset.rules)
+        context, doubt, said, literals = _parted(words, rules, rules, len(self._words.rules))
         names = [place for place in self._keys.names_in(batch.joined, strong, weak) if not batch.is_cell(place.start)]
         places = _context_places(context, names)
+        doubts = _context_places(doubt, ())
         found: dict[int, list[Span]] = defaultdict(list)
-        for number, span in self._values(batch, matched, places):
+        for number, span in self._values(batch, matched, places, doubts):
             found[number].append(span)
-        for number, span in self._literal(batch, literals, places):
+        for number, span in self._literal(batch, literals, places, doubts):
             found[number].append(span)
         for number, span in self._said(batch, said, places):
             found[number].append(span)
@@ -104,11 +108,9 @@ class Detector:
             found[number].append(Span(start, end, rule.category, rule.name, term, place.confidence, reasons, True))
         return {number: sorted(spans) for number, spans in sorted(found.items())}
 
-    def _values(
-        self, batch: Batch, matched: Matched, places: Mapping[int, ContextPlaces]
-    ) -> Iterator[tuple[int, Span]]:
+    def _values(self, batch: Batch, matched: Matched, places: Places, doubts: Places) -> Iterator[tuple[int, Span]]:
         for start, end, pattern_number in matched.values:
-            yield from _spans(self._by_themselves[pattern_number], start, end, batch, places)
+            yield from _spans(self._by_themselves[pattern_number], start, end, batch, places, doubts)
         for pattern in self._in_context:
             if pattern.rule in places:
                 yield from _near_words(pattern, batch, places[pattern.rule])
@@ -117,17 +119,15 @@ class Detector:
                 yield from self._in_named_field(number, batch.texts[number], around.spoken_for)
 
     def _literal(
-        self, batch: Batch, ends: Sequence[Sequence[int]], places: Mapping[int, ContextPlaces]
+        self, batch: Batch, ends: Sequence[Sequence[int]], places: Places, doubts: Places
     ) -> Iterator[tuple[int, Span]]:
         """What of a pattern that holds literals matches around them."""
         for pattern, of_pattern in zip(self._around_literals, ends, strict=True):
             for first, last in _stretches(of_pattern):
                 for match in pattern.regex.finditer(batch.joined, first, last):
-                    yield from _spans(pattern, match.start(), match.end(), batch, places)
+                    yield from _spans(pattern, match.start(), match.end(), batch, places, doubts)
 
-    def _said(
-        self, batch: Batch, ends: Sequence[Sequence[int]], places: Mapping[int, ContextPlaces]
-    ) -> Iterator[tuple[int, Span]]:
+    def _said(self, batch: Batch, ends: Sequence[Sequence[int]], places: Places) -> Iterator[tuple[int, Span]]:
         def speaks(rule: int, start: int, end: int) -> str | None:
             if batch.is_whole_name(start, end):
                 return WHOLE_NAME
@@ -155,15 +155,16 @@ class Detector:
             words=[
                 self.field_terms.strong_regexes(),
                 self.field_terms.weak_regexes(),
-                *(regexes_of_context(rule) for rule in self.ruleset.rules),
+                *(regexes_of_context(rule.context) for rule in self.ruleset.rules),
+                *(regexes_of_context(rule.doubt) for rule in self.ruleset.rules),
                 *self._words.regexes(),
                 *([re.escape(literal) for literal in pattern.literals] for pattern in self._around_literals),
             ],
         )
 
 
-def _context_places(words: Sequence[list[int]], names: Iterable[NamePlace]) -> dict[int, ContextPlaces]:
-    """Where something speaks for a rule: its context words, and the names of fields that are the rule's own."""
+def _context_places(words: Sequence[list[int]], names: Iterable[NamePlace]) -> Places:
+    """Where something speaks for a rule, by its number: its context words, and the names of its own fields."""
     ends: dict[int, list[int]] = {rule: list(of_rule) for rule, of_rule in enumerate(words) if of_rule}
     for place in names:
         ends.setdefault(place.named.rule, []).append(place.end)
@@ -171,13 +172,20 @@ def _context_places(words: Sequence[list[int]], names: Iterable[NamePlace]) -> d
 
 
 def _spans(
-    pattern: ReadyPattern, start: int, end: int, batch: Batch, places: Mapping[int, ContextPlaces]
+    pattern: ReadyPattern, start: int, end: int, batch: Batch, places: Places, doubts: Places
 ) -> Iterator[tuple[int, Span]]:
     """Yield what a pattern that matched characters `start` to `end` of all has found, if it counts."""
     number, first, last = batch.within_text(start, end)
-    near = places.get(pattern.rule)
-    is_near = near is not None and near.speak_for(start, end, within=batch.bounds(number))
-    span = pattern.span(batch.texts[number], first, last, batch.surroundings[number].spoken_for, is_near=is_near)
+    within = batch.bounds(number)
+    near, doubt = places.get(pattern.rule), doubts.get(pattern.rule)
+    span = pattern.span(
+        batch.texts[number],
+        first,
+        last,
+        batch.surroundings[number].spoken_for,
+        is_near=near is not None and near.speak_for(start, end, within=within),
+        is_doubted=doubt is not None and doubt.speak_for(start, end, within=within),
+    )
     if span is not None:
         yield number, span
 

@@ -84,6 +84,7 @@ def _rule(raw: Any, *, where: str) -> Rule:
     if rule.words is not None:
         _check_words(rule.words, rule, where=f"{where}: words")
     _check_terms(rule.context, where=f"{where}: context")
+    _check_terms(rule.doubt, where=f"{where}: doubt")
     _check_terms(rule.field_names.strong, where=f"{where}: field_names.strong")
     _check_terms(rule.field_names.weak, where=f"{where}: field_names.weak")
     return rule
@@ -99,6 +100,8 @@ def _check_pattern(pattern: ValuePattern, rule: Rule, *, where: str) -> None:
         raise RulesetError(f"{where}: there is no validator '{pattern.validator}'")
     if pattern.literals and (pattern.confidence.alone is None or not all(pattern.literals)):
         raise RulesetError(f"{where}: literals are for patterns with confidence.alone, and none is empty")
+    if pattern.confidence.in_doubt is not None and (pattern.confidence.alone is None or not rule.doubt):
+        raise RulesetError(f"{where}: confidence.in_doubt is for patterns with confidence.alone of rules with doubt")
     if pattern.confidence.alone is None:
         _check_pattern_in_context(pattern, rule, where=where)
     _check_confidence(pattern.confidence, where=where)
@@ -120,7 +123,7 @@ def _check_words(words: Words, rule: Rule, *, where: str) -> None:
 
 
 def _check_confidence(confidence: Confidence, *, where: str) -> None:
-    for each in (confidence.alone, confidence.in_context):
+    for each in (confidence.alone, confidence.in_context, confidence.in_doubt):
         if each is not None and not 0 < each <= 1:
             raise RulesetError(f"{where}: a confidence is more than 0 and at most 1")
 

@@ -15,6 +15,7 @@ SURER_IN_FIELD = 0.1
 """By how much a value whose field is named for it is surer than one with fitting words near by."""
 
 WORD_NEAR = "a word near by speaks for it"
+WORD_OF_DOUBT = "a word near by speaks against it"
 
 
 class ReadyPattern(NamedTuple):
@@ -33,20 +34,33 @@ class ReadyPattern(NamedTuple):
     reasons_alone: tuple[str, ...]
     reasons_in_context: tuple[str, ...]
     reasons_in_field: tuple[str, ...]
+    in_doubt: float | None = None
     literals: tuple[str, ...] = ()
 
-    def span(self, text: str, start: int, end: int, spoken_for: frozenset[int], *, is_near: bool) -> Span | None:
+    def span(
+        self,
+        text: str,
+        start: int,
+        end: int,
+        spoken_for: frozenset[int],
+        *,
+        is_near: bool,
+        is_doubted: bool = False,
+    ) -> Span | None:
         """Return what is found where the pattern matched; None where it does not count or is not valid.
 
         Args:
             text: The text, in which the characters `start` to `end` were matched.
             spoken_for: The rules that the text's surroundings speak for.
             is_near: Whether a word near by speaks for the rule.
+            is_doubted: Whether a word near by speaks against it.
         """
         if self.rule in spoken_for:
             confidence, reasons = self.in_field, self.reasons_in_field
         elif is_near:
             confidence, reasons = self.in_context, self.reasons_in_context
+        elif is_doubted and self.in_doubt is not None:
+            confidence, reasons = self.in_doubt, (*self.reasons_alone, WORD_OF_DOUBT)
         elif self.alone is not None:
             confidence, reasons = self.alone, self.reasons_alone
         else:
@@ -86,5 +100,6 @@ def value_pattern(number: int, rule: Rule, value: ValuePattern) -> ReadyPattern:
         reasons_alone=(form,),
         reasons_in_context=(form, WORD_NEAR),
         reasons_in_field=(form, "the field's name speaks for it"),
+        in_doubt=value.confidence.in_doubt,
         literals=value.literals,
     )

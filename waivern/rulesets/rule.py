@@ -8,10 +8,14 @@ Severity = Literal["low", "medium", "high", "critical"]
 
 
 class Confidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How sure a match is, from 0 to 1. Without `alone` a match is worth nothing unless context speaks for it."""
+    """How sure a match is, from 0 to 1. Without `alone` a match is worth nothing unless context speaks for it.
+
+    `in_doubt` is for a match near a word of the rule's `doubt`, where no context speaks for it.
+    """
 
     in_context: float
     alone: float | None = None
+    in_doubt: float | None = None
 
 
 class ValuePattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -116,6 +120,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         values: The forms of its values.
         words: What says it in so many words.
         context: Lower-case words or phrases that make a value near them more likely.
+        doubt: Likewise, that make a value near them less likely: "checksum" near a weak hash.
         field_names: What fields that hold it are called.
         uses: How code takes a service into use; its patterns are added to `values`.
         facts: What else is worth knowing. Of a service: `company`, who offers it, and `country`, where that is seated.
@@ -133,5 +138,6 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     uses: Uses | None = None
     facts: dict[str, str] = {}
     context: tuple[str, ...] = ()
+    doubt: tuple[str, ...] = ()
     field_names: FieldNames = FieldNames()
     of_people_only: bool = False

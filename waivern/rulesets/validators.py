@@ -12,6 +12,7 @@ from datetime import date
 from ipaddress import IPv6Address
 from typing import Any
 
+from waivern.rulesets.code_values import CODE_VALIDATORS
 from waivern.rulesets.secret_values import SECRET_VALIDATORS
 
 Validator = Callable[[str], tuple[int, int] | None]
@@ -254,35 +255,19 @@ def vehicle_number(value: str) -> tuple[int, int] | None:
     return (0, len(value)) if number[8] == "0123456789X"[total % 11] else None
 
 
-def import_statement(value: str) -> tuple[int, int] | None:
-    """Accept `import name` unless a word of prose follows, or the path of another module."""
-    words = value.split()
-    is_prose = words[0] == "import" and len(words) > 2 and words[2] != "as"
-    return None if is_prose else (0, len(value))
-
-
-def service_host(value: str) -> tuple[int, int] | None:
-    """Accept a host that code talks to, not the pages that people read about it."""
-    return None if value.partition(".")[0] in _PAGES else (0, len(value))
-
-
-_PAGES = {"www", "blog", "community", "developer", "developers", "doc", "docs", "help", "learn", "status", "support"}
-
-
 _VALIDATORS: dict[str, Validator] = {
     "calendar_date": calendar_date,
     "email_address": email_address,
     "iban": iban_in,
-    "import_statement": import_statement,
     "international_phone": international_phone,
     "ip_address": ip_address,
     "ipv6_address": ipv6_address,
     "north_american_phone": north_american_phone,
     "payment_card": _whole(is_payment_card),
     "plausible_phone": plausible_phone,
-    "service_host": service_host,
     "swedish_personal_number": swedish_personal_number,
     "us_ssn": us_ssn,
     "vehicle_number": vehicle_number,
+    **CODE_VALIDATORS,
     **SECRET_VALIDATORS,
 }

@@ -65,6 +65,8 @@ def test_a_ruleset_is_read_once():
         ("[badge number]", "[Badge Number]", "field_names.strong: 'Badge Number'"),
         ("context: [badge]", "context: [badge, badge]", "context: the term 'badge' stands there twice"),
         ("alone: 0.8, ", "", None),
+        ("alone: 0.8, ", "alone: 0.8, in_doubt: 0.2, ", "confidence.in_doubt is for patterns"),
+        ("context: [badge]", "context: [badge]\n    doubt: [Bird]", "doubt: 'Bird' is not"),
         ("{6}\\b', confidence: {alone: 0.8, ", "{600}\\b', confidence: {", "at most 100 characters"),
         ("{name: number,", "{name: number, validator: luck,", "there is no validator 'luck'"),
         ("{name: number,", "{name: number, validator: stdnum.se.personnummer,", "there is no validator"),
