@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from waivern.history.event_log import UNNAMED
 from waivern.operations.application import Application, Storage
 from waivern.settings import Settings
 
@@ -12,13 +13,22 @@ if TYPE_CHECKING:
 
 
 def build_application(
-    settings: Settings, *, environment: Mapping[str, str] = os.environ, may_create: bool = True
+    settings: Settings,
+    *,
+    environment: Mapping[str, str] = os.environ,
+    may_create: bool = True,
+    actor: str = UNNAMED,
 ) -> Application:
     """Return the application; its database is opened when something is first asked of it.
 
-    `environment` is what `${NAME}` in a runbook stands for; `may_create` whether a SQLite file may be made.
+    `environment` is what `${NAME}` in a runbook stands for; `may_create` whether a SQLite file may be made;
+    `actor` who acts, as events tell it.
     """
-    return Application(open_storage=lambda: _open_storage(settings, may_create=may_create), environment=environment)
+    return Application(
+        open_storage=lambda: _open_storage(settings, may_create=may_create),
+        environment=environment,
+        actor=actor,
+    )
 
 
 def configured_engine(settings: Settings | None = None, *, may_create: bool = True) -> "Engine":
@@ -33,6 +43,7 @@ def configured_engine(settings: Settings | None = None, *, may_create: bool = Tr
 def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
     """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
     from waivern.database.decision_log import SqlDecisionLog
+    from waivern.database.event_log import SqlEventLog
     from waivern.database.finding_history import SqlFindingHistory
     from waivern.database.migrating import ensure_usable
     from waivern.database.notifications import SqlNotifications
@@ -60,6 +71,7 @@ def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
         services=SqlServiceRegister(engine),
         notifications=SqlNotifications(engine),
         findings=SqlFindingHistory(engine),
+        events=SqlEventLog(engine),
         decisions=SqlDecisionLog(engine),
         pruner=SqlPruner(engine),
         close=engine.dispose,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from waivern.cli.actors import person_at_terminal, service
 from waivern.cli.logs import log_to_standard_error
 from waivern.errors import DatabaseMissingError
 from waivern.runbooks.watched_environment import WatchedEnvironment
@@ -57,8 +58,11 @@ def log_format_option(command: AnyCommand) -> AnyCommand:
     )(command)
 
 
-def pass_application(command: Command, *, may_create: bool = True) -> Command:
-    """Hand the command the application as its first argument; nothing is opened before something is asked of it."""
+def pass_application(command: Command, *, may_create: bool = True, serves: bool = False) -> Command:
+    """Hand the command the application as its first argument; nothing is opened before something is asked of it.
+
+    What is done counts as done by the person at the terminal, unless the command `serves`.
+    """
 
     @functools.wraps(command)
     def with_application(*arguments: Any, **options: Any) -> Any:
@@ -68,7 +72,8 @@ def pass_application(command: Command, *, may_create: bool = True) -> Command:
         settings = current_settings()
         environment = context.find_object(WatchedEnvironment) or WatchedEnvironment()
         log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact)
-        application = build_application(settings, environment=environment, may_create=may_create)
+        actor = service(str(context.info_name)) if serves else person_at_terminal()
+        application = build_application(settings, environment=environment, may_create=may_create, actor=actor)
         context.call_on_close(application.close)
         return command(application, *arguments, **options)
 
@@ -77,6 +82,9 @@ def pass_application(command: Command, *, may_create: bool = True) -> Command:
 
 pass_existing = functools.partial(pass_application, may_create=False)
 """Hand the command an application that makes no SQLite file where there is none: for whoever only asks."""
+
+pass_service = functools.partial(pass_application, serves=True)
+"""Hand the command an application in whose name the clock acts, not a person."""
 
 
 def listed(ask: Callable[[], Sequence[T]]) -> Sequence[T]:

@@ -7,8 +7,8 @@ from waivern.runbooks.watched_environment import WatchedEnvironment
 from waivern.settings import Settings
 
 
-def set_up(settings: Settings) -> Application:
-    """Return the application of such a process; called in it, once."""
+def set_up(settings: Settings, actor: str) -> Application:
+    """Return the application of such a process, which acts as its service does; called in it, once."""
     environment = WatchedEnvironment()
     log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact, has_progress=False)
-    return build_application(settings, environment=environment)
+    return build_application(settings, environment=environment, actor=actor)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from waivern.cli.options import AnyCommand, current_settings, database_option, log_format_option, pass_application
+from waivern.cli.options import AnyCommand, current_settings, database_option, log_format_option, pass_service
 from waivern.cli.run_processes import set_up
 from waivern.errors import UsageError
 from waivern.operations.application import Application
@@ -65,7 +65,7 @@ def _service_options(command: AnyCommand) -> AnyCommand:
     help="Follow the `schedule:` of all runbooks in this folder.",
 )
 @_service_options
-@pass_application
+@pass_service
 def serve(
     application: Application,
     workers: int,
@@ -107,7 +107,7 @@ def serve(
     help="How many runs are made at a time, each in its own process.",
 )
 @_service_options
-@pass_application
+@pass_service
 def worker(application: Application, workers: int, drain_s: float, metrics_port: int | None, metrics_host: str) -> None:
     """Make queued runs, and leave it to others to keep time.
 
@@ -124,6 +124,6 @@ def worker(application: Application, workers: int, drain_s: float, metrics_port:
 def _serve(application: Application, options: ServiceOptions) -> None:
     settings = current_settings()
     prune_at = None if settings.prune_at == "never" else time.fromisoformat(settings.prune_at)
-    make_application = functools.partial(set_up, settings)
+    make_application = functools.partial(set_up, settings, application.actor)
     service = Service(application, make_application=make_application, options=replace(options, prune_at=prune_at))
     service.run(started=lambda: click.echo("Serving; stop with Ctrl-C", err=True))

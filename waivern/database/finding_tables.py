@@ -27,6 +27,7 @@ finding_sets = sa.Table(
     sa.Column("first_at", UtcDateTime, nullable=False),
     sa.Column("last_run_id", sa.String(36), nullable=False),
     sa.Column("last_at", UtcDateTime, nullable=False),
+    sa.Column("rows_digest", Digest),  # of what is new and gone in it, chained to the set before
     sa.Index(None, "line_id", "digest"),
     sqlite_with_rowid=False,
 )

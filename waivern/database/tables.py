@@ -83,6 +83,7 @@ runs = sa.Table(
     sa.Column("one_at_a_time", sa.Boolean, nullable=False, server_default=sa.false()),  # among those of its schedule
     sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),  # begun, without those handed back
     sa.Column("max_attempts", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("event_seq", sa.BigInteger),  # the newest event that tells of it
     sa.CheckConstraint(
         "status IN ('queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'interrupted')",
         name="status_known",
@@ -235,5 +236,19 @@ notifications = sa.Table(
     sa.Column("sent_at", UtcDateTime),
     sa.Column("error", AnyText),
     sa.Index(None, "next_at"),
+    sqlite_with_rowid=False,
+)
+
+events = sa.Table(  # what happened, in a chain; only `event_rows` writes it
+    "events",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),  # canonical JSON, which the hash is over as it stands
+    sa.Column("previous", Digest, nullable=False),
+    sa.Column("hash", Digest, nullable=False),
+    sa.Index(None, "kind", "seq"),
     sqlite_with_rowid=False,
 )

@@ -9,6 +9,7 @@ from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
 from waivern.history.decision_log import DecisionLog
+from waivern.history.event_log import UNNAMED, EventLog
 from waivern.history.finding_history import FindingHistory
 from waivern.history.pruning import Pruner
 from waivern.history.run_history import RunHistory
@@ -33,6 +34,7 @@ class Storage:
     services: ServiceRegister
     notifications: Notifications
     findings: FindingHistory
+    events: EventLog
     decisions: DecisionLog
     pruner: Pruner
     close: Callable[[], None] = lambda: None
@@ -45,11 +47,15 @@ class Application:
         open_storage: Opens the database; called once, when something is first asked of it, so that what needs no
             database works without one.
         environment: What `${NAME}` in a runbook stands for.
+        actor: Who acts, as events tell it.
     """
 
-    def __init__(self, *, open_storage: Callable[[], Storage], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, open_storage: Callable[[], Storage], environment: Mapping[str, str], actor: str = UNNAMED
+    ) -> None:
         self._open_storage = open_storage
         self.environment = environment
+        self.actor = actor
 
     @functools.cached_property
     def storage(self) -> Storage:
