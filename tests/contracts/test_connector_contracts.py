@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.git_repositories import new_repository
 from tests.mariadb import as_properties
 from tests.s3 import S3Server
 from waivern.components.connector import Connector
 from waivern.components.factory import ComponentFactory
 from waivern.connectors.filesystem.factory import FilesystemConnectorFactory
+from waivern.connectors.git.factory import GitConnectorFactory, GithubConnectorFactory
 from waivern.connectors.sql_database.factory import (
     MysqlConnectorFactory,
     PostgresConnectorFactory,
@@ -73,6 +75,41 @@ class TestFilesystemConnectorOnS3(ConnectorContract):
     @pytest.fixture
     def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
         return {"path": {"path": "s5://shop"}, "storage_options": {"path": "s3://shop", "storage_options": "key"}}
+
+
+BAD_REVISION = {"ref": "a..b", "subfolder": "..", "clone_strategy": "quick", "clone_timeout": 0, "max_files": 0}
+
+
+class TestGitConnector(ConnectorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Connector]:
+        return GitConnectorFactory()
+
+    @pytest.fixture
+    def properties(self, tmp_path: Path) -> Mapping[str, Any]:
+        files = {"pay.py": "email = 'anna@example.org'", "logo.png": b"\x89PNG\r\n\x1a\n\x00"}
+        return {"repository": str(new_repository(tmp_path / "shop", files))}
+
+    @pytest.fixture
+    def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
+        bad = {name: {"repository": "shop", name: value} for name, value in BAD_REVISION.items()}
+        return bad | {"repository": {"repository": "ext::sh"}}
+
+
+class TestGithubConnector(ConnectorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Connector]:
+        return GithubConnectorFactory()
+
+    @pytest.fixture
+    def properties(self, tmp_path: Path) -> Mapping[str, Any]:
+        new_repository(tmp_path / "anna" / "shop.git", {"pay.py": "email = 'anna@example.org'"})
+        return {"repository": "anna/shop", "base_url": f"file://{tmp_path}"}
+
+    @pytest.fixture
+    def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
+        bad = BAD_REVISION | {"base_url": "github.example.org", "auth_method": "password"}
+        return {name: {"repository": "anna/shop", name: value} for name, value in bad.items()} | {"repository": {}}
 
 
 class TestSqliteConnector(ConnectorContract):

@@ -20,6 +20,7 @@ from waivern.cli.main import COMMANDS, LazyGroup
 from waivern.cli.main import waivern as command_line
 from waivern.components.registry import ANALYSERS
 from waivern.connectors.filesystem.properties import FilesystemProperties
+from waivern.connectors.git.properties import GithubProperties, GitProperties
 from waivern.connectors.sql_database.properties import (
     MysqlProperties,
     PostgresProperties,
@@ -62,6 +63,8 @@ def as_written(default: Any) -> str:
 
 PROPERTIES = [
     ("docs/connectors.md", "`filesystem`", FilesystemProperties),
+    ("docs/connectors.md", "`git`", GitProperties),
+    ("docs/connectors.md", "`github`", GithubProperties),
     ("docs/connectors.md", "`sqlite`", SqliteProperties),
     ("docs/connectors.md", "`sql_database`", SqlDatabaseProperties),
     ("docs/connectors.md", "`mysql`", MysqlProperties),

@@ -1,0 +1,1 @@
+"""Files of a git repository at one revision."""
