@@ -20,6 +20,7 @@ ANALYSERS = "waivern.analysers"
 class Factories(Mapping[str, ComponentFactory[T]], Generic[T]):
     """The factories of one entry-point group, found on first access.
 
+    A name may end with the kind, as older runbooks write it: `personal_data_analyser` is `personal_data`.
     `broken` maps the name of each plug-in that cannot be used to the reason. Asking for an unknown name raises
     `ComponentNotFoundError`, which is a `KeyError` too, so that this behaves as any mapping does.
     """
@@ -30,10 +31,11 @@ class Factories(Mapping[str, ComponentFactory[T]], Generic[T]):
         self._container = container
 
     def __getitem__(self, name: str) -> ComponentFactory[T]:
-        try:
-            return self._found[0][name]
-        except KeyError:
-            raise _UnknownComponentError(self._kind, name, self._found[0], broken=self.broken.get(name)) from None
+        found, broken = self._found
+        factory = found.get(name) or found.get(name.removesuffix(f"_{self._kind}"))
+        if factory is None or name in broken:
+            raise _UnknownComponentError(self._kind, name, found, broken=broken.get(name))
+        return factory
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found[0])

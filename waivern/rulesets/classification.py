@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from waivern.errors import RulesetError
-from waivern.rulesets.files import RulesetHead, called, check_unique, converted, file_of, read_head
+from waivern.rulesets.files import RulesetHead, called, check_unique, converted, file_of, full_uri, read_head
 
 
 class ClassificationRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -110,12 +110,15 @@ class Classification:
 
 @functools.cache
 def load_classification(uri: str) -> Classification:
-    """Return the classification "provider/name/1.0.0", read and checked once in a process.
+    """Return the classification "provider/name/1.0.0", read and checked once in a process; or by a shorter name.
 
     Raises:
         RulesetError: nobody provides it, or it does not say what it must (the text names file, rule and field).
     """
-    return read_classification(file_of(uri, classification=True), uri=uri)
+    full = full_uri(uri)
+    return (
+        read_classification(file_of(full, classification=True), uri=full) if full == uri else load_classification(full)
+    )
 
 
 def read_classification(file: object, *, uri: str) -> Classification:

@@ -23,6 +23,9 @@ from waivern.errors import RulesetError, did_you_mean
 ENTRY_POINT_GROUP = "waivern.rulesets"
 LOCAL = "local"
 
+OLDER_NAMES = {"personal_data": "personal_data_indicator", "data_subjects": "data_subject_indicator"}
+"""What runbooks for other scanners call rulesets that Waivern ships."""
+
 T = TypeVar("T")
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -47,6 +50,24 @@ class RulesetHead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Head = TypeVar("Head", bound=RulesetHead)
+
+
+def full_uri(written: str) -> str:
+    """Return the URI that a runbook means: a bare name is that of the newest version that Waivern ships.
+
+    What nobody provides comes back as it was written.
+    """
+    known = ruleset_files().by_uri
+    if written in known:
+        return written
+    provider, name, version = written.split("/") if written.count("/") == 2 else (LOCAL, written, "")
+    if provider != LOCAL:
+        return written
+    for each in (name, OLDER_NAMES.get(name, name)):
+        found = [uri for uri in known if uri.startswith(f"{LOCAL}/{each}/") and version in ("", uri.split("/")[2])]
+        if found:
+            return max(found, key=lambda uri: [int(number) for number in uri.split("/")[2].split(".")])
+    return written
 
 
 def is_classification(uri: str) -> bool:

@@ -9,7 +9,16 @@ import msgspec
 
 from waivern.errors import RulesetError
 from waivern.rulesets.context import LONGEST_VALUE
-from waivern.rulesets.files import RulesetHead, called, check_unique, converted, file_of, read_head, ruleset_files
+from waivern.rulesets.files import (
+    RulesetHead,
+    called,
+    check_unique,
+    converted,
+    file_of,
+    full_uri,
+    read_head,
+    ruleset_files,
+)
 from waivern.rulesets.integrations import patterns_of
 from waivern.rulesets.regexes import fault_of, longest_match
 from waivern.rulesets.rule import Confidence, Rule, Severity, ValuePattern, Words
@@ -30,13 +39,14 @@ class _RulesetFile(RulesetHead, frozen=True, forbid_unknown_fields=True, kw_only
 
 @functools.cache
 def load_ruleset(uri: str) -> Ruleset:
-    """Return the ruleset "provider/name/1.0.0", read and checked once in a process.
+    """Return the ruleset "provider/name/1.0.0", read and checked once in a process; see `full_uri` for shorter names.
 
     Raises:
         RulesetError: nobody provides it (the text names what is near), or it does not say what it must (the text
             names file, rule and field).
     """
-    return read_ruleset(file_of(uri, classification=False), uri=uri)
+    full = full_uri(uri)
+    return read_ruleset(file_of(full, classification=False), uri=full) if full == uri else load_ruleset(full)
 
 
 def available_rulesets() -> list[str]:
