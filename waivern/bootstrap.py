@@ -45,6 +45,7 @@ def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
     from waivern.database.decision_log import SqlDecisionLog
     from waivern.database.event_log import SqlEventLog
     from waivern.database.finding_history import SqlFindingHistory
+    from waivern.database.known_findings import SqlKnownFindings
     from waivern.database.migrating import ensure_usable
     from waivern.database.notifications import SqlNotifications
     from waivern.database.past_artifacts import SqlPastArtifacts
@@ -74,5 +75,6 @@ def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
         events=SqlEventLog(engine),
         decisions=SqlDecisionLog(engine),
         pruner=SqlPruner(engine),
+        known=SqlKnownFindings(engine),
         close=engine.dispose,
     )

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from tests.contracts.test_finding_history import entry, run_with
 from waivern.database.decision_log import SqlDecisionLog
+from waivern.database.event_log import SqlEventLog
 from waivern.errors import DecisionError
 from waivern.history.decision_log import DecisionFile
 from waivern.history.decisions import Decision, Verdict
@@ -82,7 +83,7 @@ def test_what_no_run_has_found_cannot_be_decided_about(log: SqlDecisionLog) -> N
 
 
 def test_a_file_speaks_for_its_runbook_by_fingerprint_or_by_rule_and_place(log: SqlDecisionLog) -> None:
-    assert log.use_file("one", file_of(decision(), by_rule("b*")), run_id=RUN)
+    assert log.use_file("one", file_of(decision(), by_rule("b*")), run_id=RUN, by="ada")
     one, other = log.in_force("one", today=TODAY), log.in_force("other", today=TODAY)
     assert one.on(found(A)) is not None
     assert one.on(found(B, place="b.txt")) is not None
@@ -92,22 +93,22 @@ def test_a_file_speaks_for_its_runbook_by_fingerprint_or_by_rule_and_place(log: 
 
 
 def test_a_file_that_is_the_same_decides_nothing_anew(log: SqlDecisionLog) -> None:
-    assert log.use_file("one", file_of(decision()), run_id=RUN)
-    assert not log.use_file("one", file_of(decision()), run_id=RUN)
-    assert log.use_file("one", file_of(decision(), decision(fingerprint=B), digest="2"), run_id=RUN)
+    assert log.use_file("one", file_of(decision()), run_id=RUN, by="ada")
+    assert not log.use_file("one", file_of(decision()), run_id=RUN, by="ada")
+    assert log.use_file("one", file_of(decision(), decision(fingerprint=B), digest="2"), run_id=RUN, by="ada")
     assert len(log.about(A)) == 1
 
 
 def test_what_a_file_no_longer_holds_is_open_again(log: SqlDecisionLog) -> None:
-    log.use_file("one", file_of(decision(), by_rule("*")), run_id=RUN)
-    assert log.use_file("one", None, run_id=RUN)
+    log.use_file("one", file_of(decision(), by_rule("*")), run_id=RUN, by="ada")
+    assert log.use_file("one", None, run_id=RUN, by="ada")
     assert log.in_force("one", today=TODAY).on(found()) is None
     assert verdicts(log.about(A)) == [Verdict.SUPPRESSED, Verdict.REOPENED]
-    assert not log.use_file("one", None, run_id=RUN)
+    assert not log.use_file("one", None, run_id=RUN, by="ada")
 
 
 def test_a_finding_that_is_reopened_by_hand_is_open_in_spite_of_an_older_pattern(log: SqlDecisionLog) -> None:
-    log.use_file("built", file_of(by_rule("*")), run_id=RUN)
+    log.use_file("built", file_of(by_rule("*")), run_id=RUN, by="ada")
     log.decide(decision(Verdict.REOPENED), by="ada")
     in_force = log.in_force("built", today=TODAY)
     assert in_force.on(found()) is None
@@ -118,3 +119,13 @@ def test_a_finding_that_is_reopened_by_hand_is_open_in_spite_of_an_older_pattern
 def test_a_decision_needs_a_reason_an_owner_and_one_thing_that_it_is_about(said: dict[str, Any]) -> None:
     with pytest.raises(DecisionError):
         decision(**{"fingerprint": A, **said})
+
+
+def test_every_decision_is_an_event_and_so_is_a_file_that_is_another(log: SqlDecisionLog, engine: sa.Engine) -> None:
+    log.decide(decision(until=TODAY), by="ada")
+    for _ in range(2):
+        log.use_file("built", file_of(by_rule("*")), run_id=RUN, by="bo")
+    by_hand, by_file = SqlEventLog(engine).read(kinds=["decision.made", "decision_file.used"])
+    assert (by_hand.actor, by_hand.body["fingerprint"], by_hand.body["until"]) == ("ada", A, TODAY.isoformat())
+    assert (by_file.actor, by_file.body["digest"], by_file.body["run_id"]) == ("bo", "1" * 64, RUN)
+    assert [each["location"] for each in by_file.body["decided"]] == ["*"]

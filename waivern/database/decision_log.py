@@ -2,21 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from waivern.database.clock import database_now
+from waivern.database.decision_rows import OLDEST_FIRST, decision_of, decisions_in_force, row_of
 from waivern.database.engine import writing
-from waivern.database.tables import decision_files, decisions, findings
+from waivern.database.event_rows import append
+from waivern.database.judging import judge, judge_everywhere
+from waivern.database.tables import decision_files, decisions, finding_heads, findings
 from waivern.errors import DecisionError
 from waivern.history.decision_log import DecisionFile, DecisionLog
 from waivern.history.decisions import Decision, DecisionsInForce, Origin, Verdict
+from waivern.history.event_log import EventKind
 
 _LOCK = 0x57414944  # "WAID": on Postgres one decides after the other, so that `seq` tells what is newer
-_OLDEST_FIRST = sa.select(decisions).order_by(decisions.c.seq)
-_SAID = ("fingerprint", "rule", "location", "reason", "owner", "until", "decided_at", "decided_by")
 
 
 class SqlDecisionLog(DecisionLog):
@@ -29,25 +31,37 @@ class SqlDecisionLog(DecisionLog):
         with writing(self._engine) as connection:
             _one_after_the_other(connection)
             _refuse_the_unseen(connection, decision)
-            kept = replace(decision, decided_at=database_now(connection), decided_by=by)
+            now = database_now(connection).astimezone(UTC)
+            kept = replace(decision, decided_at=now, decided_by=by)
             _add(connection, [kept])
+            judge_everywhere(connection, str(kept.fingerprint), today=now.date())
+            append(connection, actor=by, kind=EventKind.DECISION_MADE, body=_told(kept), at=now)
         return kept
 
-    def use_file(self, runbook: str, file: DecisionFile | None, *, run_id: str) -> bool:
+    def use_file(self, runbook: str, file: DecisionFile | None, *, run_id: str, by: str) -> bool:
         if self._is_as_before(runbook, file):
             return False
         with writing(self._engine) as connection:
             _one_after_the_other(connection)
             before = _of_file(connection, runbook)
-            now = database_now(connection)
-            _add(connection, _what_is_another(before, file, runbook=runbook, now=now))
-            connection.execute(sa.insert(decision_files), _row_of_file(runbook, file, run_id=run_id, at=now))
+            now = database_now(connection).astimezone(UTC)
+            decided = _what_is_another(before, file, runbook=runbook, now=now)
+            row = _row_of_file(runbook, file, run_id=run_id, at=now)
+            _add(connection, decided)
+            connection.execute(sa.insert(decision_files), row)
+            head = sa.select(finding_heads.c.id).where(finding_heads.c.runbook_name == runbook)
+            head_id = connection.execute(head).scalar_one_or_none()
+            if head_id is not None:
+                judge(connection, head_id, runbook, today=now.date())
+            used = {name: row[name] for name in ("runbook_name", "name", "digest", "run_id")}
+            body = {**used, "decided": [_told(each) for each in decided]}
+            append(connection, actor=by, kind=EventKind.DECISION_FILE_USED, body=body, at=now)
         return True
 
     def about(self, fingerprint: str) -> Sequence[Decision]:
         with self._engine.connect() as connection:
-            rows = connection.execute(_OLDEST_FIRST.where(decisions.c.fingerprint == fingerprint))
-            return [_decision(row) for row in rows]
+            rows = connection.execute(OLDEST_FIRST.where(decisions.c.fingerprint == fingerprint))
+            return [decision_of(row) for row in rows]
 
     def in_force(self, runbook: str, *, today: date) -> DecisionsInForce:
         with self._engine.connect() as connection:
@@ -63,13 +77,6 @@ class SqlDecisionLog(DecisionLog):
         with self._engine.connect() as connection:
             digest = connection.execute(newest).scalar_one_or_none()
         return digest == (None if file is None else file.digest)
-
-
-def decisions_in_force(connection: sa.Connection, runbook: str, *, today: date) -> DecisionsInForce:
-    """What counts for the findings of a runbook on a day, within the caller's transaction."""
-    meant = decisions.c.runbook_name.is_(None) | (decisions.c.runbook_name == runbook)
-    rows = connection.execute(_OLDEST_FIRST.where(meant))
-    return DecisionsInForce((_decision(row) for row in rows), today=today)
 
 
 def _one_after_the_other(connection: sa.Connection) -> None:
@@ -89,9 +96,9 @@ def _refuse_the_unseen(connection: sa.Connection, decision: Decision) -> None:
 def _of_file(connection: sa.Connection, runbook: str) -> dict[tuple[str | None, ...], Decision]:
     """What the file of a runbook said when it was last used, by target."""
     rows = connection.execute(
-        _OLDEST_FIRST.where(decisions.c.runbook_name == runbook, decisions.c.origin == Origin.FILE.value)
+        OLDEST_FIRST.where(decisions.c.runbook_name == runbook, decisions.c.origin == Origin.FILE.value)
     )
-    newest = {decision.target: decision for decision in map(_decision, rows)}
+    newest = {decision.target: decision for decision in map(decision_of, rows)}
     return {target: each for target, each in newest.items() if each.verdict is not Verdict.REOPENED}
 
 
@@ -114,23 +121,19 @@ def _said(decision: Decision | None) -> tuple[object, ...] | None:
     return None if decision is None else (decision.verdict, decision.reason, decision.owner, decision.until)
 
 
+def _told(decision: Decision) -> dict[str, Any]:
+    """A decision as its event has it, without what is empty."""
+    until = None if decision.until is None else decision.until.isoformat()
+    said = {**row_of(decision), "until": until, "decided_at": None}
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _add(connection: sa.Connection, added: Iterable[Decision]) -> None:
-    rows = [_row(decision) for decision in added]
+    rows = [row_of(decision) for decision in added]
     if rows:
         connection.execute(sa.insert(decisions), rows)
-
-
-def _row(decision: Decision) -> dict[str, Any]:
-    said = {name: getattr(decision, name) for name in _SAID}
-    kinds = {"verdict": decision.verdict.value, "origin": decision.origin.value, "runbook_name": decision.runbook}
-    return {**said, **kinds}
 
 
 def _row_of_file(runbook: str, file: DecisionFile | None, *, run_id: str, at: datetime) -> dict[str, Any]:
     said = {"name": None, "digest": None} if file is None else {"name": file.name, "digest": file.digest}
     return {"runbook_name": runbook, "run_id": run_id, "used_at": at, **said}
-
-
-def _decision(row: Any) -> Decision:
-    said = {name: getattr(row, name) for name in _SAID}
-    return Decision(verdict=Verdict(row.verdict), origin=Origin(row.origin), runbook=row.runbook_name, **said)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from waivern.database.tables import artifacts, finding_lines, finding_sets, findings, runs
 from waivern.history.finding import Finding
 from waivern.history.finding_history import FindingHistory, HeldSet
+from waivern.history.omissions import Omissions
 
 _ASKED_AT_ONCE = 500
 
@@ -26,6 +27,7 @@ _HELD = (
     .where(artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None))
     .order_by(artifacts.c.position)
 )
+_OMISSIONS = _HELD.add_columns(finding_sets.c.omissions).where(artifacts.c.artifact_id == sa.bindparam("of_artifact"))
 _OF_RUN = (
     sa.select(
         artifacts.c.artifact_id,
@@ -59,9 +61,13 @@ class SqlFindingHistory(FindingHistory):
             rows = connection.execute(_HELD, {"of_run": run_id}).all()
         return {row.artifact_id: HeldSet(row.finding_seq, row.ruleset, row.rules_version) for row in rows}
 
+    def omissions_of(self, run_id: str, artifact_id: str) -> Omissions | None:
+        with self._engine.connect() as connection:
+            return omissions_of_artifact(connection, run_id, artifact_id)
+
     def findings_of(self, run_id: str) -> Sequence[tuple[str, Finding]]:
         with self._engine.connect() as connection:
-            return [(row[0], Finding(*row[1:])) for row in connection.execute(_OF_RUN, {"of_run": run_id})]
+            return findings_of_run(connection, run_id)
 
     def seen_before(self, runbook: str, fingerprints: Collection[str], *, before: datetime) -> set[str]:
         seen: set[str] = set()
@@ -69,6 +75,17 @@ class SqlFindingHistory(FindingHistory):
             for some in _batches(sorted(fingerprints)):
                 seen.update(connection.scalars(_seen(runbook, some, before)))
         return seen
+
+
+def findings_of_run(connection: sa.Connection, run_id: str) -> list[tuple[str, Finding]]:
+    """Return (artifact id, finding) of a run, within the caller's transaction."""
+    return [(row[0], Finding(*row[1:])) for row in connection.execute(_OF_RUN, {"of_run": run_id})]
+
+
+def omissions_of_artifact(connection: sa.Connection, run_id: str, artifact_id: str) -> Omissions | None:
+    """Return what was not looked at on the way to an artifact; None where nobody wrote it down."""
+    row = connection.execute(_OMISSIONS, {"of_run": run_id, "of_artifact": artifact_id}).first()
+    return None if row is None or row.omissions is None else Omissions.from_json(row.omissions)
 
 
 def _seen(runbook: str, fingerprints: Sequence[str], before: datetime) -> sa.Select[tuple[str]]:

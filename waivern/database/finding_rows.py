@@ -15,17 +15,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.tables import artifacts, finding_lines, finding_sets, findings, runs
 from waivern.history.finding import Finding, findings_in
+from waivern.history.omissions import Omissions
 from waivern.messages.message import Message
 
 
 @dataclass(frozen=True)
 class FindingSet:
-    """The findings of one message, by fingerprint, and which rules they were made by."""
+    """The findings of one message, by fingerprint, which rules they were made by, and what was not looked at."""
 
     digest: str
     findings: Mapping[str, Finding]
     ruleset: str | None
     rules_version: str | None
+    omissions: Omissions
 
     @classmethod
     def of(cls, message: Message, digest: str) -> "FindingSet | None":
@@ -36,7 +38,8 @@ class FindingSet:
         analysis = message.content.get("analysis_metadata")
         said = analysis if isinstance(analysis, Mapping) else {}
         by_fingerprint = {finding.fingerprint: finding for finding in found}
-        return cls(digest, by_fingerprint, _text(said.get("ruleset")), _text(said.get("rules_version")))
+        ruleset, version = _text(said.get("ruleset")), _text(said.get("rules_version"))
+        return cls(digest, by_fingerprint, ruleset, version, Omissions.of(message.content))
 
 
 def record(connection: sa.Connection, run_id: str, artifact_id: str, held: FindingSet, *, at: datetime) -> None:
@@ -71,7 +74,8 @@ def _add_set(connection: sa.Connection, line_id: int, seq: int, held: FindingSet
     if new:
         connection.execute(sa.insert(findings), [_row(finding, line_id, seq) for finding in new])
     seen = {"first_run_id": run_id, "first_at": at, "last_run_id": run_id, "last_at": at}
-    about = {"digest": held.digest, "ruleset": held.ruleset, "rules_version": held.rules_version}
+    about: dict[str, Any] = {"digest": held.digest, "ruleset": held.ruleset, "rules_version": held.rules_version}
+    about["omissions"] = held.omissions.as_json()
     connection.execute(sa.insert(finding_sets), {"line_id": line_id, "seq": seq, **about, **seen})
     connection.execute(_LENGTHEN, {"of_line": line_id, "last_seq": seq})
 

@@ -23,6 +23,7 @@ finding_sets = sa.Table(
     sa.Column("digest", Digest, nullable=False),
     sa.Column("ruleset", AnyText),
     sa.Column("rules_version", AnyText),
+    sa.Column("omissions", sa.JSON(none_as_null=True)),  # what was not looked at; none: only the message knows
     sa.Column("first_run_id", sa.String(36), nullable=False),
     sa.Column("first_at", UtcDateTime, nullable=False),
     sa.Column("last_run_id", sa.String(36), nullable=False),
@@ -84,4 +85,53 @@ decision_files = sa.Table(  # a row each time that it was another one
     sa.Column("run_id", sa.String(36), nullable=False),
     sa.Column("used_at", UtcDateTime, nullable=False),
     sa.Index(None, "runbook_name", "seq"),
+)
+
+finding_heads = sa.Table(  # by which run the findings of a runbook stand as `known_findings` says
+    "finding_heads",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("runbook_name", AnyText, nullable=False, unique=True),
+    sa.Column("run_id", sa.String(36)),
+    sa.Column("run_at", UtcDateTime),
+    sa.Column("seqs", sa.JSON, nullable=False),  # {artifact id: [which set the run holds, the newest set then]}
+)
+
+known_findings = sa.Table(
+    "known_findings",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("head_id", sa.Integer, sa.ForeignKey("finding_heads.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("fingerprint", AnyText, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("since", UtcDateTime, nullable=False),  # when it came, came again, or went
+    sa.Column("rule", AnyText, nullable=False),
+    sa.Column("category", AnyText, nullable=False),
+    sa.Column("severity", sa.String(10), nullable=False),
+    sa.Column("severity_rank", sa.SmallInteger, nullable=False),
+    sa.Column("special_category", sa.Boolean),
+    sa.Column("source", AnyText, nullable=False),
+    sa.Column("place", AnyText, nullable=False),
+    sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("match_count", sa.Integer, nullable=False),
+    sa.Column("first_run_id", sa.String(36), nullable=False),
+    sa.Column("first_at", UtcDateTime, nullable=False),
+    sa.Column("last_run_id", sa.String(36)),  # none while the head's run holds it
+    sa.Column("last_at", UtcDateTime),
+    sa.Column("verdict", sa.String(10)),  # suppressed, accepted
+    sa.Column("until", sa.Date),
+    sa.UniqueConstraint("fingerprint", "head_id"),
+    sa.CheckConstraint("state IN ('new', 'open', 'fixed', 'unknown')", name="state_known"),
+    sa.Index(None, "since", "id"),
+    sa.Index(None, "head_id", "since", "id"),
+    sa.Index(None, "category", "since", "id"),
+    sa.Index(None, "severity_rank", "since", "id"),
+    sa.Index(None, "state", "since", "id"),
+    sa.Index(
+        None,
+        *("verdict", "since", "id"),
+        sqlite_where=sa.text("verdict IS NOT NULL"),
+        postgresql_where=sa.text("verdict IS NOT NULL"),
+    ),
+    sa.Index(None, "place", postgresql_ops={"place": "text_pattern_ops"}),
 )

@@ -5,9 +5,11 @@ import sqlalchemy as sa
 from waivern.database.column_types import AnyText, Digest, UtcDateTime
 from waivern.database.finding_tables import decision_files as decision_files
 from waivern.database.finding_tables import decisions as decisions
+from waivern.database.finding_tables import finding_heads as finding_heads
 from waivern.database.finding_tables import finding_lines as finding_lines
 from waivern.database.finding_tables import finding_sets as finding_sets
 from waivern.database.finding_tables import findings as findings
+from waivern.database.finding_tables import known_findings as known_findings
 from waivern.database.table_names import metadata as metadata
 
 runbooks = sa.Table(
@@ -84,6 +86,7 @@ runs = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),  # begun, without those handed back
     sa.Column("max_attempts", sa.Integer, nullable=False, server_default="1"),
     sa.Column("event_seq", sa.BigInteger),  # the newest event that tells of it
+    sa.Column("reanalysis_of", sa.String(36)),  # the run whose sources it looks at again
     sa.CheckConstraint(
         "status IN ('queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'interrupted')",
         name="status_known",
@@ -199,6 +202,15 @@ artifact_attempts = sa.Table(  # those that failed
     sa.ForeignKeyConstraint(
         ["run_id", "artifact_id"], ["artifacts.run_id", "artifacts.artifact_id"], ondelete="CASCADE"
     ),
+    sqlite_with_rowid=False,
+)
+
+run_gates = sa.Table(
+    "run_gates",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("gate", AnyText, primary_key=True),
+    sa.Column("tripped", sa.Integer, nullable=False),  # by how many findings, or by how much not scanned
     sqlite_with_rowid=False,
 )
 

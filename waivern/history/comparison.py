@@ -4,17 +4,15 @@ What a run did not look at is unknown, never fixed: an artifact that was not mad
 read in part.
 """
 
-import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from waivern.history.finding import Finding
 from waivern.history.finding_history import HeldSet
+from waivern.history.omissions import Omissions
 from waivern.history.run_history import RunRecord
-
-_SOME_CHARACTERS = re.compile(r" \([\d,]+ characters\)\Z")
 
 
 class Change(StrEnum):
@@ -58,13 +56,13 @@ class Side:
         run: The run.
         findings: (artifact id, finding) each.
         held: Of the artifacts that hold findings, by id.
-        omissions: Says of an artifact what was not looked at on the way to it, {name: why}; asked when needed.
+        omissions: Says of an artifact what was not looked at on the way to it; asked when needed.
     """
 
     run: RunRecord
     findings: Sequence[tuple[str, Finding]]
     held: Mapping[str, HeldSet]
-    omissions: Callable[[str], Mapping[str, str]]
+    omissions: Callable[[str], Omissions]
 
 
 @dataclass(frozen=True)
@@ -82,10 +80,6 @@ class Comparison:
         """Return how many differences of each kind there are."""
         numbers = Counter(each.change for each in self.differences)
         return {change.value: numbers[change] for change in Change}
-
-
-ANYTHING = ""
-"""What stands for the name of an omission where it is not known any more what was left out."""
 
 
 class _Found:
@@ -149,35 +143,30 @@ def _went(finding: Finding, before: _Found, after: _Found) -> Difference:
 
 
 def _not_looked_at(finding: Finding, artifacts: Iterable[str], side: Side) -> str | None:
-    """Why a run could not find it, where it was held by these artifacts of the other run; None where it could."""
+    return why_not_looked_at(finding.place, artifacts, side.held, side.omissions)
+
+
+def why_not_looked_at(
+    place: str, artifacts: Iterable[str], held: Container[str], omissions: Callable[[str], Omissions]
+) -> str | None:
+    """Say why a run could not find something at a place; None where it could.
+
+    Args:
+        place: The place.
+        artifacts: Those of other runs that held it.
+        held: Those of this run that hold findings.
+        omissions: Says of one of these what was not looked at on the way to it.
+    """
     because: str | None = None
     for artifact_id in artifacts:
-        if artifact_id not in side.held:
+        if artifact_id not in held:
             because = because or f"'{artifact_id}' was not made"
             continue
-        left_out = _left_out(finding, side.omissions(artifact_id))
+        left_out = omissions(artifact_id).reason_for(place)
         if left_out is None:
             return None
         because = left_out
     return because
-
-
-def _left_out(finding: Finding, omissions: Mapping[str, str]) -> str | None:
-    for what, why in omissions.items():
-        if what == ANYTHING:
-            return why
-        name = _SOME_CHARACTERS.sub("", what)
-        if (
-            finding.place == name
-            or finding.place.startswith((f"{name}.", f"{name}:"))
-            or _is_below(finding.place, name)
-        ):
-            return f"{what}: {why}"
-    return None
-
-
-def _is_below(place: str, folder: str) -> bool:
-    return folder.endswith("/") and place.startswith(folder)
 
 
 def _rules_or_data(fingerprint: str, before: _Found, after: _Found) -> Reason:

@@ -28,7 +28,7 @@ class DecisionLog(ABC):
 
     @abstractmethod
     def decide(self, decision: Decision, *, by: str) -> Decision:
-        """Keep a decision, and return it as it is kept, with `decided_at` and `decided_by`.
+        """Keep a decision, and tell it as an event; return it as it is kept, with `decided_at` and `decided_by`.
 
         Args:
             decision: By its fingerprint, which is that of a finding that was seen.
@@ -39,10 +39,10 @@ class DecisionLog(ABC):
         """
 
     @abstractmethod
-    def use_file(self, runbook: str, file: DecisionFile | None, *, run_id: str) -> bool:
+    def use_file(self, runbook: str, file: DecisionFile | None, *, run_id: str, by: str) -> bool:
         """Let the decisions of a runbook's file be those of `file`; None: there is none any more.
 
-        What is new in it is decided now, what it no longer holds is reopened.
+        What is new in it is decided now, what it no longer holds is reopened. `by` is who begins the run.
 
         Returns:
             Whether it is another file than the last run used; then that is an event.

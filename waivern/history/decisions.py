@@ -58,9 +58,7 @@ class Decision:
     def __post_init__(self) -> None:
         for name in ("reason", "owner"):
             if not getattr(self, name).strip():
-                raise DecisionError(
-                    f"A decision needs {name}, and this one is empty", remedy=f"Say the {name} in words"
-                )
+                raise DecisionError(f"A decision needs a text as its {name}; this one is empty")
         by_pattern = self.rule is not None and self.location is not None
         if by_pattern == (self.fingerprint is not None) or (self.rule is None) != (self.location is None):
             raise DecisionError("A decision is about a fingerprint, or about a rule and a location")

@@ -31,6 +31,8 @@ class EventKind(StrEnum):
     SCHEDULE_PAUSED = "schedule.paused"
     SCHEDULE_RESUMED = "schedule.resumed"
     SCHEDULE_REMOVED = "schedule.removed"
+    DECISION_MADE = "decision.made"
+    DECISION_FILE_USED = "decision_file.used"
 
 
 @dataclass(frozen=True)

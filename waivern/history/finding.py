@@ -52,6 +52,13 @@ def findings_in(message: Message) -> list[Finding] | None:
     return list(found.values())
 
 
+def entry_in(message: Message, fingerprint: str) -> Mapping[str, Any] | None:
+    """Return the entry of a message that has a fingerprint, with its evidence; None where it has none."""
+    entries = message.content.get("findings")
+    found = (each for each in entries if _is_finding(each)) if isinstance(entries, list) else ()
+    return next((each for each in found if each["fingerprint"] == fingerprint), None)
+
+
 def _is_finding(entry: Any) -> bool:
     return isinstance(entry, Mapping) and isinstance(entry.get("fingerprint"), str)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from waivern.history.finding import Finding
+from waivern.history.omissions import Omissions
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class FindingHistory(ABC):
     @abstractmethod
     def sets_of(self, run_id: str) -> Mapping[str, HeldSet]:
         """Return {artifact id: what it holds} for the run's artifacts that hold findings, in the order of its plan."""
+
+    @abstractmethod
+    def omissions_of(self, run_id: str, artifact_id: str) -> Omissions | None:
+        """Return what was not looked at on the way to an artifact of findings; None where only its message knows."""
 
     @abstractmethod
     def findings_of(self, run_id: str) -> Sequence[tuple[str, Finding]]:

@@ -11,6 +11,7 @@ from waivern.components.registry import ComponentRegistry
 from waivern.history.decision_log import DecisionLog
 from waivern.history.event_log import UNNAMED, EventLog
 from waivern.history.finding_history import FindingHistory
+from waivern.history.known_findings import KnownFindings
 from waivern.history.pruning import Pruner
 from waivern.history.run_history import RunHistory
 from waivern.runs.notifications import Notifications
@@ -37,6 +38,7 @@ class Storage:
     events: EventLog
     decisions: DecisionLog
     pruner: Pruner
+    known: KnownFindings
     close: Callable[[], None] = lambda: None
 
 

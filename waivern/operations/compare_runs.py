@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from waivern.errors import PrunedArtifactError, RunError
-from waivern.history.comparison import ANYTHING, Change, Comparison, Difference, Side, compare
+from waivern.history.comparison import Change, Comparison, Difference, Side, compare
 from waivern.history.finding import Finding, findings_in
 from waivern.history.finding_history import HeldSet
+from waivern.history.omissions import ANYTHING, Omissions
 from waivern.history.run_history import ArtifactRecord, RunFilter, RunRecord
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.message import Message
@@ -81,13 +82,14 @@ def _side(application: Application, run: RunRecord) -> Side:
         return {artifact.artifact_id: artifact for artifact in storage.history.artifacts_of(run.id)}
 
     @functools.cache
-    def omissions(artifact_id: str) -> Mapping[str, str]:
+    def omissions(artifact_id: str) -> Omissions:
+        noted = storage.findings.omissions_of(run.id, artifact_id)
+        if noted is not None:
+            return noted
         try:
-            content = storage.history.message_of(run.id, artifact_id).content
+            return Omissions.of(storage.history.message_of(run.id, artifact_id).content)
         except PrunedArtifactError:
             return _omissions_of_pruned(by_id()[artifact_id].overview)
-        analysis = content.get("analysis_metadata")
-        return _omissions(analysis if isinstance(analysis, Mapping) else {})
 
     held = dict(storage.findings.sets_of(run.id))
     found = list(storage.findings.findings_of(run.id))
@@ -112,22 +114,15 @@ def _kept_without_rows(
             yield artifact.artifact_id, history.message_of(run.id, artifact.artifact_id)
 
 
-def _omissions_of_pruned(overview: Overview | None) -> Mapping[str, str]:
+def _omissions_of_pruned(overview: Overview | None) -> Omissions:
     """What the overview of a pruned message still tells: of many omissions, only the first."""
     if overview is None:
-        return {ANYTHING: "what its message said was left out was pruned"}
-    told = {"not_scanned": overview.not_scanned_examples, "sampled": overview.sampled_examples}
-    beyond = overview.not_scanned + overview.sampled - sum(map(len, told.values()))
+        return Omissions({ANYTHING: "what its message said was left out was pruned"}, {})
+    examples = {"not_scanned": overview.not_scanned_examples, "sampled": overview.sampled_examples}
+    told = Omissions.of({"analysis_metadata": examples})
+    beyond = overview.not_scanned + overview.sampled - sum(map(len, examples.values()))
     some = {ANYTHING: f"{beyond:,} more were left out, and the message that named them was pruned"} if beyond else {}
-    return {**_omissions(told), **some}
-
-
-def _omissions(analysis: Mapping[str, Any]) -> Mapping[str, str]:
-    left_out = {str(each["what"]): str(each["why"]) for each in analysis.get("not_scanned") or ()}
-    in_part = {
-        str(each["what"]): f"read in part, {each['read']:,} of {each['of']:,}" for each in analysis.get("sampled") or ()
-    }
-    return {**left_out, **in_part}
+    return Omissions({**told.left_out, **some}, told.in_part)
 
 
 def comparison_as_json(comparison: Comparison) -> dict[str, Any]:

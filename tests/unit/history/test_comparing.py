@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from waivern.history.comparison import Change, Comparison, Reason, Side, compare
 from waivern.history.finding import Finding
 from waivern.history.finding_history import HeldSet
+from waivern.history.omissions import Omissions
 from waivern.history.run_history import ArtifactCounts, RunRecord
 from waivern.runs.run import RunStatus
 
@@ -31,7 +32,7 @@ def a_side(
     omissions: Mapping[str, str] | None = None,
 ) -> Side:
     sets = {"found": HeldSet(1, "rules", "1")} if held is None else held
-    return Side(a_run(name), [("found", each) for each in findings], sets, lambda _: omissions or {})
+    return Side(a_run(name), [("found", each) for each in findings], sets, lambda _: Omissions(omissions or {}, {}))
 
 
 def compared(base: Side, head: Side, seen_before: Collection[str] = ()) -> Comparison:
@@ -94,8 +95,8 @@ def test_what_came_since_its_file_was_first_read_is_new_for_that_reason() -> Non
 def test_what_a_classifier_says_counts_and_either_holder_can_tell_that_it_is_gone() -> None:
     classified = replace(A_FINDING, special_category=True)
     held = {"found": HeldSet(1, "rules", "1"), "classified": HeldSet(1, "gdpr", "1")}
-    base = Side(a_run("base"), [("found", A_FINDING), ("classified", classified)], held, lambda _: {})
-    head = Side(a_run("head"), [], {"found": held["found"]}, lambda _: {})
+    base = Side(a_run("base"), [("found", A_FINDING), ("classified", classified)], held, lambda _: Omissions({}, {}))
+    head = Side(a_run("head"), [], {"found": held["found"]}, lambda _: Omissions({}, {}))
     (difference,) = compared(base, head).differences
     assert (difference.change, difference.finding.special_category) == (Change.FIXED, True)
 
