@@ -326,6 +326,43 @@ def test_another_service_takes_over_from_one_that_is_killed_whole(installation: 
     assert installation.times_begun() == {"a": 1, "b": 2}
 
 
+def test_at_its_deadline_a_process_ends_by_itself_where_the_service_is_held_up(on_sqlite: Installation) -> None:
+    runbook = on_sqlite.runbook("stuck", {"a": {"does": "loops_in_c"}}, timeout=1)
+    with on_sqlite.service() as service:
+        run_id = queue(on_sqlite, runbook)
+        eventually(lambda: on_sqlite.journalled(), what=on_sqlite.said)
+        service.send_signal(signal.SIGSTOP)
+        process = on_sqlite.journalled()[0]["pid"]
+        eventually(lambda: has_ended(process), within_s=4)
+        service.send_signal(signal.SIGCONT)
+        run = ended(on_sqlite, run_id)
+    assert (run.status, len(outcomes(on_sqlite, run_id))) == (RunStatus.TIMED_OUT, 1)
+
+
+@pytest.mark.parametrize("does", ["hangs", "loops_in_c"])
+def test_a_process_whose_service_was_killed_ends_when_its_run_is_no_longer_its_own(tmp_path: Path, does: str) -> None:
+    with migrated(sqlite_url(tmp_path)):
+        on_sqlite = Installation(tmp_path, sqlite_url(tmp_path), lease_s=2)
+    runbook = on_sqlite.runbook("stuck", {"a": {"does": does}})
+    with on_sqlite.service() as service:
+        run_id = queue(on_sqlite, runbook)
+        eventually(lambda: on_sqlite.journalled(), what=on_sqlite.said)
+        service.kill()
+    process = on_sqlite.journalled()[0]["pid"]
+    with on_sqlite.application() as application:
+        application.storage.queue.cancel(run_id)
+    eventually(lambda: has_ended(process), within_s=10)
+
+
+def has_ended(pid: int) -> bool:
+    """A killed process that nobody has asked for yet has ended too."""
+    try:
+        said = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return True
+    return said.rpartition(")")[2].split()[0] == "Z"
+
+
 def test_the_error_of_a_missing_runbook_is_not_a_crash(on_sqlite: Installation) -> None:
     with on_sqlite.service() as process:
         run = ended(on_sqlite, queue(on_sqlite, on_sqlite.folder / "gone.yaml"))

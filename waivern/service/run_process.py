@@ -1,6 +1,5 @@
 """One run, one process: kept warm between runs, and ended by force where a component would not end."""
 
-import faulthandler
 import logging
 import multiprocessing
 import os
@@ -15,16 +14,17 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
+from waivern.errors import DatabaseError
 from waivern.operations.application import Application
 from waivern.operations.carry_out_run import CarriedOut, carry_out_run
 from waivern.runs.run_queue import ClaimedRun
+from waivern.service.self_watch import SelfWatch
 
 logger = logging.getLogger(__name__)
 
 MakeApplication = Callable[[], Application]
 """Sets up a process of its own (logs, plug-ins) and returns its application; can be pickled."""
 
-_LAST_RESORT_S = 1.2  # after the deadline, where not even the service is there to end the process
 _TIME_TO_END_S = 0.1
 _GONE_WITHIN_S = 5.0  # longer only where the kernel itself waits for a device, which nobody can end
 _MOST_RUNS = 200  # then a fresh process takes its place, whatever the components have left behind in it
@@ -137,7 +137,7 @@ def warm_context() -> BaseContext:
 
 def _carry_out_runs(connection: Connection, make_application: MakeApplication, beat: Any, beat_s: float) -> None:
     """The life of the process: it ends when the service closes its end of the connection, or is gone."""
-    threading.Thread(target=_keep_beating, args=(beat, beat_s), name="waivern-beat", daemon=True).start()
+    watch = SelfWatch(beat, beat_s, connection)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave_it_to_the_service)
     with suppress(OSError):
@@ -147,7 +147,7 @@ def _carry_out_runs(connection: Connection, make_application: MakeApplication, b
         for _ in range(_MOST_RUNS):
             connection.send(Ready())
             claimed: ClaimedRun = connection.recv()
-            outcome = _carry_out_one(application, claimed, connection)
+            outcome = _carry_out_one(application, claimed, connection, watch)
             is_spent = _threads_hang()
             connection.send(Done(outcome, is_spent))
             if is_spent:
@@ -159,23 +159,25 @@ def _leave_it_to_the_service(_number: int, _frame: object) -> None:
     """A Ctrl-C or a stop goes to all processes of a group; the service decides what it means for a run."""
 
 
-def _keep_beating(beat: Any, beat_s: float) -> None:
-    while True:
-        beat.value = time.monotonic()
-        time.sleep(beat_s)
-
-
-def _carry_out_one(application: Application, claimed: ClaimedRun, connection: Connection) -> CarriedOut:
+def _carry_out_one(
+    application: Application, claimed: ClaimedRun, connection: Connection, watch: SelfWatch
+) -> CarriedOut:
     def begun(timeout_s: float | None) -> None:
         if timeout_s is not None:
-            faulthandler.dump_traceback_later(timeout_s + _LAST_RESORT_S, exit=True, file=nowhere)
+            watch.limit(timeout_s)
         connection.send(Begun(timeout_s))
 
-    with Path(os.devnull).open("w", encoding="ascii") as nowhere:
-        try:
-            return carry_out_run(application, claimed, begun=begun)
-        finally:
-            faulthandler.cancel_dump_traceback_later()
+    with watch.over_run(lambda: _is_lost(application, claimed)):
+        return carry_out_run(application, claimed, begun=begun)
+
+
+def _is_lost(application: Application, claimed: ClaimedRun) -> bool:
+    """Say whether the run was cancelled or changed hands; False also where the database does not say."""
+    try:
+        state = application.storage.queue.states_of([claimed.run_id]).get(claimed.run_id)
+    except DatabaseError:
+        return False
+    return state is None or state.epoch != claimed.epoch
 
 
 def _threads_hang() -> bool:

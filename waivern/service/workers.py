@@ -183,7 +183,7 @@ class Workers:
             self._unrecorded.append(partial(self._queue.hand_back, claimed.run_id, claimed.epoch))
 
     def _bury(self, process: RunProcess) -> None:
-        """A process has ended by itself, or was ended by somebody else."""
+        """A process has ended by itself, also at its deadline where we were held up, or was ended by somebody else."""
         self._processes.remove(process)
         self._listen(process)
         how = process.reap()
@@ -191,7 +191,11 @@ class Workers:
         if not process.was_ready:
             logger.error("A process for runs could not be set up: %s", how)
             self._start_at = time.monotonic() + _START_AGAIN_S
-        if claimed is not None:
+        if claimed is None:
+            return
+        if process.kill_at is not None and process.kill_at <= time.monotonic():
+            self._note_overdue(claimed)
+        else:
             logger.error("The run lost its worker: %s", how, extra=_about(claimed))
             self._unrecorded.append(partial(self._lose, claimed, how))
 
@@ -210,9 +214,11 @@ class Workers:
     def _end_overdue(self) -> None:
         now = time.monotonic()
         for process in [each for each in self._processes if each.kill_at is not None and each.kill_at <= now]:
-            claimed = self._kill(process, "deadline")
-            timed_out = partial(self._queue.end, status=RunStatus.TIMED_OUT, error=_KILLED_AT_DEADLINE)
-            self._unrecorded.append(partial(timed_out, claimed.run_id, claimed.epoch))
+            self._note_overdue(self._kill(process, "deadline"))
+
+    def _note_overdue(self, claimed: ClaimedRun) -> None:
+        timed_out = partial(self._queue.end, status=RunStatus.TIMED_OUT, error=_KILLED_AT_DEADLINE)
+        self._unrecorded.append(partial(timed_out, claimed.run_id, claimed.epoch))
 
     def _kill(self, process: RunProcess, why: str) -> ClaimedRun:
         assert process.claimed is not None
