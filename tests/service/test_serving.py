@@ -1,6 +1,7 @@
 """Whole services, as processes on a real database: they keep time, survive their runs, and end in order."""
 
 import json
+import multiprocessing
 import os
 import signal
 import time
@@ -20,10 +21,13 @@ from waivern.database.engine import open_engine, writing
 from waivern.database.tables import services
 from waivern.errors import WaivernError
 from waivern.history.run_history import RunFilter, RunRecord
+from waivern.operations.carry_out_run import CarriedOut
 from waivern.runs.run import RunStatus, SkipReason
 from waivern.runs.run_queue import NewRun
 from waivern.schedules.schedule import CatchUp, Overlap
 from waivern.schedules.timing import Every
+from waivern.service.run_process import _carry_out_one
+from waivern.service.self_watch import SelfWatch
 from waivern.testing.builders import message_of, plan_of
 
 STUCK = ("hangs", "loops_in_python", "loops_in_c", "matches_for_ever")
@@ -352,6 +356,21 @@ def test_a_process_whose_service_was_killed_ends_when_its_run_is_no_longer_its_o
     with on_sqlite.application() as application:
         application.storage.queue.cancel(run_id)
     eventually(lambda: has_ended(process), within_s=10)
+
+
+def test_a_run_whose_service_was_killed_as_it_began_goes_on(on_sqlite: Installation) -> None:
+    runbook = on_sqlite.folder / "scan.yaml"
+    source = {"type": "filesystem", "properties": {"path": "."}}
+    runbook.write_text(json.dumps({"name": "Scan", "description": "d", "artifacts": {"files": {"source": source}}}))
+    run_id = queue(on_sqlite, runbook)
+    ours, the_service_s = multiprocessing.Pipe()
+    the_service_s.close()
+    with on_sqlite.application() as application, ours:
+        claimed = application.storage.queue.claim()
+        assert claimed is not None
+        watch = SelfWatch(multiprocessing.RawValue("d", 0.0), 60, ours)
+        assert _carry_out_one(application, claimed, ours, watch) is CarriedOut.ENDED
+    assert record(on_sqlite, run_id).status is RunStatus.SUCCEEDED
 
 
 def has_ended(pid: int) -> bool:

@@ -165,7 +165,8 @@ def _carry_out_one(
     def begun(timeout_s: float | None) -> None:
         if timeout_s is not None:
             watch.limit(timeout_s)
-        connection.send(Begun(timeout_s))
+        with suppress(OSError):  # the service was killed meanwhile; the run goes on
+            connection.send(Begun(timeout_s))
 
     with watch.over_run(lambda: _is_lost(application, claimed)):
         return carry_out_run(application, claimed, begun=begun)

@@ -23,7 +23,7 @@ _LOOK_S = 0.5
 _RECOVER_S = 1.0
 _BEATS_A_LEASE = 8
 _START_AGAIN_S = 1.0
-_GRACE_S = 0.7  # a run closes itself at its deadline, where it can
+_GRACE_S = 0.5  # a run closes itself at its deadline, where it can
 _KILLED_AT_DEADLINE = "A component did not end at the deadline; its process was ended"
 
 Recording = Callable[[], object]
