@@ -7,16 +7,16 @@ from typing import Any
 
 from waivern.errors import PrunedArtifactError, RunError
 from waivern.history.comparison import Change, Comparison, Difference, Side, compare
-from waivern.history.finding import Finding, findings_in
+from waivern.history.finding import findings_in
 from waivern.history.finding_history import HeldSet
 from waivern.history.omissions import ANYTHING, Omissions
+from waivern.history.records_as_json import finding_as_json, run_as_json
 from waivern.history.run_history import ArtifactRecord, RunFilter, RunRecord
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application
-from waivern.operations.records_as_json import run_as_json
 from waivern.runbooks.loading import load_runbook
 from waivern.runs.run import ArtifactStatus, RunStatus
 
@@ -143,18 +143,3 @@ def _difference_as_json(difference: Difference) -> dict[str, Any]:
     if difference.change is Change.CHANGED and difference.before is not None:
         told["before"] = finding_as_json(difference.before)
     return told
-
-
-def finding_as_json(finding: Finding) -> dict[str, Any]:
-    """Return what history remembers of a finding; its evidence stands in the artifact."""
-    return {
-        "fingerprint": finding.fingerprint,
-        "rule": finding.rule,
-        "category": finding.category,
-        "severity": finding.severity,
-        "special_category": finding.special_category,
-        "source": finding.source,
-        "place": finding.place,
-        "confidence": finding.confidence,
-        "match_count": finding.match_count,
-    }

@@ -1,75 +1,17 @@
-"""Runs and artifacts as JSON objects: an interface that scripts rely on, the same from every door.
+"""One run whole as a JSON object: what `history.records_as_json` says of its parts, joined."""
 
-Keys are only ever added, at the end. Instants are ISO 8601 in UTC with six digits of a second and a `Z`, so that they
-sort as text; durations are seconds.
-"""
-
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from waivern.history.run_history import (
-    ArtifactCounts,
-    ArtifactRecord,
-    AttemptRecord,
-    FailedAttemptRecord,
-    RunRecord,
-    Worker,
+from waivern.history.records_as_json import (
+    artifact_as_json,
+    attempt_as_json,
+    failed_attempt_as_json,
+    instant_as_json,
+    run_as_json,
 )
 from waivern.operations.show_history import RunDetails
 
-
-def run_as_json(run: RunRecord) -> dict[str, Any]:
-    """Return a run as lists show it; `artifacts` holds numbers."""
-    return {
-        "id": run.id,
-        "runbook": run.runbook,
-        "status": run.status.value,
-        "trigger": run.trigger,
-        "schedule": run.schedule,
-        "due_at": instant_as_json(run.due_at),
-        "created_at": instant_as_json(run.created_at),
-        "started_at": instant_as_json(run.started_at),
-        "ended_at": instant_as_json(run.ended_at),
-        "duration_seconds": run.duration_seconds,
-        "artifacts": _counts(run.artifacts),
-        "error": run.error,
-        "runbook_digest": run.runbook_digest,
-        "epoch": run.epoch,
-        "attempts": run.attempts,
-        "max_attempts": run.max_attempts,
-        "priority": run.priority,
-        "lateness_seconds": run.lateness_seconds,
-        "deadline": instant_as_json(run.deadline),
-        "worker": None if run.worker is None else _worker(run.worker),
-    }
-
-
-def artifact_as_json(artifact: ArtifactRecord) -> dict[str, Any]:
-    """Return an artifact without its message; `overview` holds the message's numbers, or null."""
-    return {
-        "artifact_id": artifact.artifact_id,
-        "status": artifact.status.value,
-        "component": artifact.component,
-        "schema": artifact.schema,
-        "started_at": instant_as_json(artifact.started_at),
-        "ended_at": instant_as_json(artifact.ended_at),
-        "duration_seconds": artifact.duration_seconds,
-        "skip_reason": artifact.skip_reason.value if artifact.skip_reason is not None else None,
-        "skipped_because": artifact.skipped_because,
-        "error": artifact.error,
-        "output": artifact.output,
-        "optional": artifact.optional,
-        "digest": artifact.digest,
-        "size": artifact.size,
-        "kind": artifact.kind,
-        "inputs": list(artifact.inputs),
-        "aliases": list(artifact.aliases),
-        "overview": artifact.overview.as_json() if artifact.overview is not None else None,
-        "retain": _retention(artifact.retain),
-        "pruned_at": instant_as_json(artifact.pruned_at),
-        "pruned_because": artifact.pruned_because,
-    }
+__all__ = ["artifact_as_json", "details_as_json", "instant_as_json", "run_as_json"]
 
 
 def details_as_json(details: RunDetails) -> dict[str, Any]:
@@ -80,56 +22,6 @@ def details_as_json(details: RunDetails) -> dict[str, Any]:
         **run,
         "artifacts": [artifact_as_json(artifact) for artifact in details.artifacts],
         "artifact_counts": counts,
-        "run_attempts": [_attempt(attempt) for attempt in details.attempts],
-        "failed_attempts": [_failed_attempt(attempt) for attempt in details.failed_attempts],
-    }
-
-
-def instant_as_json(instant: datetime | None) -> str | None:
-    """Return "2026-11-23T12:00:00.000000Z" for an aware instant."""
-    if instant is None:
-        return None
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
-def _retention(retain: str | None) -> str | float | None:
-    """A word, or seconds after the run's end."""
-    try:
-        return None if retain is None else float(retain)
-    except ValueError:
-        return retain
-
-
-def _worker(worker: Worker) -> Mapping[str, Any]:
-    return {"host": worker.host, "pid": worker.pid}
-
-
-def _attempt(attempt: AttemptRecord) -> Mapping[str, Any]:
-    return {
-        "number": attempt.number,
-        "worker": _worker(attempt.worker),
-        "started_at": instant_as_json(attempt.started_at),
-        "ended_at": instant_as_json(attempt.ended_at),
-        "outcome": attempt.outcome,
-        "error": attempt.error,
-    }
-
-
-def _failed_attempt(attempt: FailedAttemptRecord) -> Mapping[str, Any]:
-    return {
-        "artifact_id": attempt.artifact_id,
-        "epoch": attempt.epoch,
-        "attempt": attempt.attempt,
-        "started_at": instant_as_json(attempt.started_at),
-        "ended_at": instant_as_json(attempt.ended_at),
-        "error": attempt.error,
-    }
-
-
-def _counts(counts: ArtifactCounts) -> Mapping[str, int]:
-    return {
-        "total": counts.total,
-        "succeeded": counts.succeeded,
-        "failed": counts.failed,
-        "skipped": counts.skipped,
+        "run_attempts": [attempt_as_json(attempt) for attempt in details.attempts],
+        "failed_attempts": [failed_attempt_as_json(attempt) for attempt in details.failed_attempts],
     }
