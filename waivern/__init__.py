@@ -30,6 +30,8 @@ _HOME_OF = {
     "ExecutionDAG": "waivern.plans.dag",
     "ExecutionPlan": "waivern.plans.plan",
     "ExecutionResult": "waivern.runs.result",
+    "ExportError": "waivern.errors",
+    "Exporter": "waivern.exports.exporter",
     "InMemoryArtifactStore": "waivern.artifacts.memory",
     "InvalidPropertiesError": "waivern.errors",
     "Message": "waivern.messages.message",

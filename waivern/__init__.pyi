@@ -16,6 +16,7 @@ from waivern.errors import DatabaseError as DatabaseError
 from waivern.errors import DatabaseMissingError as DatabaseMissingError
 from waivern.errors import DatabaseUnavailableError as DatabaseUnavailableError
 from waivern.errors import DecisionError as DecisionError
+from waivern.errors import ExportError as ExportError
 from waivern.errors import InvalidPropertiesError as InvalidPropertiesError
 from waivern.errors import MessageError as MessageError
 from waivern.errors import PlanError as PlanError
@@ -30,6 +31,7 @@ from waivern.errors import SchemaOutOfDateError as SchemaOutOfDateError
 from waivern.errors import ServiceNotRegisteredError as ServiceNotRegisteredError
 from waivern.errors import UsageError as UsageError
 from waivern.errors import WaivernError as WaivernError
+from waivern.exports.exporter import Exporter as Exporter
 from waivern.messages.message import Message as Message
 from waivern.messages.schema import Schema as Schema
 from waivern.plans.dag import ExecutionDAG as ExecutionDAG

@@ -156,6 +156,12 @@ class RunTakenOverError(RunError):
     exit_code = 3
 
 
+class ExportError(WaivernError):
+    """A run cannot be exported in the way that was asked for."""
+
+    exit_code = 2
+
+
 class ScheduleError(WaivernError):
     """A schedule cannot be read, found or changed."""
 

@@ -64,6 +64,15 @@ def test_the_findings_of_each_run_are_told_as_they_were(engine: sa.Engine) -> No
     assert set(history.sets_of(third)) == {"found"}
 
 
+def test_findings_are_counted_once_by_severity_whatever_holds_them(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine).begin(PLAN, trigger="test")
+    for artifact_id in ("found", "again"):
+        run.store.save(artifact_id, message([entry("a"), entry("b"), entry("c", severity="high")]))
+    assert SqlFindingHistory(engine).numbers_of(run.run_id) == {"medium": 2, "high": 1}
+    run.log.close(RunStatus.SUCCEEDED)
+    assert SqlFindingHistory(engine).numbers_of(run_with(engine, [])) == {}
+
+
 def test_what_does_not_change_costs_no_row(engine: sa.Engine) -> None:
     for _ in range(3):
         run_with(engine, [entry("a"), entry("b")])

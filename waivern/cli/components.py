@@ -10,11 +10,11 @@ from waivern.operations.application import Application
 from waivern.operations.list_components import ComponentDescription, list_components
 
 
-@click.command(short_help="List the connectors and analysers there are.")
+@click.command(short_help="List connectors, analysers and exporters.")
 @format_option("table", "json")
 @pass_application
 def components(application: Application, form: str) -> None:
-    """List the connectors and analysers there are, with the schemas that they take and make.
+    """List the connectors, analysers and exporters there are, with what they take and make.
 
     A plug-in that cannot be used is listed with the reason.
 

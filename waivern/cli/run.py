@@ -13,6 +13,7 @@ import click
 
 from waivern.cli.diff import since_last
 from waivern.cli.endings import INCOMPLETE
+from waivern.cli.export import export_after_run, export_requests
 from waivern.cli.fitting_progress import progress_on_standard_error
 from waivern.cli.interrupts import counted_interrupts
 from waivern.cli.options import (
@@ -32,6 +33,7 @@ from waivern.history.comparison import Comparison
 from waivern.operations.application import Application
 from waivern.operations.compare_runs import compare_to_last
 from waivern.operations.export_artifacts import export_artifacts
+from waivern.operations.export_run import ExportRequest
 from waivern.operations.records_as_json import details_as_json
 from waivern.operations.run_runbook import RunRequest, run_runbook
 from waivern.operations.show_history import RunDetails, show_run
@@ -59,6 +61,14 @@ def _as_seconds(context: click.Context, option: click.Parameter, text: str | Non
 @click.option(
     "--max-concurrency", type=click.IntRange(min=1), metavar="N", help="Make at most so many artifacts at a time."
 )
+@click.option(
+    "--exporter",
+    "exports",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    callback=export_requests,
+    help="Write the run down in this format too; may be given several times.",
+)
 @working_directory_option
 @click.option("--resume", metavar="RUN", help="Take up an unfinished run: its id, the beginning of it, or 'latest'.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
@@ -74,6 +84,7 @@ def run(
     output_dir: Path | None,
     timeout_s: float | None,
     max_concurrency: int | None,
+    exports: tuple[ExportRequest, ...],
     working_directory: Path | None,
     resume: str | None,
     quiet: bool,
@@ -88,6 +99,7 @@ def run(
     Examples:
       waivern run nightly.yaml
       waivern run nightly.yaml --timeout 600 --output-dir results
+      waivern run nightly.yaml --exporter sarif=scan.sarif --exporter html=scan.html
       waivern run nightly.yaml --resume latest
       waivern run nightly.yaml --format json | jq .status
     """
@@ -102,6 +114,7 @@ def run(
         for artifact_id in exported.pruned:
             click.echo(f"Left out '{artifact_id}': what it held was pruned", err=True)
         click.echo(f"Wrote {count(len(exported.files), 'artifact')} into {output_dir}", err=True)
+    export_after_run(application, details.run, exports)
     context.exit(0 if details.run.status is RunStatus.SUCCEEDED else INCOMPLETE)
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -173,10 +173,19 @@ def message_of(row: Any, *, what: str) -> Message:
         PrunedArtifactError: it is not kept any more.
         CorruptArtifactError: what is stored is not what was saved.
     """
+    content = _kept(row, what).content(what=what)
+    return Message(row.message_id or "", content, Schema.parse(row.schema), row.message_context)
+
+
+def parts_of(row: Any, *, what: str) -> Iterator[bytes]:
+    """Yield the parts of the message of a row of `STORED`; raises what `message_of` does."""
+    return _kept(row, what).parts(what=what)
+
+
+def _kept(row: Any, what: str) -> Blob:
     if row.pruned_at is not None:
         raise PrunedArtifactError(what, at=row.pruned_at, because=row.pruned_because)
-    content = Blob(row.digest, row.codec, row.size, row.data).content(what=what)
-    return Message(row.message_id or "", content, Schema.parse(row.schema), row.message_context)
+    return Blob(row.digest, row.codec, row.size, row.data)
 
 
 def _unplanned(values: Mapping[str, Any], position: int) -> dict[str, Any]:

@@ -59,6 +59,24 @@ class Blob:
         except (MessageError, ValueError) as error:
             raise _corrupt(what, f"its SHA-256 is no longer {self.digest}") from error
 
+    def parts(self, *, what: str) -> Iterator[bytes]:
+        """Yield what was packed in the parts that it is stored in, after all of it was checked against the digest.
+
+        Raises:
+            CorruptArtifactError: the bytes are not those that were stored; `what` says whose they are.
+        """
+        try:
+            if self.codec != "zstd-parts":
+                yield self._whole()
+                return
+            for _ in self._checked():
+                pass
+        except (zstandard.ZstdError, struct.error, MemoryError, ValueError) as error:
+            raise _corrupt(what, f"it is not what has the SHA-256 {self.digest}") from error
+        decompressor = zstandard.ZstdDecompressor()
+        for frame in _frames(self.data):
+            yield decompressor.decompress(frame, max_output_size=self.size)
+
     def _whole(self) -> bytes:
         if self.codec == "raw":
             canonical = bytes(self.data)

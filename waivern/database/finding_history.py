@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,25 +29,34 @@ _HELD = (
     .order_by(artifacts.c.position)
 )
 _OMISSIONS = _HELD.add_columns(finding_sets.c.omissions).where(artifacts.c.artifact_id == sa.bindparam("of_artifact"))
-_OF_RUN = (
-    sa.select(
-        artifacts.c.artifact_id,
-        *(findings.c[name] for name in Finding.__dataclass_fields__),
+
+
+def _of_run(*wanted: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """What is wanted of the findings that a run's artifacts hold."""
+    return (
+        sa.select(*wanted)
+        .select_from(artifacts)
+        .join(runs, runs.c.id == artifacts.c.run_id)
+        .join(
+            finding_lines,
+            (finding_lines.c.runbook_name == runs.c.runbook_name)
+            & (finding_lines.c.artifact_id == artifacts.c.artifact_id),
+        )
+        .join(
+            findings,
+            (findings.c.line_id == finding_lines.c.id)
+            & (findings.c.from_seq <= artifacts.c.finding_seq)
+            & (findings.c.to_seq.is_(None) | (findings.c.to_seq >= artifacts.c.finding_seq)),
+        )
+        .where(artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None))
     )
-    .join(runs, runs.c.id == artifacts.c.run_id)
-    .join(
-        finding_lines,
-        (finding_lines.c.runbook_name == runs.c.runbook_name)
-        & (finding_lines.c.artifact_id == artifacts.c.artifact_id),
-    )
-    .join(
-        findings,
-        (findings.c.line_id == finding_lines.c.id)
-        & (findings.c.from_seq <= artifacts.c.finding_seq)
-        & (findings.c.to_seq.is_(None) | (findings.c.to_seq >= artifacts.c.finding_seq)),
-    )
-    .where(artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None))
-    .order_by(artifacts.c.position, findings.c.source, findings.c.place, findings.c.rule, findings.c.fingerprint)
+
+
+_OF_RUN = _of_run(artifacts.c.artifact_id, *(findings.c[name] for name in Finding.__dataclass_fields__)).order_by(
+    artifacts.c.position, findings.c.source, findings.c.place, findings.c.rule, findings.c.fingerprint
+)
+_IN_NUMBERS = _of_run(findings.c.severity, sa.func.count(findings.c.fingerprint.distinct())).group_by(
+    findings.c.severity
 )
 
 
@@ -68,6 +78,11 @@ class SqlFindingHistory(FindingHistory):
     def findings_of(self, run_id: str) -> Sequence[tuple[str, Finding]]:
         with self._engine.connect() as connection:
             return findings_of_run(connection, run_id)
+
+    def numbers_of(self, run_id: str) -> Mapping[str, int]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(_IN_NUMBERS, {"of_run": run_id}).all()
+        return dict(rows)
 
     def seen_before(self, runbook: str, fingerprints: Collection[str], *, before: datetime) -> set[str]:
         seen: set[str] = set()

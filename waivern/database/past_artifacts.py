@@ -1,11 +1,12 @@
 """What earlier runs made: their messages, and which of them a `reuse` means."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
 from waivern.artifacts.store import PastArtifact, PastArtifacts
-from waivern.database.artifact_store import STORED, message_of
+from waivern.database.artifact_store import STORED, message_of, parts_of
 from waivern.database.tables import artifacts, runs
 from waivern.errors import ArtifactNotFoundError, PrunedArtifactError, RunError
 from waivern.history.run_history import LATEST, RunHistory
@@ -68,11 +69,27 @@ def made_message(connection: sa.Connection, run_id: str, artifact: str) -> Messa
         ArtifactNotFoundError: the run made no such artifact; names those it made.
         CorruptArtifactError: what is stored is not what was saved.
     """
+    row, what = _stored(connection, run_id, artifact)
+    return message_of(row, what=what)
+
+
+def made_parts(connection: sa.Connection, run_id: str, artifact: str) -> Iterator[bytes]:
+    """Return the parts in which the content of an artifact is stored that a run made; a small one is a part by itself.
+
+    Raises:
+        As `made_message`.
+    """
+    row, what = _stored(connection, run_id, artifact)
+    return parts_of(row, what=what)
+
+
+def _stored(connection: sa.Connection, run_id: str, artifact: str) -> tuple[Any, str]:
+    """The row of what an artifact holds, and whose it is in words."""
     wanted = _aliased(connection, run_id, artifact) or artifact
     row = connection.execute(STORED.where(*_made(run_id, wanted))).first()
     if row is None:
         raise ArtifactNotFoundError(artifact, _made_in(connection, run_id))
-    return message_of(row, what=f"artifact '{wanted}' of run {run_id}")
+    return row, f"artifact '{wanted}' of run {run_id}"
 
 
 def _aliased(connection: sa.Connection, run_id: str, alias: str) -> str | None:

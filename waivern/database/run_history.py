@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from waivern.database.clock import database_now
 from waivern.database.owner import Owner
-from waivern.database.past_artifacts import made_message
+from waivern.database.past_artifacts import made_message, made_parts
 from waivern.database.run_register import is_abandoned
 from waivern.database.tables import (
     artifact_attempts,
@@ -33,6 +33,7 @@ from waivern.history.run_history import (
     RunRecord,
     Worker,
 )
+from waivern.messages.canonical import content_around, items_of_parts
 from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
@@ -108,6 +109,16 @@ class SqlRunHistory(RunHistory):
     def message_of(self, run_id: str, artifact: str) -> Message:
         with self._engine.connect() as connection:
             return made_message(connection, run_id, artifact)
+
+    def items_of(self, run_id: str, artifact: str, key: str) -> Iterator[Any]:
+        with self._engine.connect() as connection:
+            parts = made_parts(connection, run_id, artifact)
+        return items_of_parts(parts, key)
+
+    def content_around(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
+        with self._engine.connect() as connection:
+            parts = made_parts(connection, run_id, artifact)
+        return content_around(parts, key)
 
     def sources_of(self, run_id: str) -> Mapping[str, str]:
         sources = (

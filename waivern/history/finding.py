@@ -79,6 +79,11 @@ def _finding(entry: Mapping[str, Any]) -> Finding:
     )
 
 
+def finding_of(entry: Any) -> Finding | None:
+    """Return what history remembers of one entry of a message's findings; None where it is no finding."""
+    return _finding(entry) if _is_finding(entry) else None
+
+
 def place_of(location: Any) -> str:
     """Return where in its source a finding is, without lines: "notes.txt", "customers.email", "a.xlsx:people.email"."""
     said = location if isinstance(location, Mapping) else {}

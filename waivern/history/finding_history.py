@@ -34,5 +34,9 @@ class FindingHistory(ABC):
         """Return (artifact id, finding), sorted by artifact in the order of the plan, source, place and rule."""
 
     @abstractmethod
+    def numbers_of(self, run_id: str) -> Mapping[str, int]:
+        """Return {severity: how many findings of the run}, each once whatever the number of artifacts that hold it."""
+
+    @abstractmethod
     def seen_before(self, runbook: str, fingerprints: Collection[str], *, before: datetime) -> set[str]:
         """Return which of these any run of the runbook had found in an artifact that it saved before an instant."""

@@ -1,9 +1,10 @@
 """The port through which past runs are asked about."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from waivern.messages.message import Message
 from waivern.messages.overview import Overview
@@ -177,6 +178,24 @@ class RunHistory(ABC):
             ArtifactNotFoundError: the run made no such artifact; names those it made.
             PrunedArtifactError: it is not kept any more.
             CorruptArtifactError: what is stored is not what was saved.
+        """
+
+    @abstractmethod
+    def items_of(self, run_id: str, artifact: str, key: str) -> Iterator[Any]:
+        """Return the items of the list `key` of an artifact's content one by one.
+
+        Those of a large content are unpacked as they are asked for, after all of it was checked.
+
+        Raises:
+            As `message_of`.
+        """
+
+    @abstractmethod
+    def content_around(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
+        """Return an artifact's content without its list `key`, which is not unpacked where the content is large.
+
+        Raises:
+            As `message_of`.
         """
 
     @abstractmethod

@@ -1,6 +1,8 @@
 """The one way a message's content becomes bytes, so that equal content has an equal digest."""
 
 import hashlib
+import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -93,6 +95,44 @@ def content_of_parts(parts: Iterable[bytes]) -> dict[str, Any]:
     if items:
         content[before[before.rindex(b'"', 0, -3) + 1 : -3].decode()] = items
     return content
+
+
+def items_of_parts(parts: Iterable[bytes], key: str) -> Iterator[Any]:
+    """Yield the items of a content's list `key` one by one, of which a part is in memory at a time.
+
+    Where the content is not in parts, or they are not those of this list, all of it is read at once.
+
+    Raises:
+        MessageError: they are not the parts of a JSON object.
+    """
+    one_by_one = iter(parts)
+    first = next(one_by_one, b"")
+    if first.endswith(_opening(key)):
+        for part, _ in itertools.pairwise(one_by_one):  # the last is what stands behind the list
+            yield from _items_of(part)
+        return
+    listed = content_of_parts(itertools.chain([first], one_by_one)).get(key)
+    yield from listed if isinstance(listed, list) else ()
+
+
+def content_around(parts: Iterable[bytes], key: str) -> dict[str, Any]:
+    """Return a content without its list `key`, whose items are passed over where the parts are those of this list.
+
+    Raises:
+        MessageError: they are not the parts of a JSON object.
+    """
+    one_by_one = iter(parts)
+    first = next(one_by_one, b"")
+    if first.endswith(_opening(key)):
+        content = content_of(first + b"".join(deque(one_by_one, maxlen=1)))
+    else:
+        content = content_of_parts(itertools.chain([first], one_by_one))
+    content.pop(key, None)
+    return content
+
+
+def _opening(key: str) -> bytes:
+    return f'"{key}":['.encode()
 
 
 def _items_of(part: bytes) -> list[Any]:

@@ -1,12 +1,11 @@
 """Write a run's artifacts into files."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from waivern.errors import UsageError
 from waivern.messages.canonical import canonical_bytes
 from waivern.operations.application import Application
+from waivern.operations.private_files import make_private_folder, write_privately
 from waivern.operations.show_history import show_run
 from waivern.runs.run import ArtifactStatus
 
@@ -50,20 +49,8 @@ def export_artifacts(
         if artifact.pruned_at is not None:
             continue
         message = application.storage.history.message_of(details.run.id, artifact.artifact_id)
-        files[artifact.artifact_id] = _written(
-            folder / f"{artifact.artifact_id}.json", canonical_bytes(message.content)
-        )
+        file = folder / f"{artifact.artifact_id}.json"
+        make_private_folder(file.parent)
+        write_privately(file, [canonical_bytes(message.content), b"\n"])
+        files[artifact.artifact_id] = file
     return ExportedArtifacts(details.run.id, files, pruned)
-
-
-def _written(path: Path, data: bytes) -> Path:
-    """Write whole or not at all: a reader never sees half a file."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
-            file.write(data + b"\n")
-        return beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UsageError(f"{path} cannot be written: {error.strerror}", remedy="Name another folder") from None

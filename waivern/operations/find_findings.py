@@ -9,9 +9,8 @@ from waivern.errors import ArtifactStoreError, DecisionError
 from waivern.history.decisions import Decision
 from waivern.history.finding import entry_in
 from waivern.history.known_findings import FindingFilter, KnownFinding, Order, Stay
+from waivern.history.records_as_json import finding_as_json, instant_as_json
 from waivern.operations.application import Application
-from waivern.operations.compare_runs import finding_as_json
-from waivern.operations.records_as_json import instant_as_json
 from waivern.runs.run import utc_now
 
 LEAST_PREFIX = 6

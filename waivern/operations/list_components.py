@@ -1,37 +1,48 @@
-"""Say which connectors and analysers are installed, and which plug-ins are broken."""
+"""Say which connectors, analysers and exporters are installed, and which plug-ins are broken."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from waivern.components.registry import Factories
+from waivern.exports.registry import Exporters
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application
 
-Kind = Literal["connector", "analyser"]
+Kind = Literal["connector", "analyser", "exporter"]
 
 
 @dataclass(frozen=True)
 class ComponentDescription:
     """What one component takes and makes; `takes` are an analyser's combinations of input schemas.
+    An exporter makes bytes of a media type.
 
     `broken` says why it cannot be used; the schemas are then empty.
     """
 
     kind: Kind
     name: str
-    makes: tuple[Schema, ...] = ()
+    makes: tuple[Schema | str, ...] = ()
     takes: tuple[tuple[Schema, ...], ...] = ()
     broken: str | None = None
 
 
 def list_components(application: Application) -> list[ComponentDescription]:
-    """Return the connectors, then the analysers, each by name."""
+    """Return the connectors, the analysers, then the exporters, each by name."""
     registry = application.registry
     return [
         *_described("connector", registry.connector_factories),
         *_described("analyser", registry.analyser_factories),
+        *_exporters(Exporters()),
     ]
+
+
+def _exporters(exporters: Exporters) -> Iterator[ComponentDescription]:
+    for name in sorted({*exporters, *exporters.broken}):
+        if name in exporters.broken:
+            yield ComponentDescription("exporter", name, broken=exporters.broken[name])
+        else:
+            yield ComponentDescription("exporter", name, makes=(exporters[name].get_media_type(),))
 
 
 def _described(kind: Kind, factories: Factories[Any]) -> Iterator[ComponentDescription]:

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waivern import Message, MessageError, Schema, SchemaNotFoundError
-from waivern.messages.canonical import CanonicalForm, canonical_bytes, content_of, content_of_parts, digest_of
+from waivern.messages.canonical import (
+    CanonicalForm,
+    canonical_bytes,
+    content_around,
+    content_of,
+    content_of_parts,
+    digest_of,
+    items_of_parts,
+)
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.overview import Overview, overview_of
 from waivern.messages.validation import check_message
@@ -60,6 +68,8 @@ def test_content_comes_back_from_its_parts_and_they_are_its_canonical_bytes(
         assert content_of_parts(parts) == content
     else:
         assert parts == [form.whole]
+    assert list(items_of_parts(parts, key)) == items
+    assert content_around(parts, key) == {name: value for name, value in content.items() if name != key}
 
 
 @given(contents, st.randoms(use_true_random=False))

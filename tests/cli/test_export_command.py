@@ -1,0 +1,152 @@
+"""`waivern export`, and `waivern run --exporter`."""
+
+import csv
+import io
+import json
+import stat
+
+import pytest
+
+RUNBOOK = """
+name: Files
+description: Who writes to us
+contact: DPO <dpo@example.org>
+artifacts:
+  files: {source: {type: filesystem, properties: {path: ./files}}}
+  found: {inputs: files, process: {type: personal_data}}
+  again: {inputs: found}
+"""
+
+
+@pytest.fixture
+def scan(ask, folder):
+    (folder / "files").mkdir()
+    (folder / "files.yaml").write_text(RUNBOOK)
+
+    def scanned(*options: str, code: int = 0, **files: str | None):
+        for name, text in files.items():
+            path = folder / "files" / f"{name}.txt"
+            path.unlink() if text is None else path.write_text(text)
+        outcome = ask("run", "files.yaml", "--quiet", *options)
+        assert outcome.code == code, outcome.err
+        return outcome
+
+    return scanned
+
+
+def test_a_run_or_the_last_complete_run_of_a_runbook_is_exported(ask, scan) -> None:
+    scan(a="ann@example.org", b="bo@example.org")
+    told = [json.loads(ask("export", named).out) for named in ("latest", "Files", "files.yaml")]
+    assert told[0] == told[1] == told[2]
+    report = told[0]
+    assert (report["description"], report["contact"]) == ("Who writes to us", "DPO <dpo@example.org>")
+    assert [each["place"] for each in report["findings"]] == ["a.txt", "b.txt"]
+    assert report["findings"][0]["artifacts"] == ["found", "again"]
+    assert "ann@example.org" not in json.dumps(report)
+    assert {each["name"] for each in report["rules"]} >= {"email_address"}
+    assert json.loads(ask("export", report["run"]["id"][:18]).out)["run"] == report["run"]
+
+
+def test_what_changed_is_told_and_what_was_left_out_is_counted(ask, scan) -> None:
+    scan(a="ann@example.org", b="bo@example.org")
+    scan(b="\x00\x01\x02" * 50, c="cy@example.org")
+    outcome = ask("export", "latest")
+    report = json.loads(outcome.out)
+    assert {each["place"]: each["change"] for each in report["findings"]} == {"a.txt": "unchanged", "c.txt": "new"}
+    assert [each["place"] for each in report["comparison"]["unknown"]] == ["b.txt"]
+    assert [each["what"] for each in report["not_scanned"]] == ["b.txt"]
+    assert "Not looked at: 1; in part: 0; artifacts not made: 0" in outcome.err
+
+
+def test_what_was_not_scanned_is_told_in_full(ask, scan, folder) -> None:
+    scan(a="ann@example.org", **{f"x{number}": "\x00\x01\x02" * 50 for number in range(9)})
+    assert len(json.loads(ask("export", "latest").out)["not_scanned"]) == 9
+
+
+def test_a_file_is_written_whole_and_for_this_user_only(ask, scan, folder) -> None:
+    scan(a="ann@example.org")
+    outcome = ask("export", "latest", "--format", "csv", "--output", "found.csv")
+    assert (outcome.code, outcome.out) == (0, "")
+    file = folder / "found.csv"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    (row,) = csv.DictReader(io.StringIO(file.read_text()))
+    assert (row["rule"], row["place"], row["runbook"]) == ("email_address", "a.txt", "Files")
+    assert sorted(each.name for each in folder.iterdir()) == [".waivern", "files", "files.yaml", "found.csv"]
+
+
+def test_a_run_can_be_exported_as_it_ends(scan, folder) -> None:
+    scan("--exporter", "sarif=scan.sarif", "--exporter", "csv", a="ann@example.org")
+    assert len(json.loads((folder / "scan.sarif").read_text())["runs"][0]["results"]) == 1
+    (written,) = folder.glob("*.csv")
+    assert "email_address" in written.read_text()
+
+
+def test_a_wish_that_cannot_be_met_is_refused_before_the_run(ask, scan, folder) -> None:
+    outcome = scan("--exporter", "sarfi=scan.sarif", code=2)
+    assert "There is no format 'sarfi' Did you mean 'sarif'?" in " ".join(outcome.err.split())
+    outcome = scan("--exporter", "sarif=nowhere/scan.sarif", code=2)
+    assert "There is no folder" in outcome.err
+    assert json.loads(ask("history", "--format", "json").out) == []
+
+
+def test_bad_wishes_are_refused(ask, scan, folder, runbook) -> None:
+    scan(a="ann@example.org")
+    for arguments, said in [
+        (("latest", "--format", "jsom"), "There is no format 'jsom'"),
+        (("latest", "--output", "nowhere/x.json"), "There is no folder"),
+        (("latest", "--output", "files"), "files is a folder"),
+        (("nothing",), "There is no run"),
+        (("latest", "--fail-from", "dire"), "'dire' is not one of"),
+    ]:
+        outcome = ask("export", *arguments)
+        assert (outcome.code, outcome.out) == (2, ""), arguments
+        assert said in outcome.err
+
+
+def test_a_failed_run_is_exported_and_said_to_be_incomplete(ask, folder, runbook) -> None:
+    assert ask("run", runbook({"a": {"does": "fails"}, "b": {}}, name="Odd"), "--quiet").code == 3
+    outcome = ask("export", "latest")
+    report = json.loads(outcome.out)
+    assert (outcome.code, report["complete"]) == (0, False)
+    assert "The run is incomplete, it failed" in report["incomplete_because"]
+    assert "The run is incomplete" in outcome.err
+    outcome = ask("export", "Odd")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "'Odd' has no complete run" in outcome.err
+
+
+def test_a_run_that_is_queued_is_not_exported(ask, scan) -> None:
+    scan(a="ann@example.org")
+    assert ask("schedule", "add", "nightly", "files.yaml", "--cron", "0 2 * * *").code == 0
+    assert ask("schedule", "trigger", "nightly").code == 0
+    outcome = ask("export", "latest")
+    assert outcome.code == 2
+    assert "is still queued" in outcome.err
+
+
+def test_exporters_are_listed(ask) -> None:
+    listed = {each["name"]: each for each in json.loads(ask("components", "--format", "json").out)}
+    assert listed["sarif"] == {
+        "kind": "exporter",
+        "name": "sarif",
+        "takes": [],
+        "makes": ["application/sarif+json"],
+        "broken": None,
+    }
+
+
+def test_a_pruned_run_is_exported_without_evidence_and_says_so(ask, scan, folder) -> None:
+    with_retention = RUNBOOK.replace("process: {type: personal_data}", "process: {type: personal_data}, retain: none")
+    (folder / "files").mkdir(exist_ok=True)
+    (folder / "files.yaml").write_text(with_retention.replace("  again: {inputs: found}\n", ""))
+    scan(a="ann@example.org", b="\x00\x01\x02" * 50)
+    assert ask("prune").code == 0
+    outcome = ask("export", "latest")
+    report = json.loads(outcome.out)
+    assert report["without_evidence"] == ["found"]
+    (finding,) = report["findings"]
+    assert (finding["place"], finding["evidence"]) == ("a.txt", None)
+    assert [each["what"] for each in report["not_scanned"]] == ["b.txt"]
+    assert "email_address" in {each["name"] for each in report["rules"]}
+    assert "Told without evidence, for it was pruned: found" in outcome.err
+    assert ask("export", "latest", "--format", "sarif").code == 0

@@ -1,0 +1,72 @@
+"""JSON and CSV: their keys and columns, and texts that are no formulas."""
+
+import csv
+import io
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.docs.pages import names_in_first_cells, section_of
+from waivern.exports.cells import safe_cell
+from waivern.exports.csv_exporter import COLUMNS, CsvExporter
+from waivern.exports.json_exporter import JsonExporter
+from waivern.exports.reported_finding import Evidence, Location, ReportedFinding
+from waivern.testing.exporter_contract import written
+from waivern.testing.sample_reports import failed_report, sample_finding, sample_report
+
+
+def test_the_keys_of_json_are_those_that_are_described() -> None:
+    content = json.loads(written(JsonExporter, sample_report()))
+    assert list(content) == described("json", "the report")
+    assert list(content["findings"][0]) == described("json", "a finding")
+    assert content["incomplete_because"] is None
+    assert [each["fingerprint"][0] for each in content["comparison"]["fixed"]] == ["d"]
+    assert content["findings"][2]["evidence"] is None
+    assert content["findings"][1]["decision"]["verdict"] == "accepted"
+
+
+def test_a_failed_run_says_what_is_missing() -> None:
+    content = json.loads(written(JsonExporter, failed_report()))
+    assert content["complete"] is False
+    assert content["incomplete_because"].startswith("The run is incomplete, it timed out: The deadline has passed")
+
+
+def test_the_columns_of_csv_are_those_that_are_described() -> None:
+    head, *rows = csv.reader(io.StringIO(written(CsvExporter, sample_report()).decode(), newline=""))
+    assert head == list(COLUMNS) == described("csv", "the table")
+    assert [dict(zip(head, row, strict=True))["change"] for row in rows] == [
+        "new",
+        "changed",
+        "unchanged",
+        "fixed",
+        "unknown",
+    ]
+    assert dict(zip(head, rows[1], strict=True))["decision_owner"] == "Ann"
+
+
+def described(form: str, of: str) -> list[str]:
+    word = "column" if form == "csv" else "key"
+    blocks = section_of("docs/exports.md", f"`{form}`").split("\n\n")
+    return names_in_first_cells(next(block for block in blocks if block.startswith(f"| {word} of {of} |")))
+
+
+ANY_TEXT = st.text(st.characters(codec="utf-8"))
+
+
+@given(ANY_TEXT)
+def test_no_cell_begins_a_formula(text: str) -> None:
+    cell = safe_cell(text)
+    assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert not any(character in cell for character in "\x00\x1b\r")
+
+
+@given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
+def test_whatever_a_finding_says_it_is_one_row_of_harmless_cells(rule: str, place: str, sample: str) -> None:
+    finding = ReportedFinding(
+        sample_finding(rule=rule, place=place), ("x",), Location(place), (Evidence(sample),), (sample,), None
+    )
+    text = written(CsvExporter, sample_report([finding], comparison=None)).decode()
+    head, row = csv.reader(io.StringIO(text, newline=""))
+    assert len(head) == len(row)
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in row)

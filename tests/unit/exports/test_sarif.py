@@ -1,0 +1,117 @@
+"""SARIF: read back with a packaged model of the format."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waivern.exports.reported_finding import Location, ReportedFinding
+from waivern.exports.sarif.exporter import SarifExporter
+from waivern.testing.exporter_contract import written
+from waivern.testing.sample_reports import empty_report, failed_report, sample_finding, sample_report, sample_run
+
+
+def run_of(**more: Any) -> dict[str, Any]:
+    (run,) = json.loads(written(SarifExporter, sample_report(**more)))["runs"]
+    return dict(run)
+
+
+@pytest.mark.parametrize("report", [sample_report(), failed_report(), empty_report()])
+def test_it_is_sarif(report: Any) -> None:
+    from sarif_pydantic import Sarif
+
+    log = Sarif.model_validate_json(written(SarifExporter, report))
+    assert log.version == "2.1.0"
+    assert log.runs[0].tool.driver.name == "Waivern"
+
+
+def test_a_result_has_a_fingerprint_that_stays_and_the_rule_it_is_of() -> None:
+    run = run_of()
+    first = run["results"][0]
+    assert first["partialFingerprints"] == {"waivernFinding/v1": "a" * 32}
+    assert run["tool"]["driver"]["rules"][first["ruleIndex"]]["id"] == first["ruleId"]
+    assert first["ruleId"] == "personal_data_indicator/email_address"
+    places = [first["locations"][0], *first["relatedLocations"]]
+    assert [each["physicalLocation"]["region"]["startLine"] for each in places] == [3, 7]
+    assert "a****@*******.***" in first["message"]["text"]
+
+
+def test_every_rule_says_what_it_is_and_where_it_comes_from() -> None:
+    for rule in run_of(findings=[])["tool"]["driver"]["rules"]:
+        assert rule["help"]["text"].endswith(f"Source: {rule['properties']['source']}.")
+        assert rule["helpUri"].startswith("https://")
+
+
+def test_the_baseline_says_what_came_and_went() -> None:
+    run = run_of()
+    states = {each["partialFingerprints"]["waivernFinding/v1"][0]: each["baselineState"] for each in run["results"]}
+    assert states == {"a": "new", "b": "updated", "c": "unchanged", "d": "absent"}
+    assert run["baselineGuid"] != run["automationDetails"]["guid"]
+    gone = run["results"][-1]
+    assert gone["ruleId"] == run["results"][0]["ruleId"]
+
+
+def test_without_a_run_before_there_is_no_baseline() -> None:
+    plain = [ReportedFinding(sample_finding("a"), ("x",), Location("a.txt"), (), (), None)]
+    run = run_of(findings=plain, comparison=None)
+    assert "baselineGuid" not in run
+    assert "baselineState" not in run["results"][0]
+
+
+def test_what_could_not_be_looked_at_again_is_unknown_and_never_fixed() -> None:
+    run = run_of()
+    assert "e" * 32 not in {each["partialFingerprints"]["waivernFinding/v1"] for each in run["results"]}
+    (told,) = [each for each in notifications(run) if each["descriptor"]["id"] == "not-looked-at-again"]
+    assert "e" * 32 in told["message"]["text"]
+
+
+def test_what_was_not_scanned_is_told() -> None:
+    told = {each["descriptor"]["id"]: each["message"]["text"] for each in notifications(run_of(without_evidence=["x"]))}
+    assert told["not-scanned"] == "logo.png: binary: a PNG image (files)"
+    assert told["sampled"].startswith("orders: read 40 of 60 (database)")
+    assert "'x' held was pruned" in told["evidence-pruned"]
+    assert "archive" in told["artifact-not-made"]
+
+
+def test_a_failed_run_says_so() -> None:
+    (run,) = json.loads(written(SarifExporter, failed_report()))["runs"]
+    assert run["invocations"][0]["executionSuccessful"] is False
+    assert "it timed out: The deadline has passed" in notifications(run)[0]["message"]["text"]
+
+
+def test_a_decision_is_a_suppression() -> None:
+    results = run_of()["results"]
+    assert results[1]["suppressions"][0]["justification"] == "accepted by Ann, until 2027-01-31: Test data"
+    assert "suppressions" not in results[0]
+
+
+def test_a_column_is_a_logical_location() -> None:
+    (place,) = run_of()["results"][1]["locations"]
+    assert place["logicalLocations"][0]["fullyQualifiedName"] == "shop.db/orders.payment"
+    assert "physicalLocation" not in place
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1))
+def test_any_path_is_a_relative_reference(path: str) -> None:
+    from urllib.parse import unquote, urlsplit
+
+    finding = ReportedFinding(sample_finding(), ("x",), Location(path), (), (), None)
+    run = run_of(findings=[finding], comparison=None)
+    uri = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    parts = urlsplit(uri)
+    assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("", "", "", "")
+    assert uri.isascii()
+    assert unquote(uri).removeprefix("./") == path.replace("\\", "/").lstrip("/").removeprefix("./")
+
+
+def test_files_are_listed_once_with_what_they_are_meant_from() -> None:
+    run = run_of()
+    assert [each["location"]["uri"] for each in run["artifacts"]] == ["a.txt"]
+    assert run["originalUriBaseIds"]["SOURCE1"]["description"]["text"] == "./files"
+    assert sample_run().id in run["automationDetails"]["id"]
+
+
+def notifications(run: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(run["invocations"][0]["toolExecutionNotifications"])

@@ -1,0 +1,83 @@
+"""CSV (RFC 4180): one finding a row, for spreadsheets and scripts."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from waivern.exports.cells import safe_cell
+from waivern.exports.encoding import in_parts
+from waivern.exports.exporter import Exporter, Preferences
+from waivern.exports.json_exporter import finding_in_full
+from waivern.exports.report import Report
+from waivern.history.comparison import Change
+from waivern.history.records_as_json import finding_as_json
+
+COLUMNS = (
+    *("run", "runbook", "fingerprint", "rule", "category", "severity", "special_category", "confidence"),
+    *("match_count", "source", "place", "file_path", "table", "column", "lines", "evidence", "reasons", "ruleset"),
+    *("artifacts", "change", "change_reason", "change_because"),
+    *("decision", "decision_reason", "decision_owner", "decision_until"),
+)
+_JOINED_BY = {"lines": " ", "reasons": "; ", "artifacts": " "}
+
+
+class CsvExporter(Exporter):
+    """Its columns are added, at the end, never renamed or removed. What only the run before had found stands last."""
+
+    endings = ("csv",)
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "csv"
+
+    @classmethod
+    def get_media_type(cls) -> str:
+        return "text/csv"
+
+    def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
+        return in_parts(_lines([COLUMNS], _rows(report)))
+
+
+def _rows(report: Report) -> Iterator[list[Any]]:
+    same = {"run": report.run.id, "runbook": report.run.runbook}
+    for reported in report.findings:
+        told = {**same, **finding_in_full(reported)}
+        decision = told.pop("decision") or {}
+        told["decision"] = decision.get("verdict")
+        told.update({f"decision_{key}": decision.get(key) for key in ("reason", "owner", "until")})
+        yield [_cell(column, told.get(column)) for column in COLUMNS]
+    for difference in (*report.gone(Change.FIXED), *report.gone(Change.UNKNOWN)):
+        told = {
+            **same,
+            **finding_as_json(difference.finding),
+            "change": difference.change.value,
+            "change_reason": None if difference.reason is None else difference.reason.value,
+            "change_because": difference.because,
+        }
+        yield [_cell(column, told.get(column)) for column in COLUMNS]
+
+
+def _cell(column: str, value: Any) -> Any:
+    if column == "evidence" and value is not None:
+        return safe_cell("; ".join(_sample(each) for each in value))
+    if isinstance(value, list):
+        return safe_cell(_JOINED_BY[column].join(map(str, value)))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return safe_cell(value) if isinstance(value, str) else value
+
+
+def _sample(evidence: Any) -> str:
+    return f"line {evidence['line']}: {evidence['content']}" if evidence["line"] else str(evidence["content"])
+
+
+def _lines(*groups: Iterable[Iterable[Any]]) -> Iterator[bytes]:
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\r\n")
+    for group in groups:
+        for row in group:
+            writer.writerow(row)
+            yield written.getvalue().encode()
+            written.seek(0)
+            written.truncate()

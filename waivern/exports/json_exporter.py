@@ -1,0 +1,105 @@
+"""JSON: one object that holds everything, with the keys that `docs/exports.md` lists."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from waivern import __version__
+from waivern.exports.encoding import as_json, in_parts, listed
+from waivern.exports.exporter import Exporter, Preferences
+from waivern.exports.report import Report
+from waivern.exports.reported_finding import ReportedFinding
+from waivern.history.comparison import Change, Difference
+from waivern.history.decisions import Decision
+from waivern.history.records_as_json import artifact_as_json, finding_as_json, instant_as_json, run_as_json
+
+
+class JsonExporter(Exporter):
+    """Keys are added, at the end, never renamed or removed."""
+
+    endings = ("json",)
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "json"
+
+    @classmethod
+    def get_media_type(cls) -> str:
+        return "application/json"
+
+    def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
+        return in_parts(_written(report))
+
+
+def _written(report: Report) -> Iterator[bytes]:
+    yield as_json(_head(report))[:-1]
+    yield b',"findings":'
+    yield from listed(finding_in_full(each) for each in report.findings)
+    yield b"}\n"
+
+
+def _head(report: Report) -> Mapping[str, Any]:
+    return {
+        "format": "waivern-report/1",
+        "waivern": __version__,
+        "run": run_as_json(report.run),
+        "description": report.description,
+        "contact": report.contact,
+        "framework": report.framework,
+        "complete": report.is_complete,
+        "incomplete_because": report.incomplete_because,
+        "artifacts": [artifact_as_json(each) for each in report.artifacts],
+        "rules": [asdict(each) for each in report.rules],
+        "not_scanned": [asdict(each) for each in report.left_out],
+        "sampled": [asdict(each) for each in report.in_part],
+        "without_evidence": list(report.without_evidence),
+        "comparison": _comparison(report),
+    }
+
+
+def _comparison(report: Report) -> Mapping[str, Any] | None:
+    comparison = report.comparison
+    if comparison is None:
+        return None
+    return {
+        "base": run_as_json(comparison.base),
+        "summary": comparison.in_numbers(),
+        "fixed": [_gone(each) for each in report.gone(Change.FIXED)],
+        "unknown": [_gone(each) for each in report.gone(Change.UNKNOWN)],
+    }
+
+
+def _gone(difference: Difference) -> Mapping[str, Any]:
+    reason = None if difference.reason is None else difference.reason.value
+    return {**finding_as_json(difference.finding), "reason": reason, "because": difference.because}
+
+
+def finding_in_full(reported: ReportedFinding) -> dict[str, Any]:
+    """Return all that is reported of a finding as a JSON object; `evidence` is null where it was pruned."""
+    location, evidence = reported.location, reported.evidence
+    return {
+        **finding_as_json(reported.finding),
+        "file_path": location.file_path,
+        "table": location.table,
+        "column": location.column,
+        "lines": list(location.lines),
+        "evidence": None if evidence is None else [{"content": each.content, "line": each.line} for each in evidence],
+        "reasons": list(reported.reasons),
+        "ruleset": reported.ruleset,
+        "artifacts": list(reported.artifact_ids),
+        "change": None if reported.change is None else reported.change.value,
+        "change_reason": None if reported.reason is None else reported.reason.value,
+        "change_because": reported.because,
+        "decision": None if reported.decision is None else _decision(reported.decision),
+    }
+
+
+def _decision(decision: Decision) -> Mapping[str, Any]:
+    return {
+        "verdict": decision.verdict.value,
+        "reason": decision.reason,
+        "owner": decision.owner,
+        "until": None if decision.until is None else decision.until.isoformat(),
+        "decided_at": instant_as_json(decision.decided_at),
+        "decided_by": decision.decided_by,
+    }

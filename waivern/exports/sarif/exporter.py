@@ -1,0 +1,77 @@
+"""One SARIF log with one run: its rules, what was not scanned, and each finding as a result."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from waivern import __version__
+from waivern.exports.encoding import as_json, in_parts, listed, stable_uuid, to_the_millisecond, without_none
+from waivern.exports.exporter import Exporter, Preferences
+from waivern.exports.report import PROJECT, Report
+from waivern.exports.sarif.notifications import NOTIFICATIONS, notifications
+from waivern.exports.sarif.results import Results
+from waivern.exports.sarif.rules import Rules
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+class SarifExporter(Exporter):
+    """Results are written as they are read, and what only they know, such as files, behind them."""
+
+    endings = ("sarif", "sarif.json", "json")
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "sarif"
+
+    @classmethod
+    def get_media_type(cls) -> str:
+        return "application/sarif+json"
+
+    def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
+        return in_parts(_written(report))
+
+
+def _written(report: Report) -> Iterator[bytes]:
+    rules = Rules(report.rules)
+    results = Results(report, rules)
+    yield as_json({"$schema": _SCHEMA, "version": "2.1.0"})[:-1] + b',"runs":[{"results":'
+    yield from listed(results)
+    yield b"," + as_json(_around(report, rules, results))[1:]
+    yield b"]}\n"
+
+
+def _around(report: Report, rules: Rules, results: Results) -> Mapping[str, Any]:
+    run = report.run
+    return without_none(
+        tool={
+            "driver": {
+                "name": "Waivern",
+                "version": __version__,
+                "semanticVersion": __version__,
+                "informationUri": PROJECT,
+                "rules": rules.described(),
+                "notifications": NOTIFICATIONS,
+            }
+        },
+        invocations=[_invocation(report)],
+        automationDetails={"id": f"{run.runbook}/{run.id}", "guid": str(stable_uuid("run", run.id))},
+        baselineGuid=_baseline(report),
+        columnKind="unicodeCodePoints",
+        originalUriBaseIds=results.bases,
+        artifacts=results.files,
+        properties=without_none(runbook=run.runbook, run=run.id),
+    )
+
+
+def _baseline(report: Report) -> str | None:
+    return None if report.comparison is None else str(stable_uuid("run", report.comparison.base.id))
+
+
+def _invocation(report: Report) -> Mapping[str, Any]:
+    run = report.run
+    return without_none(
+        executionSuccessful=report.is_complete,
+        startTimeUtc=to_the_millisecond(run.started_at),
+        endTimeUtc=to_the_millisecond(run.ended_at),
+        toolExecutionNotifications=notifications(report),
+    )
