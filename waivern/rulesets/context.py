@@ -5,7 +5,8 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
-from waivern.rulesets.field_names import in_bytes, words_of
+from waivern.rulesets.engine import Edges, Word
+from waivern.rulesets.field_names import words_of
 from waivern.rulesets.ruleset import Ruleset
 
 BEFORE = 60
@@ -74,13 +75,10 @@ class ContextWords:
         )
 
 
-def regexes_of_context(phrases: Iterable[str]) -> list[str]:
+def words_looked_for(phrases: Iterable[str]) -> list[Word]:
     """Return what finds where words and phrases end, as words of their own or in `snake_case`."""
-    return [f"(?i){_bounded(phrase)}" for phrase in phrases]
+    return [Word(between.join(phrase.split()), Edges.WHOLE) for phrase in phrases for between in _between(phrase)]
 
 
-def _bounded(phrase: str) -> str:
-    """Only between ASCII characters can an engine that reads bytes see a boundary."""
-    before = r"(?:\b|_)" if phrase[0].isascii() else ""
-    after = r"(?:\b|_)" if phrase[-1].isascii() else ""
-    return before + "[ _-]".join(in_bytes(word) for word in phrase.split()) + after
+def _between(phrase: str) -> str:
+    return " _-" if " " in phrase else " "

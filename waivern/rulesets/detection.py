@@ -1,14 +1,13 @@
 """From texts and rules to what was found where: the engine's matches, validated, weighed by what stands near them."""
 
 import functools
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from waivern.errors import RulesetError
 from waivern.rulesets.batch import NOTHING_KNOWN, Batch, Surroundings
-from waivern.rulesets.context import ContextPlaces, ContextWords, regexes_of_context
-from waivern.rulesets.engine import Engine, Matched, Wanted
+from waivern.rulesets.context import ContextPlaces, ContextWords, words_looked_for
+from waivern.rulesets.engine import Engine, Matched, Wanted, Word
 from waivern.rulesets.field_names import FieldTerms
 from waivern.rulesets.keys import KeyFinder, NamePlace
 from waivern.rulesets.matching import compile_engine
@@ -153,12 +152,12 @@ class Detector:
         return Wanted(
             values=[pattern.form for pattern in self._by_themselves],
             words=[
-                self.field_terms.strong_regexes(),
-                self.field_terms.weak_regexes(),
-                *(regexes_of_context(rule.context) for rule in self.ruleset.rules),
-                *(regexes_of_context(rule.doubt) for rule in self.ruleset.rules),
-                *self._words.regexes(),
-                *([re.escape(literal) for literal in pattern.literals] for pattern in self._around_literals),
+                self.field_terms.strong_words(),
+                self.field_terms.weak_words(),
+                *(words_looked_for(rule.context) for rule in self.ruleset.rules),
+                *(words_looked_for(rule.doubt) for rule in self.ruleset.rules),
+                *self._words.looked_for(),
+                *([Word(literal, exact=True) for literal in pattern.literals] for pattern in self._around_literals),
             ],
         )
 

@@ -1,10 +1,15 @@
 """What an engine is asked and what it answers; see `matching`."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from itertools import product
 from typing import NamedTuple, Protocol
 
 LONGEST_LEAD = 65
+
+_MOST_CAPITALS = 4
+"""Letters beyond ASCII in a word of which every spelling in capitals is looked for; of more only the whole word."""
 
 
 class ValueForm(NamedTuple):
@@ -14,16 +19,42 @@ class ValueForm(NamedTuple):
     lead: str = ""
 
 
+class Edges(Enum):
+    """What has to stand beside a word: anything, no letter or digit of ASCII, or the marks that show a key's name."""
+
+    ANY = "any"
+    WHOLE = "whole"
+    KEY = "key"
+
+
+class Word(NamedTuple):
+    """A literal text to be found, in capitals too unless it is `exact`."""
+
+    text: str
+    edges: Edges = Edges.ANY
+    exact: bool = False
+
+    def spellings(self) -> list[bytes]:
+        """Return it in bytes; an engine knows capitals of ASCII only, so those of other letters are spelt out."""
+        if self.exact or self.text.isascii():
+            return [self.text.encode()]
+        if sum(not sign.isascii() for sign in self.text) > _MOST_CAPITALS:
+            forms: Iterable[str] = (self.text, self.text.upper(), self.text.title())
+        else:
+            forms = map("".join, product(*([sign] if sign.isascii() else [sign, sign.upper()] for sign in self.text)))
+        return list(dict.fromkeys(form.encode() for form in forms))
+
+
 class Wanted(NamedTuple):
     """All that one engine looks for.
 
     Args:
         values: Their matches are wanted with start and end.
-        words: Groups of alternatives; of their matches only the ends are wanted, all that there are.
+        words: Groups of words; of their matches only the ends are wanted, all that there are.
     """
 
     values: Sequence[ValueForm]
-    words: Sequence[Sequence[str]] = ()
+    words: Sequence[Sequence[Word]] = ()
 
 
 class Matched(NamedTuple):
@@ -42,6 +73,26 @@ class Engine(Protocol):
     """Looks for what it was made for. Safe to use from several threads at once."""
 
     def scan(self, data: bytes) -> Matched: ...
+
+
+def with_edges(data: bytes, ends: Iterable[int], length: int, edges: Edges) -> Iterator[int]:
+    """Yield those ends of a spelling of `length` bytes beside which stands what has to."""
+    before, behind = _REFUSED_BEFORE[edges], _REFUSED_BEHIND[edges]
+    for end in ends:
+        start = end - length
+        if data[end : end + 1] not in behind and (not start or data[start - 1 : start] not in before):
+            yield end
+
+
+KEY_MARK = rb"""["'`>\],;\t\n|:=\x00]"""
+_EVERY = frozenset(bytes([byte]) for byte in range(256))
+_LETTERS = frozenset(sign for sign in _EVERY if sign.isalnum())
+_REFUSED_BEFORE = {Edges.ANY: frozenset[bytes](), Edges.WHOLE: _LETTERS, Edges.KEY: _LETTERS | {b"_"}}
+_REFUSED_BEHIND = {
+    Edges.ANY: frozenset[bytes](),
+    Edges.WHOLE: _LETTERS,
+    Edges.KEY: frozenset({b""} | {sign for sign in _EVERY if not re.match(KEY_MARK, sign)}),
+}
 
 
 class Leads:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from waivern.rulesets.engine import Edges, Word
 from waivern.rulesets.ruleset import Ruleset
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
@@ -51,15 +52,15 @@ class FieldTerms:
             form in self._person_words for word in (words[0], words[-1]) for form in _singular(word)
         )
 
-    def strong_regexes(self) -> list[str]:
+    def strong_words(self) -> list[Word]:
         """Return what finds places at which a strong term may end, in any writing."""
         found_in_all = [term for term in self._terms[True] if " " not in term and len(term) > _SHORT]
-        return sorted({f"(?i){form}" for term in self._terms[True] for form in _writings(term, found_in_all)})
+        return sorted({word for term in self._terms[True] for word in _writings(term, found_in_all)})
 
-    def weak_regexes(self) -> list[str]:
+    def weak_words(self) -> list[Word]:
         """Return what finds weak terms that a mark follows, as it does a key or the name of a column."""
-        forms = {form for term in self._terms[False] for form in _writings(term, [])}
-        return sorted(rf"(?i)\b{form}[\"'`>\],;\t\n|:=\x00]" for form in forms)
+        forms = {word.text for term in self._terms[False] for word in _writings(term, [])}
+        return [Word(form, Edges.KEY) for form in sorted(forms)]
 
     def _named_by(self, name: str) -> tuple[NamedRule, ...]:
         """Return what `name` speaks for: its longest terms; none where its last word makes it another thing."""
@@ -99,31 +100,16 @@ def _singular(word: str) -> list[str]:
     return forms
 
 
-def _writings(term: str, found_in_all: Iterable[str]) -> Iterator[str]:
-    """Yield what finds the ends of `term`; each is all but literal, for these an engine compiles and scans fast.
+def _writings(term: str, found_in_all: Iterable[str]) -> Iterator[Word]:
+    """Yield what finds the ends of `term`.
 
     An identifier that holds one of `found_in_all` is looked at as a whole anyway.
     """
     words = term.split()
-    if len(words) == 1:
-        # A short word is part of many others (age, usage), so it has to stand between boundaries.
-        yield in_bytes(term) if len(term) > _SHORT else rf"(?:\b|_){in_bytes(term)}(?:\b|_)"
+    if len(words) == 1:  # a short word is part of many others (age, usage)
+        yield Word(term, Edges.ANY if len(term) > _SHORT else Edges.WHOLE)
         return
-    yield " ".join(in_bytes(word) for word in words)
+    yield Word(term)
     for between in ("", "_", "-"):
         if not any(other in between.join(words) for other in found_in_all):
-            yield between.join(in_bytes(word) for word in words)
-
-
-def in_bytes(word: str) -> str:
-    """Return a regex for the UTF-8 bytes of `word`; (?i) knows ASCII only, so other capitals are spelt out."""
-    return "".join(sign if sign.isascii() else _in_both_cases(sign) for sign in word)
-
-
-def _in_both_cases(sign: str) -> str:
-    forms = dict.fromkeys((sign, sign.upper()))
-    return "(?:" + "|".join("".join(_byte(byte) for byte in form.encode()) for form in forms) + ")"
-
-
-def _byte(byte: int) -> str:
-    return chr(byte) if byte < 128 else f"\\x{byte:02x}"
+            yield Word(between.join(words))

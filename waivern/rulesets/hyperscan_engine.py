@@ -2,16 +2,33 @@
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import hyperscan
 
-from waivern.rulesets.engine import Leads, Matched, Wanted
+from waivern.rulesets.engine import KEY_MARK, Edges, Leads, Matched, Wanted, with_edges
+from waivern.rulesets.regexes import longest_match
 
 LONGEST_SCAN = 2**32 - 1
 """Bytes that hyperscan can count in one call."""
+
+_LONGEST_WITHOUT_START = 256
+"""Bytes of a value whose start is found by the exact engine: to keep track of starts costs hyperscan half its speed."""
+
+_SHORT = 4
+"""Bytes of a word that is part of so many others that hyperscan looks at what stands before it."""
+
+_Hits = list[tuple[int, int, int]]
+
+
+class _Spelling(NamedTuple):
+    """What an expression that is no value's stands for: a word of these groups."""
+
+    groups: list[int]
+    length: int
+    edges: Edges
 
 
 class HyperscanEngine:
@@ -19,14 +36,17 @@ class HyperscanEngine:
 
     def __init__(self, wanted: Wanted) -> None:
         self._values = len(wanted.values)
-        self._words = len(wanted.words)
+        self._groups = len(wanted.words)
         self._exact = [re.compile(form.regex.encode()) for form in wanted.values]
+        self._longest = [longest_match(form.regex) for form in wanted.values]
         self._leads = Leads(wanted.values)
-        self._database = _compiled(wanted)
+        spellings = _spellings(wanted)
+        self._spellings = list(spellings.values())
+        self._database = _compiled([*self._value_expressions(wanted), *_word_expressions(spellings, self._values)])
         self._of_thread = threading.local()
 
     def scan(self, data: bytes) -> Matched:
-        found: list[tuple[int, int, int]] = []
+        found: _Hits = []
         note = found.append
 
         def on_match(pattern: int, start: int, end: int, _flags: int, _context: object) -> None:
@@ -36,28 +56,48 @@ class HyperscanEngine:
         found.sort()
         return self._sorted_out(data, found)
 
-    def _sorted_out(self, data: bytes, found: list[tuple[int, int, int]]) -> Matched:
+    def _sorted_out(self, data: bytes, found: _Hits) -> Matched:
         values: list[tuple[int, int, int]] = []
-        words: list[list[int]] = [[] for _ in range(self._words)]
+        words: list[list[int]] = [[] for _ in range(self._groups)]
         for pattern, hits in groupby(found, key=lambda hit: hit[0]):
             if pattern < self._values:
                 values += self._leads.extended(data, self._exactly(data, list(hits), pattern), pattern)
             else:
-                words[pattern - self._values] = sorted({end for _, _, end in hits})
+                groups, length, edges = self._spellings[pattern - self._values]
+                behind = 1 if edges is Edges.KEY else 0
+                ends = list(with_edges(data, (end - behind for _, _, end in hits), length, edges))
+                for group in groups:
+                    words[group] += ends
         values.sort()
-        return Matched(values, words)
+        return Matched(values, [sorted(set(ends)) for ends in words])
 
-    def _exactly(self, data: bytes, hits: list[tuple[int, int, int]], pattern: int) -> Iterator[tuple[int, int]]:
-        """Where a stretch of the text was hit in one way, that is the match; else the exact engine says which it is."""
-        exact = self._exact[pattern]
-        first, reach, ways = hits[0][1], hits[0][2], 1
-        for _, start, end in hits[1:]:
-            if start < reach:
+    def _exactly(self, data: bytes, hits: _Hits, pattern: int) -> Iterator[tuple[int, int]]:
+        """Each stretch of the text that holds matches is given to the exact engine, which says which they are.
+
+        Where a start is known and there is one end, that is the match.
+        """
+        exact, longest = self._exact[pattern], self._longest[pattern]
+        knows_start = longest > _LONGEST_WITHOUT_START
+        first, reach, ways = -1, -1, 0
+        for _, start, end in hits:
+            begin = start if knows_start else max(0, end - longest)
+            if begin < reach:
                 reach, ways = max(reach, end), ways + 1
                 continue
-            yield from _matches(exact, data, first, reach, ways)
-            first, reach, ways = start, end, 1
-        yield from _matches(exact, data, first, reach, ways)
+            if knows_start and ways == 1:
+                yield first, reach
+            elif ways:
+                yield from _matches(exact, data, first, reach)
+            first, reach, ways = begin, end, 1
+        if knows_start and ways == 1:
+            yield first, reach
+        elif ways:
+            yield from _matches(exact, data, first, reach)
+
+    def _value_expressions(self, wanted: Wanted) -> Iterator[tuple[bytes, int, int]]:
+        for number, form in enumerate(wanted.values):
+            knows_start = self._longest[number] > _LONGEST_WITHOUT_START
+            yield form.regex.encode(), number, hyperscan.HS_FLAG_SOM_LEFTMOST if knows_start else 0
 
     def _scratch(self) -> Any:
         """Working memory for one scan at a time, so each thread has its own."""
@@ -66,21 +106,38 @@ class HyperscanEngine:
         return self._of_thread.scratch
 
 
-def _matches(exact: re.Pattern[bytes], data: bytes, first: int, reach: int, ways: int) -> Iterator[tuple[int, int]]:
-    if ways == 1:
-        yield first, reach
-        return
+def _matches(exact: re.Pattern[bytes], data: bytes, first: int, reach: int) -> Iterator[tuple[int, int]]:
     for match in exact.finditer(data, first, reach + 1):  # one byte more, so that \b sees what follows
         yield match.span()
 
 
-def _compiled(wanted: Wanted) -> Any:
-    """A group's alternatives are expressions of one id: many small ones are compiled sooner than a large one."""
-    groups = [
-        *(([form.regex], hyperscan.HS_FLAG_SOM_LEFTMOST) for form in wanted.values),
-        *((alternatives, 0) for alternatives in wanted.words),
-    ]
-    expressions = [(regex.encode(), number, flags) for number, (group, flags) in enumerate(groups) for regex in group]
+_Spelt = tuple[bytes, Edges, bool]
+
+
+def _spellings(wanted: Wanted) -> dict[_Spelt, _Spelling]:
+    """Every spelling of a word once; compiling is fast because each has an id of its own."""
+    spellings: dict[_Spelt, _Spelling] = {}
+    for group, words in enumerate(wanted.words):
+        for word in words:
+            for spelt in word.spellings():
+                key = (spelt if word.exact else spelt.lower(), word.edges, word.exact)
+                groups = spellings.setdefault(key, _Spelling([], len(spelt), word.edges)).groups
+                if group not in groups:
+                    groups.append(group)
+    return spellings
+
+
+def _word_expressions(spellings: Iterable[_Spelt], first: int) -> Iterator[tuple[bytes, int, int]]:
+    for number, (spelt, edges, exact) in enumerate(spellings, first):
+        regex = re.escape(spelt)
+        if edges is Edges.WHOLE and len(spelt) <= _SHORT and spelt[:1].isalnum():
+            regex = rb"(?:\b|_)" + regex
+        elif edges is Edges.KEY:
+            regex = (rb"\b" if spelt[:1].isalnum() else b"") + regex + KEY_MARK
+        yield regex, number, 0 if exact else hyperscan.HS_FLAG_CASELESS
+
+
+def _compiled(expressions: list[tuple[bytes, int, int]]) -> Any:
     try:
         return _database(expressions)
     except hyperscan.error as error:

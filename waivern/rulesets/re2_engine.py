@@ -1,16 +1,15 @@
 """RE2: one pass that says which patterns occur, and one more for each that does."""
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import re2
 
-from waivern.rulesets.engine import Leads, Matched, Wanted
+from waivern.rulesets.engine import Edges, Leads, Matched, Wanted, Word, with_edges
 
 _NEVER = r"\b\B"
-_OF_NO_SIGN = re.compile(r"\(\?i\)|\\b|[^A-Za-z0-9\\]")
-"""What of a word's regex stands for none of its letters and digits."""
 
 
 class Re2Engine:
@@ -22,8 +21,8 @@ class Re2Engine:
         self._leads = Leads(wanted.values)
         try:
             self._exact = [_compiled(regex) for regex in regexes]
-            self._layers = [[_compiled("|".join(layer)) for layer in _layers(group)] for group in wanted.words]
-            self._occurring = _set_of(regexes + ["|".join(group) or _NEVER for group in wanted.words])
+            self._layers = [list(_layers(group)) for group in wanted.words]
+            self._occurring = _set_of(regexes + ["|".join(map(_regex, group)) or _NEVER for group in wanted.words])
         except re2.error as error:
             raise ValueError(f"RE2 refuses a pattern: {error}") from error
 
@@ -35,31 +34,62 @@ class Re2Engine:
             values += self._leads.extended(data, spans, pattern)
         values.sort()
         words = [
-            sorted({end for layer in layers for end in _ends(data, layer)}) if number in occurring else []
+            sorted({end for layer in layers for end in layer.ends(data)}) if number in occurring else []
             for number, layers in enumerate(self._layers, len(self._values))
         ]
         return Matched(values, words)
 
 
-def _ends(data: bytes, layer: Any) -> Iterator[int]:
-    """The ends of matches that overlap too: each begins after the beginning of the one before."""
-    match = layer.search(data)
-    while match is not None:
-        yield match.end()
-        match = layer.search(data, match.start() + 1)
+class _Layer(NamedTuple):
+    """Words of which none begins as another does."""
+
+    regex: Any
+    edges: Edges
+
+    def ends(self, data: bytes) -> Iterator[int]:
+        """The ends of matches that overlap too: each begins after the beginning of the one before."""
+        match = self.regex.search(data)
+        while match is not None:
+            yield from with_edges(data, (match.end(),), match.end() - match.start(), self.edges)
+            match = self.regex.search(data, match.start() + 1)
 
 
-def _layers(alternatives: Sequence[str]) -> list[list[str]]:
-    """Part the alternatives so that none begins as another of its layer: of two that begin alike only one is found."""
-    layers: list[list[str]] = []
-    depths: dict[str, int] = {}
-    for signs, alternative in sorted((_OF_NO_SIGN.sub("", each), each) for each in alternatives):
-        shorter = [depths[signs[:end]] for end in range(1, len(signs) + 1) if signs[:end] in depths]
-        depth = depths[signs] = max(shorter, default=-1) + 1
+def _layers(words: Sequence[Word]) -> Iterator[_Layer]:
+    """Part the words so that none begins as another of its layer: of two that begin alike only one is found."""
+    of_kind: dict[tuple[Edges, bool], set[bytes]] = defaultdict(set)
+    for word in words:
+        of_kind[word.edges, word.exact].update(spelt if word.exact else spelt.lower() for spelt in word.spellings())
+    for (edges, exact), spellings in of_kind.items():
+        for layer in _apart(spellings):
+            yield _Layer(_compiled("|".join(_spelt(each, exact=exact) for each in layer)), edges)
+
+
+def _apart(spellings: Iterable[bytes]) -> list[list[bytes]]:
+    layers: list[list[bytes]] = []
+    depths: dict[bytes, int] = {}
+    for spelt in sorted(spellings):
+        shorter = [depths[spelt[:end]] for end in range(1, len(spelt)) if spelt[:end] in depths]
+        depth = depths[spelt] = max(shorter, default=-1) + 1
         if depth == len(layers):
             layers.append([])
-        layers[depth].append(alternative)
+        layers[depth].append(spelt)
     return layers
+
+
+def _regex(word: Word) -> str:
+    return "|".join(_spelt(spelt, exact=word.exact) for spelt in word.spellings())
+
+
+def _spelt(spelt: bytes, *, exact: bool) -> str:
+    """Only letters of ASCII are found in both cases; to Latin-1 other bytes are letters too."""
+    return "".join(_sign(byte, exact=exact) for byte in spelt)
+
+
+def _sign(byte: int, *, exact: bool) -> str:
+    if byte >= 128:
+        return f"\\x{byte:02x}"
+    sign = chr(byte)
+    return re.escape(sign) if exact or not sign.isalpha() else f"[{sign.lower()}{sign.upper()}]"
 
 
 def _compiled(regex: str) -> Any:

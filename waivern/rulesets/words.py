@@ -6,7 +6,8 @@ from itertools import product
 from operator import itemgetter
 from typing import NamedTuple
 
-from waivern.rulesets.field_names import in_bytes, words_of
+from waivern.rulesets.engine import Word
+from waivern.rulesets.field_names import words_of
 from waivern.rulesets.rule import Rule, Words
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.spans import Span
@@ -53,9 +54,9 @@ class WordFinder:
         self.rules = [number for number, rule in enumerate(ruleset.rules) if rule.words is not None]
         self._words = [_ready(ruleset.rules[number]) for number in self.rules]
 
-    def regexes(self) -> list[list[str]]:
+    def looked_for(self) -> list[list[Word]]:
         """Return for each rule of `rules` what finds where its words may end."""
-        return [_regexes(words.rule) for words in self._words]
+        return [_looked_for(words) for words in self._words]
 
     def spans(
         self, text: str, ends: Sequence[Sequence[int]], speaks: Callable[[int, int, int], str | None]
@@ -180,13 +181,16 @@ def plural(term: str) -> str:
     return f"{term}es" if term.endswith(("s", "x", "ch", "sh")) else f"{term}s"
 
 
-def _regexes(rule: Rule) -> list[str]:
-    """What finds the ends of terms: of a plural that only adds letters to its term the term's own is enough."""
-    words: Words = rule.words  # type: ignore[assignment]
-    terms = {*words.terms, *words.weak}
-    forms = terms | {plural(term) for term in terms if not plural(term).startswith(term)}
-    return [_regex(form) for form in sorted(forms, key=lambda form: (-len(form), form))]
+def _looked_for(words: _ReadyWords) -> list[Word]:
+    """What finds the ends of forms: one that ends with another, or is another with "s" or "es", is found by that."""
+    forms = words.forms.keys()
+    return [Word(form) for form in sorted(forms) if not any(shorter in forms for shorter in _found_with(form))]
 
 
-def _regex(form: str) -> str:
-    return "(?i)" + "[ _-]?".join(in_bytes(word) for word in form.split())
+def _found_with(form: str) -> Iterator[str]:
+    """The endings of a form, and what it is the plural of."""
+    yield from (form[start:] for start in range(1, len(form)))
+    for plural_ending in ("s", "es"):
+        if form.endswith(plural_ending):
+            singular = form.removesuffix(plural_ending)
+            yield from (singular[start:] for start in range(len(singular)))
