@@ -206,7 +206,7 @@ def test_making_an_analyser_compiles_nothing():
 
 def test_an_unknown_ruleset_is_named_with_the_nearest():
     with pytest.raises(InvalidPropertiesError, match="Did you mean 'local/personal_data_indicator/1.0.0'"):
-        PersonalDataAnalyserFactory().create({"pattern_matching": {"ruleset": "local/personal_data/1.0.0"}})
+        PersonalDataAnalyserFactory().create({"pattern_matching": {"ruleset": "local/personal_data_indicatr/1.0.0"}})
 
 
 def test_validation_by_a_model_is_refused_plainly():
