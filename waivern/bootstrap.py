@@ -25,7 +25,7 @@ def build_application(
     `actor` who acts, as events tell it.
     """
     return Application(
-        open_storage=lambda: _open_storage(settings, may_create=may_create),
+        open_storage=lambda: _open_storage(settings, may_create=may_create, actor=actor),
         environment=environment,
         actor=actor,
     )
@@ -40,7 +40,7 @@ def configured_engine(settings: Settings | None = None, *, may_create: bool = Tr
     return open_engine(settings.database_url, synchronous=synchronous, may_create=may_create)
 
 
-def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
+def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storage:
     """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
     from waivern.database.decision_log import SqlDecisionLog
     from waivern.database.event_log import SqlEventLog
@@ -64,11 +64,11 @@ def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
         raise
     history = SqlRunHistory(engine)
     return Storage(
-        register=SqlRunRegister(engine, lease_s=settings.lease_seconds),
+        register=SqlRunRegister(engine, lease_s=settings.lease_seconds, actor=actor),
         history=history,
         past=SqlPastArtifacts(engine, history),
-        queue=SqlRunQueue(engine, lease_s=settings.lease_seconds),
-        schedules=SqlScheduleStore(engine),
+        queue=SqlRunQueue(engine, lease_s=settings.lease_seconds, actor=actor),
+        schedules=SqlScheduleStore(engine, actor=actor),
         services=SqlServiceRegister(engine),
         notifications=SqlNotifications(engine),
         findings=SqlFindingHistory(engine),

@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from waivern.database.column_types import json_text
 from waivern.database.resting import rest
 from waivern.errors import DatabaseError, DatabaseMissingError, DatabaseUnavailableError, SchemaOutOfDateError
 
@@ -177,7 +178,7 @@ def _engine(url: sa.URL, **options: Any) -> sa.Engine:
         url,
         hide_parameters=True,
         max_overflow=-1,  # as many connections as there are threads that ask: a run's max_concurrency bounds them
-        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_serializer=json_text,
         json_deserializer=msgspec.json.decode,
         **options,
     )

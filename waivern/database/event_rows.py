@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from waivern.database.column_types import escaped
 from waivern.database.tables import events, runs
 from waivern.history.event_log import BEFORE_THE_FIRST, Event, EventKind, hash_of, plain_body
 from waivern.messages.canonical import canonical_bytes
@@ -41,7 +42,7 @@ def append(connection: sa.Connection, *, actor: str, kind: str, body: Mapping[st
 def _inserted(
     connection: sa.Connection, seq: int, previous: str, *, actor: str, kind: str, body: dict[str, Any], at: datetime
 ) -> Event:
-    who, what = _plain(actor), _plain(str(kind))
+    who, what = escaped(actor), escaped(str(kind))
     digest = hash_of(seq=seq, at=at, actor=who, kind=what, body=canonical_bytes(body), previous=previous)
     row: dict[str, Any] = {
         "seq": seq,
@@ -59,7 +60,3 @@ def _inserted(
 def _birth(connection: sa.Connection) -> dict[str, Any]:
     """What tells this chain from any other, and how many runs it says nothing about."""
     return {"installation": str(uuid4()), "runs_before": connection.execute(_NUMBER_OF_RUNS).scalar_one()}
-
-
-def _plain(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\x00")

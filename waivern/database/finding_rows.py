@@ -8,11 +8,13 @@ costs nothing, however often it is found.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from waivern.database.column_types import escaped, json_text
+from waivern.database.finding_digests import RowsDigest, digest_of_rows
 from waivern.database.tables import artifacts, finding_lines, finding_sets, findings, runs
 from waivern.history.finding import Finding, findings_in
 from waivern.history.omissions import Omissions
@@ -44,18 +46,25 @@ class FindingSet:
 
 def record(connection: sa.Connection, run_id: str, artifact_id: str, held: FindingSet, *, at: datetime) -> None:
     """Write down that an artifact of a run holds these findings."""
-    line_id, last_seq = _locked_line(connection, run_id, artifact_id)
-    seq = connection.execute(_SEQ_OF, {"of_line": line_id, "of_digest": held.digest}).scalar_one_or_none()
+    line = _locked_line(connection, run_id, artifact_id)
+    seq = connection.execute(_SEQ_OF, {"of_line": line.id, "of_digest": held.digest}).scalar_one_or_none()
     if seq is None:
-        seq = last_seq + 1
-        _add_set(connection, line_id, seq, held, run_id=run_id, at=at)
+        seq = line.last_seq + 1
+        _add_set(connection, line, seq, held, run_id=run_id, at=at)
     else:
-        connection.execute(_SEEN_AGAIN, {"of_line": line_id, "of_seq": seq, "last_run_id": run_id, "last_at": at})
+        connection.execute(_SEEN_AGAIN, {"of_line": line.id, "of_seq": seq, "last_run_id": run_id, "last_at": at})
     connection.execute(_HOLDS, {"of_run": run_id, "of_artifact": artifact_id, "finding_seq": seq})
 
 
-def _locked_line(connection: sa.Connection, run_id: str, artifact_id: str) -> tuple[int, int]:
-    """The line's id and its newest set, locked: two runs at once must not both begin the next one."""
+class _Line(NamedTuple):
+    id: int
+    runbook_name: str
+    artifact_id: str
+    last_seq: int
+
+
+def _locked_line(connection: sa.Connection, run_id: str, artifact_id: str) -> _Line:
+    """The line of an artifact, locked: two runs at once must not both begin the next one."""
     name = connection.execute(_NAME_OF, {"of_run": run_id}).scalar_one()
     wanted = {"of_name": name, "of_artifact": artifact_id}
     row = connection.execute(_LINE, wanted).first()
@@ -63,21 +72,34 @@ def _locked_line(connection: sa.Connection, run_id: str, artifact_id: str) -> tu
         line = {"runbook_name": name, "artifact_id": artifact_id, "last_seq": 0}
         connection.execute(_INSERT_LINE[connection.dialect.name], line)
         row = connection.execute(_LINE, wanted).one()
-    return row.id, row.last_seq
+    return _Line(row.id, name, artifact_id, row.last_seq)
 
 
-def _add_set(connection: sa.Connection, line_id: int, seq: int, held: FindingSet, *, run_id: str, at: datetime) -> None:
-    before = {row.fingerprint: row for row in connection.execute(_NEWEST, {"of_line": line_id})}
+def _add_set(
+    connection: sa.Connection, line: "_Line", seq: int, held: FindingSet, *, run_id: str, at: datetime
+) -> None:
+    before = {row.fingerprint: row for row in connection.execute(_NEWEST, {"of_line": line.id})}
     new = [finding for finding in held.findings.values() if not _is_as_before(finding, before.get(finding.fingerprint))]
     changed = {finding.fingerprint for finding in new} & before.keys()
-    _end(connection, line_id, seq - 1, [*changed, *(before.keys() - held.findings.keys())])
-    if new:
-        connection.execute(sa.insert(findings), [_row(finding, line_id, seq) for finding in new])
+    gone = [*changed, *(before.keys() - held.findings.keys())]
+    rows = [_row(finding, line.id, seq) for finding in new]
+    _end(connection, line.id, seq - 1, gone)
+    if rows:
+        connection.execute(sa.insert(findings), rows)
     seen = {"first_run_id": run_id, "first_at": at, "last_run_id": run_id, "last_at": at}
-    about: dict[str, Any] = {"digest": held.digest, "ruleset": held.ruleset, "rules_version": held.rules_version}
-    about["omissions"] = held.omissions.as_json()
-    connection.execute(sa.insert(finding_sets), {"line_id": line_id, "seq": seq, **about, **seen})
-    connection.execute(_LENGTHEN, {"of_line": line_id, "last_seq": seq})
+    rules = {"ruleset": _plain(held.ruleset), "rules_version": _plain(held.rules_version)}
+    omissions = held.omissions.as_json()
+    about: dict[str, Any] = {"digest": held.digest, **rules, "omissions": omissions, **seen}
+    digest = RowsDigest(
+        runbook=line.runbook_name,
+        artifact_id=line.artifact_id,
+        seq=seq,
+        before=connection.scalar(_DIGEST_OF, {"of_line": line.id, "of_seq": seq - 1}),
+        about={**about, "omissions": json_text(omissions)},
+    )
+    about["rows_digest"] = digest_of_rows(digest, added=rows, gone=gone)
+    connection.execute(sa.insert(finding_sets), {"line_id": line.id, "seq": seq, **about})
+    connection.execute(_LENGTHEN, {"of_line": line.id, "last_seq": seq})
 
 
 def _end(connection: sa.Connection, line_id: int, seq: int, fingerprints: Iterable[str]) -> None:
@@ -87,8 +109,13 @@ def _end(connection: sa.Connection, line_id: int, seq: int, fingerprints: Iterab
 
 
 def _row(finding: Finding, line_id: int, seq: int) -> dict[str, Any]:
-    said = {name: getattr(finding, name) for name in ("fingerprint", *_SAID)}
-    return {"line_id": line_id, "from_seq": seq, "to_seq": None, **said}
+    """As the database will hold it, for that is what its set's digest is over."""
+    said = {name: _plain(getattr(finding, name)) for name in ("fingerprint", *_SAID)}
+    return {"line_id": line_id, "from_seq": seq, "to_seq": None, **said, "confidence": float(finding.confidence)}
+
+
+def _plain(value: Any) -> Any:
+    return escaped(value) if isinstance(value, str) else value
 
 
 def _is_as_before(finding: Finding, row: Any) -> bool:
@@ -118,6 +145,7 @@ _SEQ_OF = sa.select(sa.func.max(finding_sets.c.seq)).where(
     finding_sets.c.line_id == sa.bindparam("of_line"),
     finding_sets.c.digest == sa.bindparam("of_digest", type_=finding_sets.c.digest.type),
 )
+_DIGEST_OF = sa.select(finding_sets.c.rows_digest).where(*_OF_SET)
 _SEEN_AGAIN = sa.update(finding_sets).where(*_OF_SET)
 _HOLDS = sa.update(artifacts).where(
     artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.artifact_id == sa.bindparam("of_artifact")

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from waivern.database import run_events
 from waivern.database.notifications import queue_notices
 from waivern.database.retention import let_go_at_end
 from waivern.database.tables import artifacts, run_attempts, runs
@@ -24,14 +25,20 @@ _ATTEMPT = sa.update(run_attempts).where(
 )
 
 
-def write_end(connection: sa.Connection, run_id: str, status: RunStatus, *, at: datetime, error: str | None) -> None:
-    """Write down that the run has ended, that what has not ended of it was not made, and whom that is to be told."""
+def write_end(
+    connection: sa.Connection, run_id: str, status: RunStatus, *, actor: str, at: datetime, error: str | None
+) -> None:
+    """Write down that the run has ended, that what has not ended of it was not made, and whom that is to be told.
+
+    The event of it comes last: nothing of the run may be written after it.
+    """
     reason = _NOT_MADE_BECAUSE.get(status, SkipReason.INTERRUPTED).value
     connection.execute(_UNFINISHED, {"of_run": run_id, "skip_reason": reason, "ended_at": at})
     connection.execute(_END, {"of_run": run_id, "status": status.value, "ended_at": at, "error": error})
     write_end_of_attempt(connection, run_id, status.value, at=at, error=error)
     let_go_at_end(connection, run_id, status, at=at)
     queue_notices(connection, run_id, status, at=at)
+    run_events.closed(connection, run_id, actor=actor, at=at)
 
 
 def begin_attempt(connection: sa.Connection, run_id: str, epoch: int, *, worker: str, at: datetime) -> None:

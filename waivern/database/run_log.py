@@ -12,6 +12,7 @@ from waivern.database.run_ends import write_end
 from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifact_attempts, artifacts
 from waivern.errors import DatabaseUnavailableError
+from waivern.history.event_log import UNNAMED
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus
 from waivern.runs.run_log import RunLog
 
@@ -38,12 +39,16 @@ class SqlRunLog(RunLog):
         writer: Writes in the name of the run; closed with the log.
         already_made: What earlier attempts of the run made.
         empty: Empties what runs have let go of; called when the run has ended.
+        actor: Who closes it, as its event tells.
     """
 
-    def __init__(self, writer: RunWriter, already_made: frozenset[str], empty: Callable[[], object]) -> None:
+    def __init__(
+        self, writer: RunWriter, already_made: frozenset[str], empty: Callable[[], object], *, actor: str = UNNAMED
+    ) -> None:
         self._writer = writer
         self._already_made = already_made
         self._empty = empty
+        self._actor = actor
 
     def open(self, plan: "ExecutionPlan") -> frozenset[str]:  # noqa: ARG002  the register wrote the plan down
         return self._already_made
@@ -65,7 +70,8 @@ class SqlRunLog(RunLog):
 
     def _write_the_end(self, connection: sa.Connection, status: RunStatus, error: str | None) -> None:
         """The end is told by the clock that the beginning was told by: the database's."""
-        write_end(connection, self._writer.run_id, status, at=database_now(connection), error=error)
+        now = database_now(connection)
+        write_end(connection, self._writer.run_id, status, actor=self._actor, at=now, error=error)
 
     def _values(self, change: ArtifactChange) -> dict[str, Any]:
         values: dict[str, Any] = {

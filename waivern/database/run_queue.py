@@ -15,6 +15,7 @@ from waivern.database.run_register import is_abandoned
 from waivern.database.run_writer import DEFAULT_LEASE_S
 from waivern.database.tables import artifacts, runs, schedules
 from waivern.errors import RunError
+from waivern.history.event_log import UNNAMED
 from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id
 from waivern.runs.run_queue import HANDED_BACK, ClaimedRun, LostRun, NewRun, RunQueue, RunState
 
@@ -55,10 +56,12 @@ class SqlRunQueue(RunQueue):
     Args:
         engine: Where runs are kept.
         lease_s: Seconds for which a claimed run stays the claimant's without a sign of life.
+        actor: Who ends and cancels runs, as events tell.
     """
 
-    def __init__(self, engine: sa.Engine, *, lease_s: float = DEFAULT_LEASE_S) -> None:
+    def __init__(self, engine: sa.Engine, *, lease_s: float = DEFAULT_LEASE_S, actor: str = UNNAMED) -> None:
         self._engine = engine
+        self._actor = actor
         self._lease = timedelta(seconds=lease_s)
 
     @property
@@ -102,7 +105,8 @@ class SqlRunQueue(RunQueue):
         with writing(self._engine) as connection:
             if not _take_from(connection, run_id, epoch):
                 return False
-            write_end(connection, run_id, status, at=database_now(connection), error=error)
+            now = database_now(connection)
+            write_end(connection, run_id, status, actor=self._actor, at=now, error=error)
             return True
 
     def lose(self, run_id: str, epoch: int, *, error: str) -> LostRun | None:
@@ -110,7 +114,7 @@ class SqlRunQueue(RunQueue):
             run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).first()
             if run is None or not _take_from(connection, run_id, epoch):
                 return None
-            return _lost(connection, run, error)
+            return _lost(connection, run, error, actor=self._actor)
 
     def hand_back(self, run_id: str, epoch: int) -> bool:
         with writing(self._engine) as connection:
@@ -136,7 +140,8 @@ class SqlRunQueue(RunQueue):
             if before not in (RunStatus.QUEUED, RunStatus.RUNNING):
                 raise RunError(f"The run {run_id} has ended already: {before.value.replace('_', ' ')}")
             connection.execute(sa.update(runs).where(runs.c.id == run_id), {"epoch": run.epoch + 1})
-            write_end(connection, run_id, RunStatus.CANCELLED, at=database_now(connection), error=None)
+            now = database_now(connection)
+            write_end(connection, run_id, RunStatus.CANCELLED, actor=self._actor, at=now, error=None)
             return before
 
     def _somebody_waits(self) -> bool:
@@ -150,7 +155,7 @@ class SqlRunQueue(RunQueue):
         with writing(self._engine) as connection:
             if not _take_from(connection, run.id, run.epoch, runs.c.lease_until == run.lease_until):
                 return None
-            return _lost(connection, run, _NO_SIGN_OF_LIFE)
+            return _lost(connection, run, _NO_SIGN_OF_LIFE, actor=self._actor)
 
 
 def _claimable(now: datetime) -> sa.ColumnElement[bool]:
@@ -221,7 +226,7 @@ def _take_from(connection: sa.Connection, run_id: str, epoch: int, *further: sa.
     return connection.execute(taken.values(epoch=epoch + 1)).rowcount == 1
 
 
-def _lost(connection: sa.Connection, run: Any, error: str) -> LostRun:
+def _lost(connection: sa.Connection, run: Any, error: str, *, actor: str) -> LostRun:
     """What becomes of a run that was taken from a worker that is gone."""
     now = database_now(connection)
     if run.attempts < run.max_attempts:
@@ -231,7 +236,7 @@ def _lost(connection: sa.Connection, run: Any, error: str) -> LostRun:
     else:
         status = RunStatus.INTERRUPTED
         text = f"Attempt {run.attempts} of {run.max_attempts}: {error}"
-        write_end(connection, run.id, status, at=now, error=text)
+        write_end(connection, run.id, status, actor=actor, at=now, error=text)
     return LostRun(run.id, status, run.attempts, run.max_attempts, run.worker_id)
 
 

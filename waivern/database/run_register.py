@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from waivern.database import run_events
 from waivern.database.artifact_store import SqlArtifactStore
 from waivern.database.clock import database_now
 from waivern.database.emptying import empty_unwanted
@@ -18,6 +19,7 @@ from waivern.database.run_log import SqlRunLog
 from waivern.database.run_writer import DEFAULT_LEASE_S, RunWriter
 from waivern.database.tables import artifact_inputs, artifacts, runbooks, runs
 from waivern.errors import RunError, RunTakenOverError
+from waivern.history.event_log import UNNAMED
 from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id
 from waivern.runs.run_log import OpenRun, RunRegister
 from waivern.runs.run_queue import ClaimedRun
@@ -38,10 +40,12 @@ class SqlRunRegister(RunRegister):
     Args:
         engine: Where runs are kept.
         lease_s: Seconds after which a run without a sign of life may be taken up by another process.
+        actor: Who begins them, as events tell.
     """
 
-    def __init__(self, engine: sa.Engine, *, lease_s: float = DEFAULT_LEASE_S) -> None:
+    def __init__(self, engine: sa.Engine, *, lease_s: float = DEFAULT_LEASE_S, actor: str = UNNAMED) -> None:
         self._engine = engine
+        self._actor = actor
         self._lease_s = lease_s
 
     def begin(self, plan: "ExecutionPlan", *, trigger: str) -> OpenRun:
@@ -64,6 +68,7 @@ class SqlRunRegister(RunRegister):
             )
             _write_plan(connection, run_id, plan)
             begin_attempt(connection, run_id, 1, worker=str(Owner.this_process()), at=now)
+            run_events.opened(connection, run_id, actor=self._actor, at=now)
         return self._opened(run_id, 1, frozenset())
 
     def take_up(self, run_id: str, plan: "ExecutionPlan") -> OpenRun:
@@ -79,6 +84,7 @@ class SqlRunRegister(RunRegister):
             write_end_of_attempt(connection, run_id, RunStatus.INTERRUPTED.value, at=now, error=None)
             begin_attempt(connection, run_id, epoch, worker=str(Owner.this_process()), at=now)
             already_made = _made_before(connection, run_id, plan)
+            run_events.resumed(connection, run_id, epoch=epoch, actor=self._actor, at=now)
         return self._opened(run_id, epoch, already_made)
 
     def start(self, claimed: ClaimedRun, plan: "ExecutionPlan") -> OpenRun:
@@ -98,14 +104,16 @@ class SqlRunRegister(RunRegister):
             if run.runbook_digest is None:
                 already_made: frozenset[str] = frozenset()
                 _write_plan(connection, claimed.run_id, plan)
+                run_events.opened(connection, claimed.run_id, actor=self._actor, at=now)
             else:
                 _refuse_another_version(run, plan)
                 already_made = _made_before(connection, claimed.run_id, plan)
+                run_events.resumed(connection, claimed.run_id, epoch=claimed.epoch, actor=self._actor, at=now)
         return self._opened(claimed.run_id, claimed.epoch, already_made)
 
     def _opened(self, run_id: str, epoch: int, already_made: frozenset[str]) -> OpenRun:
         writer = RunWriter(self._engine, run_id=run_id, epoch=epoch, lease_s=self._lease_s)
-        log = SqlRunLog(writer, already_made, lambda: empty_unwanted(self._engine))
+        log = SqlRunLog(writer, already_made, lambda: empty_unwanted(self._engine), actor=self._actor)
         return OpenRun(run_id, epoch, SqlArtifactStore(self._engine, writer), log)
 
     def _ownership(self, plan: "ExecutionPlan", now: datetime) -> dict[str, Any]:

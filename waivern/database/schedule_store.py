@@ -8,12 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from waivern.database import schedule_events
 from waivern.database.clock import database_now
 from waivern.database.engine import writing
 from waivern.database.firing import fire_due, insert_run, remember_fires
 from waivern.database.schedule_rows import row_of, schedule_of
 from waivern.database.tables import runs, schedule_fires, schedules
 from waivern.errors import ScheduleError, did_you_mean
+from waivern.history.event_log import UNNAMED, EventKind
 from waivern.runs.run import Trigger, new_run_id
 from waivern.schedules.deciding import SkippedFire
 from waivern.schedules.schedule import Schedule, ScheduleDefinition, ScheduleStatus
@@ -29,8 +31,9 @@ _CHANGES = 0x7363686564756C65  # Postgres' name of the lock under which schedule
 class SqlScheduleStore(ScheduleStore):
     """Every change locks the schedule's row, so that two services decide one after the other."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, *, actor: str = UNNAMED) -> None:
         self._engine = engine
+        self._actor = actor
 
     def add(self, definition: ScheduleDefinition) -> Schedule:
         with writing(self._engine) as connection, _unique_name(definition.name):
@@ -44,11 +47,13 @@ class SqlScheduleStore(ScheduleStore):
                 **row_of(definition),
             }
             connection.execute(sa.insert(schedules), values)
-            return _of_id(connection, values["id"])
+            schedule = _of_id(connection, values["id"])
+            schedule_events.added(connection, schedule, actor=self._actor, at=now)
+            return schedule
 
     def change(self, schedule_id: str, definition: ScheduleDefinition) -> Schedule:
         with _unique_name(definition.name):
-            self._change(schedule_id, lambda _now: row_of(definition))
+            self._change(schedule_id, EventKind.SCHEDULE_CHANGED, lambda _now: row_of(definition))
         with self._engine.connect() as connection:
             return _of_id(connection, schedule_id)
 
@@ -66,13 +71,16 @@ class SqlScheduleStore(ScheduleStore):
             return list(_readable(connection.execute(_KEPT.order_by(schedules.c.name)).all()))
 
     def pause(self, schedule_id: str, *, because: str | None = None) -> None:
-        self._change(schedule_id, lambda _now: {"status": ScheduleStatus.PAUSED.value, "paused_because": because})
+        paused = {"status": ScheduleStatus.PAUSED.value, "paused_because": because}
+        self._change(schedule_id, EventKind.SCHEDULE_PAUSED, lambda _now: paused)
 
     def resume(self, schedule_id: str) -> None:
-        self._change(schedule_id, lambda _now: {"status": ScheduleStatus.ACTIVE.value, "paused_because": None})
+        active = {"status": ScheduleStatus.ACTIVE.value, "paused_because": None}
+        self._change(schedule_id, EventKind.SCHEDULE_RESUMED, lambda _now: active)
 
     def remove(self, schedule_id: str) -> None:
-        self._change(schedule_id, lambda now: {"status": ScheduleStatus.REMOVED.value, "removed_at": now})
+        removed = {"status": ScheduleStatus.REMOVED.value}
+        self._change(schedule_id, EventKind.SCHEDULE_REMOVED, lambda now: {**removed, "removed_at": now})
 
     def revision(self) -> str:
         newest = sa.select(sa.func.count(), sa.func.max(schedules.c.changed_at))
@@ -142,7 +150,7 @@ class SqlScheduleStore(ScheduleStore):
                 for row in connection.execute(kept)
             }
 
-    def _change(self, schedule_id: str, columns: Callable[[datetime], dict[str, Any]]) -> None:
+    def _change(self, schedule_id: str, kind: EventKind, columns: Callable[[datetime], dict[str, Any]]) -> None:
         """What is due by now is decided under the old terms first."""
         self._settle_piece_by_piece(schedule_id)
         with writing(self._engine) as connection:
@@ -151,6 +159,8 @@ class SqlScheduleStore(ScheduleStore):
             _settle(connection, schedule, now)
             changed = {"changed_at": _later_than_all(connection, now), **columns(now)}
             connection.execute(sa.update(schedules).where(schedules.c.id == schedule_id), changed)
+            after = _of_id(connection, schedule_id)
+            schedule_events.changed(connection, schedule, after, kind, actor=self._actor, at=now)
 
     def _settle_piece_by_piece(self, schedule_id: str) -> None:
         """Years of due instants in one transaction would keep everybody else from writing."""
