@@ -17,11 +17,15 @@ _REMEMBERED = 65_536
 
 
 class NamedRule(NamedTuple):
-    """A rule (its index in the ruleset) that a name speaks for, the term that says so, and whether it does so alone."""
+    """A rule (its index in the ruleset) that a name speaks for, and the term that says so.
+
+    `strong` is whether it does so alone, `in_text` whether it does so elsewhere than in the name of a column.
+    """
 
     rule: int
     term: str
     strong: bool
+    in_text: bool = True
 
 
 def words_of(name: str) -> list[str]:
@@ -43,6 +47,8 @@ class FieldTerms:
                 for term in terms:
                     self._of_term[term.replace(" ", "")].append(NamedRule(number, term, strong))
                     self._terms[strong].append(term)
+            for term in rule.field_names.of_columns:
+                self._of_term[term.replace(" ", "")].append(NamedRule(number, term, strong=False, in_text=False))
         self.named_by = functools.lru_cache(_REMEMBERED)(self._named_by)
 
     def says_person(self, table: str) -> bool:
@@ -59,7 +65,7 @@ class FieldTerms:
 
     def weak_words(self) -> list[Word]:
         """Return what finds weak terms that a mark follows, as it does a key or the name of a column."""
-        forms = {word.text for term in self._terms[False] for word in _writings(term, [])}
+        forms = {word.text for term in self._terms[False] for word in _writings(term, []) if not word.exact}
         return [Word(form, Edges.KEY) for form in sorted(forms)]
 
     def _named_by(self, name: str) -> tuple[NamedRule, ...]:
@@ -108,6 +114,8 @@ def _writings(term: str, found_in_all: Iterable[str]) -> Iterator[Word]:
     words = term.split()
     if len(words) == 1:  # a short word is part of many others (age, usage)
         yield Word(term, Edges.ANY if len(term) > _SHORT else Edges.WHOLE)
+        if len(term) <= _SHORT:  # in userSsn it has no boundary
+            yield Word(term.title(), exact=True)
         return
     yield Word(term)
     for between in ("", "_", "-"):

@@ -64,7 +64,8 @@ class KeyFinder:
                 continue
             last = end if end and _in_name(text[end - 1]) else end - 1
             start, behind = _around(text, last)
-            named = [each for each in self._terms.named_by(text[start:behind]) if each.strong == strong]
+            names = self._terms.named_by(text[start:behind])
+            named = [each for each in names if each.strong == strong and each.in_text]
             is_attribute = not strong and start > 0 and text[start - 1] == "."  # .name is on everything
             if named and not is_attribute and (_COMPOUND.search(text, start, behind) or is_key(text, start, behind)):
                 found.update((start, behind, each) for each in named)

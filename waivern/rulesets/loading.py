@@ -21,7 +21,7 @@ from waivern.rulesets.files import (
 )
 from waivern.rulesets.integrations import patterns_of
 from waivern.rulesets.regexes import fault_of, longest_match
-from waivern.rulesets.rule import Confidence, Rule, Severity, ValuePattern, Words
+from waivern.rulesets.rule import Confidence, FieldNames, Rule, Severity, ValuePattern, Words
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.validators import is_validator
 
@@ -86,7 +86,7 @@ def _rule(raw: Any, *, where: str) -> Rule:
     rule: Rule = converted(raw, Rule, where=where)
     if rule.uses is not None:
         rule = msgspec.structs.replace(rule, values=(*rule.values, *patterns_of(rule.uses)))
-    if not (rule.values or rule.words or rule.field_names.strong or rule.field_names.weak):
+    if not (rule.values or rule.words or rule.field_names != FieldNames()):
         raise RulesetError(f"{where}: it has neither values, words, uses nor field_names, so it finds nothing")
     check_unique([pattern.name for pattern in rule.values], where=where, what="value pattern")
     for pattern in rule.values:
@@ -97,6 +97,7 @@ def _rule(raw: Any, *, where: str) -> Rule:
     _check_terms(rule.doubt, where=f"{where}: doubt")
     _check_terms(rule.field_names.strong, where=f"{where}: field_names.strong")
     _check_terms(rule.field_names.weak, where=f"{where}: field_names.weak")
+    _check_terms(rule.field_names.of_columns, where=f"{where}: field_names.of_columns")
     return rule
 
 

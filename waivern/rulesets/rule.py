@@ -45,11 +45,13 @@ class FieldNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """What columns, keys and identifiers are called, as lower-case words ("date of birth").
 
     `strong` terms speak for themselves. `weak` ones ("name", "city") count only beside strong ones or in a table of
-    people.
+    people. Those `of_columns` are weak ones that mean other things in code ("children", "position"): they count only as
+    columns of a table of people.
     """
 
     strong: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
+    of_columns: tuple[str, ...] = ()
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -12,8 +12,8 @@ STRONG = 0.85
 WEAK = 0.65
 """Confidence that a column holds what its name says, where the name speaks for itself and where its company does."""
 
-_PERSONAL = frozenset({"name", "email", "phone", "date_of_birth", "government_id"})
-"""Categories that make a table one of people, so that its weak names count."""
+_PERSONAL = frozenset({"name", "email", "date_of_birth", "government_id"})
+"""Categories that make a table one of people, so that its weak names count; shops and hotels have telephones too."""
 
 
 class Columns:
