@@ -73,6 +73,8 @@ def main() -> None:
     for database in DATABASES:
         with installation_on(database) as installation:
             rows.append((database, *torment(installation, seconds=seconds)))
+            for row in installation.query("SELECT id, status, error FROM runs WHERE error IS NOT NULL"):
+                print(database, row.id, row.status, row.error)
     header = ("database", "kills", "due", "missed", "double", "not succeeded", "artifacts made twice")
     print_table("Three services, one killed every 2 to 3 s", header, rows)
 

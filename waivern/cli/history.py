@@ -114,7 +114,7 @@ def _as_row(run: RunRecord) -> Sequence[Cell]:
         short_id(run.id),
         run.runbook,
         state(run.status),
-        local_time(run.started_at or run.created_at),
+        "" if run.started_at is None else local_time(run.started_at),
         duration(run.duration_seconds),
         _in_words(run.artifacts),
     )

@@ -48,7 +48,10 @@ def _heading(run: RunRecord) -> str:
     status = state(run.status)
     said = click.style(status.text, fg=status.style or None, bold=True)
     took = duration(run.duration_seconds)
-    facts = [f"Run {run.id}", f"started {local_time(run.started_at or run.created_at)}"]
+    began = (
+        f"queued {local_time(run.created_at)}" if run.started_at is None else f"started {local_time(run.started_at)}"
+    )
+    facts = [f"Run {run.id}", began]
     if run.trigger != Trigger.MANUAL:
         facts.append(_cause(run))
     if run.due_at is not None:
@@ -56,7 +59,7 @@ def _heading(run: RunRecord) -> str:
         facts.append(f"due {local_time(run.due_at)}" + (f" and {duration(late)} late" if late is not None else ""))
     if run.attempts > 1:
         facts.append(f"attempt {run.attempts}" + (f" of {run.max_attempts}" if run.max_attempts > 1 else ""))
-    if run.worker is not None and run.status is RunStatus.RUNNING:
+    if run.worker is not None and (run.status is RunStatus.RUNNING or run.trigger != Trigger.MANUAL):
         facts.append(f"made by {run.worker}")
     heading = f"{click.style(one_line(run.runbook), bold=True)}: {said}{f' in {took}' if took else ''}"
     return "\n".join([heading, click.style(one_line(", ".join(facts)), dim=True)])

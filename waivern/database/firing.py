@@ -3,28 +3,48 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.run_queue import UNFINISHED, busy_schedules, enqueue
-from waivern.database.tables import schedule_fires, schedules
+from waivern.database.run_queue import UNFINISHED, busy_schedules, queued_row
+from waivern.database.tables import runs, schedule_fires, schedules
 from waivern.runs.run import Trigger
 from waivern.runs.run_queue import NewRun
 from waivern.schedules.deciding import Decision, Fire, decide
 from waivern.schedules.schedule import Overlap, Schedule
 from waivern.schedules.schedule_store import Fired
 
+Row = dict[str, Any]
+
+_CONSIDERED = (
+    sa.update(schedules)
+    .where(schedules.c.id == sa.bindparam("of_schedule"))
+    .values(considered_until=sa.bindparam("until"))
+)
+
 
 def fire_due(connection: sa.Connection, due: Sequence[Schedule], *, now: datetime) -> Sequence[Fired]:
     """Decide the schedules' next due instants up to `now`; their rows are locked by the caller."""
     busy = busy_schedules(connection, UNFINISHED) if due else set()
-    return [_fired(connection, each, now, is_busy=each.id in busy) for each in due]
+    decided = [(each, decide(each, now=now, has_unfinished_run=each.id in busy)) for each in due]
+    new = {schedule.id: _runs_of(schedule, decision, now) for schedule, decision in decided}
+    insert_runs(connection, [row for rows in new.values() for row in rows.values()])
+    _remember(connection, decided, new, now)
+    return [
+        Fired(
+            schedule.id,
+            now,
+            {due_at: row["id"] for due_at, row in new[schedule.id].items()},
+            sum(fire.skipped is not None for fire in decision.fires),
+            decision.is_complete,
+        )
+        for schedule, decision in decided
+    ]
 
 
-def insert_run(
-    connection: sa.Connection, schedule: Schedule, *, trigger: Trigger, due_at: datetime | None, now: datetime
-) -> str:
-    """Queue a run of the schedule; on time it waits its share of the jitter."""
+def run_row(schedule: Schedule, *, trigger: Trigger, due_at: datetime | None, now: datetime) -> Row:
+    """Return the row of a queued run of the schedule; on time it waits its share of the jitter."""
     definition = schedule.definition
     new = NewRun(
         runbook=definition.runbook,
@@ -36,42 +56,50 @@ def insert_run(
         available_at=_available_at(schedule, due_at) if trigger is Trigger.SCHEDULE else None,
     )
     one_at_a_time = definition.overlap is not Overlap.ALLOW
-    return enqueue(connection, new, now=now, schedule_id=schedule.id, due_at=due_at, one_at_a_time=one_at_a_time)
+    return queued_row(new, now=now, schedule_id=schedule.id, due_at=due_at, one_at_a_time=one_at_a_time)
 
 
-def remember_fires(connection: sa.Connection, schedule_id: str, fires: Sequence[Mapping[str, object]]) -> None:
-    """Insert what became of due instants: `fire_time`, `run_id`, `skipped`, `decided_at` each."""
-    if fires:
-        connection.execute(sa.insert(schedule_fires), [{"schedule_id": schedule_id, **fire} for fire in fires])
+def insert_runs(connection: sa.Connection, rows: Sequence[Row]) -> None:
+    """Queue runs, a thousand as well as one."""
+    if rows:
+        connection.execute(sa.insert(runs), rows)
 
 
-def _fired(connection: sa.Connection, schedule: Schedule, now: datetime, *, is_busy: bool) -> Fired:
-    decision = decide(schedule, now=now, has_unfinished_run=is_busy)
-    run_ids = _write(connection, schedule, decision, now)
-    skipped = sum(fire.skipped is not None for fire in decision.fires)
-    return Fired(schedule.id, now, run_ids, skipped, decision.is_complete)
+def insert_fires(connection: sa.Connection, rows: Sequence[Row]) -> None:
+    """Insert what became of due instants: `schedule_id`, `fire_time`, `run_id`, `skipped`, `decided_at` each."""
+    if rows:
+        connection.execute(sa.insert(schedule_fires), rows)
 
 
-def _write(connection: sa.Connection, schedule: Schedule, decision: Decision, now: datetime) -> dict[datetime, str]:
-    run_ids = {
-        fire.due_at: insert_run(connection, schedule, trigger=_trigger_of(fire), due_at=fire.due_at, now=now)
+def _runs_of(schedule: Schedule, decision: Decision, now: datetime) -> dict[datetime, Row]:
+    return {
+        fire.due_at: run_row(schedule, trigger=_trigger_of(fire), due_at=fire.due_at, now=now)
         for fire in decision.fires
         if fire.skipped is None
     }
-    rows: list[dict[str, object]] = [
+
+
+def _remember(
+    connection: sa.Connection,
+    decided: Sequence[tuple[Schedule, Decision]],
+    new: Mapping[str, Mapping[datetime, Row]],
+    now: datetime,
+) -> None:
+    fires = [
         {
+            "schedule_id": schedule.id,
             "fire_time": fire.due_at,
-            "run_id": run_ids.get(fire.due_at),
+            "run_id": new[schedule.id][fire.due_at]["id"] if fire.skipped is None else None,
             "skipped": None if fire.skipped is None else fire.skipped.value,
             "decided_at": now,
         }
+        for schedule, decision in decided
         for fire in decision.fires
     ]
-    remember_fires(connection, schedule.id, rows)
-    connection.execute(
-        sa.update(schedules).where(schedules.c.id == schedule.id), {"considered_until": decision.considered_until}
-    )
-    return run_ids
+    insert_fires(connection, fires)
+    considered = [{"of_schedule": each.id, "until": decision.considered_until} for each, decision in decided]
+    if considered:
+        connection.execute(_CONSIDERED, considered)
 
 
 def _trigger_of(fire: Fire) -> Trigger:

@@ -25,11 +25,10 @@ UNFINISHED = runs.c.status.in_((RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 _NO_SIGN_OF_LIFE = "its worker gave no sign of life"
 
 
-def enqueue(connection: sa.Connection, run: NewRun, *, now: datetime, **of_schedule: Any) -> str:
-    """Insert a queued run; `of_schedule` are further columns that only a schedule's run has."""
-    run_id = new_run_id(now)
-    values = {
-        "id": run_id,
+def queued_row(run: NewRun, *, now: datetime, **of_schedule: Any) -> dict[str, Any]:
+    """Return the row of a run that waits; `of_schedule` are further columns that only a schedule's run has."""
+    return {
+        "id": new_run_id(now),
         "runbook_name": run.runbook_name,
         "trigger": run.trigger,
         "status": RunStatus.QUEUED.value,
@@ -44,8 +43,6 @@ def enqueue(connection: sa.Connection, run: NewRun, *, now: datetime, **of_sched
         "max_attempts": run.max_attempts,
         **of_schedule,
     }
-    connection.execute(sa.insert(runs), values)
-    return run_id
 
 
 class SqlRunQueue(RunQueue):
@@ -70,7 +67,9 @@ class SqlRunQueue(RunQueue):
 
     def add(self, run: NewRun) -> str:
         with writing(self._engine) as connection:
-            return enqueue(connection, run, now=database_now(connection))
+            row = queued_row(run, now=database_now(connection))
+            connection.execute(sa.insert(runs), row)
+            return str(row["id"])
 
     def claim(self) -> ClaimedRun | None:
         if not self._somebody_waits():

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from waivern.database import schedule_events
 from waivern.database.clock import database_now
 from waivern.database.engine import writing
-from waivern.database.firing import fire_due, insert_run, remember_fires
+from waivern.database.firing import fire_due, insert_fires, insert_runs, run_row
 from waivern.database.schedule_rows import row_of, schedule_of
 from waivern.database.tables import runs, schedule_fires, schedules
 from waivern.errors import ScheduleError, did_you_mean
@@ -24,6 +24,9 @@ from waivern.schedules.schedule_store import Fired, FireRecord, LastRun, Schedul
 logger = logging.getLogger(__name__)
 
 _KEPT = sa.select(schedules).where(schedules.c.removed_at.is_(None))
+_FORGET_FIRE = sa.delete(schedule_fires).where(
+    schedule_fires.c.schedule_id == sa.bindparam("of_schedule"), schedule_fires.c.fire_time == sa.bindparam("instant")
+)
 _INSTANTS_A_QUESTION = 500
 _CHANGES = 0x7363686564756C65  # Postgres' name of the lock under which schedules are changed
 
@@ -100,7 +103,9 @@ class SqlScheduleStore(ScheduleStore):
         with writing(self._engine) as connection:
             schedule = _locked(connection, schedule_id)
             now = database_now(connection)
-            return insert_run(connection, schedule, trigger=Trigger.TRIGGER, due_at=None, now=now)
+            row = run_row(schedule, trigger=Trigger.TRIGGER, due_at=None, now=now)
+            insert_runs(connection, [row])
+            return str(row["id"])
 
     def without_run(self, schedule_id: str, instants: Sequence[datetime]) -> Sequence[datetime]:
         with self._engine.connect() as connection:
@@ -113,10 +118,9 @@ class SqlScheduleStore(ScheduleStore):
             now = database_now(connection)
             _settle(connection, schedule, now)
             wanted = [instant for instant in _without_run(connection, schedule_id, instants) if instant <= now]
-            run_ids = {
-                instant: insert_run(connection, schedule, trigger=Trigger.BACKFILL, due_at=instant, now=now)
-                for instant in wanted
-            }
+            rows = [run_row(schedule, trigger=Trigger.BACKFILL, due_at=each, now=now) for each in wanted]
+            insert_runs(connection, rows)
+            run_ids = {instant: str(row["id"]) for instant, row in zip(wanted, rows, strict=True)}
             _replace_fires(connection, schedule_id, run_ids, now)
             return run_ids
 
@@ -227,14 +231,10 @@ def _without_run(connection: sa.Connection, schedule_id: str, instants: Sequence
 
 def _replace_fires(connection: sa.Connection, schedule_id: str, run_ids: Mapping[datetime, str], now: datetime) -> None:
     """A run takes the place of the reason why there was none."""
-    for instant in run_ids:
-        connection.execute(
-            sa.delete(schedule_fires).where(
-                schedule_fires.c.schedule_id == schedule_id, schedule_fires.c.fire_time == instant
-            )
-        )
-    rows = [{"fire_time": due, "run_id": run, "skipped": None, "decided_at": now} for due, run in run_ids.items()]
-    remember_fires(connection, schedule_id, rows)
+    if run_ids:
+        connection.execute(_FORGET_FIRE, [{"of_schedule": schedule_id, "instant": each} for each in run_ids])
+    made = {"schedule_id": schedule_id, "skipped": None, "decided_at": now}
+    insert_fires(connection, [{**made, "fire_time": due, "run_id": run} for due, run in run_ids.items()])
 
 
 def _due_by_the_clock(row: Any) -> datetime | None:

@@ -83,11 +83,25 @@ class Clock:
             self._look_at = time.monotonic() + _LOOK_S
         while self._due and not self._is_stopping:
             some = list(self._due)[:_MOST_AT_ONCE]
-            fired = self._store.fire(some)
+            fired = self._fire(some)
             for schedule_id in some:
                 del self._due[schedule_id]
             self._handle(fired)
         self.database.answered()
+
+    def _fire(self, schedule_ids: Sequence[str]) -> Sequence[Fired]:
+        """One schedule that cannot be decided must not stop the others; it is tried again when it is due again."""
+        try:
+            return self._store.fire(schedule_ids)
+        except DatabaseUnavailableError:
+            raise
+        except Exception:
+            if len(schedule_ids) > 1:
+                return [fired for each in schedule_ids for fired in self._fire([each])]
+            schedule = self._schedules.get(schedule_ids[0])
+            about = {"schedule": schedule.name if schedule is not None else None}
+            logger.exception("What is due cannot be decided", extra=about)
+            return []
 
     def _wait(self) -> None:
         """Wait for an alarm until it is time to look; take along all that have gone off."""
