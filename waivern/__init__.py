@@ -27,6 +27,7 @@ _HOME_OF = {
     "DatabaseMissingError": "waivern.errors",
     "DatabaseUnavailableError": "waivern.errors",
     "DecisionError": "waivern.errors",
+    "EncryptionError": "waivern.errors",
     "ExecutionDAG": "waivern.plans.dag",
     "ExecutionPlan": "waivern.plans.plan",
     "ExecutionResult": "waivern.runs.result",

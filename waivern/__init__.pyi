@@ -16,6 +16,7 @@ from waivern.errors import DatabaseError as DatabaseError
 from waivern.errors import DatabaseMissingError as DatabaseMissingError
 from waivern.errors import DatabaseUnavailableError as DatabaseUnavailableError
 from waivern.errors import DecisionError as DecisionError
+from waivern.errors import EncryptionError as EncryptionError
 from waivern.errors import ExportError as ExportError
 from waivern.errors import InvalidPropertiesError as InvalidPropertiesError
 from waivern.errors import MessageError as MessageError

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from waivern.errors import UsageError
 from waivern.history.event_log import UNNAMED
 from waivern.operations.application import Application, Storage
 from waivern.settings import Settings
 
 if TYPE_CHECKING:
     from waivern.database.engine import Engine, Synchronous
+    from waivern.database.keyring import KeyRing
 
 
 def build_application(
@@ -37,12 +40,32 @@ def configured_engine(settings: Settings | None = None, *, may_create: bool = Tr
 
     settings = settings or Settings.from_environment()
     synchronous: Synchronous = "NORMAL" if settings.sqlite_synchronous == "NORMAL" else "FULL"
-    return open_engine(settings.database_url, synchronous=synchronous, may_create=may_create)
+    keys = _keys(settings)
+    return open_engine(settings.database_url, synchronous=synchronous, may_create=may_create, keys=keys)
+
+
+def new_encryption_key() -> str:
+    """Return a fresh key for WAIVERN_ENCRYPTION_KEY."""
+    from waivern.database.keyring import new_key
+
+    return new_key()
+
+
+def _keys(settings: Settings) -> "KeyRing":
+    from waivern.database.keyring import read_keyring
+
+    text, file = (None if said == "none" else said for said in (settings.encryption_key, settings.encryption_key_file))
+    if text is not None and file is not None:
+        raise UsageError(
+            "WAIVERN_ENCRYPTION_KEY and WAIVERN_ENCRYPTION_KEY_FILE are both set", remedy="Unset one of them"
+        )
+    return read_keyring(text=text, file=None if file is None else Path(file))
 
 
 def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storage:
     """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
     from waivern.database.decision_log import SqlDecisionLog
+    from waivern.database.encryption import SqlEncryption
     from waivern.database.event_log import SqlEventLog
     from waivern.database.finding_history import SqlFindingHistory
     from waivern.database.known_findings import SqlKnownFindings
@@ -76,5 +99,6 @@ def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storag
         decisions=SqlDecisionLog(engine),
         pruner=SqlPruner(engine),
         known=SqlKnownFindings(engine),
+        encryption=SqlEncryption(engine),
         close=engine.dispose,
     )

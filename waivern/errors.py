@@ -180,6 +180,10 @@ class DatabaseError(WaivernError):
     exit_code = 4
 
 
+class EncryptionError(DatabaseError):
+    """What is stored cannot be decrypted, or must not be written unencrypted: a key is missing or another one."""
+
+
 class DatabaseUnavailableError(DatabaseError):
     """The database cannot be reached, opened or written."""
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from waivern.errors import UsageError, did_you_mean
@@ -25,6 +25,8 @@ class Settings:
         lease_seconds: After how long without a sign of life a run may be taken up by another process.
         log_level: From which level on log lines are written to standard error.
         log_format: How they are written: text, or json with one object a line.
+        encryption_key: What messages hold is encrypted by this; or several keys, of which the others can be read still.
+        encryption_key_file: A file that holds it.
         prune_at: When a service prunes each day: a time of day in UTC, as HH:MM, or never.
     """
 
@@ -33,6 +35,8 @@ class Settings:
     lease_seconds: float = 30.0
     log_level: str = "WARNING"
     log_format: str = "text"
+    encryption_key: str = field(default="none", repr=False)
+    encryption_key_file: str = "none"
     prune_at: str = "03:30"
 
     @classmethod
@@ -43,10 +47,10 @@ class Settings:
             UsageError: a variable has a value that it cannot have, or is named almost like one that there is.
         """
         given = os.environ if environment is None else environment
-        known = {f"{PREFIX}{field.name.upper()}": field for field in fields(cls)}
+        known = {f"{PREFIX}{each.name.upper()}": each for each in fields(cls)}
         _refuse_misspelt([name for name in given if name.startswith(PREFIX)], list(known))
         values: dict[str, Any] = {
-            field.name: _CHECKS[field.name](name, given[name]) for name, field in known.items() if given.get(name)
+            each.name: _CHECKS[each.name](name, given[name]) for name, each in known.items() if given.get(name)
         }
         return cls(**values)
 
@@ -87,6 +91,8 @@ _CHECKS: dict[str, Any] = {
     "lease_seconds": _seconds,
     "log_level": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
     "log_format": _one_of("text", "json"),
+    "encryption_key": _any,
+    "encryption_key_file": _any,
     "prune_at": _time_of_day,
 }
 

@@ -15,11 +15,13 @@ from waivern import DAGExecutor, PrunedArtifactError, RunError
 from waivern.database.blobs import EMPTY
 from waivern.database.emptying import empty_unwanted
 from waivern.database.engine import writing
+from waivern.database.event_log import SqlEventLog
 from waivern.database.past_artifacts import SqlPastArtifacts
 from waivern.database.pruner import SqlPruner
 from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import artifacts, blobs, runs, unwanted_blobs
+from waivern.history.event_log import EventKind
 from waivern.history.pruning import PruneRequest
 from waivern.runs.run import ArtifactStatus, RunStatus, utc_now
 from waivern.testing.builders import message_of, plan_of, registry_of
@@ -83,10 +85,10 @@ def test_what_is_retained_for_none_is_gone_when_the_run_has_ended_and_the_rest_i
 
 def test_until_success_keeps_what_a_failed_run_made_until_a_later_one_succeeds(engine: sa.Engine) -> None:
     failed = run_of(engine, {"a": "until_success"}, {"a": "x"}, RunStatus.FAILED)
-    assert SqlPruner(engine).prune(ALL).messages == []
+    assert SqlPruner(engine).prune(ALL, actor="test").messages == []
     assert read(engine, failed, "a") == "x"
     run_of(engine, {"a": None}, {"a": "y"})
-    pruned = SqlPruner(engine).prune(ALL)
+    pruned = SqlPruner(engine).prune(ALL, actor="test")
     assert [(each.run_id, each.artifact_id, each.because) for each in pruned.messages] == [
         (failed, "a", "retain: until_success")
     ]
@@ -96,15 +98,15 @@ def test_until_success_keeps_what_a_failed_run_made_until_a_later_one_succeeds(e
 def test_a_duration_counts_from_the_end_of_the_run(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"a": "30d"}, {"a": "x"})
     ended_ago(engine, run_id, timedelta(days=29))
-    assert SqlPruner(engine).prune(ALL).messages == []
+    assert SqlPruner(engine).prune(ALL, actor="test").messages == []
     ended_ago(engine, run_id, timedelta(days=30))
     told = SqlPruner(engine).would_prune(ALL)
     assert read(engine, run_id, "a") == "x"
-    done = SqlPruner(engine).prune(ALL)
+    done = SqlPruner(engine).prune(ALL, actor="test")
     assert (told.messages, told.contents, told.freed_bytes) == (done.messages, done.contents, done.freed_bytes)
     assert (done.contents, done.freed_bytes) == (1, len('{"text":"x"}'))
     assert done.messages[0].because == "retain: 30d"
-    assert SqlPruner(engine).prune(ALL).messages == []
+    assert SqlPruner(engine).prune(ALL, actor="test").messages == []
 
 
 def test_a_content_that_another_run_keeps_is_not_emptied(engine: sa.Engine) -> None:
@@ -115,7 +117,7 @@ def test_a_content_that_another_run_keeps_is_not_emptied(engine: sa.Engine) -> N
     ended_ago(engine, keeps, timedelta(days=2))
     older = PruneRequest(older_than=timedelta(days=1))
     assert SqlPruner(engine).would_prune(older).contents == 1
-    assert SqlPruner(engine).prune(older).contents == 1
+    assert SqlPruner(engine).prune(older, actor="test").contents == 1
     assert stored(engine) == (1, 1)
 
 
@@ -131,15 +133,19 @@ def test_pruning_by_hand_takes_what_is_older_and_of_one_runbook(engine: sa.Engin
     old, young = (run_of(engine, {"a": None}, {"a": text}) for text in ("old", "young"))
     ended_ago(engine, old, timedelta(days=91))
     request = PruneRequest(runbook="by hand", older_than=timedelta(days=90))
-    assert SqlPruner(engine).prune(PruneRequest(runbook="another", older_than=timedelta(0))).messages == []
-    assert [each.because for each in SqlPruner(engine).prune(request).messages] == ["pruned by hand: older than 90d"]
+    assert (
+        SqlPruner(engine).prune(PruneRequest(runbook="another", older_than=timedelta(0)), actor="test").messages == []
+    )
+    assert [each.because for each in SqlPruner(engine).prune(request, actor="test").messages] == [
+        "pruned by hand: older than 90d"
+    ]
     assert (read(engine, old, "a"), read(engine, young, "a")) == (None, "young")
 
 
 def test_a_run_that_is_going_on_keeps_everything(engine: sa.Engine) -> None:
     run = SqlRunRegister(engine).begin(plan(a="none"), trigger="test")
     run.store.save("a", message_of(text="x"))
-    assert SqlPruner(engine).prune(PruneRequest(older_than=timedelta(0))).messages == []
+    assert SqlPruner(engine).prune(PruneRequest(older_than=timedelta(0)), actor="test").messages == []
     assert run.store.get("a").content == {"text": "x"}
     run.log.close(RunStatus.FAILED)
     assert read(engine, run.run_id, "a") is None
@@ -174,7 +180,7 @@ def test_a_mark_that_was_left_behind_is_seen_to_by_the_next_pruning(engine: sa.E
     run.log.close(RunStatus.SUCCEEDED)
     assert stored(engine) == (1, 0)
     assert read(engine, run.run_id, "a") is None
-    assert SqlPruner(engine).prune(ALL).contents == 1
+    assert SqlPruner(engine).prune(ALL, actor="test").contents == 1
     assert stored(engine) == (1, 1)
     with engine.connect() as connection:
         assert connection.execute(sa.select(unwanted_blobs)).all() == []
@@ -216,7 +222,7 @@ def test_runs_that_save_while_others_let_go_lose_nothing(engine: sa.Engine) -> N
 
     def empty() -> None:
         while not ended.is_set():
-            empty_unwanted(engine)
+            empty_unwanted(engine, actor="test")
 
     threads = [threading.Thread(target=keep_on, args=each) for each in (("k", None), ("l", None), ("n", "none"))]
     threads.append(threading.Thread(target=empty))
@@ -253,7 +259,7 @@ def test_what_can_be_read_is_what_is_retained_and_a_blob_is_full_while_somebody_
         status = RunStatus.SUCCEEDED if succeeds else RunStatus.FAILED
         ids.append(run_of(engine, {"a": retain}, {"a": text}, status))
         ended_ago(engine, ids[-1], timedelta(days=days))
-    SqlPruner(engine).prune(ALL)
+    SqlPruner(engine).prune(ALL, actor="test")
     for number, (retain, text, _succeeds, days) in enumerate(made):
         is_due = {
             "none": True,
@@ -262,3 +268,20 @@ def test_what_can_be_read_is_what_is_retained_and_a_blob_is_full_while_somebody_
             None: False,
         }[retain]
         assert read(engine, ids[number], "a") == (None if is_due else text)
+
+
+def test_each_pruning_is_an_event_with_the_digests_and_no_content(engine: sa.Engine) -> None:
+    run_id = run_of(engine, {"a": "none", "b": None}, {"a": "ann@example.org", "b": "bo@example.org"})
+    ended_ago(engine, run_id, timedelta(days=2))
+    SqlPruner(engine).prune(PruneRequest(older_than=timedelta(days=1)), actor="dpo@host")
+    wanted = {EventKind.MESSAGES_PRUNED, EventKind.CONTENTS_EMPTIED}
+    events = [event for event in SqlEventLog(engine).read() if event.kind in wanted]
+    a, b = SqlRunHistory(engine).artifacts_of(run_id)
+    assert [event.kind for event in events] == [EventKind.MESSAGES_PRUNED, EventKind.CONTENTS_EMPTIED] * 2
+    assert [events[at].body["messages"][0]["digest"] for at in (0, 2)] == [a.digest, b.digest]
+    assert [events[at].body["digests"] for at in (1, 3)] == [[a.digest], [b.digest]]
+    assert events[2].body["messages"] == [
+        {"run": run_id, "artifact_id": "b", "digest": b.digest, "because": "pruned by hand: older than 1d"}
+    ]
+    assert [event.actor for event in events[2:]] == ["dpo@host"] * 2
+    assert "example.org" not in str(events)

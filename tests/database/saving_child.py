@@ -53,7 +53,7 @@ def let_go_until_killed(url: str, parent: Connection) -> None:
         run.store.save("b", message_of(name="b", own=number, filler="x" * 5000))
         run.log.close(RunStatus.SUCCEEDED)
         if number % 4 == 3:
-            SqlPruner(engine).prune(PruneRequest(runbook="by hand", older_than=timedelta(seconds=0.05)))
+            SqlPruner(engine).prune(PruneRequest(older_than=timedelta(seconds=0.05)), actor="test")
         if number == 0:
             parent.send("pruning")
 

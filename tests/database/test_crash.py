@@ -90,7 +90,7 @@ def test_after_60_kills_while_messages_are_let_go_what_is_kept_can_be_read_and_t
             else:
                 pruned += 1
         assert min(kept, pruned) > 0
-        SqlPruner(engine).prune(PruneRequest())
+        SqlPruner(engine).prune(PruneRequest(), actor="test")
         with engine.connect() as connection:
             wanted = sa.select(artifacts.c.digest).where(
                 artifacts.c.digest.is_not(None), artifacts.c.pruned_at.is_(None)

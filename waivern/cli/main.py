@@ -29,6 +29,7 @@ COMMANDS = {
     "suppress": LazyCommand("Say that a finding is none.", "waivern.cli.decisions:suppress"),
     "accept": LazyCommand("Say that a finding may stay.", "waivern.cli.decisions:accept"),
     "reopen": LazyCommand("Take back what was decided about a finding.", "waivern.cli.decisions:reopen"),
+    "keys": LazyCommand("Look after the keys of stored contents.", "waivern.cli.keys:keys"),
     "explain": LazyCommand("Say why a finding is one.", "waivern.cli.explain:explain"),
     "components": LazyCommand("List connectors, analysers and exporters.", "waivern.cli.components:components"),
     "rulesets": LazyCommand("List the rulesets there are.", "waivern.cli.rulesets:rulesets"),
@@ -59,6 +60,8 @@ Settings (environment variables):
   WAIVERN_LEASE_SECONDS       after which silence a run may be taken over [30]
   WAIVERN_LOG_LEVEL           DEBUG, INFO, WARNING or ERROR [WARNING]
   WAIVERN_LOG_FORMAT          text, or json with an object a line [text]
+  WAIVERN_ENCRYPTION_KEY      what messages hold is encrypted by it [none]
+  WAIVERN_ENCRYPTION_KEY_FILE a file that holds the key [none]
   WAIVERN_PRUNE_AT            when a service prunes each day (UTC), or never [03:30]
 """
 

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from waivern.artifacts.store import ArtifactStore
 from waivern.database import blobs
 from waivern.database.blobs import Blob
+from waivern.database.engine import keys_of
 from waivern.database.finding_rows import FindingSet, record
+from waivern.database.keyring import KeyRing
 from waivern.database.run_writer import RunWriter
-from waivern.database.tables import artifacts
+from waivern.database.tables import artifacts, blob_keys
 from waivern.database.tables import blobs as blobs_table
 from waivern.errors import ArtifactNotFoundError, ArtifactStoreError, PrunedArtifactError
 from waivern.messages.canonical import CanonicalForm, content_of
@@ -51,7 +53,13 @@ STORED = sa.select(
     blobs_table.c.codec,
     blobs_table.c.size,
     blobs_table.c.data,
-).join(blobs_table, artifacts.c.digest == blobs_table.c.digest)
+    blob_keys.c.key_id,
+    blob_keys.c.wrapped,
+).select_from(
+    artifacts.join(blobs_table, artifacts.c.digest == blobs_table.c.digest).outerjoin(
+        blob_keys, blob_keys.c.digest == blobs_table.c.digest
+    )
+)
 _STORED_ONE = STORED.where(*_OF_ARTIFACT)
 _SAVED = sa.select(artifacts.c.artifact_id).where(*_OF_RUN_SUCCEEDED).order_by(artifacts.c.saved_position)
 _EXISTS = sa.select(artifacts.c.position).where(*_OF_ARTIFACT, artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
@@ -76,7 +84,7 @@ class SqlArtifactStore(ArtifactStore):
 
     def save(self, artifact_id: str, message: Message) -> None:
         form = CanonicalForm(message.content)
-        blob = None if self._has(form.digest, form.size) else Blob.of(form)
+        blob = None if self._has(form.digest, form.size) else self._packed(form)
         overview = overview_of(message)
         found = FindingSet.of(message, form.digest)
         values = {
@@ -107,7 +115,9 @@ class SqlArtifactStore(ArtifactStore):
             row = connection.execute(_STORED_ONE, self._named(artifact_id)).first()
         if row is None:
             raise ArtifactNotFoundError(artifact_id, self.list_artifacts())
-        return message_of(row, what=f"artifact '{artifact_id}' of run {self._writer.run_id}")
+        return message_of(
+            row, what=f"artifact '{artifact_id}' of run {self._writer.run_id}", keys=keys_of(self._engine)
+        )
 
     def exists(self, artifact_id: str) -> bool:
         with self._engine.connect() as connection:
@@ -134,6 +144,9 @@ class SqlArtifactStore(ArtifactStore):
         self._writer.submit(lambda connection: _execute(connection, forget, self._writer.run_id)).result()
         self._recent.clear()
 
+    def _packed(self, form: CanonicalForm) -> Blob:
+        return Blob.of(form).sealed(keys_of(self._engine))
+
     def _has(self, digest: str, size: int) -> bool:
         """Say whether the content is stored; not worth asking where packing it costs less than the question."""
         if size < _LOOKED_UP_FROM:
@@ -152,7 +165,7 @@ class SqlArtifactStore(ArtifactStore):
         if blob is not None:
             blobs.store(connection, blob)
         else:
-            blobs.hold(connection, form.digest, lambda: Blob.of(form))
+            blobs.hold(connection, form.digest, lambda: self._packed(form))
         if self._next_position is None:
             self._next_position = connection.execute(_NEXT_POSITION, {"of_run": self._writer.run_id}).scalar_one()
         updated = connection.execute(_SUCCEEDED, {**values, "next_position": self._next_position})
@@ -166,26 +179,27 @@ class SqlArtifactStore(ArtifactStore):
         return {"of_run": self._writer.run_id, "of_artifact": artifact_id}
 
 
-def message_of(row: Any, *, what: str) -> Message:
+def message_of(row: Any, *, what: str, keys: KeyRing) -> Message:
     """Return the message of a row of `STORED`.
 
     Raises:
         PrunedArtifactError: it is not kept any more.
         CorruptArtifactError: what is stored is not what was saved.
+        EncryptionError: it is encrypted under a key that is not known.
     """
-    content = _kept(row, what).content(what=what)
+    content = _kept(row, what, keys).content(what=what)
     return Message(row.message_id or "", content, Schema.parse(row.schema), row.message_context)
 
 
-def parts_of(row: Any, *, what: str) -> Iterator[bytes]:
+def parts_of(row: Any, *, what: str, keys: KeyRing) -> Iterator[bytes]:
     """Yield the parts of the message of a row of `STORED`; raises what `message_of` does."""
-    return _kept(row, what).parts(what=what)
+    return _kept(row, what, keys).parts(what=what)
 
 
-def _kept(row: Any, what: str) -> Blob:
+def _kept(row: Any, what: str, keys: KeyRing) -> Blob:
     if row.pruned_at is not None:
         raise PrunedArtifactError(what, at=row.pruned_at, because=row.pruned_because)
-    return Blob(row.digest, row.codec, row.size, row.data)
+    return Blob.of_row(row).opened(keys, what=what)
 
 
 def _unplanned(values: Mapping[str, Any], position: int) -> dict[str, Any]:

@@ -1,22 +1,31 @@
-"""A message's content at rest: canonical JSON under its SHA-256, compressed where that pays, a large one in parts."""
+"""A message's content at rest: canonical JSON under its SHA-256, compressed where that pays, a large one in parts.
+
+Where there is a key it is encrypted as well, after it was compressed.
+"""
 
 import hashlib
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 import zstandard
 from sqlalchemy.dialects import postgresql, sqlite
 
-from waivern.database.tables import blobs, unwanted_blobs
+from waivern.database.engine import keys_of
+from waivern.database.keyring import NO_KEYS, KeyRing, WrappedKey
+from waivern.database.tables import blob_keys, blobs, unwanted_blobs
 from waivern.errors import CorruptArtifactError, MessageError
 from waivern.messages.canonical import CanonicalForm, content_of, content_of_parts, digest_of
 
 EMPTY = "empty"
 """The codec of a content that was let go of: its digest and size stay, its bytes do not."""
 
+SEALED = {"gcm-raw": "raw", "gcm-zstd": "zstd", "gcm-parts": "zstd-parts"}
+"""The codecs of encrypted contents, and what they are when decrypted."""
+
+_SEALED_AS = {codec: sealed for sealed, codec in SEALED.items()}
 _COMPRESSED_FROM = 1024
 _LEVEL = 3
 
@@ -26,13 +35,15 @@ class Blob:
     """Bytes as they are stored; `size` is what they are worth when unpacked.
 
     Codecs: `raw`; `zstd`, one frame (RFC 8878); `zstd-parts`, a frame for each part of a large content, and behind them
-    their lengths and their number, in four bytes each, the highest first.
+    their lengths and their number, in four bytes each, the highest first. `gcm-raw`, `gcm-zstd` and `gcm-parts` are
+    these, encrypted, and have a `key`.
     """
 
     digest: str
     codec: str
     size: int
     data: bytes | bytearray
+    key: WrappedKey | None = None
 
     @classmethod
     def of(cls, form: CanonicalForm) -> "Blob":
@@ -46,12 +57,39 @@ class Blob:
                 return cls(form.digest, "zstd", form.size, packed)
         return cls(form.digest, "raw", form.size, form.whole)
 
-    def content(self, *, what: str) -> dict[str, Any]:
+    @classmethod
+    def of_row(cls, row: Any) -> "Blob":
+        """Return the blob of a row with the columns of `STORED`."""
+        key = None if row.key_id is None else WrappedKey(row.key_id, bytes(row.wrapped))
+        return cls(row.digest, row.codec, row.size, row.data, key)
+
+    def sealed(self, keys: KeyRing) -> "Blob":
+        """Return it encrypted, where there is a key to do so."""
+        if keys.current is None:
+            return self
+        codec = _SEALED_AS[self.codec]
+        data, key = keys.sealed(self.data, digest=self.digest, codec=codec)
+        return replace(self, codec=codec, data=data, key=key)
+
+    def opened(self, keys: KeyRing, *, what: str) -> "Blob":
+        """Return it decrypted, if it is encrypted; raises as `content`."""
+        if self.codec not in SEALED:
+            return self
+        try:
+            data = keys.unsealed(bytes(self.data), self.key, digest=self.digest, codec=self.codec, what=what)
+        except ValueError as error:
+            raise _corrupt(what, f"it cannot be decrypted ({error})") from error
+        return replace(self, codec=SEALED[self.codec], data=data, key=None)
+
+    def content(self, *, what: str, keys: KeyRing = NO_KEYS) -> dict[str, Any]:
         """Return what was packed, checked against the digest.
 
         Raises:
             CorruptArtifactError: the bytes are not those that were stored; `what` says whose they are.
+            EncryptionError: they are encrypted under a key that is not known.
         """
+        if self.codec in SEALED:
+            return self.opened(keys, what=what).content(what=what)
         try:
             return content_of_parts(self._checked()) if self.codec == "zstd-parts" else content_of(self._whole())
         except (zstandard.ZstdError, struct.error, MemoryError) as error:
@@ -125,22 +163,43 @@ def store(connection: sa.Connection, blob: Blob) -> None:
     """Write a blob, unless one with its digest is there already; an empty one is filled."""
     if connection.execute(_INSERTS[connection.dialect.name], {"digest": blob.digest, **_as_stored(blob)}).rowcount != 1:
         hold(connection, blob.digest, lambda: blob)
+    else:
+        _store_key(connection, blob)
 
 
 def hold(connection: sa.Connection, digest: str, packed: Callable[[], Blob]) -> None:
     """See to it that a content that is there already stays, until this transaction's artifact is seen to keep it.
 
-    Whoever is about to empty it waits for this transaction, or has emptied it: then it is filled again with `packed`.
+    Whoever is about to empty it waits for this transaction, or has emptied it: then it is filled again with `packed`,
+    and so it is where it is encrypted under a key that is not known here.
     """
     codec = connection.execute(_LOCKED, {"wanted": digest}).scalar_one()
     connection.execute(_WANTED_AGAIN, {"wanted": digest})
-    if codec == EMPTY:
-        connection.execute(_FILLED, {"wanted": digest, **_as_stored(packed())})
+    if codec == EMPTY or (codec in SEALED and not _has_its_key(connection, digest)):
+        write_over(connection, packed())
+
+
+def write_over(connection: sa.Connection, blob: Blob) -> None:
+    """Put these bytes in the place of those that are stored for the digest."""
+    connection.execute(_FILLED, {"wanted": blob.digest, **_as_stored(blob)})
+    connection.execute(_KEY_GONE, {"wanted": blob.digest})
+    _store_key(connection, blob)
 
 
 def exists(connection: sa.Connection, digest: str) -> bool:
     """Say whether the content is stored already."""
     return connection.execute(_EXISTS, {"wanted": digest, "empty": EMPTY}).first() is not None
+
+
+def _store_key(connection: sa.Connection, blob: Blob) -> None:
+    if blob.key is not None:
+        row = {"digest": blob.digest, "key_id": blob.key.key_id, "wrapped": blob.key.wrapped}
+        connection.execute(sa.insert(blob_keys), row)
+
+
+def _has_its_key(connection: sa.Connection, digest: str) -> bool:
+    key_id = connection.execute(_KEY_ID, {"wanted": digest}).scalar_one_or_none()
+    return key_id is not None and keys_of(connection).knows(key_id)
 
 
 def _as_stored(blob: Blob) -> dict[str, Any]:
@@ -156,6 +215,8 @@ _EXISTS = sa.select(blobs.c.size).where(_OF_DIGEST, blobs.c.codec != sa.bindpara
 _LOCKED = sa.select(blobs.c.codec).where(_OF_DIGEST).with_for_update(read=True)
 _WANTED_AGAIN = sa.delete(unwanted_blobs).where(unwanted_blobs.c.digest == sa.bindparam("wanted"))
 _FILLED = sa.update(blobs).where(_OF_DIGEST)
+_KEY_ID = sa.select(blob_keys.c.key_id).where(blob_keys.c.digest == sa.bindparam("wanted"))
+_KEY_GONE = sa.delete(blob_keys).where(blob_keys.c.digest == sa.bindparam("wanted"))
 
 
 def _corrupt(what: str, why: str) -> CorruptArtifactError:

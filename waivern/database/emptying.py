@@ -13,12 +13,15 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from waivern.database import event_rows
 from waivern.database.blobs import EMPTY
+from waivern.database.clock import database_now
 from waivern.database.engine import is_worth_another_try, writing
 from waivern.database.resting import rest
 from waivern.database.retention import AT_ONCE, KEPT, in_batches
-from waivern.database.tables import artifacts, blobs, unwanted_blobs
+from waivern.database.tables import artifacts, blob_keys, blobs, unwanted_blobs
 from waivern.errors import DatabaseUnavailableError
+from waivern.history.event_log import EventKind
 
 _ATTEMPTS = 5
 _UNWANTED = sa.select(unwanted_blobs.c.digest, unwanted_blobs.c.mark)
@@ -38,7 +41,7 @@ class Emptied:
         return Emptied(self.contents + other.contents, self.freed_bytes + other.freed_bytes)
 
 
-def empty_unwanted(engine: sa.Engine) -> Emptied:
+def empty_unwanted(engine: sa.Engine, *, actor: str) -> Emptied:
     """Empty every marked content that no artifact keeps, a few hundred in one transaction."""
     with engine.connect() as connection:
         marks = {row.digest: row.mark for row in connection.execute(_UNWANTED)}
@@ -48,15 +51,15 @@ def empty_unwanted(engine: sa.Engine) -> Emptied:
         kept = set(connection.scalars(_KEPT_ALL_THE_SAME))
     total = Emptied()
     for some in in_batches(sorted(marks), AT_ONCE):
-        total += _settled(engine, {digest: marks[digest] for digest in some}, kept)
+        total += _settled(engine, {digest: marks[digest] for digest in some}, kept, actor=actor)
     return total
 
 
-def _settled(engine: sa.Engine, marks: Mapping[str, int], kept: Collection[str]) -> Emptied:
+def _settled(engine: sa.Engine, marks: Mapping[str, int], kept: Collection[str], *, actor: str) -> Emptied:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with writing(engine) as connection:
-                return _settle(connection, marks, kept)
+                return _settle(connection, marks, kept, actor=actor)
         except DatabaseUnavailableError as error:
             if attempt == _ATTEMPTS or not is_worth_another_try(error):
                 raise
@@ -64,7 +67,7 @@ def _settled(engine: sa.Engine, marks: Mapping[str, int], kept: Collection[str])
     raise AssertionError("unreachable")
 
 
-def _settle(connection: sa.Connection, marks: Mapping[str, int], kept: Collection[str]) -> Emptied:
+def _settle(connection: sa.Connection, marks: Mapping[str, int], kept: Collection[str], *, actor: str) -> Emptied:
     in_order = sa.select(blobs.c.digest, blobs.c.stored_size).where(blobs.c.digest.in_(list(marks)))
     sizes = {
         row.digest: row.stored_size for row in connection.execute(in_order.order_by(blobs.c.digest).with_for_update())
@@ -76,13 +79,22 @@ def _settle(connection: sa.Connection, marks: Mapping[str, int], kept: Collectio
         empty(connection, to_empty)
     if seen:
         connection.execute(sa.delete(unwanted_blobs).where(unwanted_blobs.c.digest.in_(seen)))
+    if to_empty:
+        body, at = {"digests": sorted(to_empty)}, database_now(connection)
+        event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_EMPTIED, body=body, at=at)
     return Emptied(len(to_empty), sum(sizes[digest] for digest in to_empty))
 
 
-def empty(connection: sa.Connection, digests: Collection[str]) -> None:
-    """Take the bytes out of these blobs; on SQLite they are overwritten in the file, too."""
+def overwriting(connection: sa.Connection) -> None:
+    """Let what is taken out of a SQLite file be overwritten with zeros in it."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
+
+
+def empty(connection: sa.Connection, digests: Collection[str]) -> None:
+    """Take the bytes, and the keys, out of these blobs; on SQLite they are overwritten in the file, too."""
+    overwriting(connection)
+    connection.execute(sa.delete(blob_keys).where(blob_keys.c.digest.in_(list(digests))))
     connection.execute(
         sa.update(blobs).where(blobs.c.digest.in_(list(digests))).values(codec=EMPTY, stored_size=0, data=b"")
     )

@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from waivern.database.column_types import json_text
+from waivern.database.keyring import NO_KEYS, KeyRing
 from waivern.database.resting import rest
 from waivern.errors import DatabaseError, DatabaseMissingError, DatabaseUnavailableError, SchemaOutOfDateError
 
 _BEGIN = "waivern_begin"
+_KEYS = "waivern_keys"
 _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
 _NOTICE_ITS_ABSENCE = {  # within half a minute, where its host is gone without a word; a URL may say otherwise
@@ -32,10 +34,13 @@ Engine = sa.Engine
 """What is handed about outside this folder by those who need not know SQLAlchemy."""
 
 
-def open_engine(url: str, *, synchronous: Synchronous = "FULL", may_create: bool = True) -> sa.Engine:
+def open_engine(
+    url: str, *, synchronous: Synchronous = "FULL", may_create: bool = True, keys: KeyRing = NO_KEYS
+) -> sa.Engine:
     """Return an engine for a `sqlite:///FILE` or `postgresql://` URL; it connects on first use.
 
     A SQLite file is made with mode 0600 where there is none, its folder with mode 0700, unless it may not be created.
+    What messages hold is encrypted by `keys`, where there are any.
 
     Raises:
         DatabaseMissingError: there is no such file, and none may be created.
@@ -49,6 +54,7 @@ def open_engine(url: str, *, synchronous: Synchronous = "FULL", may_create: bool
             remedy="The first `waivern run` makes it; or name another with --db or WAIVERN_DATABASE_URL",
         )
     engine = _sqlite_engine(parsed, synchronous) if is_sqlite else _postgres_engine(parsed)
+    engine.update_execution_options(**{_KEYS: keys})
     event.listen(engine, "handle_error", _explain)
     return engine
 
@@ -59,6 +65,12 @@ def writing(engine: sa.Engine, *, exclusive: bool = False) -> Iterator[sa.Connec
     begin = "BEGIN EXCLUSIVE" if exclusive else "BEGIN IMMEDIATE"
     with engine.connect().execution_options(**{_BEGIN: begin}) as connection, connection.begin():
         yield connection
+
+
+def keys_of(database: sa.Engine | sa.Connection) -> KeyRing:
+    """Return the keys that contents are encrypted by."""
+    keys: KeyRing = database.get_execution_options().get(_KEYS, NO_KEYS)
+    return keys
 
 
 def is_worth_another_try(error: DatabaseUnavailableError) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from waivern.database.clock import database_now
 from waivern.database.emptying import empty_unwanted, write_ahead_log_emptied
 from waivern.database.engine import writing
-from waivern.database.retention import AT_ONCE, KEPT, NONE, UNTIL_SUCCESS, in_batches, mark_unwanted
+from waivern.database.retention import AT_ONCE, KEPT, NONE, UNTIL_SUCCESS, in_batches, mark_unwanted, tell_pruned
 from waivern.database.tables import artifacts, blobs, chores, runs
 from waivern.history.pruning import Pruned, PrunedMessage, Pruner, PruneRequest, retention_as_text
 from waivern.runs.run import RunStatus
@@ -47,12 +47,12 @@ class SqlPruner(Pruner):
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def prune(self, request: PruneRequest) -> Pruned:
+    def prune(self, request: PruneRequest, *, actor: str) -> Pruned:
         due = self._due(request)
         for some in in_batches(due, AT_ONCE):
             with writing(self._engine) as connection:
-                _let_go(connection, some)
-        emptied = empty_unwanted(self._engine)
+                _let_go(connection, some, actor=actor)
+        emptied = empty_unwanted(self._engine, actor=actor)
         write_ahead_log_emptied(self._engine)
         return Pruned(due, emptied.contents, emptied.freed_bytes, self._unused_bytes())
 
@@ -157,7 +157,7 @@ def _judged(rows: sa.CursorResult[Any], judge: _Judge) -> Iterator[PrunedMessage
             yield PrunedMessage(row.run_id, row.runbook_name, row.artifact_id, row.digest, because)
 
 
-def _let_go(connection: sa.Connection, messages: Sequence[PrunedMessage]) -> None:
+def _let_go(connection: sa.Connection, messages: Sequence[PrunedMessage], *, actor: str) -> None:
     now = database_now(connection)
     gone = [
         {"of_run": each.run_id, "of_artifact": each.artifact_id, "at": now, "because": each.because}
@@ -165,6 +165,11 @@ def _let_go(connection: sa.Connection, messages: Sequence[PrunedMessage]) -> Non
     ]
     connection.execute(_LET_GO, gone)
     mark_unwanted(connection, {each.digest for each in messages})
+    told = [
+        {"run": each.run_id, "artifact_id": each.artifact_id, "digest": each.digest, "because": each.because}
+        for each in messages
+    ]
+    tell_pruned(connection, told, at=now, actor=actor)
 
 
 _FIRST_CLAIM = {

@@ -5,7 +5,7 @@ by other artifacts, so its blob is only marked as unwanted: `emptying` looks whe
 """
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -13,8 +13,10 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from waivern.database import event_rows
 from waivern.database.tables import artifact_inputs, artifacts, blobs, unwanted_blobs
 from waivern.errors import RunError
+from waivern.history.event_log import EventKind
 from waivern.runs.run import ArtifactStatus, RunStatus
 
 T = TypeVar("T")
@@ -29,15 +31,24 @@ _LET_GO_AT_END = (
     .where(artifacts.c.run_id == sa.bindparam("of_run"), *KEPT)
     .where(artifacts.c.retain.in_(sa.bindparam("done_with", expanding=True)))
     .values(pruned_because=sa.literal("retain: ") + artifacts.c.retain)
-    .returning(artifacts.c.digest)
+    .returning(artifacts.c.artifact_id, artifacts.c.digest, artifacts.c.pruned_because.label("because"))
 )
 
 
-def let_go_at_end(connection: sa.Connection, run_id: str, status: RunStatus, *, at: datetime) -> None:
-    """Let go of what the run keeps no longer than until now."""
+def let_go_at_end(connection: sa.Connection, run_id: str, status: RunStatus, *, at: datetime, actor: str) -> None:
+    """Let go of what the run keeps no longer than until now; after all else that waits for somebody."""
     done_with = [NONE, UNTIL_SUCCESS] if status is RunStatus.SUCCEEDED else [NONE]
-    gone = connection.scalars(_LET_GO_AT_END, {"of_run": run_id, "done_with": done_with, "pruned_at": at}).all()
-    mark_unwanted(connection, set(gone))
+    gone = connection.execute(_LET_GO_AT_END, {"of_run": run_id, "done_with": done_with, "pruned_at": at}).all()
+    messages = [{"run": run_id, **row._mapping} for row in sorted(gone)]
+    mark_unwanted(connection, {each["digest"] for each in messages})
+    tell_pruned(connection, messages, at=at, actor=actor)
+
+
+def tell_pruned(connection: sa.Connection, messages: Sequence[Mapping[str, str]], *, at: datetime, actor: str) -> None:
+    """Say which messages were let go of: run, artifact_id, digest and because of each."""
+    for some in in_batches(messages, AT_ONCE):
+        body = {"messages": [dict(each) for each in some]}
+        event_rows.append(connection, actor=actor, kind=EventKind.MESSAGES_PRUNED, body=body, at=at)
 
 
 def mark_unwanted(connection: sa.Connection, digests: Collection[str]) -> None:

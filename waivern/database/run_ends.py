@@ -36,8 +36,8 @@ def write_end(
     connection.execute(_UNFINISHED, {"of_run": run_id, "skip_reason": reason, "ended_at": at})
     connection.execute(_END, {"of_run": run_id, "status": status.value, "ended_at": at, "error": error})
     write_end_of_attempt(connection, run_id, status.value, at=at, error=error)
-    let_go_at_end(connection, run_id, status, at=at)
     queue_notices(connection, run_id, status, at=at)
+    let_go_at_end(connection, run_id, status, at=at, actor=actor)
     run_events.closed(connection, run_id, actor=actor, at=at)
 
 

@@ -1,5 +1,6 @@
 """Where runs begin, and where an unfinished one is taken up again."""
 
+import functools
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from waivern.database import run_events
 from waivern.database.artifact_store import SqlArtifactStore
 from waivern.database.clock import database_now
 from waivern.database.emptying import empty_unwanted
+from waivern.database.encryption import refuse_wrong_keys
 from waivern.database.engine import writing
 from waivern.database.owner import Owner
 from waivern.database.retention import refuse_what_needs_pruned
@@ -50,6 +52,7 @@ class SqlRunRegister(RunRegister):
 
     def begin(self, plan: "ExecutionPlan", *, trigger: str) -> OpenRun:
         with writing(self._engine) as connection:
+            refuse_wrong_keys(connection)
             now = database_now(connection)
             run_id = new_run_id(now)
             _remember_runbook(connection, plan)
@@ -73,6 +76,7 @@ class SqlRunRegister(RunRegister):
 
     def take_up(self, run_id: str, plan: "ExecutionPlan") -> OpenRun:
         with writing(self._engine) as connection:
+            refuse_wrong_keys(connection)
             run = connection.execute(sa.select(runs).where(runs.c.id == run_id).with_for_update()).first()
             if run is None:
                 raise RunError(f"There is no run {run_id}", remedy="See `waivern history`")
@@ -89,6 +93,7 @@ class SqlRunRegister(RunRegister):
 
     def start(self, claimed: ClaimedRun, plan: "ExecutionPlan") -> OpenRun:
         with writing(self._engine) as connection:
+            refuse_wrong_keys(connection)
             run = _claimed(connection, claimed)
             now = database_now(connection)
             _remember_runbook(connection, plan)
@@ -113,7 +118,8 @@ class SqlRunRegister(RunRegister):
 
     def _opened(self, run_id: str, epoch: int, already_made: frozenset[str]) -> OpenRun:
         writer = RunWriter(self._engine, run_id=run_id, epoch=epoch, lease_s=self._lease_s)
-        log = SqlRunLog(writer, already_made, lambda: empty_unwanted(self._engine), actor=self._actor)
+        empty = functools.partial(empty_unwanted, self._engine, actor=self._actor)
+        log = SqlRunLog(writer, already_made, empty, actor=self._actor)
         return OpenRun(run_id, epoch, SqlArtifactStore(self._engine, writer), log)
 
     def _ownership(self, plan: "ExecutionPlan", now: datetime) -> dict[str, Any]:

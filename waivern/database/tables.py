@@ -110,6 +110,15 @@ blobs = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False),
 )
 
+blob_keys = sa.Table(  # of the encrypted ones: the key of each, wrapped
+    "blob_keys",
+    metadata,
+    sa.Column("digest", Digest, sa.ForeignKey("blobs.digest"), primary_key=True),
+    sa.Column("key_id", sa.String(16), nullable=False),  # which key-encryption key wraps it
+    sa.Column("wrapped", sa.LargeBinary(60), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 artifacts = sa.Table(
     "artifacts",
     metadata,

@@ -33,6 +33,10 @@ class EventKind(StrEnum):
     SCHEDULE_REMOVED = "schedule.removed"
     DECISION_MADE = "decision.made"
     DECISION_FILE_USED = "decision_file.used"
+    MESSAGES_PRUNED = "messages.pruned"
+    CONTENTS_EMPTIED = "contents.emptied"
+    CONTENTS_ENCRYPTED = "contents.encrypted"
+    KEYS_ROTATED = "keys.rotated"
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Pruner(ABC):
     """Lets messages go, and empties contents that no artifact of any run keeps."""
 
     @abstractmethod
-    def prune(self, request: PruneRequest) -> Pruned:
+    def prune(self, request: PruneRequest, *, actor: str) -> Pruned:
         """Let go of what is due, and empty what nobody keeps; killed half-way, the next one does the rest."""
 
     @abstractmethod

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from waivern.artifacts.encryption import Encryption
 from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
@@ -39,6 +40,7 @@ class Storage:
     decisions: DecisionLog
     pruner: Pruner
     known: KnownFindings
+    encryption: Encryption
     close: Callable[[], None] = lambda: None
 
 

@@ -23,7 +23,7 @@ def prune_messages(application: Application, request: PruneRequest, *, dry_run: 
         raise RunError(
             f"There is no run of a runbook named '{request.runbook}'", remedy="`waivern history` lists runs by runbook"
         )
-    return storage.pruner.would_prune(request) if dry_run else storage.pruner.prune(request)
+    return storage.pruner.would_prune(request) if dry_run else storage.pruner.prune(request, actor=application.actor)
 
 
 def is_night(application: Application, *, at: time, now: datetime) -> bool:
