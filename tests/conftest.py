@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from tests.databases import fresh_postgres_database, postgres_server, sqlite_url
 from tests.installations import migrated
 from tests.mariadb import fresh_mariadb_database, mariadb_server
+from tests.mongodb import MongoDatabase, fresh_mongo_database, mongodb_server
 from tests.s3 import S3Server, s3_server
 
 
@@ -38,6 +39,20 @@ def mariadb_url(mariadb_server_url: sa.URL) -> Iterator[sa.URL]:
     """Where a new, empty MariaDB database is."""
     with fresh_mariadb_database(mariadb_server_url) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def mongodb_server_uri() -> Iterator[str]:
+    """What speaks MongoDB's protocol, started on first use."""
+    with mongodb_server() as uri:
+        yield uri
+
+
+@pytest.fixture
+def mongo(mongodb_server_uri: str) -> Iterator[MongoDatabase]:
+    """A new, empty database of a server that speaks MongoDB's protocol."""
+    with fresh_mongo_database(mongodb_server_uri) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,13 @@ import sqlalchemy as sa
 
 from tests.git_repositories import new_repository
 from tests.mariadb import as_properties
+from tests.mongodb import MongoDatabase
 from tests.s3 import S3Server
 from waivern.components.connector import Connector
 from waivern.components.factory import ComponentFactory
 from waivern.connectors.filesystem.factory import FilesystemConnectorFactory
 from waivern.connectors.git.factory import GitConnectorFactory, GithubConnectorFactory
+from waivern.connectors.mongodb.factory import MongodbConnectorFactory
 from waivern.connectors.sql_database.factory import (
     MysqlConnectorFactory,
     PostgresConnectorFactory,
@@ -110,6 +112,32 @@ class TestGithubConnector(ConnectorContract):
     def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
         bad = BAD_REVISION | {"base_url": "github.example.org", "auth_method": "password"}
         return {name: {"repository": "anna/shop", name: value} for name, value in bad.items()} | {"repository": {}}
+
+
+class TestMongodbConnector(ConnectorContract):
+    @pytest.fixture
+    def factory(self) -> ComponentFactory[Connector]:
+        return MongodbConnectorFactory()
+
+    @pytest.fixture
+    def properties(self, mongo: MongoDatabase) -> Mapping[str, Any]:
+        mongo.database["customers"].insert_one({"_id": 1, "email": "c1@example.org", "fax": None, "tags": []})
+        mongo.database["visits"].insert_many([{"_id": number, "address": f"192.0.2.{number}"} for number in range(40)])
+        return {"uri": mongo.uri, "database": mongo.name, "sample_size": 10}
+
+    @pytest.fixture
+    def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
+        bad = {
+            "database": "a/b",
+            "sample_size": 0,
+            "seed": "often",
+            "max_value_size": 0,
+            "port": 0,
+            "connect_timeout": 0,
+        }
+        bad |= {"uri": "http://localhost", "include_collections": "customers", "exclude_fields": "email"}
+        good = {"host": "localhost", "database": "shop"}
+        return {name: {**good, name: value} for name, value in bad.items()}
 
 
 class TestSqliteConnector(ConnectorContract):

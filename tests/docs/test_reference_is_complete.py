@@ -21,6 +21,7 @@ from waivern.cli.main import waivern as command_line
 from waivern.components.registry import ANALYSERS
 from waivern.connectors.filesystem.properties import FilesystemProperties
 from waivern.connectors.git.properties import GithubProperties, GitProperties
+from waivern.connectors.mongodb.properties import MongodbProperties
 from waivern.connectors.sql_database.properties import (
     MysqlProperties,
     PostgresProperties,
@@ -69,6 +70,7 @@ PROPERTIES = [
     ("docs/connectors.md", "`sql_database`", SqlDatabaseProperties),
     ("docs/connectors.md", "`mysql`", MysqlProperties),
     ("docs/connectors.md", "`postgres`", PostgresProperties),
+    ("docs/connectors.md", "`mongodb`", MongodbProperties),
     ("docs/analysers.md", "`personal_data`", IndicatorProperties),
     ("docs/analysers.md", "The GDPR classifiers", ClassifierProperties),
     ("docs/analysers.md", "`source_code_analyser`", SourceCodeProperties),

@@ -82,7 +82,7 @@ class KeyedValues:
 
     def name_of(self, table: str, key: str) -> str:
         """Return the key as a name, "*" for one that is data, which is noted as a value."""
-        if len(key) <= _LONGEST_KEY and not _NO_NAME.search(key) and any(sign.isalpha() for sign in key):
+        if is_name(key):
             return in_one_line(key)
         self.add(table, "*", key)
         return "*"
@@ -95,6 +95,11 @@ class KeyedValues:
                 where["column"] = key
             for content in _stretches(values):
                 yield Part(content, where)
+
+
+def is_name(key: str) -> bool:
+    """Say whether a key is a name rather than data: an e-mail address, an id, a long text."""
+    return len(key) <= _LONGEST_KEY and not _NO_NAME.search(key) and any(sign.isalpha() for sign in key)
 
 
 def column_name(header: str, number: int) -> str:
