@@ -39,12 +39,13 @@ _EXPORTER = re.compile(r"(?P<form>[^=]+)(?:=(?P<file>.+))?", re.DOTALL)
 def export(application: Application, run: str, form: str, output: Path | None, fail_from: str) -> None:
     """Write a run down in a format that others read.
 
-    RUNBOOK, a runbook's name or file, means its last complete run. Evidence is masked. Formats: json, csv, sarif, and
-    those of plug-ins; `waivern components` lists them.
+    RUNBOOK, a runbook's name or file, means its last complete run. Evidence is masked.
+    `waivern components` lists the formats.
 
     \b
     Examples:
       waivern export latest --format sarif --output scan.sarif
+      waivern export latest --format html --output report.html
       waivern export "Nightly scan" --format csv --output findings.csv
     """
     request = ExportRequest(form, output, Preferences(fail_from=fail_from))

@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from waivern.cli.output import Styled
+from waivern.exports.wording import count as count
+from waivern.exports.wording import duration as duration
 from waivern.history.run_history import ArtifactRecord
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 
@@ -32,27 +34,6 @@ def state(status: RunStatus | ArtifactStatus, *, optional: bool = False) -> Styl
 def local_time(instant: datetime | None) -> str:
     """Return an instant by the clock on the wall here, to the second."""
     return "" if instant is None else instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def duration(seconds: float | None) -> str:
-    """Return "0.25 s", "3.2 s", "2 min 05 s" or "1 h 02 min"."""
-    if seconds is None:
-        return ""
-    seconds = max(seconds, 0.0)  # a clock may have been set back
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min"
-
-
-def count(number: int, thing: str) -> str:
-    """Return "1 item" or "2,000 items"."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def why_skipped(reason: SkipReason | None, because: str | None) -> str:

@@ -1,0 +1,197 @@
+"""The HTML report: one file that loads nothing, in which every text stays a text."""
+
+import base64
+import dataclasses
+import hashlib
+import re
+from html.parser import HTMLParser
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from waivern.exports.html.exporter import HtmlExporter
+from waivern.exports.html.markup import element, escaped
+from waivern.exports.html.numbers import MOST_ROWS
+from waivern.exports.report import LeftOut, ReadInPart, ReportedRule
+from waivern.exports.reported_finding import Evidence, Location, ReportedFinding
+from waivern.history.comparison import Change, Comparison, Difference, Reason
+from waivern.history.decisions import Decision, Verdict
+from waivern.testing.exporter_contract import written
+from waivern.testing.sample_reports import (
+    failed_report,
+    sample_artifact,
+    sample_finding,
+    sample_report,
+    sample_run,
+)
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes' names, and all its texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.shape: list[object] = []
+        self.texts: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.shape.append((tag, tuple(name for name, _ in attrs)))
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        self.shape.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        self.shape.append(("comment", data))
+
+    def handle_pi(self, data: str) -> None:
+        self.shape.append(("instruction", data))
+
+
+def text_of(report: object) -> str:
+    return written(HtmlExporter, report).decode()  # type: ignore[arg-type]  # reports of several kinds
+
+
+def report_saying(text: str) -> object:
+    """A report that says a text wherever a report may say anything."""
+    finding = sample_finding("a", rule=text, category=text, severity=text, source=text, place=text)
+    gone = dataclasses.replace(finding, fingerprint="b" * 32)
+    decision = Decision(Verdict.ACCEPTED, f"r{text}", f"o{text}", fingerprint="a" * 32)
+    reported = ReportedFinding(
+        finding,
+        (text,),
+        Location(text, text, text, (1,)),
+        (Evidence(text, 1),),
+        (text,),
+        text,
+        Change.NEW,
+        Reason.SCOPE,
+        text,
+        decision,
+    )
+    run = sample_run(runbook=text, error=text, trigger=text, schedule=text)
+    return sample_report(
+        [reported],
+        run=run,
+        description=f"d{text}",
+        contact=text,
+        framework=text,
+        rules=[ReportedRule(text, text, text, text, text, text, text, {text: text})],
+        left_out=[LeftOut(text, text, text)],
+        in_part=[ReadInPart(text, text, 1, 2, text)],
+        artifacts=[sample_artifact(text, component=text, schema=text, error=text)],
+        comparison=Comparison(
+            run, run, [Difference(Change.UNKNOWN, gone, Reason.SCOPE, gone, text), Difference(Change.NEW, finding)]
+        ),
+        without_evidence=[text],
+    )
+
+
+HOSTILE = st.one_of(
+    st.text(st.characters(codec=None), min_size=1),
+    st.sampled_from(
+        [
+            "</script><script>alert(1)</script>",
+            '" onload="alert(1)',
+            "<img src=x onerror=alert(1)>",
+            "</style><b>",
+            "<!-- ",
+            "]]>",
+            "&lt;script&gt;",
+            "<?php",
+            "</title>",
+        ]
+    ),
+)
+
+
+@given(HOSTILE)
+@settings(deadline=None)
+def test_no_text_breaks_out_wherever_it_stands(text: str) -> None:
+    said, plain = Page(text_of(report_saying(text))), Page(text_of(report_saying("x")))
+    assert said.shape == plain.shape
+
+
+@given(st.text(st.characters(codec=None)))
+def test_an_escaped_text_reads_as_it_was_but_for_what_acts(text: str) -> None:
+    page = Page(f"<p title='{escaped(text)}'>{escaped(text)}</p>")
+    assert page.shape == [("p", ("title",)), "p"]
+    read = "".join(page.texts)
+    assert read == text or any(not character.isprintable() for character in text)
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", read)
+
+
+def test_an_element_takes_markup_only_from_itself() -> None:
+    assert element("p", "<b>", element("b", "x"), None, ["y", element("i")]) == "<p>&lt;b&gt;<b>x</b>y<i></i></p>"
+    assert element("a", "x", href='"><script>') == '<a href="&quot;&gt;&lt;script&gt;">x</a>'
+
+
+def test_nothing_is_loaded_from_anywhere() -> None:
+    page = Page(text_of(sample_report()))
+    for name, value in page.attributes:
+        assert name not in ("src", "srcset", "action", "data", "background", "xlink:href", "style")
+        assert not name.startswith("on")
+        if name == "href":
+            assert value is not None
+            assert value.startswith("#")
+    assert "@import" not in text_of(sample_report())
+    assert "url(" not in text_of(sample_report())
+
+
+def test_its_policy_allows_its_own_style_and_script_and_nothing_else() -> None:
+    text = text_of(sample_report())
+    policy = dict(Page(text).attributes)["content"] or ""
+    (policy,) = [value for name, value in Page(text).attributes if name == "content" and "default-src" in (value or "")]
+    assert policy is not None
+    assert policy.startswith("default-src 'none';")
+    for kind in ("style", "script"):
+        (inside,) = re.findall(rf"<{kind}>(.*?)</{kind}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+
+
+def test_it_tells_everything() -> None:
+    text = " ".join(Page(text_of(sample_report())).texts)
+    for told in (
+        *("Nightly scan", "Personal data in the shop", "DPO <dpo@example.org>", "a****@*******.***"),
+        *(
+            "logo.png",
+            "binary: a PNG image",
+            "read 40 of 60",
+            "old.txt in ./files",
+            "accepted by Ann, until 2027-01-31",
+        ),
+        *("RFC 5321; GDPR recital 30", "pruned", "The path 'archive' does not exist", "because of archive"),
+    ):
+        assert told in text, told
+
+
+def test_a_run_that_did_not_end_well_says_so_first() -> None:
+    text = text_of(failed_report())
+    assert text.index("Incomplete. ") < text.index("<main>")
+    assert "it timed out: The deadline has passed" in Page(text).texts[-1] or "it timed out" in text
+
+
+def test_of_very_many_findings_the_gravest_are_shown_and_the_rest_is_counted() -> None:
+    many = [
+        ReportedFinding(
+            sample_finding(f"{number:032x}", severity="high" if number % 1000 == 0 else "low", place=f"{number}.txt"),
+            ("x",),
+            Location(),
+            (),
+            (),
+            None,
+        )
+        for number in range(MOST_ROWS + 7)
+    ]
+    text = text_of(sample_report(many, comparison=None))
+    assert f"The gravest {MOST_ROWS:,} are shown; 7 more are in the exports" in text
+    assert text.count("<tr id=") == MOST_ROWS
+    first = text.index("<tr id=")
+    assert "high" in text[first : first + 200]

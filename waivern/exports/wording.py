@@ -1,0 +1,34 @@
+"""Times and numbers as a person reads them."""
+
+from datetime import UTC, datetime
+
+
+def instant(at: datetime | None) -> str:
+    """Return "2026-11-25 02:00:03 UTC"."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def duration(seconds: float | None) -> str:
+    """Return "0.25 s", "3.2 s", "2 min 05 s" or "1 h 02 min"."""
+    if seconds is None:
+        return ""
+    seconds = max(seconds, 0.0)  # a clock may have been set back
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
+
+
+def count(number: int, thing: str) -> str:
+    """Return "1 item" or "2,000 items"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def words(name: str) -> str:
+    """Return "payment card" for "payment_card"."""
+    return name.replace("_", " ")
