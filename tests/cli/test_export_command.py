@@ -1,8 +1,10 @@
 """`waivern export`, and `waivern run --exporter`."""
 
 import csv
+import hashlib
 import io
 import json
+import sqlite3
 import stat
 
 import pytest
@@ -72,6 +74,18 @@ def test_a_file_is_written_whole_and_for_this_user_only(ask, scan, folder) -> No
     (row,) = csv.DictReader(io.StringIO(file.read_text()))
     assert (row["rule"], row["place"], row["runbook"]) == ("email_address", "a.txt", "Files")
     assert sorted(each.name for each in folder.iterdir()) == [".waivern", "files", "files.yaml", "found.csv"]
+
+
+def test_every_export_is_an_event_with_the_digest_of_its_bytes(ask, scan, folder) -> None:
+    scan("--exporter", "sarif=scan.sarif", a="ann@example.org")
+    assert ask("export", "latest", "--format", "csv", "--output", "found.csv").code == 0
+    printed = ask("export", "latest", "--format", "junit").out
+    with sqlite3.connect(folder / ".waivern" / "waivern.db") as database:
+        rows = database.execute("SELECT body FROM events WHERE kind = 'run.exported' ORDER BY seq").fetchall()
+    told = [json.loads(body) for (body,) in rows]
+    assert [each["format"] for each in told] == ["sarif", "csv", "junit"]
+    written = [(folder / "scan.sarif").read_bytes(), (folder / "found.csv").read_bytes(), printed.encode()]
+    assert [each["digest"] for each in told] == [hashlib.sha256(each).hexdigest() for each in written]
 
 
 def test_a_run_can_be_exported_as_it_ends(scan, folder) -> None:

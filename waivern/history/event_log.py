@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     SCHEDULE_PAUSED = "schedule.paused"
     SCHEDULE_RESUMED = "schedule.resumed"
     SCHEDULE_REMOVED = "schedule.removed"
+    RUN_EXPORTED = "run.exported"
     DECISION_MADE = "decision.made"
     DECISION_FILE_USED = "decision_file.used"
     MESSAGES_PRUNED = "messages.pruned"

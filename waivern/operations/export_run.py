@@ -1,5 +1,6 @@
 """Write a run down in a format that others read."""
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from waivern.errors import ExportError, RunError, did_you_mean
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.registry import Exporters
 from waivern.exports.report import UNFINISHED, Report
+from waivern.history.event_log import EventKind
 from waivern.history.run_history import LATEST, RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.operations.private_files import Tally, Written, check_place, write_privately
@@ -87,7 +89,12 @@ def export_found(
         raise RunError(f"Run {run.id} is still {run.status.value}", remedy="Export it when it has ended")
     report = report_of(application, run)
     parts = exporter().export(report, _with_ending(request, exporter))
-    written = _streamed(parts, stream) if request.output is None else write_privately(request.output, parts)
+    noted = functools.partial(_note, application, run, request.form)
+    if request.output is not None:
+        written = write_privately(request.output, parts, noted=noted)
+    else:
+        written = _streamed(parts, stream)
+        noted(written)
     return Exported(run, request.form, request.output, written, tuple(_remarks(report)))
 
 
@@ -133,6 +140,12 @@ def _with_ending(request: ExportRequest, exporter: type[Exporter]) -> Preference
 
 def _ending_of(output: Path | None) -> str:
     return "" if output is None else output.suffix.removeprefix(".").lower()
+
+
+def _note(application: Application, run: RunRecord, form: str, written: Written) -> None:
+    """Who took what out of the house belongs to its history."""
+    body = {"run": run.id, "format": form, "digest": written.digest, "size": written.size}
+    application.storage.events.append(actor=application.actor, kind=EventKind.RUN_EXPORTED, body=body)
 
 
 def _streamed(parts: Iterable[bytes], stream: BinaryIO) -> Written:

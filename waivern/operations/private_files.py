@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +35,13 @@ class Tally:
         return Written(self._sha.hexdigest(), self._size)
 
 
-def write_privately(path: Path, parts: Iterable[bytes]) -> Written:
+def write_privately(
+    path: Path, parts: Iterable[bytes], *, noted: Callable[[Written], None] = lambda _: None
+) -> Written:
     """Write a file of mode 0600 beside its place, then put it there: a reader never sees half of it.
 
-    A file that is there already is replaced.
+    A file that is there already is replaced. `noted` is told what was written before it is put in place: where that
+    fails, nothing is.
 
     Raises:
         UsageError: it cannot be written.
@@ -48,6 +51,7 @@ def write_privately(path: Path, parts: Iterable[bytes]) -> Written:
     try:
         with open(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
             file.writelines(tally.counted(parts))
+        noted(tally.written)
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)

@@ -1,0 +1,172 @@
+"""OpenLineage: the run and each of its artifacts as a job's run, with what it was made from and what it made."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from waivern import __version__
+from waivern.exports.encoding import in_parts, lines_of, stable_uuid, to_the_millisecond, without_none
+from waivern.exports.exporter import Exporter, Preferences
+from waivern.exports.report import PROJECT, Report
+from waivern.history.run_history import ArtifactRecord
+from waivern.runs.run import ArtifactStatus, RunStatus
+
+_NAMESPACE = "waivern"
+_PRODUCER = f"{PROJECT}/tree/v{__version__}"
+_EVENT = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+_FACETS = "https://openlineage.io/spec/facets"
+_OWN = f"{PROJECT}/blob/main/docs/exports.md#openlineage"
+_ENDED = {
+    RunStatus.SUCCEEDED: "COMPLETE",
+    RunStatus.FAILED: "FAIL",
+    RunStatus.TIMED_OUT: "ABORT",
+    RunStatus.CANCELLED: "ABORT",
+    RunStatus.INTERRUPTED: "ABORT",
+}
+
+
+class OpenLineageExporter(Exporter):
+    """Findings are numbers of a dataset here; what they are the other formats tell."""
+
+    endings = ("jsonl", "ndjson", "json")
+
+    @classmethod
+    def get_name(cls) -> str:
+        return "openlineage"
+
+    @classmethod
+    def get_media_type(cls) -> str:
+        return "application/x-ndjson"
+
+    def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
+        return in_parts(lines_of(_events(report)))
+
+
+def _events(report: Report) -> Iterator[Mapping[str, Any]]:
+    """In the order of their instants, as far as these are known."""
+    run = report.run
+    began, ended = run.started_at or run.created_at, run.ended_at or run.created_at
+    by_id = {each.artifact_id: each for each in report.artifacts}
+    of_artifacts = [
+        event for artifact in report.artifacts if artifact.started_at for event in _of_artifact(report, artifact, by_id)
+    ]
+    yield _of_run(report, "START", began)
+    yield from sorted(of_artifacts, key=lambda event: str(event["eventTime"]))
+    yield _of_run(report, _ENDED.get(run.status, "OTHER"), ended)
+
+
+def _of_run(report: Report, kind: str, at: datetime) -> Mapping[str, Any]:
+    facets: dict[str, Any] = {}
+    if kind == "START":
+        facets["nominalTime"] = _nominal(report)
+    elif report.incomplete_because is not None:
+        facets["errorMessage"] = _error(report.incomplete_because)
+    if kind != "START":
+        facets["waivern_coverage"] = _coverage(report)
+        facets["waivern_findings"] = _findings(report)
+    job_facets = {"jobType": _job_type("BATCH", "RUNBOOK")}
+    if report.description:
+        job_facets["documentation"] = _facet("1-0-1/DocumentationJobFacet", description=report.description)
+    return _event(kind, at, str(report.run.id), report.run.runbook, facets, job_facets, [], [])
+
+
+def _of_artifact(
+    report: Report, artifact: ArtifactRecord, by_id: Mapping[str, ArtifactRecord]
+) -> Iterator[Mapping[str, Any]]:
+    run_id = str(stable_uuid("run", report.run.id, artifact.artifact_id))
+    parent = _facet(
+        "1-0-1/ParentRunFacet",
+        run={"runId": report.run.id},
+        job={"namespace": _NAMESPACE, "name": report.run.runbook},
+    )
+    name = f"{report.run.runbook}.{artifact.artifact_id}"
+    job = {"jobType": _job_type("BATCH", artifact.kind.upper())}
+    inputs = [_dataset(report, by_id[each]) for each in artifact.inputs if each in by_id]
+    if artifact.started_at is not None:
+        yield _event("START", artifact.started_at, run_id, name, {"parent": parent}, job, inputs, [])
+    if artifact.ended_at is None:
+        return
+    made = artifact.status is ArtifactStatus.SUCCEEDED
+    facets = {"parent": parent, **({"errorMessage": _error(artifact.error)} if artifact.error else {})}
+    outputs = [_output(report, artifact)] if made else []
+    yield _event("COMPLETE" if made else "FAIL", artifact.ended_at, run_id, name, facets, job, inputs, outputs)
+
+
+def _event(
+    kind: str,
+    at: datetime,
+    run_id: str,
+    job: str,
+    run_facets: Mapping[str, Any],
+    job_facets: Mapping[str, Any],
+    inputs: Sequence[Mapping[str, Any]],
+    outputs: Sequence[Mapping[str, Any]],
+) -> Mapping[str, Any]:
+    return {
+        "eventType": kind,
+        "eventTime": to_the_millisecond(at),
+        "run": {"runId": run_id, "facets": run_facets},
+        "job": {"namespace": _NAMESPACE, "name": job, "facets": job_facets},
+        "inputs": inputs,
+        "outputs": outputs,
+        "producer": _PRODUCER,
+        "schemaURL": _EVENT,
+    }
+
+
+def _dataset(report: Report, artifact: ArtifactRecord) -> dict[str, Any]:
+    return {"namespace": _NAMESPACE, "name": f"{report.run.runbook}/{artifact.artifact_id}"}
+
+
+def _output(report: Report, artifact: ArtifactRecord) -> Mapping[str, Any]:
+    facets: dict[str, Any] = {}
+    if artifact.digest is not None:
+        facets["version"] = _facet("1-0-1/DatasetVersionDatasetFacet", datasetVersion=artifact.digest)
+    if artifact.schema is not None:
+        facets["datasetType"] = _facet("1-0-0/DatasetTypeDatasetFacet", datasetType=artifact.schema)
+    rows = None if artifact.overview is None else artifact.overview.items
+    numbers = without_none(rowCount=rows, size=artifact.size)
+    statistics = _facet("1-0-2/OutputStatisticsOutputDatasetFacet", **numbers)
+    return {**_dataset(report, artifact), "facets": facets, "outputFacets": {"outputStatistics": statistics}}
+
+
+def _findings(report: Report) -> Mapping[str, Any]:
+    numbers: dict[str, int] = {}
+    for reported in report.findings:
+        numbers[reported.finding.severity] = numbers.get(reported.finding.severity, 0) + 1
+    changes = {} if report.comparison is None else report.comparison.in_numbers()
+    return _own(bySeverity=numbers, changes=changes, total=sum(numbers.values()))
+
+
+def _coverage(report: Report) -> Mapping[str, Any]:
+    return _own(
+        notScanned=[{"artifact": each.artifact_id, "what": each.what, "why": each.why} for each in report.left_out],
+        sampled=[
+            {"artifact": each.artifact_id, "what": each.what, "read": each.read, "of": each.of}
+            for each in report.in_part
+        ],
+        notMade=[each.artifact_id for each in report.not_made],
+    )
+
+
+def _nominal(report: Report) -> Mapping[str, Any]:
+    at = report.run.due_at or report.run.created_at
+    return _facet("1-0-1/NominalTimeRunFacet", nominalStartTime=to_the_millisecond(at))
+
+
+def _error(message: str) -> Mapping[str, Any]:
+    return _facet("1-0-1/ErrorMessageRunFacet", message=message, programmingLanguage="python")
+
+
+def _job_type(processing: str, job_type: str) -> Mapping[str, Any]:
+    facet = "2-0-3/JobTypeJobFacet"
+    return _facet(facet, processingType=processing, integration="WAIVERN", jobType=job_type)
+
+
+def _facet(of: str, **said: Any) -> dict[str, Any]:
+    version, name = of.split("/")
+    return {"_producer": _PRODUCER, "_schemaURL": f"{_FACETS}/{version}/{name}.json#/$defs/{name}", **said}
+
+
+def _own(**said: Any) -> dict[str, Any]:
+    return {"_producer": _PRODUCER, "_schemaURL": _OWN, **said}
