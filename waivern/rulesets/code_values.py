@@ -8,8 +8,10 @@ Bounds = tuple[int, int]
 
 def import_statement(value: str) -> Bounds | None:
     """Accept `import name` unless a word of prose follows, or the path of another module."""
-    words = value.split()
-    is_prose = words[0] == "import" and len(words) > 2 and words[2] != "as"
+    first, *names = value.split()
+    while len(names) > 1 and names[0].endswith(","):  # import os, name
+        names.pop(0)
+    is_prose = first == "import" and len(names) > 1 and names[1] != "as"
     return None if is_prose else (0, len(value))
 
 

@@ -52,7 +52,8 @@ def _python(names: tuple[str, ...]) -> str:
     regexes = []
     if imported:
         regexes.append(
-            rf"\bfrom {imported}(?:\.[A-Za-z0-9_.]+)? import\b|\bimport {imported}\b(?:[ \t]+[A-Za-z]{{1,12}})?"
+            rf"\bfrom {imported}(?:\.[A-Za-z0-9_.]+)? import\b"
+            rf"|\bimport (?:[a-z0-9_]{{1,40}}, ){{0,4}}{imported}\b(?:[ \t]+[A-Za-z]{{1,12}})?"
         )
     if installed:
         regexes.append(
@@ -133,6 +134,7 @@ _WAYS = {
         _python,
         (
             "import {}",
+            ", {}",
             "from {}",
             "install {}",
             "{}==",

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from waivern.rulesets.declared import is_declared
 from waivern.rulesets.field_names import FieldTerms, NamedRule
 
 STRONG = 0.7
@@ -21,7 +22,8 @@ _LONGEST_NAME = 64
 _LONGEST_HEADER = 4096
 _REST_OF_NAME = re.compile(rf"[\w-]{{0,{_LONGEST_NAME}}}")
 _COMPOUND = re.compile(r"[^\W_]_[^\W_]|[a-z][A-Z]")
-_ASSIGNED = re.compile(r"[ \t]*[:=](?![:=])")
+_ASSIGNED = re.compile(r"\??[ \t]*[:=](?![:=])")
+_QUOTED_VALUE = re.compile(r"[\"']?[ \t]*[:=][ \t]*[\"']")
 _TYPED = re.compile(r"[ \t]+(?:(?i:n?varchar2?|n?char|citext)\b|(?:TEXT|DATE|INTEGER|INT|BIGINT)\b)")
 _INSERT_INTO = re.compile(r"\binsert\s+(?:\w+\s+){0,2}into\s+[\w.\"`\[\]]+\s*\Z", re.IGNORECASE)
 _TRAILING_WORDS = re.compile(r"(?:[^\W_]+ ){1,3}\Z")
@@ -53,7 +55,11 @@ class KeyFinder:
         weak = self._found(text, weak_ends, strong=False) if strong else set()
         company = sorted(start for start, _, _ in strong)
         places = [_strong_place(*each) for each in strong]
-        places += [_weak_place(*each) for each in weak if _has_company(text, each[0], company)]
+        places += [
+            _weak_place(*each)
+            for each in weak
+            if _has_company(text, each[0], company) and not _names_field(text, each[1], company)
+        ]
         return sorted(places)
 
     def _found(self, text: str, ends: list[int], *, strong: bool) -> set[tuple[int, int, NamedRule]]:
@@ -93,11 +99,11 @@ def is_key(text: str, start: int, end: int) -> bool:
     after = text[end] if end < len(text) else "\n"
     if _QUOTES.get(before) == after or (before in "</" and after == ">"):
         return True
-    if before == "$" or (before == "." and start > 1 and (text[start - 2].isalnum() or text[start - 2] in ")]")):
+    if before == "$" or (before == "." and start > 1 and (text[start - 2].isalnum() or text[start - 2] in ")]?")):
         return True
     if _ASSIGNED.match(text, end) or _TYPED.match(text, end):
         return True
-    return _is_column(text, start, before, after) or _is_inserted(text, start, end)
+    return _is_column(text, start, before, after) or _is_inserted(text, start, end) or is_declared(text, start, end)
 
 
 def _is_inserted(text: str, start: int, end: int) -> bool:
@@ -136,6 +142,15 @@ def _has_company(text: str, start: int, company: list[int]) -> bool:
     after = bisect_left(company, start)
     neighbours = (sorted((start, other)) for other in company[max(0, after - 1) : after + 1])
     return any(last - first <= COMPANY and "\0" not in text[first:last] for first, last in neighbours)
+
+
+def _names_field(text: str, end: int, names: list[int]) -> bool:
+    """Say whether what a key holds is the name of a field, as in `<input name="email">`."""
+    value = _QUOTED_VALUE.match(text, end)
+    if value is None:
+        return False
+    place = bisect_left(names, value.end())
+    return place < len(names) and names[place] == value.end()
 
 
 def _strong_place(start: int, end: int, named: NamedRule) -> NamePlace:

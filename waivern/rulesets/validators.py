@@ -201,11 +201,16 @@ def _is_phone(text: str, region: str | None) -> bool:
 
 
 def plausible_phone(value: str) -> tuple[int, int] | None:
-    """Accept 7 to 15 digits that are neither a date nor of one or two digits repeated; for use in context only."""
+    """Accept 7 to 15 digits that are no date, no years, nor one or two digits repeated; for use in context only."""
+    if all(_YEAR.fullmatch(group) for group in re.findall(r"\d+", value)):  # 2008-2019
+        return None
     digits = _NOT_WORDS.sub("", value.split("x")[0])
     if not 7 <= len(digits) <= 15 or len(set(digits)) < 3 or calendar_date(value) is not None:
         return None
     return 0, len(value)
+
+
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 
 
 def calendar_date(value: str) -> tuple[int, int] | None:

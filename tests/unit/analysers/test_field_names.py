@@ -33,7 +33,7 @@ SPEAKING = {
     "genetic": ["genetic_data", "dna_profile", "genotype"],
     "biometric": ["biometric_template", "face_template", "iris_scan", "voiceprint", "facial_image"],
     "sexual_orientation": ["sexual_orientation", "sex_life"],
-    "trade_union": ["trade_union", "union_membership", "union_member"],
+    "trade_union": ["trade_union", "union_membership"],
     "criminal": ["criminal_record", "criminal_convictions", "police_record"],
     "demographic": ["gender", "nationality", "marital_status", "mother_tongue"],
     "account": ["screen_name", "twitter_handle", "linkedin_url"],
@@ -60,6 +60,7 @@ IN_COMPANY = {
     "family": ["children", "partner"],
     "employment": ["position", "department", "occupation"],
     "education": ["grade", "school"],
+    "trade_union": ["union_member"],
     "image": ["photo", "avatar", "signature"],
 }
 OF_NOBODY = {

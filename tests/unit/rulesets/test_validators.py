@@ -30,6 +30,7 @@ from waivern.rulesets.validators import has_valid_luhn_digit, is_validator, vali
         ("calendar_date", "3 5551234567 1985", None),
         ("plausible_phone", "12/03/1985", None),
         ("plausible_phone", "0000000", None),
+        ("plausible_phone", "2008-2019", None),
         ("plausible_phone", "91 20 5551234567", "91 20 5551234567"),
         ("swedish_personal_number", "880320-0016", "880320-0016"),
         ("us_ssn", "308 63 0237", "308 63 0237"),
