@@ -231,6 +231,22 @@ def test_sqlite_values_are_read_whatever_their_column_promises(tmp_path: Path) -
     assert left_out(content) == {"t.price": why, "t.b": why}
 
 
+@pytest.mark.parametrize(("rows", "key"), [(3, ""), (60, ""), (60, ", PRIMARY KEY (f0, f1)) WITHOUT ROWID")])
+def test_a_table_of_two_thousand_columns_is_read(tmp_path: Path, rows: int, key: str) -> None:
+    columns = ", ".join(f"f{number} TEXT" for number in range(2000))
+    values = [f"INSERT INTO wide (f0, f1, f1999) VALUES ('a{row}', 'b', 'z{row}')" for row in range(rows)]
+    write(tmp_path / "wide.db", f"CREATE TABLE wide ({columns}" + (key or ")"), *values)
+    content = scan_file(tmp_path / "wide.db", max_rows_per_table=10)
+    read = cells(content)
+    assert left_out(content) == {}
+    assert len(content["metadata"]["tables"][0]["columns"]) == 2000
+    assert len({column for _, column, _ in read}) == 2000
+    first = {row: text for (_, column, row), text in read.items() if column == "f0"}
+    last = {row: text for (_, column, row), text in read.items() if column == "f1999"}
+    assert len(first) == min(rows, 10)
+    assert {row: text.replace("a", "z") for row, text in first.items()} == last
+
+
 def test_postgres_values_are_read_whatever_their_type(postgres_url: str) -> None:
     run(
         postgres_url,

@@ -8,12 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.connectors.sql_database.sampling import Sample, sample
+from waivern.connectors.sql_database.sampling import Row, Sample, sample
 from waivern.connectors.sql_database.selecting import rows_of
 from waivern.connectors.sql_database.tables import Column, LeftOut, Table
 from waivern.connectors.sql_database.values import NotTextError, as_text
 
 Item = dict[str, Any]
+_COLUMNS_AT_ONCE = 1_500
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,7 @@ def read_table(connection: sa.Connection, table: Table, how_much: HowMuch, item:
     """
     name = table.name.shown
     left_out, columns = _columns_to_read(table, how_much.exclude_columns)
-    rows = rows_of(connection, table, columns, longest=how_much.longest)
-    seed = f"{how_much.seed} {name}"
-    taken = sample(connection, rows, at_most=how_much.max_rows, seed=seed)
+    taken = _sample(connection, table, columns, how_much)
     unread = _Unread()
     items = [
         item(text, table=name, column=column, row=row)
@@ -76,6 +75,29 @@ def read_table(connection: sa.Connection, table: Table, how_much: HowMuch, item:
     named = {each["metadata"]["column"] for each in items}
     items += [item("", table=name, column=each.name, row=None) for each in table.columns if each.name not in named]
     return ReadTable(table, taken, items, [*left_out, *unread.left_out(name, how_much.longest)])
+
+
+def _sample(connection: sa.Connection, table: Table, columns: Sequence[Column], how_much: HowMuch) -> Sample:
+    """The rows, as many columns at a time as a database answers with: SQLite 2,000, the key among them.
+
+    The same seed gives the same rows each time, for they are of one moment.
+    """
+    seed = f"{how_much.seed} {table.name.shown}"
+    batches = [columns[start : start + _COLUMNS_AT_ONCE] for start in range(0, len(columns), _COLUMNS_AT_ONCE)]
+    samples = [
+        sample(
+            connection,
+            rows_of(connection, table, batch, longest=how_much.longest),
+            at_most=how_much.max_rows,
+            seed=seed,
+        )
+        for batch in batches or [()]
+    ]
+    if len(samples) == 1:
+        return samples[0]
+    beside = zip(*(each.rows for each in samples), strict=True)
+    rows = [Row(parts[0].name, [value for part in parts for value in part.values]) for parts in beside]
+    return Sample(rows, samples[0].of)
 
 
 def _texts(taken: Sample, columns: Sequence[Column], longest: int, unread: _Unread) -> Iterator[tuple[str, str, str]]:
