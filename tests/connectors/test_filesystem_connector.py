@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -241,6 +242,38 @@ def test_a_line_of_two_gigabytes_is_named_and_not_read(tmp_path: Path) -> None:
     assert time.monotonic() - started < 2
     assert read(content) == {"small": "1"}
     assert left_out(content) == {"huge.log": "larger than 100000000 bytes (2000000000)"}
+
+
+LONG = 25 * 10**6
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("f.txt", "", ""),
+        ("f.csv", "name,note\nAnna,", ""),
+        ("f.json", '{"note": "', '"}'),
+        ("f.jsonl", '{"note": "', '"}'),
+        ("f.yaml", "note: ", ""),
+        ("f.xml", "<?xml version='1.0'?><note>", "</note>"),
+        ("f.html", "<html><body><p>", "</p>"),
+    ],
+)
+def test_one_very_long_line_is_read_in_a_few_times_its_length(
+    tmp_path: Path, name: str, before: str, after: str
+) -> None:
+    line = "anna@example.org " * (LONG // 17)
+    write(tmp_path, **{name: before + line + after, "z.txt": "and the rest"})
+    tracemalloc.start()
+    try:
+        content = scan(tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert left_out(content) == {}
+    assert content["metadata"]["scanned"] == 2
+    assert sum(item["content"].count("anna@") for item in content["data"]) == LONG // 17
+    assert peak < 6 * LONG
 
 
 def test_characters_that_cannot_be_read_are_named_beside_the_rest(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from waivern.files.formats.office import properties_of, text_of
 from waivern.files.formats.tables import table_parts
 from waivern.files.walking import LeftOut
 
-_COMMENTS = re.compile(r"xl/(?:(comments)\d*|threadedComments/(threadedComment)\d*|drawings/(drawing)\d*)\.xml")
+_COMMENTS = re.compile(  # the first as Excel has them, the second as openpyxl does
+    r"xl/(?:comments\d*|comments/comment\d*|threadedComments/threadedComment\d*|drawings/drawing\d*)\.xml"
+)
 
 
 def read(document: Document) -> Iterator[Part | LeftOut]:
