@@ -53,9 +53,7 @@ class Load:
 
 def torment(installation: Installation, server: Any, times: int, away_s: float) -> tuple[int, ...]:
     """Return restarts, runs acknowledged, refused, lost, not succeeded, artifacts made again, instants without run."""
-    of_run = "${WAIVERN_DUE_AT}"
-    artifacts = {"a": {"name": f"a {of_run}", "seconds": 0.05}, "b": {"name": f"b {of_run}", "inputs": ["a"]}}
-    runbook = installation.runbook("load", artifacts)
+    runbook = installation.runbook("load", {"a": {"seconds": 0.05}, "b": {"inputs": ["a"]}})
     with installation.service("serve", "--workers", "2"), installation.service("serve", "--workers", "1"):
         every_second = Every(1, this_second())
         terms: dict[str, Any] = {"overlap": Overlap.ALLOW, "catch_up": CatchUp.ALL, "max_catch_up": 1000}
@@ -90,11 +88,10 @@ def made_again(installation: Installation) -> int:
     acknowledged: set[str] = set()
     again = 0
     for each in installation.journalled():
-        name, _, of_run = each["name"].partition(" ")
-        if name == "b":
-            acknowledged.add(of_run)
+        if each["name"] == "b":
+            acknowledged.add(each["run"])
         elif each["what"] == "begins":
-            again += of_run in acknowledged
+            again += each["run"] in acknowledged
     return again
 
 

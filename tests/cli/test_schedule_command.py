@@ -64,6 +64,8 @@ def test_a_schedule_is_shown_with_five_due_times(ask, nightly) -> None:
         (["--cron", "@daily", "--every", "1h"], "--cron and --every were given"),
         (["--cron", "@daily", "--catch-up", "some"], "'some' is not one of"),
         (["--cron", "@daily", "--max-catch-up", "0"], "0 is not in the range"),
+        (["--cron", "@daily", "--max-catch-up", "3"], "bounds what catch_up: all makes up for"),
+        (["--every", "1h", "--timezone", "Asia/Tokyo"], "leave timezone out"),
         (["--cron", "@daily", "--notify-secret", "x"], "give that too"),
         (["--cron", "@daily", "--notify-webhook", "ftp://x"], "begins with http"),
     ],

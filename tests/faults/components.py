@@ -5,6 +5,7 @@ from pathlib import Path
 _COMPONENTS = '''
 import ctypes, json, os, re, threading, time
 from waivern import Analyser, ComponentFactory, Connector, Message, Schema
+from waivern.runs.current_run import current_run
 
 STANDARD = Schema("standard_input", "1.0.0")
 
@@ -33,7 +34,9 @@ class Faulty:
     def note(self, name, what):
         journal = self.properties.get("journal")
         if journal:
-            line = json.dumps({"name": name, "what": what, "pid": os.getpid(), "at": time.time()}) + "\\n"
+            run = current_run()
+            known = {"name": name, "what": what, "pid": os.getpid(), "at": time.time()}
+            line = json.dumps({**known, "run": run and run.run_id}) + "\\n"
             with open(journal, "ab", buffering=0) as file:
                 file.write(line.encode())
 

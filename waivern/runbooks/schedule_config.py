@@ -65,3 +65,11 @@ class ScheduleConfig(Written):
         if sum(way is not None for way in (self.cron, self.every, self.at)) != 1:
             raise ValueError("a schedule has exactly one of cron, every, at")
         return self
+
+    @model_validator(mode="after")
+    def _says_nothing_that_is_not_heard(self) -> Self:
+        if self.every is not None and "timezone" in self.model_fields_set:
+            raise ValueError("every counts elapsed time, the same by any clock: leave timezone out, or use cron")
+        if self.max_catch_up is not None and self.catch_up != "all":
+            raise ValueError("max_catch_up bounds what catch_up: all makes up for: say that too, or leave it out")
+        return self

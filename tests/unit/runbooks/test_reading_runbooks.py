@@ -105,6 +105,8 @@ def test_an_artifact_that_makes_no_sense_is_refused(problems, artifact, what):
         ("{every: 1h, jitter: 999999999999}", "jitter: must be less than or equal to 31622400"),
         ("{at: tomorrow}", "'tomorrow' is no date and time"),
         ("{every: 1h, timezone: Europe/Lodon}", "Did you mean 'Europe/London'?"),
+        ("{every: 1h, timezone: UTC}", "leave timezone out"),
+        ("{every: 1h, max_catch_up: 9}", "bounds what catch_up: all makes up for"),
         ("{every: 1h, catch_up: lates}", "Did you mean 'latest'?"),
         ("{every: 1h, overlap: 5}", "must be 'skip', 'queue' or 'allow'"),
     ],
