@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 
 from waivern.errors import MessageError
+from waivern.messages.memory import give_back
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(dict[str, Any])
 _items_decoder = msgspec.json.Decoder(list[Any])
 _PART = 1 << 20
+_LONG_TEXT = 1000
 
 
 def canonical_bytes(content: Mapping[str, Any]) -> bytes:
@@ -90,6 +92,8 @@ def content_of_parts(parts: Iterable[bytes]) -> dict[str, Any]:
             continue
         if number > 1:
             items += _items_of(last)
+        else:
+            give_back()
         last = part
     content = content_of(before + last)
     if items:
@@ -168,13 +172,24 @@ def _encoded_items(items: list[Any], part_bytes: int) -> Iterator[bytes]:
     for item in items:
         if not first:
             part += b","
-        part += _encoder.encode(item)
+        part += _encoder.encode(_copied(item))
         first = False
         if len(part) >= part_bytes:
             yield bytes(part)
             part = bytearray()
     if part:
         yield bytes(part)
+
+
+def _copied(item: Any) -> Any:
+    """The item with copies of its long texts: one that is not ASCII keeps its UTF-8 beside it once it was encoded."""
+    if not isinstance(item, dict) or not any(map(_keeps_its_bytes, item.values())):
+        return item
+    return {key: value[:1] + value[1:] if _keeps_its_bytes(value) else value for key, value in item.items()}
+
+
+def _keeps_its_bytes(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > _LONG_TEXT and not value.isascii()
 
 
 def content_of(canonical: bytes) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Messages, their schemas, and how several become one."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -70,6 +71,14 @@ def test_content_comes_back_from_its_parts_and_they_are_its_canonical_bytes(
         assert parts == [form.whole]
     assert list(items_of_parts(parts, key)) == items
     assert content_around(parts, key) == {name: value for name, value in content.items() if name != key}
+
+
+def test_a_long_text_is_no_larger_after_its_content_was_written():
+    text = "“" + "a" * 10_000
+    alone = sys.getsizeof(text)
+    form = CanonicalForm({"data": [{"content": text, "metadata": {}}] * 3}, part_bytes=1_000)
+    assert b"".join(form) == canonical_bytes({"data": [{"content": text[:1] + text[1:], "metadata": {}}] * 3})
+    assert sys.getsizeof(text) == alone
 
 
 @given(contents, st.randoms(use_true_random=False))
