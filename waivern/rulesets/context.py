@@ -25,9 +25,6 @@ class ContextPlaces:
     def __init__(self, ends: Iterable[int]) -> None:
         self._ends = sorted(ends)
 
-    def __bool__(self) -> bool:
-        return bool(self._ends)
-
     def speak_for(self, start: int, end: int, *, within: tuple[int, int]) -> bool:
         """Say whether a value from `start` to `end` has such a word near by, in the text that lies `within`."""
         first, last = within

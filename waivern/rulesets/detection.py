@@ -1,6 +1,7 @@
 """From texts and rules to what was found where: the engine's matches, validated, weighed by what stands near them."""
 
 import functools
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -20,6 +21,9 @@ Places = Mapping[int, ContextPlaces]
 
 AROUND_LITERAL = 200
 """Characters before and after the end of a literal in which the pattern that holds it has to match."""
+
+
+_DIGIT = re.compile("[0-9]")
 
 
 def detect(text: str, ruleset: Ruleset) -> list[Span]:
@@ -62,6 +66,9 @@ class Detector:
         self._around_literals = [pattern for pattern in patterns if pattern.literals]
         self._by_themselves = [pattern for pattern in patterns if pattern.alone is not None and not pattern.literals]
         self._in_context = [pattern for pattern in patterns if pattern.alone is None]
+        self._of_rule_in_context: dict[int, list[ReadyPattern]] = defaultdict(list)
+        for pattern in self._in_context:
+            self._of_rule_in_context[pattern.rule].append(pattern)
         self._in_field = functools.lru_cache(1024)(self._in_context_of)
         try:
             self._engine = make_engine(self._wanted())
@@ -109,10 +116,12 @@ class Detector:
 
     def _values(self, batch: Batch, matched: Matched, places: Places, doubts: Places) -> Iterator[tuple[int, Span]]:
         for start, end, pattern_number in matched.values:
-            yield from _spans(self._by_themselves[pattern_number], start, end, batch, places, doubts)
-        for pattern in self._in_context:
-            if pattern.rule in places:
-                yield from _near_words(pattern, batch, places[pattern.rule])
+            found = _span_at(self._by_themselves[pattern_number], start, end, batch, places, doubts)
+            if found is not None:
+                yield found
+        for rule, patterns in self._of_rule_in_context.items():
+            if rule in places:
+                yield from _near_words(patterns, batch, places[rule])
         for number, around in enumerate(batch.surroundings):
             if around.spoken_for:
                 yield from self._in_named_field(number, batch.texts[number], around.spoken_for)
@@ -124,7 +133,9 @@ class Detector:
         for pattern, of_pattern in zip(self._around_literals, ends, strict=True):
             for first, last in _stretches(of_pattern):
                 for match in pattern.regex.finditer(batch.joined, first, last):
-                    yield from _spans(pattern, match.start(), match.end(), batch, places, doubts)
+                    found = _span_at(pattern, match.start(), match.end(), batch, places, doubts)
+                    if found is not None:
+                        yield found
 
     def _said(self, batch: Batch, ends: Sequence[Sequence[int]], places: Places) -> Iterator[tuple[int, Span]]:
         def speaks(rule: int, start: int, end: int) -> str | None:
@@ -170,23 +181,21 @@ def _context_places(words: Sequence[list[int]], names: Iterable[NamePlace]) -> P
     return {rule: ContextPlaces(of_rule) for rule, of_rule in ends.items()}
 
 
-def _spans(
+def _span_at(
     pattern: ReadyPattern, start: int, end: int, batch: Batch, places: Places, doubts: Places
-) -> Iterator[tuple[int, Span]]:
-    """Yield what a pattern that matched characters `start` to `end` of all has found, if it counts."""
+) -> tuple[int, Span] | None:
+    """Return which text a pattern matched in, at characters `start` to `end` of all, and what it found, if it did."""
     number, first, last = batch.within_text(start, end)
-    within = batch.bounds(number)
     near, doubt = places.get(pattern.rule), doubts.get(pattern.rule)
     span = pattern.span(
         batch.texts[number],
         first,
         last,
         batch.surroundings[number].spoken_for,
-        is_near=near is not None and near.speak_for(start, end, within=within),
-        is_doubted=doubt is not None and doubt.speak_for(start, end, within=within),
+        is_near=near is not None and near.speak_for(start, end, within=batch.bounds(number)),
+        is_doubted=doubt is not None and doubt.speak_for(start, end, within=batch.bounds(number)),
     )
-    if span is not None:
-        yield number, span
+    return None if span is None else (number, span)
 
 
 def _parted(words: Sequence[list[int]], *sizes: int) -> Iterator[Sequence[list[int]]]:
@@ -212,11 +221,15 @@ def _stretches(ends: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _near_words(pattern: ReadyPattern, batch: Batch, places: ContextPlaces) -> Iterator[tuple[int, Span]]:
+def _near_words(patterns: Sequence[ReadyPattern], batch: Batch, places: ContextPlaces) -> Iterator[tuple[int, Span]]:
+    """What patterns of one rule match near the words that speak for it; most words have no digit near them."""
     for first, last in places.regions(batch.bounds_at):
-        for match in pattern.regex.finditer(batch.joined, first, last):
-            number, start, end = batch.within_text(*match.span())
-            if places.speak_for(*match.span(), within=batch.bounds(number)):
-                span = pattern.span(batch.texts[number], start, end, frozenset(), is_near=True)
-                if span is not None:
-                    yield number, span
+        has_digit = _DIGIT.search(batch.joined, first, last) is not None
+        for pattern in patterns:
+            if has_digit or not pattern.needs_digit:
+                for match in pattern.regex.finditer(batch.joined, first, last):
+                    number, start, end = batch.within_text(*match.span())
+                    if places.speak_for(*match.span(), within=batch.bounds(number)):
+                        span = pattern.span(batch.texts[number], start, end, frozenset(), is_near=True)
+                        if span is not None:
+                            yield number, span

@@ -25,10 +25,14 @@ _COMPOUND = re.compile(r"[^\W_]_[^\W_]|[a-z][A-Z]")
 _ASSIGNED = re.compile(r"\??[ \t]*[:=](?![:=])")
 _QUOTED_VALUE = re.compile(r"[\"']?[ \t]*[:=][ \t]*[\"']")
 _TYPED = re.compile(r"[ \t]+(?:(?i:n?varchar2?|n?char|citext)\b|(?:TEXT|DATE|INTEGER|INT|BIGINT)\b)")
+_BEHIND_LABEL = re.compile(rf"[\"'`\]>,;|:=\n\r\0]|[ \t]+[:=,)]|\)|\t|\Z|{_TYPED.pattern}")
+"""What stands behind a name of several words: all that `is_key` takes for a sign of one."""
 _INSERT_INTO = re.compile(r"\binsert\s+(?:\w+\s+){0,2}into\s+[\w.\"`\[\]]+\s*\Z", re.IGNORECASE)
 _TRAILING_WORDS = re.compile(r"(?:[^\W_]+ ){1,3}\Z")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "[": "]"}
 _SEPARATORS = frozenset(",;\t|")
+_GO_ON = frozenset(",)")
+_BEGIN = frozenset("(,")
 _LINE_END = re.compile(r"[\n\r]")
 _LINE_ENDS = frozenset("\n\r\0")
 
@@ -82,6 +86,8 @@ class KeyFinder:
 
     def _of_several_words(self, text: str, start: int, end: int) -> Iterator[tuple[int, int, NamedRule]]:
         """A label such as "First name:": the words before belong to the name where all together are a term."""
+        if text[start - 1 : start] != " " or not _BEHIND_LABEL.match(text, end):
+            return
         before = _TRAILING_WORDS.search(text, max(0, start - 40), start)
         first = before.start() if before is not None else start
         while first < start:
@@ -108,11 +114,13 @@ def is_key(text: str, start: int, end: int) -> bool:
 
 def _is_inserted(text: str, start: int, end: int) -> bool:
     """Say whether it is one of the columns that an SQL `INSERT INTO table (...)` names."""
-    list_start = text.rfind("(", max(0, start - _LONGEST_HEADER), start)
-    if list_start < 0 or ")" in text[list_start:start]:
+    earliest = max(0, start - _LONGEST_HEADER)
+    if text[end : end + 8].lstrip()[:1] not in _GO_ON or text[max(0, start - 64) : start].rstrip()[-1:] not in _BEGIN:
         return False
-    is_one = text[list_start:start].rstrip()[-1] in "(," and text[end : end + 8].lstrip()[:1] in (",", ")")
-    return is_one and _INSERT_INTO.search(text, max(0, list_start - 200), list_start) is not None
+    list_start = text.rfind("(", earliest, start)
+    if list_start < 0 or text.find(")", list_start, start) >= 0:
+        return False
+    return _INSERT_INTO.search(text, max(0, list_start - 200), list_start) is not None
 
 
 def _is_column(text: str, start: int, before: str, after: str) -> bool:
@@ -127,10 +135,9 @@ def _is_column(text: str, start: int, before: str, after: str) -> bool:
 
 def _around(text: str, place: int) -> tuple[int, int]:
     """The identifier of which the character before `place` is part."""
-    start, earliest = place, max(0, place - _LONGEST_NAME)
-    while start > earliest and _in_name(text[start - 1]):
-        start -= 1
-    return start, _REST_OF_NAME.match(text, place).end()  # type: ignore[union-attr]  # it matches nothing, too
+    backwards = text[max(0, place - _LONGEST_NAME) : place][::-1]
+    start = place - _REST_OF_NAME.match(backwards).end()  # type: ignore[union-attr]  # it matches nothing, too
+    return start, _REST_OF_NAME.match(text, place).end()  # type: ignore[union-attr]
 
 
 def _in_name(character: str) -> bool:

@@ -5,6 +5,7 @@ import re
 from typing import NamedTuple
 
 from waivern.rulesets.engine import ValueForm
+from waivern.rulesets.regexes import needs_digit
 from waivern.rulesets.rule import Rule, ValuePattern
 from waivern.rulesets.spans import Span
 from waivern.rulesets.validators import Validator, validator_named
@@ -36,6 +37,7 @@ class ReadyPattern(NamedTuple):
     reasons_in_field: tuple[str, ...]
     in_doubt: float | None = None
     literals: tuple[str, ...] = ()
+    needs_digit: bool = False
 
     def span(
         self,
@@ -102,4 +104,5 @@ def value_pattern(number: int, rule: Rule, value: ValuePattern) -> ReadyPattern:
         reasons_in_field=(form, "the field's name speaks for it"),
         in_doubt=value.confidence.in_doubt,
         literals=value.literals,
+        needs_digit=needs_digit(value.regex),
     )

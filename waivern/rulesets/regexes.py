@@ -16,6 +16,7 @@ from typing import Any
 _parser: Any = importlib.import_module("re._parser")
 
 _EVERY_BYTE = frozenset(range(256))
+_DIGITS = frozenset(b"0123456789")
 _MANY = 32
 _CATEGORIES = {"CATEGORY_DIGIT": rb"\d", "CATEGORY_WORD": rb"\w"}  # what "\s" holds differs between engines
 _ALL_BUT = "says 'all but ...'; name the characters that it may match"
@@ -38,6 +39,26 @@ def fault_of(regex: str) -> str | None:
 def longest_match(regex: str) -> int:
     """Return the most characters that the regular expression matches; it has no fault."""
     return int(_parser.parse(regex.encode()).getwidth()[1])
+
+
+def needs_digit(regex: str) -> bool:
+    """Say whether all that the regular expression matches holds a digit 0-9; it has no fault."""
+    return _needs_digit(_parser.parse(regex.encode()))
+
+
+def _needs_digit(sequence: Any) -> bool:
+    return any(_part_needs_digit(str(operation), argument) for operation, argument in sequence)
+
+
+def _part_needs_digit(name: str, argument: Any) -> bool:
+    if name == "LITERAL":
+        return argument in _DIGITS
+    if name == "IN":
+        return all(_bytes_of_member(member) <= _DIGITS for member in argument)
+    if name == "MAX_REPEAT" and argument[0] == 0:
+        return False
+    parts = _parts(name, argument)
+    return bool(parts) and all(_needs_digit(part) for part in parts)
 
 
 def _faults(sequence: Any) -> Iterator[str]:

@@ -1,6 +1,6 @@
 import pytest
 
-from waivern.rulesets.regexes import fault_of
+from waivern.rulesets.regexes import fault_of, needs_digit
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,19 @@ def test_a_pattern_that_is_cut_in_one_way_only_is_taken(regex):
 )
 def test_a_pattern_that_hangs_or_that_engines_read_differently_is_refused(regex, why):
     assert why in (fault_of(regex) or "")
+
+
+@pytest.mark.parametrize(
+    ("regex", "needs"),
+    [
+        (r"\b[0-9]{3}-[A-Z]\b", True),
+        (r"[A-Z]{0,2}[0-4]{1,3}", True),
+        (r"(?:a\d|b7)x", True),
+        (r"[A-Z]{2}[0-9]{0,3}", False),
+        (r"(?:a\d|b)x", False),
+        (r"[0-9A-F]{2}", False),
+        (r"\bbox\b", False),
+    ],
+)
+def test_it_is_known_whether_a_pattern_needs_a_digit(regex, needs):
+    assert needs_digit(regex) is needs
