@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 _HOME_OF = {
     "Analyser": "waivern.components.analyser",
+    "ArchiveError": "waivern.errors",
     "ArtifactDefinition": "waivern.runbooks.artifact_definition",
     "ArtifactNotFoundError": "waivern.errors",
     "ArtifactResult": "waivern.runs.result",

@@ -64,8 +64,10 @@ def _keys(settings: Settings) -> "KeyRing":
 
 def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storage:
     """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
+    from waivern.database.archives import SqlArchives
     from waivern.database.decision_log import SqlDecisionLog
     from waivern.database.encryption import SqlEncryption
+    from waivern.database.eraser import SqlEraser
     from waivern.database.event_log import SqlEventLog
     from waivern.database.finding_history import SqlFindingHistory
     from waivern.database.known_findings import SqlKnownFindings
@@ -100,5 +102,7 @@ def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storag
         pruner=SqlPruner(engine),
         known=SqlKnownFindings(engine),
         encryption=SqlEncryption(engine),
+        eraser=SqlEraser(engine),
+        archives=SqlArchives(engine),
         close=engine.dispose,
     )

@@ -138,6 +138,12 @@ class PrunedArtifactError(ArtifactStoreError):
         )
 
 
+class ArchiveError(WaivernError):
+    """A file of archived runs cannot be restored: it is none, is damaged, or contradicts what is here."""
+
+    exit_code = 2
+
+
 class RulesetError(WaivernError):
     """A ruleset cannot be found, read or used."""
 

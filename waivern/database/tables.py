@@ -273,3 +273,11 @@ events = sa.Table(  # what happened, in a chain; only `event_rows` writes it
     sa.Index(None, "kind", "seq"),
     sqlite_with_rowid=False,
 )
+
+foreign_events = sa.Table(  # of the chains of databases that runs came from; each as it stands there
+    "foreign_events",
+    metadata,
+    sa.Column("origin", sa.String(36), primary_key=True),
+    *(sa.Column(each.name, each.type, primary_key=each.primary_key, nullable=False) for each in events.columns),
+    sqlite_with_rowid=False,
+)

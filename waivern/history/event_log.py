@@ -38,6 +38,9 @@ class EventKind(StrEnum):
     CONTENTS_EMPTIED = "contents.emptied"
     CONTENTS_ENCRYPTED = "contents.encrypted"
     KEYS_ROTATED = "keys.rotated"
+    CONTENTS_ERASED = "contents.erased"
+    RUNS_ARCHIVED = "runs.archived"
+    RUN_RESTORED = "run.restored"
 
 
 @dataclass(frozen=True)

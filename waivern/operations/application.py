@@ -9,7 +9,9 @@ from waivern.artifacts.encryption import Encryption
 from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
+from waivern.history.archives import Archives
 from waivern.history.decision_log import DecisionLog
+from waivern.history.erasing import Eraser
 from waivern.history.event_log import UNNAMED, EventLog
 from waivern.history.finding_history import FindingHistory
 from waivern.history.known_findings import KnownFindings
@@ -41,6 +43,8 @@ class Storage:
     pruner: Pruner
     known: KnownFindings
     encryption: Encryption
+    eraser: Eraser
+    archives: Archives
     close: Callable[[], None] = lambda: None
 
 
