@@ -231,13 +231,33 @@ def test_relative_paths_may_be_meant_from_the_working_directory(ask, shop):
     assert ask("run", "runbooks/nightly.yaml", "--working-dir", ".").code == 0
 
 
+SOURCES = """
+name: sources
+description: Servers whose user and password the environment holds
+artifacts:
+  tables: {source: {type: mysql, properties: {max_rows_per_table: 10}}}
+  documents: {source: {type: mongodb, properties: {sample_size: 10}}}
+  code:
+    source:
+      type: github
+      properties:
+        repository: "example/shop"
+        ref: HEAD
+        clone_strategy: "minimal"
+        clone_timeout: 300
+        auth_method: pat
+        include_patterns: ["src/*.php"]
+        max_files: 50
+  found: {inputs: [tables, documents, code], process: {type: personal_data}, output: true}
+"""
+
+
 def test_servers_are_read_from_the_environment(ask, shop, monkeypatch):
     for name, value in {"HOST": "db.example.org", "USER": "reader", "PASSWORD": "x", "DATABASE": "shop"}.items():
         monkeypatch.setenv(f"MYSQL_{name}", value)
-    (shop / "runbook.yaml").write_text(
-        "name: a\ndescription: b\nartifacts:\n"
-        "  tables: {source: {type: mysql, properties: {max_rows_per_table: 10}}}\n"
-        "  found: {inputs: tables, process: {type: personal_data}, output: true}\n"
-    )
+    monkeypatch.setenv("MONGODB_URI", "mongodb://db.example.org:27017")
+    monkeypatch.setenv("MONGODB_DATABASE", "shop")
+    (shop / "runbook.yaml").write_text(SOURCES)
     outcome = ask("validate", "runbook.yaml")
     assert outcome.code == 0, outcome.err
+    assert ask("plan", "runbook.yaml").code == 0

@@ -43,6 +43,7 @@ RE2 = Detector(RULES, make_engine=Re2Engine)
 DIGIT_GROUPS = st.lists(
     st.tuples(st.from_regex(r"[0-9]{1,17}", fullmatch=True), st.sampled_from([" ", "-", ".", "/", "  "])), max_size=40
 ).map(lambda groups: "".join(digits + mark for digits, mark in groups))
+THRESHOLD = 0.5
 VALIDATED = [value for rule in RULES.rules for value in rule.values if value.validator]
 
 
@@ -63,6 +64,20 @@ def test_runs_of_digit_groups_are_read(word, groups):
         for match in re.finditer(value.regex, groups, re.ASCII):
             validator_named(value.validator)(match[0])
     assert BEST.detect_all([word + groups]) == RE2.detect_all([word + groups])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.from_regex(r"[0-9]{1,24}", fullmatch=True), st.sampled_from(["", "x ", "n = ", '{"v": ', "(", "id "]))
+def test_a_bare_run_of_digits_is_no_finding_whatever_its_checksum(digits, before):
+    assert [span for span in detect(before + digits, RULES) if span.confidence >= THRESHOLD] == []
+
+
+@pytest.mark.parametrize(
+    "digits",
+    ["4111111111111111", "378282246310005", "86095742719", "111222333", "9434765919", "490154203237518", "011000015"],
+)
+def test_a_run_of_digits_whose_checksum_is_right_is_none_either(digits):
+    assert [span for span in detect(f"n = {digits}", RULES) if span.confidence >= THRESHOLD] == []
 
 
 @settings(max_examples=150, deadline=None)

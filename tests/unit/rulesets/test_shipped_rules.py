@@ -5,7 +5,9 @@ import functools
 import pytest
 
 from waivern.rulesets.detection import Detector, detector_for
+from waivern.rulesets.engine import ValueForm, Wanted
 from waivern.rulesets.loading import available_rulesets, load_ruleset
+from waivern.rulesets.matching import compile_engine
 from waivern.rulesets.re2_engine import Re2Engine
 from waivern.rulesets.rule import Rule
 
@@ -37,6 +39,41 @@ def test_a_rule_finds_its_examples_and_nothing_in_its_counter_examples(uri: str,
     assert rule.examples.no_match
 
 
-def test_every_shipped_ruleset_loads_and_every_rule_names_its_source():
-    assert "local/personal_data_indicator/1.0.0" in URIS
-    assert all(rule.source.strip() for uri in URIS for rule in load_ruleset(uri).rules)
+EXPECTED = {
+    "crypto_quality_indicator": {"weak_hash", "weak_cipher", "short_key", "weak_protocol", "certificate_check_off"},
+    "data_collection": {"form", "cookie", "file_upload", "session", "request_input", "database_query"},
+    "data_subject_indicator": {"employee", "customer", "patient", "child"},
+    "personal_data_indicator": {
+        "name", "email", "phone", "address", "date_of_birth", "government_id", "payment_card", "bank_account",
+        "ip_address", "device", "cookie", "location", "health", "political", "ethnicity", "religion", "genetic",
+        "biometric", "sexual_orientation", "trade_union", "criminal",
+    },
+    "processing_purposes": {"payment", "direct_marketing", "analytics", "authentication", "customer_support"},
+    "secret_indicator": {"private_key", "cloud_credential", "api_token", "password", "connection_string"},
+    "service_integrations": {"cloud_infrastructure", "payment", "identity", "analytics", "messaging"},
+}  # fmt: skip
+
+
+def test_the_shipped_rulesets_are_those_that_are_described_with_what_they_are_to_find():
+    found = {uri.split("/")[1]: {rule.category for rule in load_ruleset(uri).rules} for uri in URIS}
+    assert set(found) == set(EXPECTED)
+    assert {name: EXPECTED[name] - found[name] for name in EXPECTED} == {name: set() for name in EXPECTED}
+
+
+def test_the_best_engine_is_hyperscan_where_there_is_one():
+    pytest.importorskip("hyperscan")
+    assert type(compile_engine(Wanted([ValueForm("a")]))).__name__ == "HyperscanEngine"
+
+
+def test_every_rule_names_its_source_and_has_examples_of_both_kinds():
+    for uri in URIS:
+        for rule in load_ruleset(uri).rules:
+            assert rule.source.strip(), rule.name
+            assert rule.examples.match, rule.name
+            assert rule.examples.no_match, rule.name
+
+
+def test_severities_are_of_categories_that_there_are():
+    for uri in URIS:
+        ruleset = load_ruleset(uri)
+        assert set(ruleset.severities) <= {rule.category for rule in ruleset.rules}, uri

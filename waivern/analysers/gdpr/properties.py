@@ -2,23 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from waivern.components.language_model import LlmValidation
 from waivern.errors import RulesetError
 from waivern.rulesets.classification import load_classification
-
-
-class _LlmValidation(BaseModel):
-    """Kept for runbooks that name it; there is no such validation."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    enable_llm_validation: bool = False
-
-    @field_validator("enable_llm_validation")
-    @classmethod
-    def _is_off(cls, enabled: bool) -> bool:
-        if enabled:
-            raise ValueError("validation by a language model is not available; set it to false")
-        return enabled
 
 
 class ClassifierProperties(BaseModel):
@@ -27,7 +13,7 @@ class ClassifierProperties(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     ruleset: str | None = None
-    llm_validation: _LlmValidation = _LlmValidation()
+    llm_validation: LlmValidation = LlmValidation()
 
     @field_validator("ruleset")
     @classmethod

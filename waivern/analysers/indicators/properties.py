@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from waivern.components.language_model import LlmValidation
 from waivern.errors import RulesetError
 from waivern.rulesets.loading import load_ruleset
 
@@ -35,21 +36,6 @@ class PatternMatching(_Strict):
         except RulesetError as error:
             raise ValueError(str(error)) from None
         return uri
-
-
-class LlmValidation(_Strict):
-    """Kept for runbooks that name it; there is no such validation."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    enable_llm_validation: bool = False
-
-    @field_validator("enable_llm_validation")
-    @classmethod
-    def _is_off(cls, enabled: bool) -> bool:
-        if enabled:
-            raise ValueError("validation by a language model is not available; set it to false")
-        return enabled
 
 
 class IndicatorProperties(_Strict):
