@@ -41,7 +41,13 @@ def configured_engine(settings: Settings | None = None, *, may_create: bool = Tr
     settings = settings or Settings.from_environment()
     synchronous: Synchronous = "NORMAL" if settings.sqlite_synchronous == "NORMAL" else "FULL"
     keys = _keys(settings)
-    return open_engine(settings.database_url, synchronous=synchronous, may_create=may_create, keys=keys)
+    return open_engine(
+        settings.database_url,
+        synchronous=synchronous,
+        may_create=may_create,
+        keys=keys,
+        lease_s=settings.lease_seconds,
+    )
 
 
 def new_encryption_key() -> str:

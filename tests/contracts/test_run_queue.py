@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,13 +15,14 @@ import pytest
 import sqlalchemy as sa
 
 from waivern import RunError, RunTakenOverError
-from waivern.database.engine import writing
+from waivern.database.engine import open_engine, writing
+from waivern.database.migrating import upgrade
 from waivern.database.owner import Owner
 from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_queue import SqlRunQueue
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import runs
-from waivern.errors import WaivernError
+from waivern.errors import DatabaseUnavailableError, WaivernError
 from waivern.history.run_history import Worker
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason, utc_now
@@ -185,6 +187,31 @@ def test_a_run_whose_lease_ran_out_is_recovered_and_one_with_a_heartbeat_is_not(
     with pytest.raises(RunTakenOverError):
         dead.store.save("a", message_of(late=True))
     alive.store.save("a", message_of(found=1))
+
+
+def test_a_worker_that_was_stopped_in_the_middle_of_a_write_locks_nobody_out_for_long(postgres_url: str) -> None:
+    engine, stopped = open_engine(postgres_url), open_engine(postgres_url, lease_s=1)
+    upgrade(engine)
+    queue = SqlRunQueue(engine)
+    lost = queue.add(new())
+    claimed_from(queue)
+    other = queue.add(new())
+    with stopped.connect() as connection:
+        connection.execute(sa.update(runs).where(runs.c.id == lost), {"lease_until": utc_now()})
+        connection.commit()
+        connection.execute(sa.update(runs).where(runs.c.id == lost), {"error": "half-way"})
+        began = time.monotonic()
+        assert queue.recover() == []
+        assert claimed_from(queue).run_id == other
+        assert time.monotonic() - began < 1.5
+        while not (recovered := queue.recover()):
+            assert time.monotonic() - began < 15
+            time.sleep(0.1)
+        assert [each.run_id for each in recovered] == [lost]
+        with pytest.raises(DatabaseUnavailableError):
+            connection.execute(sa.select(runs.c.id))
+    engine.dispose()
+    stopped.dispose()
 
 
 def test_a_run_of_a_process_that_is_known_dead_is_recovered_at_once(engine: sa.Engine) -> None:

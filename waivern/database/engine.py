@@ -21,6 +21,7 @@ _BEGIN = "waivern_begin"
 _KEYS = "waivern_keys"
 _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
+_SHORTEST_IDLE_S, _LONGEST_IDLE_S = 2.0, 20.0
 _NOTICE_ITS_ABSENCE = {  # within half a minute, where its host is gone without a word; a URL may say otherwise
     "connect_timeout": _CONNECT_TIMEOUT_S,
     "keepalives_idle": 10,
@@ -35,12 +36,18 @@ Engine = sa.Engine
 
 
 def open_engine(
-    url: str, *, synchronous: Synchronous = "FULL", may_create: bool = True, keys: KeyRing = NO_KEYS
+    url: str,
+    *,
+    synchronous: Synchronous = "FULL",
+    may_create: bool = True,
+    keys: KeyRing = NO_KEYS,
+    lease_s: float = 30.0,
 ) -> sa.Engine:
     """Return an engine for a `sqlite:///FILE` or `postgresql://` URL; it connects on first use.
 
     A SQLite file is made with mode 0600 where there is none, its folder with mode 0700, unless it may not be created.
-    What messages hold is encrypted by `keys`, where there are any.
+    What messages hold is encrypted by `keys`, where there are any. Postgres ends a connection that stands still in the
+    middle of a transaction for two thirds of a run's lease, at most 20 seconds: the process may have been stopped.
 
     Raises:
         DatabaseMissingError: there is no such file, and none may be created.
@@ -53,7 +60,7 @@ def open_engine(
             f"There is no database file {parsed.database}",
             remedy="The first `waivern run` makes it; or name another with --db or WAIVERN_DATABASE_URL",
         )
-    engine = _sqlite_engine(parsed, synchronous) if is_sqlite else _postgres_engine(parsed)
+    engine = _sqlite_engine(parsed, synchronous) if is_sqlite else _postgres_engine(parsed, lease_s)
     engine.update_execution_options(**{_KEYS: keys})
     event.listen(engine, "handle_error", _explain)
     return engine
@@ -168,7 +175,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             return
 
 
-def _postgres_engine(url: sa.URL) -> sa.Engine:
+def _postgres_engine(url: sa.URL, lease_s: float) -> sa.Engine:
     try:
         patience = {key: value for key, value in _NOTICE_ITS_ABSENCE.items() if key not in url.query}
         engine = _engine(url, connect_args=patience, pool_pre_ping=True)
@@ -177,9 +184,12 @@ def _postgres_engine(url: sa.URL) -> sa.Engine:
             "The driver for Postgres is not installed", remedy="Install it with `pip install 'waivern[postgres]'`"
         ) from None
 
+    idle_s = min(max(lease_s * 2 / 3, _SHORTEST_IDLE_S), _LONGEST_IDLE_S)
+
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.execute(f"SET lock_timeout = '{_BUSY_TIMEOUT_S}s'")
+        connection.execute(f"SET idle_in_transaction_session_timeout = {int(idle_s * 1000)}")
         connection.commit()
 
     return engine

@@ -150,8 +150,15 @@ class SqlRunQueue(RunQueue):
             return connection.execute(claimable).first() is not None
 
     def _recovered(self, run: Any) -> LostRun | None:
-        """It may have shown a sign of life since it was looked at; then it keeps its run."""
+        """It may have shown a sign of life since it was looked at; then it keeps its run.
+
+        Where its worker was stopped in the middle of a write, Postgres holds the row until it ends that connection;
+        nobody else's runs wait for that.
+        """
         with writing(self._engine) as connection:
+            free = sa.select(runs.c.id).where(runs.c.id == run.id).with_for_update(skip_locked=True)
+            if connection.execute(free).first() is None:
+                return None
             if not _take_from(connection, run.id, run.epoch, runs.c.lease_until == run.lease_until):
                 return None
             return _lost(connection, run, _NO_SIGN_OF_LIFE, actor=self._actor)
