@@ -7,12 +7,16 @@ Bounds = tuple[int, int]
 
 
 def import_statement(value: str) -> Bounds | None:
-    """Accept `import name` unless a word of prose follows, or the path of another module."""
+    """Accept `import name` unless a word of prose follows, or the path of another module.
+
+    Of several names in one statement it is the last; those before it are for others to find.
+    """
     first, *names = value.split()
-    while len(names) > 1 and names[0].endswith(","):  # import os, name
-        names.pop(0)
+    start = 0
+    while len(names) > 1 and names[0].endswith(","):
+        start = value.index(names[0], start) + len(names.pop(0))
     is_prose = first == "import" and len(names) > 1 and names[1] != "as"
-    return None if is_prose else (0, len(value))
+    return None if is_prose else (value.index(names[0], start) if start else 0, len(value))
 
 
 def call(value: str) -> Bounds | None:
