@@ -8,6 +8,8 @@ import sqlalchemy as sa
 import yaml
 import zstandard
 
+from waivern.exports.registry import Exporters
+
 CANARY = "kanarienvogel/7+'x"
 ENVIRONMENT = {
     "SHOP_PASSWORD": CANARY,
@@ -67,12 +69,17 @@ def test_no_resolved_value_is_printed_logged_stored_or_exported(
 ) -> None:
     _written(folder, artifacts)
     assert ask_process("db", "upgrade", "--db", database_url).code == 0
-    ran = ask_process("run", "scan.yaml", "--db", database_url, "--output-dir", "out", environment=ENVIRONMENT)
+    exports = [
+        word for form in Exporters() for word in ("--exporter", f"{form}=run.{form}.{Exporters()[form].endings[0]}")
+    ]
+    started = ("run", "scan.yaml", "--db", database_url, "--output-dir", "out", *exports)
+    ran = ask_process(*started, environment=ENVIRONMENT)
     asked = [
         ask_process(*arguments, "--db", database_url, environment=ENVIRONMENT)
         for arguments in (("history", "show", "latest", "--format", "json"), ("plan", "scan.yaml", "--format", "json"))
     ]
     assert ran.code == code, ran.err
+    assert len(list(folder.glob("run.*"))) == len(Exporters())
     assert "${SHOP_PASSWORD}" in ran.err  # it was logged, and the name stands where the value was
     assert "It says" in ran.err
     assert "shop: Postgres" in ran.out or "shop: The" in ran.out

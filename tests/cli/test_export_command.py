@@ -164,3 +164,35 @@ def test_a_pruned_run_is_exported_without_evidence_and_says_so(ask, scan, folder
     assert "email_address" in {each["name"] for each in report["rules"]}
     assert "Told without evidence, for it was pruned: found" in outcome.err
     assert ask("export", "latest", "--format", "sarif").code == 0
+
+
+ORGANISATION = """
+controller: {name: Shop Ltd}
+activities:
+  - {name: Letters, data_categories: [email, phone]}
+"""
+
+
+def test_a_record_of_processing_takes_the_organisation_from_beside_the_runbook(ask, scan, folder) -> None:
+    scan(a="ann@example.org")
+    (folder / "waivern-organisation.yaml").write_text(ORGANISATION)
+    for named in ("record.csv", "record.xlsx", "record.html"):
+        assert ask("export", "files.yaml", "--format", "ropa", "--output", named).code == 0
+    rows = list(csv.DictReader(io.StringIO((folder / "record.csv").read_text())))
+    said = {(each["section"], each["value"]): each["status"] for each in rows}
+    assert said["record", "Shop Ltd"] == "declared"
+    assert said["record", "email"] == "declared and found"
+    assert said["declared but not found", "phone"] == "declared"
+    assert (folder / "record.xlsx").read_bytes().startswith(b"PK")
+    assert "Shop Ltd" in (folder / "record.html").read_text()
+    (folder / "other.yaml").write_text("controller: {name: Other Ltd}")
+    assert "Other Ltd" in ask("export", "latest", "--format", "ropa", "--organisation", "other.yaml").out
+
+
+def test_an_organisation_file_with_faults_is_refused_before_the_run(ask, scan, folder) -> None:
+    (folder / "waivern-organisation.yaml").write_text("controler: {name: Shop Ltd}")
+    outcome = scan("--exporter", "ropa=record.csv", a="ann@example.org", code=2)
+    assert "waivern-organisation.yaml:1: controler is not known" in outcome.err
+    assert json.loads(ask("history", "--format", "json").out) == []
+    outcome = ask("export", "latest", "--format", "ropa", "--output", "record.pdf")
+    assert "'ropa' cannot be written as '.pdf'" in outcome.err

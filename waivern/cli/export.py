@@ -13,12 +13,11 @@ from waivern.cli.options import database_option, pass_existing
 from waivern.cli.output import on_terminal
 from waivern.cli.printable import json_text, lines
 from waivern.cli.wording import short_id
-from waivern.errors import UsageError
 from waivern.exports.exporter import Preferences
 from waivern.exports.reported_finding import SEVERITIES
 from waivern.history.run_history import RunRecord
 from waivern.operations.application import Application
-from waivern.operations.export_run import Exported, ExportRequest, check_export, export_found, export_run
+from waivern.operations.export_run import Exported, ExportRequest, beside, check_export, export_found, export_run
 
 _EXPORTER = re.compile(r"(?P<form>[^=]+)(?:=(?P<file>.+))?", re.DOTALL)
 
@@ -34,9 +33,17 @@ _EXPORTER = re.compile(r"(?P<form>[^=]+)(?:=(?P<file>.+))?", re.DOTALL)
     show_default=True,
     help="The severity from which on a finding is a failure (junit).",
 )
+@click.option(
+    "--organisation",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What the organisation says of its processing (ropa), in place of the file beside the runbook.",
+)
 @database_option
 @pass_existing
-def export(application: Application, run: str, form: str, output: Path | None, fail_from: str) -> None:
+def export(
+    application: Application, run: str, form: str, output: Path | None, fail_from: str, organisation: Path | None
+) -> None:
     """Write a run down in a format that others read.
 
     RUNBOOK, a runbook's name or file, means its last complete run. Evidence is masked.
@@ -46,12 +53,11 @@ def export(application: Application, run: str, form: str, output: Path | None, f
     Examples:
       waivern export latest --format sarif --output scan.sarif
       waivern export latest --format html --output report.html
+      waivern export nightly.yaml --format ropa --output record.xlsx
       waivern export "Nightly scan" --format csv --output findings.csv
     """
-    request = ExportRequest(form, output, Preferences(fail_from=fail_from))
-    exporter = check_export(request)
-    if output is None and not exporter.is_text and on_terminal(sys.stdout):
-        raise UsageError(f"'{form}' is no text that a terminal could show", remedy="Name a file with --output")
+    request = ExportRequest(form, output, Preferences(fail_from=fail_from), organisation)
+    check_export(request)
     told = io.BytesIO() if on_terminal(sys.stdout) else None
     try:
         exported = export_run(application, run, request, stream=told or sys.stdout.buffer)
@@ -94,12 +100,14 @@ def export_requests(
     return tuple(requests)
 
 
-def export_after_run(application: Application, run: RunRecord, requests: tuple[ExportRequest, ...]) -> None:
+def export_after_run(
+    application: Application, run: RunRecord, requests: tuple[ExportRequest, ...], *, runbook: Path
+) -> None:
     """Write a run that has just ended as each request says; without a file, as RUN.ENDING in the current folder."""
     for request in requests:
         exporter = check_export(request)
         output = request.output or Path(f"{short_id(run.id)}.{exporter.endings[0]}")
-        named = ExportRequest(request.form, output, request.preferences)
+        named = beside(ExportRequest(request.form, output, request.preferences), runbook)
         tell(export_found(application, run, exporter, named, stream=_nowhere()))
 
 

@@ -33,7 +33,7 @@ from waivern.history.comparison import Comparison
 from waivern.operations.application import Application
 from waivern.operations.compare_runs import compare_to_last
 from waivern.operations.export_artifacts import export_artifacts
-from waivern.operations.export_run import ExportRequest
+from waivern.operations.export_run import ExportRequest, beside, check_export
 from waivern.operations.records_as_json import details_as_json
 from waivern.operations.run_runbook import RunRequest, run_runbook
 from waivern.operations.show_history import RunDetails, show_run
@@ -105,6 +105,8 @@ def run(
     """
     if output_dir is not None:
         _check_writable(output_dir)
+    for each in exports:
+        check_export(beside(each, runbook))
     request = RunRequest(runbook, timeout_s, max_concurrency, working_directory, resume)
     details = _followed(application, request, progress_on_standard_error(quiet=quiet))
     comparison = _compared(application, details)
@@ -114,7 +116,7 @@ def run(
         for artifact_id in exported.pruned:
             click.echo(f"Left out '{artifact_id}': what it held was pruned", err=True)
         click.echo(f"Wrote {count(len(exported.files), 'artifact')} into {output_dir}", err=True)
-    export_after_run(application, details.run, exports)
+    export_after_run(application, details.run, exports, runbook=runbook)
     context.exit(0 if details.run.status is RunStatus.SUCCEEDED else INCOMPLETE)
 
 

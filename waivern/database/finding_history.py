@@ -93,8 +93,22 @@ class SqlFindingHistory(FindingHistory):
 
 
 def findings_of_run(connection: sa.Connection, run_id: str) -> list[tuple[str, Finding]]:
-    """Return (artifact id, finding) of a run, within the caller's transaction."""
-    return [(row[0], Finding(*row[1:])) for row in connection.execute(_OF_RUN, {"of_run": run_id})]
+    """Return (artifact id, finding) of a run, within the caller's transaction.
+
+    What many have in common (artifact, rule, category, severity, source) is held once: a run may have 100,000.
+    """
+    shared: dict[str, str] = {}
+    same = shared.setdefault
+    return [
+        (
+            same(artifact, artifact),
+            Finding(fingerprint, same(rule, rule), same(category, category), same(severity, severity), special,
+                    same(source, source), *others),
+        )
+        for artifact, fingerprint, rule, category, severity, special, source, *others in connection.execute(
+            _OF_RUN, {"of_run": run_id}
+        )
+    ]  # fmt: skip
 
 
 def omissions_of_artifact(connection: sa.Connection, run_id: str, artifact_id: str) -> Omissions | None:

@@ -1,4 +1,9 @@
-"""Texts as cells of a spreadsheet, which would take some of them for formulas."""
+"""Rows of a spreadsheet, which would take some texts for formulas."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _CONTROLS = {
@@ -15,3 +20,14 @@ def safe_cell(text: str) -> str:
     """
     plain = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
     return f"'{plain}" if plain.lstrip(" ").startswith(STARTS_A_FORMULA) else plain
+
+
+def table_lines(rows: Iterable[Iterable[Any]]) -> Iterator[bytes]:
+    """Yield rows as lines of CSV (RFC 4180), as they come."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\r\n")
+    for row in rows:
+        writer.writerow(row)
+        yield written.getvalue().encode()
+        written.seek(0)
+        written.truncate()

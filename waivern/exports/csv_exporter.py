@@ -1,11 +1,10 @@
 """CSV (RFC 4180): one finding a row, for spreadsheets and scripts."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
-from waivern.exports.cells import safe_cell
+from waivern.exports.cells import safe_cell, table_lines
 from waivern.exports.encoding import in_parts
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.json_exporter import finding_in_full
@@ -36,7 +35,7 @@ class CsvExporter(Exporter):
         return "text/csv"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_parts(_lines([COLUMNS], _rows(report)))
+        return in_parts(table_lines(itertools.chain([COLUMNS], _rows(report))))
 
 
 def _rows(report: Report) -> Iterator[list[Any]]:
@@ -70,14 +69,3 @@ def _cell(column: str, value: Any) -> Any:
 
 def _sample(evidence: Any) -> str:
     return f"line {evidence['line']}: {evidence['content']}" if evidence["line"] else str(evidence["content"])
-
-
-def _lines(*groups: Iterable[Iterable[Any]]) -> Iterator[bytes]:
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\r\n")
-    for group in groups:
-        for row in group:
-            writer.writerow(row)
-            yield written.getvalue().encode()
-            written.seek(0)
-            written.truncate()

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from waivern.exports.organisation import Organisation
 from waivern.exports.report import Report
 
 
@@ -14,10 +15,12 @@ class Preferences:
     Args:
         ending: Of the file that is written, without its dot, in lower case: one of the exporter's `endings`.
         fail_from: The severity from which on a finding counts as a failure.
+        organisation: What the organisation says of its processing, where there is such a file.
     """
 
     ending: str = ""
     fail_from: str = "low"
+    organisation: Organisation | None = None
 
 
 class Exporter(ABC):
@@ -32,8 +35,8 @@ class Exporter(ABC):
     decides_by_ending = False
     """Whether the ending of the file says what is written, so that another is refused."""
 
-    is_text = True
-    """Whether the bytes are UTF-8 text, which may go to a terminal."""
+    binary_endings: tuple[str, ...] = ()
+    """Those of which the bytes are no UTF-8 text."""
 
     @classmethod
     @abstractmethod

@@ -34,7 +34,7 @@ class Reason(StrEnum):
     SCOPE = "scope"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Difference:
     """One finding and what became of it; `finding` is the head's, or the base's where the head has none.
 

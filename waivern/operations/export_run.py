@@ -1,13 +1,16 @@
 """Write a run down in a format that others read."""
 
 import functools
+import gc
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from waivern.errors import ExportError, RunError, did_you_mean
 from waivern.exports.exporter import Exporter, Preferences
+from waivern.exports.organisation import FILE_NAME, read_organisation
 from waivern.exports.registry import Exporters
 from waivern.exports.report import UNFINISHED, Report
 from waivern.history.event_log import EventKind
@@ -26,12 +29,15 @@ class ExportRequest:
     Args:
         form: The name of an exporter.
         output: The file to write; None: `stream` is written to.
-        preferences: Handed to the exporter; the ending of `output` is added.
+        preferences: Handed to the exporter; the ending of `output` and what `organisation` says are added.
+        organisation: The file of what the organisation says of its processing; None: where one lies beside the
+            runbook, or in the current folder, that.
     """
 
     form: str
     output: Path | None = None
     preferences: Preferences = field(default_factory=Preferences)
+    organisation: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,19 @@ def check_export(request: ExportRequest) -> type[Exporter]:
     if request.output is not None:
         check_place(request.output)
         _check_ending(request, exporter)
+    if request.organisation is not None:
+        read_organisation(request.organisation)
     return exporter
+
+
+def beside(request: ExportRequest, runbook: Path | None) -> ExportRequest:
+    """Return the request with the organisation file that lies beside a runbook, or in the current folder."""
+    if request.organisation is not None:
+        return request
+    places = [*([runbook.parent] if runbook is not None and runbook.is_file() else []), Path()]
+    return replace(
+        request, organisation=next((each / FILE_NAME for each in places if (each / FILE_NAME).is_file()), None)
+    )
 
 
 def export_run(application: Application, run: str, request: ExportRequest, *, stream: BinaryIO) -> Exported:
@@ -73,6 +91,7 @@ def export_run(application: Application, run: str, request: ExportRequest, *, st
         RunError: there is no such run, or it is still going.
         CorruptArtifactError: what is stored is not what was saved.
     """
+    request = beside(request, Path(run))
     exporter = check_export(request)
     return export_found(application, find_run(application, run), exporter, request, stream=stream)
 
@@ -87,15 +106,29 @@ def export_found(
     """
     if run.status in UNFINISHED:
         raise RunError(f"Run {run.id} is still {run.status.value}", remedy="Export it when it has ended")
-    report = report_of(application, run)
-    parts = exporter().export(report, _with_ending(request, exporter))
     noted = functools.partial(_note, application, run, request.form)
-    if request.output is not None:
-        written = write_privately(request.output, parts, noted=noted)
-    else:
-        written = _streamed(parts, stream)
-        noted(written)
+    with _without_collecting():
+        report = report_of(application, run)
+        parts = exporter().export(report, _with_ending(request, exporter))
+        if request.output is not None:
+            written = write_privately(request.output, parts, noted=noted)
+        else:
+            written = _streamed(parts, stream)
+            noted(written)
     return Exported(run, request.form, request.output, written, tuple(_remarks(report)))
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Look for no circles meanwhile: findings have none, and to look through 100,000 again and again takes a quarter of
+    the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def find_run(application: Application, named: str) -> RunRecord:
@@ -135,7 +168,9 @@ def _check_ending(request: ExportRequest, exporter: type[Exporter]) -> None:
 
 def _with_ending(request: ExportRequest, exporter: type[Exporter]) -> Preferences:
     ending = _ending_of(request.output)
-    return replace(request.preferences, ending=ending if ending in exporter.endings else exporter.endings[0])
+    organisation = None if request.organisation is None else read_organisation(request.organisation)
+    ending = ending if ending in exporter.endings else exporter.endings[0]
+    return replace(request.preferences, ending=ending, organisation=organisation)
 
 
 def _ending_of(output: Path | None) -> str:

@@ -33,7 +33,8 @@ def report_of(application: Application, run: RunRecord) -> Report:
     artifacts = storage.history.artifacts_of(run.id)
     contents = _Contents(storage, run.id, _inputs_first(artifacts))
     comparison = compare_to_last(application, run)
-    remembered = storage.findings.findings_of(run.id)
+    several = len(contents.held) > 1 or contents.pruned
+    remembered = storage.findings.findings_of(run.id) if several else ()
     decisions = storage.decisions.in_force(run.runbook, today=utc_now().date())
     findings = ReportedFindings(
         storage.history, run.id, contents.held, remembered, comparison=comparison, decisions=decisions

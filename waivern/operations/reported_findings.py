@@ -59,54 +59,49 @@ class ReportedFindings:
 
     def __iter__(self) -> Iterator[ReportedFinding]:
         told: set[str] = set()
-        for reported in self._all():
-            if reported.finding.fingerprint not in told:
-                told.add(reported.finding.fingerprint)
-                yield self._judged(reported)
-
-    def _all(self) -> Iterator[ReportedFinding]:
         for held in self._held:
-            entries = self._history.items_of(self._run_id, held.artifact_id, FINDINGS)
-            for entry in entries:
-                reported = reported_finding(entry, held)
-                if reported is not None:
-                    yield reported
+            for entry in self._history.items_of(self._run_id, held.artifact_id, FINDINGS):
+                finding = finding_of(entry)
+                if finding is not None and finding.fingerprint not in told:
+                    told.add(finding.fingerprint)
+                    yield self._reported(finding, held.artifact_id, held.ruleset, entry)
         for artifact_id, finding in self._pruned:
-            yield ReportedFinding(finding, (artifact_id,), Location(), None, (), None)
+            if finding.fingerprint not in told:
+                told.add(finding.fingerprint)
+                yield self._reported(finding, artifact_id, None, None)
 
-    def _judged(self, reported: ReportedFinding) -> ReportedFinding:
-        fingerprint = reported.finding.fingerprint
-        finding = reported.finding
+    def _reported(
+        self, finding: Finding, artifact_id: str, ruleset: str | None, entry: Mapping[str, Any] | None
+    ) -> ReportedFinding:
+        """A finding as its message has it; without one (None) as history remembers it."""
+        fingerprint = finding.fingerprint
         if fingerprint in self._special:
             finding = replace(finding, special_category=self._special[fingerprint])
-        change, reason, because = self._changes.get(fingerprint, (None, None, None))
-        return replace(
-            reported,
-            finding=finding,
-            artifact_ids=self._holders.get(fingerprint, reported.artifact_ids),
-            change=change,
-            reason=reason,
-            because=because,
-            decision=self._decisions.on(finding),
+        change, reason, because = self._changes.get(fingerprint, _NO_CHANGE)
+        return ReportedFinding(
+            finding,
+            self._holders.get(fingerprint) or (artifact_id,),
+            Location() if entry is None else _location(entry.get("location")),
+            None if entry is None else _evidence(entry.get("evidence")),
+            () if entry is None else tuple(map(str, entry.get("reasons") or ())),
+            ruleset,
+            change,
+            reason,
+            because,
+            self._decisions.on(finding),
         )
 
 
-def reported_finding(entry: Any, held: HeldFindings) -> ReportedFinding | None:
-    """Return what an entry of a message's findings says; None where it is no finding."""
-    finding = finding_of(entry)
-    if finding is None:
-        return None
-    return ReportedFinding(
-        finding=finding,
-        artifact_ids=(held.artifact_id,),
-        location=_location(entry.get("location")),
-        evidence=tuple(
+_NO_CHANGE = (None, None, None)
+
+
+def _evidence(said: Any) -> tuple[Evidence, ...]:
+    return tuple(
+        [
             Evidence(str(each.get("content", "")), _line(each.get("line")))
-            for each in entry.get("evidence") or ()
+            for each in said or ()
             if isinstance(each, Mapping)
-        ),
-        reasons=tuple(map(str, entry.get("reasons") or ())),
-        ruleset=held.ruleset,
+        ]
     )
 
 

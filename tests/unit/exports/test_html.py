@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from waivern.exports.html.exporter import HtmlExporter
 from waivern.exports.html.markup import element, escaped
 from waivern.exports.html.numbers import MOST_ROWS
-from waivern.exports.report import LeftOut, ReadInPart, ReportedRule
+from waivern.exports.report import LeftOut, ReadInPart, Report, ReportedRule
 from waivern.exports.reported_finding import Evidence, Location, ReportedFinding
 from waivern.history.comparison import Change, Comparison, Difference, Reason
 from waivern.history.decisions import Decision, Verdict
@@ -54,11 +54,11 @@ class Page(HTMLParser):
         self.shape.append(("instruction", data))
 
 
-def text_of(report: object) -> str:
-    return written(HtmlExporter, report).decode()  # type: ignore[arg-type]  # reports of several kinds
+def text_of(report: Report) -> str:
+    return written(HtmlExporter, report).decode()
 
 
-def report_saying(text: str) -> object:
+def report_saying(text: str) -> Report:
     """A report that says a text wherever a report may say anything."""
     finding = sample_finding("a", rule=text, category=text, severity=text, source=text, place=text)
     gone = dataclasses.replace(finding, fingerprint="b" * 32)

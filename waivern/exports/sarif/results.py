@@ -1,6 +1,5 @@
 """Findings as SARIF results."""
 
-import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -31,7 +30,7 @@ class Results:
     def __init__(self, report: Report, rules: Rules) -> None:
         self._report = report
         self._rules = rules
-        self._files: dict[tuple[str, str], int] = {}
+        self._files: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._bases: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
@@ -43,7 +42,7 @@ class Results:
     @property
     def files(self) -> list[Mapping[str, Any]]:
         """The files in which something was found, as SARIF artifacts."""
-        return [{"location": self._artifact_location(source, path)} for source, path in self._files]
+        return [{"location": location} for location in self._files.values()]
 
     @property
     def bases(self) -> Mapping[str, Any]:
@@ -102,12 +101,16 @@ class Results:
         ]
 
     def _artifact_location(self, source: str, path: str) -> Mapping[str, Any]:
+        known = self._files.get((source, path))
+        if known is None:
+            known = self._files[source, path] = self._new_location(source, path)
+        return known
+
+    def _new_location(self, source: str, path: str) -> Mapping[str, Any]:
         base = self._bases.setdefault(source, f"SOURCE{len(self._bases) + 1}")
-        index = self._files.setdefault((source, path), len(self._files))
-        return {"uri": _uri(path), "uriBaseId": base, "index": index}
+        return {"uri": _uri(path), "uriBaseId": base, "index": len(self._files)}
 
 
-@functools.lru_cache(maxsize=1024)
 def _uri(path: str) -> str:
     """A relative reference (RFC 3986); `./` keeps a colon in its first step from reading as a scheme."""
     quoted = quote(path.replace("\\", "/").lstrip("/"))
