@@ -296,6 +296,12 @@ DAMAGES: dict[str, Change] = {
     "on purpose: an artifact less": lambda files: with_manifest(
         {**files, "rows/artifacts.jsonl": first_line(files["rows/artifacts.jsonl"])}
     ),
+    "on purpose: a content less": lambda files: with_manifest(without(files, first_blob(files))),
+    "on purpose: a codec": on_purpose("blobs", b'"codec":"raw"', b'"codec":"odd"'),
+    "on purpose: an instant": on_purpose("events", b'"at":', b'"previous":'),
+    "on purpose: a body of another kind": lambda files: with_manifest(
+        {**files, "rows/events.jsonl": b'{"seq":1,"body":[]}\n'}
+    ),
     "on purpose: no rows": lambda files: with_manifest({**files, "rows/runs.jsonl": b"[]\n"}),
 }
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +13,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waivern import DAGExecutor, PrunedArtifactError, RunError
+from tests.databases import sqlite_url
+from tests.installations import migrated
+from waivern import DAGExecutor, DatabaseUnavailableError, PrunedArtifactError, RunError
 from waivern.database.blobs import EMPTY
 from waivern.database.emptying import empty_unwanted
-from waivern.database.engine import writing
+from waivern.database.engine import open_engine, writing
 from waivern.database.event_log import SqlEventLog
 from waivern.database.past_artifacts import SqlPastArtifacts
 from waivern.database.pruner import SqlPruner
@@ -285,3 +289,25 @@ def test_each_pruning_is_an_event_with_the_digests_and_no_content(engine: sa.Eng
     ]
     assert [event.actor for event in events[2:]] == ["dpo@host"] * 2
     assert "example.org" not in str(events)
+
+
+def test_a_reader_keeps_no_pruning_and_no_writer_waiting(tmp_path: Path) -> None:
+    """A checkpoint waits for readers, and lets nobody write meanwhile."""
+    with migrated(sqlite_url(tmp_path)) as engine, engine.connect() as reader:
+        run_of(engine, {"a": "none"}, {"a": "x"})
+        reader.execute(sa.select(runs)).all()
+        run_of(engine, {"a": None}, {"a": "y"})
+        started = time.perf_counter()
+        SqlPruner(engine).prune(ALL, actor="test")
+        assert time.perf_counter() - started < 10
+        assert engine.connect().exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 30_000
+
+
+def test_a_file_is_not_made_smaller_while_somebody_writes(tmp_path: Path) -> None:
+    with migrated(sqlite_url(tmp_path)) as engine, writing(engine):
+        quick = open_engine(sqlite_url(tmp_path))
+        with quick.connect() as connection:
+            connection.exec_driver_sql("PRAGMA busy_timeout = 100")
+        with pytest.raises(DatabaseUnavailableError, match="cannot be made smaller now"):
+            SqlPruner(quick).shrink()
+        quick.dispose()

@@ -8,8 +8,10 @@ Whoever saves a content that is there already locks its row too and takes the ma
 passes it by, or after it, and fills the blob again. Where the process is killed the marks stay, and the next goes on.
 """
 
+import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,6 +26,7 @@ from waivern.errors import DatabaseUnavailableError
 from waivern.history.event_log import EventKind
 
 _ATTEMPTS = 5
+_CHECKPOINT_MS = 500
 _UNWANTED = sa.select(unwanted_blobs.c.digest, unwanted_blobs.c.mark)
 _KEPT_ALL_THE_SAME = (
     sa.select(artifacts.c.digest).distinct().where(*KEPT, artifacts.c.digest.in_(sa.select(unwanted_blobs.c.digest)))
@@ -101,9 +104,19 @@ def empty(connection: sa.Connection, digests: Collection[str]) -> None:
 
 
 def write_ahead_log_emptied(engine: sa.Engine) -> None:
-    """Let a SQLite file's write-ahead log not hold what was emptied; readers may make that wait for the next time."""
-    if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
-            raw = connection.connection.driver_connection
-            if raw is not None:
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    """Let a SQLite file's write-ahead log not hold what was emptied; readers may make that wait for the next time.
+
+    It keeps writers waiting while it waits for readers, so it does not wait long.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        raw: Any = connection.connection.driver_connection
+        (usual,) = raw.execute("PRAGMA busy_timeout").fetchone()
+        raw.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_MS}")
+        try:
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.OperationalError:
+            pass  # somebody else checkpoints, and does not empty the log; the next one will
+        finally:
+            raw.execute(f"PRAGMA busy_timeout = {usual}")

@@ -1,5 +1,6 @@
 """Pruning in the database: which messages are due to go, and letting them go."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,9 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.clock import database_now
 from waivern.database.emptying import empty_unwanted, write_ahead_log_emptied
-from waivern.database.engine import writing
+from waivern.database.engine import describe, writing
 from waivern.database.retention import AT_ONCE, KEPT, NONE, UNTIL_SUCCESS, in_batches, mark_unwanted, tell_pruned
 from waivern.database.tables import artifacts, blobs, chores, runs
+from waivern.errors import DatabaseUnavailableError
 from waivern.history.pruning import Pruned, PrunedMessage, Pruner, PruneRequest, retention_as_text
 from waivern.runs.run import RunStatus
 
@@ -77,9 +79,14 @@ class SqlPruner(Pruner):
         if self._engine.dialect.name != "sqlite":
             return False
         with self._engine.connect() as connection:
-            raw = connection.connection.driver_connection
-            if raw is not None:
+            raw: Any = connection.connection.driver_connection
+            try:
                 raw.execute("VACUUM")
+            except sqlite3.OperationalError as error:
+                raise DatabaseUnavailableError(
+                    f"The {describe(self._engine)} cannot be made smaller now: {error}",
+                    remedy="Try again when nobody writes to it, and there is room for a copy of it",
+                ) from None
         write_ahead_log_emptied(self._engine)
         return True
 

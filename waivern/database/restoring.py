@@ -39,6 +39,9 @@ from waivern.history.event_log import EventKind, hash_of
 from waivern.messages.canonical import canonical_bytes
 
 _INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_DOES_NOT_FIT = (sa.exc.StatementError, TypeError, ValueError, KeyError, AttributeError, OverflowError)
+"""What rows that were altered on purpose may lead to: whatever is in a file, it is told as what it is."""
+
 _OF_RUNS = (artifacts, artifact_inputs, run_attempts, artifact_attempts)
 
 
@@ -46,14 +49,14 @@ def restore_runs(engine: sa.Engine, path: Path, *, actor: str) -> Restored:
     """Take in all runs of a bundle, or none."""
     with BundleReader(path) as bundle:
         bundle.check()
-        restoring = _Restoring(engine, bundle)
-        restoring.check_contents()
         try:
+            restoring = _Restoring(engine, bundle)
+            restoring.check_contents()
             with writing(engine) as connection:
                 return restoring.write(connection, actor=actor)
-        except (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.StatementError) as error:
+        except _DOES_NOT_FIT as error:
             raise ArchiveError(
-                f"The archive {path} does not fit together: {type(error).__name__} of the database",
+                f"The archive {path} does not fit together ({type(error).__name__})",
                 remedy="Nothing was written; take another copy of it",
             ) from error
 

@@ -142,8 +142,8 @@ class BundleReader:
         return b"".join(self._chunks(f"blobs/{digest}"))
 
     def _chunks(self, name: str) -> Iterator[bytes]:
-        left = int(self._files[name]["size"]) + 1
         with self._reading(name) as file:
+            left = int(self._files[name]["size"]) + 1
             while left > 0 and (chunk := file.read(min(_CHUNK, left))):
                 left -= len(chunk)
                 yield chunk
