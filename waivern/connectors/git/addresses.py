@@ -1,7 +1,7 @@
 """Where repositories are, and what lets somebody in there."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -80,6 +80,12 @@ def address_of(written: str, *, token: str | None, folder: Path) -> Address:
         user, password = _BESIDE_A_TOKEN, token
     login = Login(f"{parts.scheme}://{host}", user, password) if user or password else None
     return Address(location, without_login(written), login)
+
+
+def with_token(address: Address, token: str) -> Address:
+    """Return the same place, with a token for its server."""
+    parts = urlsplit(address.location)
+    return replace(address, login=Login(f"{parts.scheme}://{parts.netloc}", _BESIDE_A_TOKEN, token))
 
 
 def is_in_the_clear(written: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from waivern.components.connector import Connector
-from waivern.connectors.git.addresses import Address
+from waivern.connectors.git.addresses import Address, with_token
 from waivern.connectors.git.fetching import Repository, in_folder
 from waivern.connectors.git.program import Git, GitError
 from waivern.connectors.git.properties import RevisionProperties
@@ -35,12 +35,21 @@ class GitConnector(Connector):
         properties: What the runbook says.
         address: Where the repository is.
         source: What items and findings say that they are from: the same for every revision.
+        token: Asks for a token, where one has to be asked for.
     """
 
-    def __init__(self, properties: RevisionProperties, *, address: Address, source: str) -> None:
+    def __init__(
+        self,
+        properties: RevisionProperties,
+        *,
+        address: Address,
+        source: str,
+        token: Callable[[], str] | None = None,
+    ) -> None:
         self._properties = properties
         self._address = address
         self._source = source
+        self._token = token
 
     @classmethod
     def get_name(cls) -> str:
@@ -71,8 +80,9 @@ class GitConnector(Connector):
     def _fetched(self) -> Iterator[tuple[Git, Repository, str]]:
         until = time.monotonic() + self._properties.clone_timeout
         with tempfile.TemporaryDirectory(prefix="waivern-git-", ignore_cleanup_errors=True) as folder:
-            git = Git(in_folder(Path(folder)), until, self._address.login)
-            repository = Repository(git, self._address)
+            address = self._address if self._token is None else with_token(self._address, self._token())
+            git = Git(in_folder(Path(folder)), until, address.login)
+            repository = Repository(git, address)
             commit = repository.fetch(self._properties.ref, self._properties.clone_strategy)
             yield git, repository, commit
 

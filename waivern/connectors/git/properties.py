@@ -1,6 +1,7 @@
 """What a runbook may say to the connectors `git` and `github`."""
 
 import re
+from importlib.util import find_spec
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from waivern.connectors.git.addresses import fault_of_address, fault_of_ref, is_
 from waivern.files.addresses import kind_of
 from waivern.files.selection import FileSelection
 
+_GITHUB_COM = "https://github.com"
 _OWNER_AND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 
 
@@ -86,11 +88,17 @@ class GithubProperties(RevisionProperties):
     Args:
         repository: "owner/name".
         base_url: The server, another one than github.com for GitHub Enterprise.
-        auth_method: "pat" is a token, which may be left out for what everybody may read.
+        api_url: The address of the server's API; none: the one that GitHub has beside `base_url`.
+        app_id, installation_id, private_key_path: The app, one installation of it, and its key as PEM.
+        auth_method: "pat" is a token, which may be left out for what everybody may read, "app" an app.
     """
 
     repository: Annotated[str, AfterValidator(_owner_and_name)]
-    base_url: Annotated[str, AfterValidator(_address)] = "https://github.com"
+    base_url: Annotated[str, AfterValidator(_address)] = _GITHUB_COM
+    api_url: Annotated[str, AfterValidator(_address)] | None = None
+    app_id: int | None = Field(default=None, ge=1)
+    installation_id: int | None = Field(default=None, ge=1)
+    private_key_path: str | None = None
     auth_method: Literal["pat", "app"] = "pat"
 
     @field_validator("base_url")
@@ -100,12 +108,32 @@ class GithubProperties(RevisionProperties):
             raise ValueError("is no address, such as https://github.example.org")
         return _private(address, others)
 
+    @field_validator("api_url")
+    @classmethod
+    def _leads_to_an_api(cls, address: str | None) -> str | None:
+        if address is not None and (kind_of(address) not in ("http", "https") or is_in_the_clear(address)):
+            raise ValueError("is no address such as https://github.example.org/api/v3")
+        return address
+
     @field_validator("auth_method")
     @classmethod
-    def _is_a_token(cls, method: str) -> str:
+    def _can_be_used(cls, method: str, others: ValidationInfo) -> str:
         if method == "app":
-            raise ValueError("`app` is not read yet: make a token of the app's installation, and say `pat`")
+            missing = [name for name in ("app_id", "installation_id", "private_key_path") if not others.data.get(name)]
+            if missing:
+                raise ValueError(
+                    f"`app` needs {', '.join(f'`{name}`' for name in missing)}, here or in the environment"
+                )
+            if others.data.get("api_url") is None and kind_of(others.data.get("base_url", "")) != "https":
+                raise ValueError("`app` needs https:// in `base_url`, or an `api_url`")
+            if find_spec("cryptography") is None:
+                raise ValueError("`app` needs a package that is not installed: pip install 'waivern[crypto]'")
         return method
+
+    @property
+    def api(self) -> str:
+        public = f"{self.base_url.rstrip('/')}/api/v3" if self.base_url != _GITHUB_COM else "https://api.github.com"
+        return (self.api_url or public).rstrip("/")
 
     @property
     def address(self) -> str:
