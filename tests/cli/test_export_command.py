@@ -196,3 +196,11 @@ def test_an_organisation_file_with_faults_is_refused_before_the_run(ask, scan, f
     assert json.loads(ask("history", "--format", "json").out) == []
     outcome = ask("export", "latest", "--format", "ropa", "--output", "record.pdf")
     assert "'ropa' cannot be written as '.pdf'" in outcome.err
+
+
+def test_a_name_that_no_file_could_have_is_a_name(ask, scan) -> None:
+    scan(a="ann@example.org")
+    for command in ("export", "diff"):
+        outcome = ask(command, "x" * 300)
+        assert outcome.code == 2
+        assert "There is no run" in outcome.err or "has no complete run" in outcome.err

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from waivern.errors import PrunedArtifactError, RunError
@@ -17,7 +16,7 @@ from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application
-from waivern.runbooks.loading import load_runbook
+from waivern.runbooks.loading import name_of_runbook
 from waivern.runs.run import ArtifactStatus, RunStatus
 
 _UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
@@ -40,7 +39,7 @@ def compare_last_runs(application: Application, runbook: str) -> Comparison:
         RunbookError: the file cannot be read.
         RunError: it has fewer than two complete runs.
     """
-    name = load_runbook(Path(runbook)).runbook.name if Path(runbook).is_file() else runbook
+    name = name_of_runbook(runbook)
     wanted = RunFilter(runbook=name, status=RunStatus.SUCCEEDED)
     complete = application.storage.history.recent(wanted, limit=2)
     if len(complete) < 2:

@@ -18,7 +18,7 @@ from waivern.history.run_history import LATEST, RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.operations.private_files import Tally, Written, check_place, write_privately
 from waivern.operations.report_run import report_of
-from waivern.runbooks.loading import load_runbook
+from waivern.runbooks.loading import is_file, name_of_runbook
 from waivern.runs.run import RunStatus
 
 
@@ -71,7 +71,7 @@ def beside(request: ExportRequest, runbook: Path | None) -> ExportRequest:
     """Return the request with the organisation file that lies beside a runbook, or in the current folder."""
     if request.organisation is not None:
         return request
-    places = [*([runbook.parent] if runbook is not None and runbook.is_file() else []), Path()]
+    places = [*([runbook.parent] if runbook is not None and is_file(runbook) else []), Path()]
     return replace(
         request, organisation=next((each / FILE_NAME for each in places if (each / FILE_NAME).is_file()), None)
     )
@@ -141,7 +141,7 @@ def find_run(application: Application, named: str) -> RunRecord:
     history = application.storage.history
     if named == LATEST:
         return history.find(named)
-    name = load_runbook(Path(named)).runbook.name if Path(named).is_file() else named
+    name = name_of_runbook(named)
     complete = history.recent(RunFilter(runbook=name, status=RunStatus.SUCCEEDED), limit=1)
     if complete:
         return complete[0]

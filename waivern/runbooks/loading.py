@@ -67,6 +67,23 @@ def load_runbook(path: Path, *, shown_as: Path | None = None, problems: list[str
     return LoadedRunbook(runbook, text, shown, root)
 
 
+def name_of_runbook(named: str) -> str:
+    """Return the name of the runbook in a file, where `named` is one; else it is a name itself.
+
+    Raises:
+        RunbookError, PlanError: there is such a file, and it cannot be read.
+    """
+    return load_runbook(Path(named)).runbook.name if is_file(Path(named)) else named
+
+
+def is_file(path: Path) -> bool:
+    """Say whether there is such a file; there is none of a name that no file could have, either."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def runbook_from_data(data: Mapping[str, Any], *, problems: list[str] | None = None) -> LoadedRunbook:
     """Read a runbook from plain data, as JSON would give it, with the checks that a file undergoes.
 
