@@ -36,13 +36,19 @@ Abel Bianchi Claes Duarte Egger Fontaine Garcia Holm Ivanov Jansen Keller Lindqv
 """.split()  # noqa: SIM905  read best as text
 
 
-def messages(megabytes: float, *, seed: int = 20261123) -> list[Message]:
-    """Return files and rows of about so many million characters in all: 40 % code, 35 % prose, 25 % rows."""
+def messages(megabytes: float, *, rows_as_cells: bool = True, seed: int = 20261123) -> list[Message]:
+    """Return about so many million characters in all: 40 % code, 35 % prose, 25 % rows.
+
+    Rows are given cell by cell, as connectors to databases do, or as files of SQL that insert them.
+    """
     chance = random.Random(seed)
     size = int(megabytes * 1_000_000)
     data = [*_files(chance, size * 40 // 100, "src/module_{}.py", _code_line)]
     data += _files(chance, size * 35 // 100, "docs/letter_{}.txt", _prose_line)
-    data += _rows(chance, size * 25 // 100)
+    if rows_as_cells:
+        data += _rows(chance, size * 25 // 100)
+    else:
+        data += _files(chance, size * 25 // 100, "dumps/rows_{}.sql", _insert_line)
     content = {"schemaVersion": "1.0.0", "name": "Corpus", "source": _SOURCE, "data": data}
     return [Message("corpus", content, Schema("standard_input", "1.0.0"))]
 
@@ -66,6 +72,12 @@ def _rows(chance: random.Random, size: int) -> Iterator[dict[str, Any]]:
             for column, value in columns.items():
                 size -= len(value) + 1
                 yield {"content": value, "metadata": _metadata(table=table, column=column, row=str(row))}
+
+
+def _insert_line(chance: random.Random) -> str:
+    table, columns = chance.choice((("customers", _customer(chance)), ("products", _product(chance))))
+    values = ", ".join(f"'{value}'" for value in columns.values())
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values});"
 
 
 def _metadata(**more: str) -> dict[str, str]:

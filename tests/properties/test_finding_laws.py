@@ -145,3 +145,33 @@ def test_lines_are_counted_whatever_ends_them(before):
     text = "".join(before)
     (finding,) = analysed([file_entry(f"{text}.{ADDRESS}")])["findings"]
     assert finding["location"]["lines"] == [len(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))]
+
+
+def _fingerprints(entries):
+    return {finding["fingerprint"]: finding for finding in analysed(entries)["findings"]}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(PATHS, st.lists(PEOPLE, min_size=1, max_size=3).map(as_yaml), min_size=1, max_size=4), st.data())
+def test_a_file_has_the_same_findings_alone_and_among_others(files, data):
+    entries = {path: file_entry(text, path=path) for path, text in files.items()}
+    one = data.draw(st.sampled_from(sorted(entries)))
+    alone, among_others = _fingerprints([entries[one]]), _fingerprints(entries.values())
+    assert {key: among_others[key]["matched_patterns"] for key in alone} == {
+        key: finding["matched_patterns"] for key, finding in alone.items()
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(PEOPLE, min_size=2, max_size=8), st.data())
+def test_a_table_that_is_sampled_has_no_fingerprint_that_it_lacks_as_a_whole(people, data):
+    rows = [
+        [cell_entry(value, "customers", column, row=str(number)) for column, value in person.items()]
+        for number, person in enumerate(people)
+    ]
+    kept = data.draw(st.sets(st.sampled_from(range(len(rows))), min_size=1))
+    whole = _fingerprints([cell for row in rows for cell in row])
+    sampled = _fingerprints([cell for number in kept for cell in rows[number]])
+    assert sampled.keys() <= whole.keys()
+    named = {key for key, finding in whole.items() if finding["rule"] in {*VALUES.values(), *NAMED.values()}}
+    assert named & sampled.keys() == named
