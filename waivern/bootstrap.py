@@ -76,6 +76,7 @@ def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storag
     from waivern.database.eraser import SqlEraser
     from waivern.database.event_log import SqlEventLog
     from waivern.database.finding_history import SqlFindingHistory
+    from waivern.database.gate_log import SqlGateLog
     from waivern.database.known_findings import SqlKnownFindings
     from waivern.database.migrating import ensure_usable
     from waivern.database.notifications import SqlNotifications
@@ -110,5 +111,6 @@ def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storag
         encryption=SqlEncryption(engine),
         eraser=SqlEraser(engine),
         archives=SqlArchives(engine),
+        gates=SqlGateLog(engine),
         close=engine.dispose,
     )

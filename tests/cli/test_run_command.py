@@ -57,7 +57,7 @@ def test_json_is_one_object_with_the_list_of_artifacts(ask, runbook) -> None:
         *("id", "runbook", "status", "trigger", "schedule", "due_at", "created_at", "started_at", "ended_at"),
         *("duration_seconds", "artifacts", "error", "runbook_digest", "epoch", "attempts"),
         *("max_attempts", "priority", "lateness_seconds", "deadline", "worker"),
-        *("artifact_counts", "run_attempts", "failed_attempts", "since_last_run"),
+        *("artifact_counts", "run_attempts", "failed_attempts", "gates", "since_last_run", "decisions"),
     ]
     assert (told["runbook"], told["status"], told["trigger"]) == ("Test scan", "succeeded", "manual")
     assert told["artifact_counts"] == {"total": 4, "succeeded": 2, "failed": 1, "skipped": 1}
@@ -65,7 +65,7 @@ def test_json_is_one_object_with_the_list_of_artifacts(ask, runbook) -> None:
     assert list(by_name["good"]) == [
         *("artifact_id", "status", "component", "schema", "started_at", "ended_at", "duration_seconds"),
         *("skip_reason", "skipped_because", "error", "output", "optional", "digest", "size"),
-        *("kind", "inputs", "aliases", "overview"),
+        *("kind", "inputs", "aliases", "overview", "retain", "pruned_at", "pruned_because"),
     ]
     assert by_name["from_bad"]["skip_reason"] == "dependency_failed"
     assert by_name["from_bad"]["skipped_because"] == "bad"

@@ -14,6 +14,7 @@ import pytest
 from tests.docs.pages import DOCS, PAGES, REPOSITORY, blocks_of, files_in, section_of, text_of
 from waivern import __version__
 from waivern.cli.main import waivern as command_line
+from waivern.history.decision_file import FILE_NAME, decisions_beside
 from waivern.runbooks.loading import load_runbook
 
 QUICKSTART = REPOSITORY / "examples" / "quickstart"
@@ -34,6 +35,10 @@ def test_every_link_leads_somewhere(page: str) -> None:
 @pytest.mark.parametrize("page", NAMES)
 def test_every_runbook_that_is_shown_is_one(page: str, tmp_path: Path) -> None:
     for shown in blocks_of(page, "yaml"):
+        if shown.startswith("decisions:"):
+            (tmp_path / FILE_NAME).write_text(shown, encoding="utf-8")
+            assert decisions_beside(tmp_path / "shown.yaml") is not None
+            continue
         (tmp_path / "shown.yaml").write_text(shown, encoding="utf-8")
         load_runbook(tmp_path / "shown.yaml")
 

@@ -9,6 +9,7 @@ from waivern.cli.output import as_json, write
 from waivern.cli.printable import one_line
 from waivern.cli.wording import count, local_time, short_id
 from waivern.history.comparison import Change, Comparison, Difference, Reason
+from waivern.history.finding import Finding
 from waivern.history.run_history import RunRecord
 from waivern.operations.application import Application
 from waivern.operations.compare_runs import compare_last_runs, compare_runs, comparison_as_json
@@ -77,10 +78,13 @@ def _section(change: Change, differences: list[Difference], *, most: int, again:
 
 
 def _line(difference: Difference) -> str:
-    finding = difference.finding
+    return one_line(f"{finding_in_words(difference.finding)}: {_why(difference)}")
+
+
+def finding_in_words(finding: Finding) -> str:
+    """Return what a finding is and where it is, in a line."""
     where = f"{finding.place} in {finding.source}" if finding.place else finding.source
-    said = f"{finding.fingerprint[:12]}  {finding.severity:<8}  {finding.rule}  {where}"
-    return one_line(f"{said}: {_why(difference)}")
+    return f"{finding.fingerprint[:12]}  {finding.severity:<8}  {finding.rule}  {where}"
 
 
 def _why(difference: Difference) -> str:

@@ -16,6 +16,7 @@ from waivern.errors import WaivernError
 from waivern.runbooks.watched_environment import WatchedEnvironment
 
 USAGE = 2
+TRIPPED = 1
 INCOMPLETE = 3
 INTERRUPTED = 130  # what shells give for a command that Ctrl-C ended
 

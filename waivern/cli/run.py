@@ -4,15 +4,16 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from waivern.cli.diff import since_last
-from waivern.cli.endings import INCOMPLETE
+from waivern.cli.conclusion import conclusion_in_words
+from waivern.cli.endings import INCOMPLETE, TRIPPED
 from waivern.cli.export import export_after_run, export_requests
 from waivern.cli.fitting_progress import progress_on_standard_error
 from waivern.cli.interrupts import counted_interrupts
@@ -29,9 +30,8 @@ from waivern.cli.progress import Progress
 from waivern.cli.summary import again, as_text, look_further
 from waivern.cli.wording import count, short_id
 from waivern.errors import UsageError, WaivernError
-from waivern.history.comparison import Comparison
 from waivern.operations.application import Application
-from waivern.operations.compare_runs import compare_to_last
+from waivern.operations.conclude_run import Conclusion, conclude_run, conclusion_as_json
 from waivern.operations.export_artifacts import export_artifacts
 from waivern.operations.export_run import ExportRequest, beside, check_export
 from waivern.operations.records_as_json import details_as_json
@@ -39,6 +39,7 @@ from waivern.operations.run_runbook import RunRequest, run_runbook
 from waivern.operations.show_history import RunDetails, show_run
 from waivern.plans.plan import ExecutionPlan
 from waivern.runbooks.durations import LONGEST_S
+from waivern.runbooks.gate import parse_gate
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus
 
 
@@ -52,6 +53,10 @@ def _as_seconds(context: click.Context, option: click.Parameter, text: str | Non
     if not 0 < seconds <= LONGEST_S:
         raise click.BadParameter(f"'{text}' is no number of seconds: more than 0, at most a year.", context, option)
     return seconds
+
+
+def _as_gates(_context: click.Context, _option: click.Parameter, gates: Sequence[str]) -> Sequence[str]:
+    return [parse_gate(gate).text for gate in gates]
 
 
 @click.command(short_help="Run a runbook and remember what it finds.")
@@ -71,6 +76,9 @@ def _as_seconds(context: click.Context, option: click.Parameter, text: str | Non
 )
 @working_directory_option
 @click.option("--resume", metavar="RUN", help="Take up an unfinished run: its id, the beginning of it, or 'latest'.")
+@click.option(
+    "--fail-on", multiple=True, callback=_as_gates, metavar="GATE", help="Exit with 1 on this: new:high, incomplete."
+)
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @log_format_option
 @database_option
@@ -87,13 +95,15 @@ def run(
     exports: tuple[ExportRequest, ...],
     working_directory: Path | None,
     resume: str | None,
+    fail_on: Sequence[str],
     quiet: bool,
     form: str,
 ) -> None:
     """Run a runbook and remember what it finds.
 
     Progress goes to standard error, the result to standard output. Ctrl-C closes the run as cancelled; what it made
-    is kept, and --resume makes the rest.
+    is kept, and --resume makes the rest. Where a finding, or what was not scanned, trips a gate (--fail-on, or `gates`
+    in the runbook), it exits with 1.
 
     \b
     Examples:
@@ -101,6 +111,7 @@ def run(
       waivern run nightly.yaml --timeout 600 --output-dir results
       waivern run nightly.yaml --exporter sarif=scan.sarif --exporter html=scan.html
       waivern run nightly.yaml --resume latest
+      waivern run nightly.yaml --fail-on new:high --fail-on incomplete
       waivern run nightly.yaml --format json | jq .status
     """
     if output_dir is not None:
@@ -108,22 +119,28 @@ def run(
     for each in exports:
         check_export(beside(each, runbook))
     request = RunRequest(runbook, timeout_s, max_concurrency, working_directory, resume)
-    details = _followed(application, request, progress_on_standard_error(quiet=quiet))
-    comparison = _compared(application, details)
-    write(as_json(_as_json(details, comparison)) if form == "json" else _told(details, comparison, runbook))
+    plans: list[ExecutionPlan] = []
+    details = _followed(application, request, progress_on_standard_error(quiet=quiet), planned=plans.append)
+    conclusion = _concluded(application, details, [*plans[0].runbook.gates, *fail_on])
+    write(as_json(_as_json(details, conclusion)) if form == "json" else _told(details, conclusion, runbook))
     if output_dir is not None:
         exported = export_artifacts(application, details.run.id, output_dir)
         for artifact_id in exported.pruned:
             click.echo(f"Left out '{artifact_id}': what it held was pruned", err=True)
         click.echo(f"Wrote {count(len(exported.files), 'artifact')} into {output_dir}", err=True)
     export_after_run(application, details.run, exports, runbook=runbook)
-    context.exit(0 if details.run.status is RunStatus.SUCCEEDED else INCOMPLETE)
+    if details.run.status is not RunStatus.SUCCEEDED:
+        context.exit(INCOMPLETE)
+    context.exit(TRIPPED if conclusion is not None and conclusion.tripped else 0)
 
 
-def _followed(application: Application, request: RunRequest, progress: Progress) -> RunDetails:
+def _followed(
+    application: Application, request: RunRequest, progress: Progress, *, planned: Callable[[ExecutionPlan], None]
+) -> RunDetails:
     """Run it, with its progress on standard error and everything that a component prints there too."""
 
     def opened(run_id: str, plan: ExecutionPlan) -> None:
+        planned(plan)
         progress.open(run_id, plan, already_made=_made_before(application, run_id) if request.resume else ())
 
     with _telling_how_to_go_on(request, progress), counted_interrupts() as interrupts:
@@ -159,24 +176,26 @@ def _telling_how_to_go_on(request: RunRequest, progress: Progress) -> Iterator[N
         raise
 
 
-def _compared(application: Application, details: RunDetails) -> Comparison | None:
-    """To the run before; that this cannot be done does not make the run a failure."""
+def _concluded(application: Application, details: RunDetails, gates: Sequence[str]) -> Conclusion | None:
+    """Say what changed since the run before; only where a gate needs it is it an error that this cannot be done."""
     try:
-        return compare_to_last(application, details.run)
+        return conclude_run(application, details, gates)
     except WaivernError as error:
+        if gates:
+            raise
         click.echo(f"The run cannot be compared to the one before: {error}", err=True)
         return None
 
 
-def _as_json(details: RunDetails, comparison: Comparison | None) -> dict[str, Any]:
-    since = None if comparison is None else {"base": comparison.base.id, **comparison.in_numbers()}
-    return {**details_as_json(details), "since_last_run": since}
+def _as_json(details: RunDetails, conclusion: Conclusion | None) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"since_last_run": None, "gates": [], "decisions": {"expired": [], "stale": []}}
+    return {**details_as_json(details), **(nothing if conclusion is None else conclusion_as_json(conclusion))}
 
 
-def _told(details: RunDetails, comparison: Comparison | None, runbook: Path) -> str:
+def _told(details: RunDetails, conclusion: Conclusion | None, runbook: Path) -> str:
     further = look_further(details, database=given_database(), runbook=str(runbook))
-    since = [] if comparison is None else [since_last(comparison)]
-    return "\n\n".join([as_text(details), *since, further])
+    said = [] if conclusion is None else list(conclusion_in_words(conclusion))
+    return "\n\n".join([as_text(replace(details, gates={})), *said, further])
 
 
 def _check_writable(folder: Path) -> None:

@@ -94,6 +94,12 @@ def _remarks(details: RunDetails) -> Iterator[str]:
     yield _section("Errors", _errors(details))
     yield _section("Not scanned", _not_scanned(details.artifacts))
     yield _section("Read in part", _sampled(details.artifacts))
+    yield _section("Gates", _gates(details))
+
+
+def _gates(details: RunDetails) -> Iterator[str]:
+    for gate, number in details.gates.items():
+        yield _indented(f"{gate}: " + (f"tripped by {number:,}" if number else "passed"))
 
 
 def _attempts(details: RunDetails) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from waivern.cli.endings import USAGE
-from waivern.cli.options import database_option, format_option, pass_application, working_directory_option
+from waivern.cli.options import database_option, format_option, pass_existing, working_directory_option
 from waivern.cli.output import as_json, write
 from waivern.cli.printable import lines, one_line
 from waivern.operations.application import Application
@@ -18,7 +18,7 @@ from waivern.operations.validate_runbooks import Validation, validate_runbooks
 @working_directory_option
 @database_option
 @format_option("text", "json")
-@pass_application
+@pass_existing
 @click.pass_context
 def validate(
     context: click.Context,
@@ -30,7 +30,7 @@ def validate(
     """Check runbooks without running them.
 
     Everything that can be known before a run is checked, and every problem of every runbook is told. Exits with 2
-    where there is one.
+    where there is one. Decisions of the file beside it that count no more are told, and are no problem.
 
     \b
     Examples:
@@ -50,14 +50,18 @@ def _as_json(validation: Validation) -> dict[str, object]:
         "runbook": str(validation.runbook),
         "valid": validation.is_valid,
         "problems": list(validation.problems),
+        "warnings": list(validation.warnings),
     }
 
 
 def _told(validation: Validation) -> str:
     runbook = one_line(str(validation.runbook))
     if validation.is_valid:
-        return f"{runbook}: {click.style('valid', fg='green')}"
+        return f"{runbook}: {click.style('valid', fg='green')}{_listed(validation.warnings)}"
     number = len(validation.problems)
     verdict = click.style(f"{number} problem{'' if number == 1 else 's'}", fg="red")
-    problems = "".join(f"\n  - {lines(problem)}" for problem in validation.problems)
-    return f"{runbook}: {verdict}{problems}"
+    return f"{runbook}: {verdict}{_listed((*validation.problems, *validation.warnings))}"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return "".join(f"\n  - {lines(text)}" for text in texts)

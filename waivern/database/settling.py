@@ -26,7 +26,7 @@ from waivern.database.tables import (
 )
 from waivern.errors import ArtifactStoreError
 from waivern.history.comparison import why_not_looked_at
-from waivern.history.finding import Finding
+from waivern.history.finding import Finding, each_once
 from waivern.history.omissions import ANYTHING, Omissions
 from waivern.runs.run import RunStatus
 
@@ -97,11 +97,7 @@ class _Settling:
     @cached_property
     def found(self) -> dict[str, Finding]:
         """What the run holds; of what several artifacts hold, what a classifier said."""
-        found: dict[str, Finding] = {}
-        for _, finding in findings_of_run(self.connection, self.run.id):
-            if finding.fingerprint not in found or finding.special_category is not None:
-                found[finding.fingerprint] = finding
-        return found
+        return each_once(finding for _, finding in findings_of_run(self.connection, self.run.id))
 
     @cached_property
     def known(self) -> dict[str, Any]:

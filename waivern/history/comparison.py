@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import dataclass
 from enum import StrEnum
 
-from waivern.history.finding import Finding
+from waivern.history.finding import Finding, each_once
 from waivern.history.finding_history import HeldSet
 from waivern.history.omissions import Omissions
 from waivern.history.run_history import RunRecord
@@ -87,13 +87,10 @@ class _Found:
 
     def __init__(self, side: Side) -> None:
         self.side = side
-        self.findings: dict[str, Finding] = {}
+        self.findings = each_once(finding for _, finding in side.findings)
         self.holders: dict[str, list[str]] = {}
         for artifact_id, finding in side.findings:
-            fingerprint = finding.fingerprint
-            if fingerprint not in self.findings or finding.special_category is not None:
-                self.findings[fingerprint] = finding
-            self.holders.setdefault(fingerprint, []).append(artifact_id)
+            self.holders.setdefault(finding.fingerprint, []).append(artifact_id)
 
 
 def compare(base: Side, head: Side, *, seen_before: Callable[[Collection[str]], Collection[str]]) -> Comparison:

@@ -1,6 +1,6 @@
 """A finding as history remembers it: what tells it from others, without its evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,6 +50,15 @@ def findings_in(message: Message) -> list[Finding] | None:
         other = found.get(finding.fingerprint)
         found[finding.fingerprint] = finding if other is None else _together(finding, other)
     return list(found.values())
+
+
+def each_once(findings: Iterable[Finding]) -> dict[str, Finding]:
+    """Return findings by fingerprint; of what several artifacts hold, what a classifier said."""
+    found: dict[str, Finding] = {}
+    for finding in findings:
+        if finding.fingerprint not in found or finding.special_category is not None:
+            found[finding.fingerprint] = finding
+    return found
 
 
 def entry_in(message: Message, fingerprint: str) -> Mapping[str, Any] | None:

@@ -14,6 +14,7 @@ from waivern.history.decision_log import DecisionLog
 from waivern.history.erasing import Eraser
 from waivern.history.event_log import UNNAMED, EventLog
 from waivern.history.finding_history import FindingHistory
+from waivern.history.gates import GateLog
 from waivern.history.known_findings import KnownFindings
 from waivern.history.pruning import Pruner
 from waivern.history.run_history import RunHistory
@@ -45,6 +46,7 @@ class Storage:
     encryption: Encryption
     eraser: Eraser
     archives: Archives
+    gates: GateLog
     close: Callable[[], None] = lambda: None
 
 

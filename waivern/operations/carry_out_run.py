@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from waivern.errors import DatabaseError, RunError, RunTakenOverError, WaivernError
+from waivern.history.decision_file import decisions_beside
 from waivern.operations.application import Application
+from waivern.operations.conclude_run import conclude_run
 from waivern.operations.run_runbook import plan_runbook
+from waivern.operations.show_history import show_run
 from waivern.plans.plan import ExecutionPlan
 from waivern.runbooks.substitution import with_due_at
 from waivern.runbooks.watched_environment import WatchedEnvironment
@@ -60,13 +63,27 @@ def _carry_out(
     environment: Mapping[str, str],
     begun: Callable[[float | None], None],
 ) -> None:
+    decisions = decisions_beside(claimed.runbook)
     plan = plan_runbook(
         application, claimed.runbook, working_directory=claimed.working_directory, environment=environment
     )
     run = application.storage.register.start(claimed, plan)
     begun(plan.runbook.config.timeout)
+    application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, by=application.actor)
     executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
     asyncio.run(_executed(executor, plan, run))
+    _conclude(application, run.run_id, plan)
+
+
+def _conclude(application: Application, run_id: str, plan: ExecutionPlan) -> None:
+    """Try the gates of a run that has ended; that this cannot be done does not make the run another."""
+    try:
+        conclusion = conclude_run(application, show_run(application, run_id), plan.runbook.gates)
+    except Exception:
+        logger.exception("The gates of the run cannot be tried", extra={"run_id": run_id})
+        return
+    for result in conclusion.tripped:
+        logger.warning("Gate %s tripped by %d", result.gate.text, result.number, extra={"run_id": run_id})
 
 
 async def _executed(executor: DAGExecutor, plan: ExecutionPlan, run: OpenRun) -> None:

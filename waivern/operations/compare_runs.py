@@ -6,7 +6,7 @@ from typing import Any
 
 from waivern.errors import PrunedArtifactError, RunError
 from waivern.history.comparison import Change, Comparison, Difference, Side, compare
-from waivern.history.finding import findings_in
+from waivern.history.finding import Finding, each_once, findings_in
 from waivern.history.finding_history import HeldSet
 from waivern.history.omissions import ANYTHING, Omissions
 from waivern.history.records_as_json import finding_as_json, run_as_json
@@ -55,6 +55,14 @@ def compare_to_last(application: Application, run: RunRecord) -> Comparison | No
     wanted = RunFilter(runbook=run.runbook, status=RunStatus.SUCCEEDED, until=run.created_at)
     before = application.storage.history.recent(wanted, limit=1)
     return _compared(application, before[0], run) if before else None
+
+
+def findings_held(application: Application, run: RunRecord) -> list[Finding]:
+    """Return all that a run holds, each fingerprint once."""
+    held = application.storage.findings.sets_of(run.id)
+    found = [finding for _, finding in application.storage.findings.findings_of(run.id)]
+    found += [each for _, message in _kept_without_rows(application, run, held) for each in findings_in(message) or ()]
+    return list(each_once(found).values())
 
 
 def _compared(application: Application, base: RunRecord, head: RunRecord) -> Comparison:

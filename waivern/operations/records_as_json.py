@@ -24,4 +24,5 @@ def details_as_json(details: RunDetails) -> dict[str, Any]:
         "artifact_counts": counts,
         "run_attempts": [attempt_as_json(attempt) for attempt in details.attempts],
         "failed_attempts": [failed_attempt_as_json(attempt) for attempt in details.failed_attempts],
+        "gates": [{"gate": gate, "tripped": number} for gate, number in details.gates.items()],
     }

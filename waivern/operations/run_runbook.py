@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waivern.errors import RunError
+from waivern.history.decision_file import decisions_beside
 from waivern.history.run_history import LATEST, RunFilter
 from waivern.operations.application import Application
 from waivern.operations.show_history import RunDetails, show_run
@@ -82,15 +83,17 @@ def run_runbook(
         changed: Told each change of an artifact; called on the event loop, so it should be quick.
 
     Raises:
-        RunbookError, PlanError, RunError: nothing was run.
+        RunbookError, PlanError, RunError, DecisionError: nothing was run.
         DatabaseError, RunTakenOverError: the run stopped half-way; it can be taken up again.
     """
+    decisions = decisions_beside(request.runbook)
     environment = _environment_now(application)
     planned = plan_runbook(
         application, request.runbook, working_directory=request.working_directory, environment=environment
     )
     plan = _adjusted(planned, request)
     run = _open(application, plan, request)
+    application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, by=application.actor)
     with _unhindered():
         opened(run.run_id, plan)
     executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)

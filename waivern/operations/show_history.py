@@ -1,7 +1,7 @@
 """Ask about past runs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from waivern.history.run_history import ArtifactRecord, AttemptRecord, FailedAttemptRecord, RunFilter, RunRecord
 from waivern.messages.message import Message
@@ -10,12 +10,16 @@ from waivern.operations.application import Application
 
 @dataclass(frozen=True)
 class RunDetails:
-    """A run with its artifacts, in the order of its plan, the attempts at it, and those at artifacts that failed."""
+    """A run with its artifacts, in the order of its plan, the attempts at it, and those at artifacts that failed.
+
+    `gates` says by how much each of its gates tripped; 0: it did not.
+    """
 
     run: RunRecord
     artifacts: Sequence[ArtifactRecord]
     attempts: Sequence[AttemptRecord] = ()
     failed_attempts: Sequence[FailedAttemptRecord] = ()
+    gates: Mapping[str, int] = field(default_factory=dict)
 
 
 def show_history(application: Application, wanted: RunFilter, *, limit: int) -> Sequence[RunRecord]:
@@ -36,6 +40,7 @@ def show_run(application: Application, run: str) -> RunDetails:
         artifacts=history.artifacts_of(found.id),
         attempts=history.attempts_at(found.id),
         failed_attempts=history.failed_attempts_of(found.id),
+        gates=application.storage.gates.of_run(found.id),
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from waivern.runbooks.gate import GATE_PATTERN
 from waivern.runbooks.retention import WORDS
 from waivern.runbooks.runbook import Runbook
 
@@ -28,6 +29,8 @@ def runbook_json_schema() -> dict[str, Any]:
     _complete_child_runbook(definitions["ChildRunbookConfig"])
     definitions["RunbookConfig"]["properties"]["template_paths"] = _NAMES
     schema["properties"]["retain"] = definitions["ArtifactDefinition"]["properties"]["retain"] = _RETENTION
+    gate = {"type": "string", "pattern": GATE_PATTERN}
+    schema["properties"]["gates"] = {"anyOf": [gate, {"type": "array", "items": gate}]}
     for section in ("artifacts", "inputs", "outputs"):
         schema["properties"][section]["propertyNames"] = {"pattern": r"^[^\s/]+$", "maxLength": 200}
     return {"$schema": DRAFT, **schema, "title": "Waivern runbook"}

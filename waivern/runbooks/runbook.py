@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from waivern.errors import MessageError
 from waivern.messages.schema import Schema
-from waivern.runbooks.artifact_definition import ArtifactDefinition, Text, Texts, Written
+from waivern.runbooks.artifact_definition import ArtifactDefinition, Text, Texts, Written, as_tuple
 from waivern.runbooks.durations import LONGEST_S
+from waivern.runbooks.gate import GateText
 from waivern.runbooks.retention import Retention
 from waivern.runbooks.schedule_config import ScheduleConfig
 
@@ -65,6 +66,7 @@ class Runbook(Written):
     config: RunbookConfig = Field(default_factory=RunbookConfig)
     schedule: ScheduleConfig | None = None
     retain: Retention | None = None
+    gates: Annotated[tuple[GateText, ...], BeforeValidator(as_tuple)] = ()
     inputs: dict[str, RunbookInput] = Field(default_factory=dict)
     outputs: dict[str, RunbookOutput] = Field(default_factory=dict)
     artifacts: dict[str, ArtifactDefinition] = Field(min_length=1)
