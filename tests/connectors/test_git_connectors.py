@@ -368,6 +368,7 @@ def test_a_runbook_written_for_another_scanner_is_read_as_it_is(shop: Path) -> N
         clone_strategy="minimal",
         clone_timeout=60,
         include_patterns=["src/**/*.py"],
+        exclude_patterns=None,
         max_files=100,
         auth_method="pat",
         base_url=f"file://{shop.parent.parent}",

@@ -3,7 +3,7 @@
 import codecs
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from waivern.files.patterns import fault_of
 from waivern.files.sizes import Size
@@ -26,6 +26,7 @@ def _encoding(name: str) -> str:
 
 
 Pattern = Annotated[str, AfterValidator(_pattern)]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(lambda given: () if given is None else given)]
 
 
 class FileSelection(BaseModel):
@@ -47,8 +48,8 @@ class FileSelection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    include_patterns: tuple[Pattern, ...] = ()
-    exclude_patterns: tuple[Pattern, ...] = ()
+    include_patterns: Patterns = ()
+    exclude_patterns: Patterns = ()
     max_files: int | None = Field(default=None, ge=1)
     max_file_size: Size = 100 * 10**6
     max_total_size: Size = 10**9
