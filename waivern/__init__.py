@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _HOME_OF = {
     "Analyser": "waivern.components.analyser",
     "ArchiveError": "waivern.errors",
+    "AnchorError": "waivern.errors",
     "ArtifactDefinition": "waivern.runbooks.artifact_definition",
     "ArtifactNotFoundError": "waivern.errors",
     "ArtifactResult": "waivern.runs.result",

@@ -87,6 +87,7 @@ def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storag
     from waivern.database.run_register import SqlRunRegister
     from waivern.database.schedule_store import SqlScheduleStore
     from waivern.database.service_register import SqlServiceRegister
+    from waivern.database.verifier import SqlVerifier
 
     engine = configured_engine(settings, may_create=may_create)
     try:
@@ -105,6 +106,7 @@ def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storag
         notifications=SqlNotifications(engine),
         findings=SqlFindingHistory(engine),
         events=SqlEventLog(engine),
+        verifier=SqlVerifier(engine),
         decisions=SqlDecisionLog(engine),
         pruner=SqlPruner(engine),
         known=SqlKnownFindings(engine),

@@ -180,6 +180,10 @@ class DecisionError(WaivernError):
     exit_code = 2
 
 
+class AnchorError(WaivernError):
+    """An anchor, or the key for anchors, is not what it should be."""
+
+
 class DatabaseError(WaivernError):
     """The database cannot be used."""
 

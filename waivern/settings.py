@@ -27,6 +27,7 @@ class Settings:
         log_format: How they are written: text, or json with one object a line.
         encryption_key: What messages hold is encrypted by this; or several keys, of which the others can be read still.
         encryption_key_file: A file that holds it.
+        anchor_key_file: A file that holds the key which `waivern verify --anchor` signs with, or none.
         prune_at: When a service prunes each day: a time of day in UTC, as HH:MM, or never.
     """
 
@@ -37,6 +38,7 @@ class Settings:
     log_format: str = "text"
     encryption_key: str = field(default="none", repr=False)
     encryption_key_file: str = "none"
+    anchor_key_file: str = "none"
     prune_at: str = "03:30"
 
     @classmethod
@@ -93,6 +95,7 @@ _CHECKS: dict[str, Any] = {
     "log_format": _one_of("text", "json"),
     "encryption_key": _any,
     "encryption_key_file": _any,
+    "anchor_key_file": _any,
     "prune_at": _time_of_day,
 }
 

@@ -38,6 +38,8 @@ COMMANDS = {
     "rulesets": LazyCommand("List the rulesets there are.", "waivern.cli.rulesets:rulesets"),
     "detect": LazyCommand("Try rules on a text.", "waivern.cli.detect:detect"),
     "schema": LazyCommand("Print the JSON Schema of runbooks or of a message.", "waivern.cli.schema:schema"),
+    "events": LazyCommand("List what happened, newest first.", "waivern.cli.events:events"),
+    "verify": LazyCommand("Prove that nothing was altered.", "waivern.cli.verify:verify"),
     "db": LazyCommand("Look after the database.", "waivern.cli.db:db"),
 }
 
@@ -65,6 +67,7 @@ Settings (environment variables):
   WAIVERN_LOG_FORMAT          text, or json with an object a line [text]
   WAIVERN_ENCRYPTION_KEY      what messages hold is encrypted by it [none]
   WAIVERN_ENCRYPTION_KEY_FILE a file that holds the key [none]
+  WAIVERN_ANCHOR_KEY_FILE     the key that anchors are signed with [none]
   WAIVERN_PRUNE_AT            when a service prunes each day (UTC), or never [03:30]
 """
 

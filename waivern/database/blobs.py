@@ -5,6 +5,7 @@ Where there is a key it is encrypted as well, after it was compressed.
 
 import hashlib
 import struct
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -115,6 +116,18 @@ class Blob:
         for frame in _frames(self.data):
             yield decompressor.decompress(frame, max_output_size=self.size)
 
+    def check(self, *, what: str) -> None:
+        """Unpack it, part by part, and compare it with its digest and size; raises as `content`."""
+        try:
+            parts = self._checked() if self.codec == "zstd-parts" else iter([self._whole()])
+            size = sum(map(len, parts))
+        except (zstandard.ZstdError, struct.error, MemoryError) as error:
+            raise _corrupt(what, f"it cannot be unpacked ({error})") from error
+        except ValueError as error:
+            raise _corrupt(what, f"its SHA-256 is no longer {self.digest}") from error
+        if size != self.size:
+            raise _corrupt(what, f"it has {size:,} bytes and not {self.size:,}")
+
     def _whole(self) -> bytes:
         if self.codec == "raw":
             canonical = bytes(self.data)
@@ -203,7 +216,8 @@ def _has_its_key(connection: sa.Connection, digest: str) -> bool:
 
 
 def _as_stored(blob: Blob) -> dict[str, Any]:
-    return {"codec": blob.codec, "size": blob.size, "stored_size": len(blob.data), "data": blob.data}
+    packed = {"size": blob.size, "stored_size": len(blob.data), "data": blob.data, "checksum": zlib.crc32(blob.data)}
+    return {"codec": blob.codec, **packed}
 
 
 _INSERTS = {

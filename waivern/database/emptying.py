@@ -99,7 +99,9 @@ def empty(connection: sa.Connection, digests: Collection[str]) -> None:
     overwriting(connection)
     connection.execute(sa.delete(blob_keys).where(blob_keys.c.digest.in_(list(digests))))
     connection.execute(
-        sa.update(blobs).where(blobs.c.digest.in_(list(digests))).values(codec=EMPTY, stored_size=0, data=b"")
+        sa.update(blobs)
+        .where(blobs.c.digest.in_(list(digests)))
+        .values(codec=EMPTY, stored_size=0, data=b"", checksum=0)
     )
 
 

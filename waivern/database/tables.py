@@ -108,6 +108,7 @@ blobs = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),  # bytes of the canonical JSON
     sa.Column("stored_size", sa.BigInteger, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("checksum", sa.BigInteger),  # CRC-32 of the data; none where it was written before there was one
 )
 
 blob_keys = sa.Table(  # of the encrypted ones: the key of each, wrapped

@@ -102,15 +102,12 @@ def hash_of(*, seq: int, at: datetime, actor: str, kind: str, body: bytes, previ
     It is over the canonical JSON (sorted keys, no blanks) of an object of these six, with `at` in UTC to the
     microsecond and `body` as the canonical JSON that is stored.
     """
-    said = {
-        "actor": actor,
-        "at": instant(at),
-        "body": msgspec.Raw(body),
-        "kind": kind,
-        "previous": previous,
-        "seq": seq,
-    }
-    return digest_of(canonical_bytes(said))
+    return hash_of_said(body, seq=seq, at=instant(at), actor=actor, kind=kind, previous=previous)
+
+
+def hash_of_said(body: bytes, **said: Any) -> str:
+    """Return the hash of an event whose other parts are, right or wrong, as they are hashed; see `hash_of`."""
+    return digest_of(canonical_bytes({**said, "body": msgspec.Raw(body)}))
 
 
 def instant(at: datetime) -> str:

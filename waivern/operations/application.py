@@ -18,6 +18,7 @@ from waivern.history.gates import GateLog
 from waivern.history.known_findings import KnownFindings
 from waivern.history.pruning import Pruner
 from waivern.history.run_history import RunHistory
+from waivern.history.verification import Verifier
 from waivern.runs.notifications import Notifications
 from waivern.runs.run_log import RunRegister
 from waivern.runs.run_queue import RunQueue
@@ -40,6 +41,7 @@ class Storage:
     notifications: Notifications
     findings: FindingHistory
     events: EventLog
+    verifier: Verifier
     decisions: DecisionLog
     pruner: Pruner
     known: KnownFindings

@@ -1,0 +1,144 @@
+"""Verifying the rows of findings: each set's are those that its digest is over, and none belongs to no set."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from waivern.database.chain_checks import rows_of
+from waivern.database.finding_digests import ABOUT, FINDING, RowsDigest
+from waivern.database.stored_values import as_stored, in_bytes
+from waivern.database.tables import artifacts, finding_lines, finding_sets, findings, runs
+from waivern.errors import MessageError
+from waivern.history.proof import plain
+from waivern.history.verification import Progress, Verification
+
+_SETS = (
+    sa.select(finding_sets.c.line_id, finding_sets.c.seq)
+    .add_columns(*(as_stored(finding_sets.c[name]) for name in (*ABOUT, "rows_digest")))
+    .add_columns(as_stored(finding_lines.c.runbook_name), as_stored(finding_lines.c.artifact_id))
+    .add_columns(as_stored(finding_lines.c.last_seq))
+    .join(finding_lines, finding_lines.c.id == finding_sets.c.line_id)
+    .order_by(finding_sets.c.line_id, finding_sets.c.seq)
+)
+_ADDED = sa.select(
+    findings.c.line_id, findings.c.from_seq, *(as_stored(findings.c[name]) for name in FINDING)
+).order_by(findings.c.line_id, findings.c.from_seq, in_bytes(findings.c.fingerprint))
+_GONE = (
+    sa.select(findings.c.line_id, findings.c.to_seq, as_stored(findings.c.fingerprint))
+    .where(findings.c.to_seq.is_not(None))
+    .order_by(findings.c.line_id, findings.c.to_seq, in_bytes(findings.c.fingerprint))
+)
+_LAST_SEEN = (  # sets that say of themselves that a run saw them last which did not, or not then
+    sa.select(finding_sets.c.line_id, finding_sets.c.seq)
+    .join(finding_lines, finding_lines.c.id == finding_sets.c.line_id)
+    .outerjoin(
+        artifacts,
+        (artifacts.c.run_id == finding_sets.c.last_run_id) & (artifacts.c.artifact_id == finding_lines.c.artifact_id),
+    )
+    .where(
+        sa.or_(
+            artifacts.c.run_id.is_(None),
+            (artifacts.c.finding_seq == finding_sets.c.seq) & (artifacts.c.ended_at != finding_sets.c.last_at),
+        )
+    )
+)
+_WITHOUT_SETS = (
+    sa.select(finding_lines.c.id)
+    .where(~sa.exists().where(finding_sets.c.line_id == finding_lines.c.id), finding_lines.c.last_seq != 0)
+    .order_by(finding_lines.c.id)
+)
+
+
+def check_findings(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
+    """Check every set of every line, or of the lines that a run's artifacts are of."""
+    lines = None if run_id is None else _lines_of(connection, run_id)
+    added = _Heads(rows_of(connection, _of(_ADDED, findings.c.line_id, lines)))
+    gone = _Heads(rows_of(connection, _of(_GONE, findings.c.line_id, lines)))
+    before: Any = None
+    for row in rows_of(connection, _of(_SETS, finding_sets.c.line_id, lines)):
+        if before is None or before.line_id != row.line_id:
+            _check_end(before, found)
+            before = None
+        _check_set(row, before, added, gone, found)
+        before = row
+        progress("findings", found.counts["findings"])
+    _check_end(before, found)
+    for stray in (*added.all_before(None), *gone.all_before(None)):
+        _report_stray(stray, found)
+    for row in connection.execute(_of(_LAST_SEEN, finding_sets.c.line_id, lines)):
+        found.report(f"findings {row.line_id}.{row.seq}", "the run that held them last did not hold them then")
+    for line_id in connection.scalars(_of(_WITHOUT_SETS, finding_lines.c.id, lines)):
+        found.report(f"findings {line_id}", "all sets of the line are missing")
+
+
+def _check_set(row: Any, before: Any, added: "_Heads", gone: "_Heads", found: Verification) -> None:
+    name = f"findings of '{plain(row.artifact_id)}' of '{plain(row.runbook_name)}', set {row.seq}"
+    for stray in (*added.all_before((row.line_id, row.seq)), *gone.all_before((row.line_id, row.seq - 1))):
+        _report_stray(stray, found)
+    if row.seq != (1 if before is None else before.seq + 1):
+        found.report(name, "the set before it is missing")
+    digest = RowsDigest(
+        runbook=row.runbook_name,
+        artifact_id=row.artifact_id,
+        seq=row.seq,
+        before=None if before is None else plain(before.rows_digest),
+        about=row._mapping,
+    )
+    try:
+        for finding in added.all_at((row.line_id, row.seq)):
+            found.counts["findings"] += 1
+            digest.add(finding._mapping)
+        for finding in gone.all_at((row.line_id, row.seq - 1)):
+            digest.drop(finding.fingerprint)
+    except (MessageError, ValueError):
+        found.report(name, "its rows cannot be read")
+        return
+    if row.rows_digest is not None and plain(row.rows_digest) != digest.hex:
+        found.report(name, "its rows are not those of its digest")
+
+
+def _check_end(last: Any, found: Verification) -> None:
+    if last is not None and last.last_seq != last.seq:
+        name = f"findings of '{plain(last.artifact_id)}' of '{plain(last.runbook_name)}'"
+        found.report(name, f"the newest set is {last.seq}, and the line says {last.last_seq}")
+
+
+def _report_stray(row: Any, found: Verification) -> None:
+    found.report(f"finding {plain(row.fingerprint)}", f"it belongs to a set that is not there, of line {row.line_id}")
+
+
+def _lines_of(connection: sa.Connection, run_id: str) -> list[int]:
+    lines = (
+        sa.select(finding_lines.c.id)
+        .join(runs, runs.c.runbook_name == finding_lines.c.runbook_name)
+        .join(artifacts, (artifacts.c.run_id == runs.c.id) & (artifacts.c.artifact_id == finding_lines.c.artifact_id))
+        .where(runs.c.id == run_id, artifacts.c.finding_seq.is_not(None))
+    )
+    return list(connection.scalars(lines))
+
+
+def _of(statement: "sa.Select[Any]", line_id: "sa.Column[Any]", lines: list[int] | None) -> "sa.Select[Any]":
+    return statement if lines is None else statement.where(line_id.in_(lines))
+
+
+class _Heads:
+    """Rows sorted by their first two columns, taken off in the order of sets."""
+
+    def __init__(self, rows: Iterator[Any]) -> None:
+        self._rows = rows
+        self._head = next(rows, None)
+
+    def all_before(self, place: tuple[int, int] | None) -> Iterator[Any]:
+        """Take off the rows whose place is before one; None: all that are left."""
+        while self._head is not None and (place is None or (self._head[0], self._head[1]) < place):
+            yield self._taken()
+
+    def all_at(self, place: tuple[int, int]) -> Iterator[Any]:
+        """Take off the rows whose place it is."""
+        while self._head is not None and (self._head[0], self._head[1]) == place:
+            yield self._taken()
+
+    def _taken(self) -> Any:
+        row, self._head = self._head, next(self._rows, None)
+        return row

@@ -1,0 +1,126 @@
+"""Verifying runs: each has the root that the event of its end tells; and runbooks: each has its digest."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from waivern.database.chain_checks import PAGE, body_of, rows_of
+from waivern.database.column_types import json_text
+from waivern.database.retention import in_batches
+from waivern.database.run_leaves import RunProof
+from waivern.database.stored_values import as_stored
+from waivern.database.tables import events, runbooks, runs
+from waivern.errors import MessageError
+from waivern.history.event_log import EventKind
+from waivern.history.proof import plain
+from waivern.history.verification import Progress, Verification
+from waivern.messages.canonical import canonical_bytes, digest_of
+from waivern.runs.run import RunStatus
+
+_OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
+_OPENING = (EventKind.RUN_OPENED, EventKind.RUN_RESUMED)
+_RUNS = sa.select(*(as_stored(runs.c[name]) for name in ("id", "status", "event_seq", "created_at"))).order_by(
+    runs.c.id
+)
+_EVENTS = sa.select(*(as_stored(events.c[name]) for name in ("seq", "kind", "body")))
+_BEGUN = sa.select(as_stored(events.c.at)).order_by(events.c.seq).limit(1)
+_RUNBOOKS = sa.select(*map(as_stored, runbooks.columns)).order_by(runbooks.c.digest)
+
+_OTHER_RUNBOOK = (
+    sa.select(runs.c.id, as_stored(runs.c.runbook_digest))
+    .outerjoin(runbooks, runbooks.c.digest == runs.c.runbook_digest)
+    .where(runs.c.runbook_digest.is_not(None))
+    .where(sa.or_(runbooks.c.digest.is_(None), runs.c.runbook_name != runbooks.c.name))
+    .order_by(runs.c.id)
+)
+
+
+def check_runs(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
+    """Check each run that has ended against the event that its row names."""
+    begun = plain(connection.execute(_BEGUN).scalar())
+    wanted = _RUNS if run_id is None else _RUNS.where(runs.c.id == run_id)
+    for page in in_batches(rows_of(connection, wanted), PAGE):
+        told = _events_by_seq(connection, page)
+        for run in page:
+            event = told.get(run.event_seq)
+            if event is None:
+                _check_unproven(run, begun, found)
+            else:
+                _check_run(connection, run, event, found)
+            found.counts["runs"] += 1
+            progress("runs", found.counts["runs"])
+
+
+def check_runbooks(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
+    """Check that each version of a runbook has its digest, and the name that its runs have."""
+    wanted = _RUNBOOKS
+    if run_id is not None:
+        wanted = wanted.where(runbooks.c.digest.in_(sa.select(runs.c.runbook_digest).where(runs.c.id == run_id)))
+    for row in rows_of(connection, wanted):
+        name = f"runbook {plain(row.digest)}"
+        if not _has_its_digest(row):
+            found.report(name, "its text is not that of its digest")
+        found.counts["runbooks"] += 1
+        progress("runbooks", found.counts["runbooks"])
+    for row in connection.execute(_OTHER_RUNBOOK if run_id is None else _OTHER_RUNBOOK.where(runs.c.id == run_id)):
+        found.report(f"runbook {plain(row.runbook_digest)}", f"it is not there under the name that run {row.id} knows")
+
+
+def _events_by_seq(connection: sa.Connection, page: Sequence[Any]) -> Mapping[Any, Any]:
+    seqs = [run.event_seq for run in page if isinstance(run.event_seq, int)]
+    return {row.seq: row for row in connection.execute(_EVENTS.where(events.c.seq.in_(seqs)))}
+
+
+def _check_unproven(run: Any, begun: str | None, found: Verification) -> None:
+    """A run that no event tells of: it has not begun, or had ended before there were events."""
+    name = f"run {plain(run.id)}"
+    if run.event_seq is not None:
+        found.report(name, f"event {run.event_seq}, which it names, is not there")
+    elif run.status in _OPEN:
+        found.open_runs += 1
+    elif begun is None or str(plain(run.created_at)) < begun:
+        found.unproven_runs += 1
+    else:
+        found.report(name, "it has ended, and no event tells of it")
+
+
+def _check_run(connection: sa.Connection, run: Any, event: Any, found: Verification) -> None:
+    name, body = f"run {plain(run.id)}", body_of(event)
+    if body.get("run") != run.id:
+        found.report(name, f"event {event.seq}, which it names, is not about it")
+    elif run.status in _OPEN:
+        found.open_runs += 1
+        if event.kind not in _OPENING:
+            found.report(name, f"it counts as {run.status}, and event {event.seq} says that it was closed")
+    elif "root" not in body:
+        found.report(name, f"it has ended, and event {event.seq} does not say so")
+    else:
+        _check_root(connection, run.id, name, event.seq, body, found)
+
+
+def _check_root(
+    connection: sa.Connection, run_id: str, name: str, seq: int, body: Mapping[str, Any], found: Verification
+) -> None:
+    try:
+        proof = RunProof.of(connection, run_id)
+    except (MessageError, ValueError) as error:
+        found.report(name, f"its rows cannot be read: {error}")
+        return
+    found.counts["artifacts"] += proof.counts["total"]
+    if proof.root != body["root"]:
+        found.report(
+            name, f"its rows do not have the root that event {seq} tells: it, an artifact or a finding is other"
+        )
+
+
+def _has_its_digest(row: Any) -> bool:
+    """Where there are no texts, as for a plan that was built in code, the digest is of what is not kept."""
+    with suppress(msgspec.DecodeError, UnicodeEncodeError, MessageError, AttributeError):
+        sources = msgspec.json.decode(row.sources.encode())
+        if json_text(sources) != row.sources:
+            return False
+        return not sources or digest_of(canonical_bytes(sources)) == plain(row.digest)
+    return False
