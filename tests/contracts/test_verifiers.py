@@ -292,7 +292,7 @@ def test_what_goes_on_is_told_as_open(engine: sa.Engine) -> None:
 
 def test_a_content_that_was_pruned_is_no_damage(history: sa.Engine) -> None:
     pruner = SqlPruner(history)
-    assert pruner.prune(PruneRequest(older_than=timedelta(0))).contents > 0
+    assert pruner.prune(PruneRequest(older_than=timedelta(0)), actor="ann@desk").contents > 0
     found = verified(history)
     assert (found.damage, found.damages) == (0, [])
     assert found.pruned > 0
