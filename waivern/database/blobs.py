@@ -23,6 +23,9 @@ from waivern.messages.canonical import CanonicalForm, content_of, content_of_par
 EMPTY = "empty"
 """The codec of a content that was let go of: its digest and size stay, its bytes do not."""
 
+NOTHING = {"stored_size": 0, "data": b"", "checksum": 0}
+"""The columns of an empty blob's bytes."""
+
 SEALED = {"gcm-raw": "raw", "gcm-zstd": "zstd", "gcm-parts": "zstd-parts"}
 """The codecs of encrypted contents, and what they are when decrypted."""
 

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database import event_rows
-from waivern.database.blobs import EMPTY
+from waivern.database.blobs import EMPTY, NOTHING
 from waivern.database.clock import database_now
 from waivern.database.engine import is_worth_another_try, writing
 from waivern.database.resting import rest
@@ -98,11 +98,7 @@ def empty(connection: sa.Connection, digests: Collection[str]) -> None:
     """Take the bytes, and the keys, out of these blobs; on SQLite they are overwritten in the file, too."""
     overwriting(connection)
     connection.execute(sa.delete(blob_keys).where(blob_keys.c.digest.in_(list(digests))))
-    connection.execute(
-        sa.update(blobs)
-        .where(blobs.c.digest.in_(list(digests)))
-        .values(codec=EMPTY, stored_size=0, data=b"", checksum=0)
-    )
+    connection.execute(sa.update(blobs).where(blobs.c.digest.in_(list(digests))).values(codec=EMPTY, **NOTHING))
 
 
 def write_ahead_log_emptied(engine: sa.Engine) -> None:

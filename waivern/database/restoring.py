@@ -11,7 +11,7 @@ from waivern.database import blobs as contents
 from waivern.database import event_rows
 from waivern.database.archive_rows import row_as_json, row_from_json
 from waivern.database.archived_findings import restore_findings
-from waivern.database.blobs import EMPTY, Blob
+from waivern.database.blobs import EMPTY, NOTHING, Blob
 from waivern.database.clock import database_now
 from waivern.database.engine import keys_of, writing
 from waivern.database.keyring import WrappedKey
@@ -133,7 +133,7 @@ class _Restoring:
                 contents.store(connection, blob)
                 number += 1
             elif blob.digest in held:
-                row = {"digest": blob.digest, "codec": EMPTY, "size": blob.size, "stored_size": 0, "data": b""}
+                row = {"digest": blob.digest, "codec": EMPTY, "size": blob.size, **NOTHING}
                 self._fill(connection, blobs, [row])
         return number
 
