@@ -212,3 +212,13 @@ def test_where_there_is_no_database_nothing_is_made(ask: Ask, folder: Path) -> N
     assert ask("events").err == "No events yet\n"
     assert ask("verify").code == 4
     assert not (folder / ".waivern").exists()
+
+
+def test_a_database_that_one_run_was_restored_into_fits(scanned: Ask, folder: Path) -> None:
+    (folder / "data" / "a.txt").write_text("Write to ann@example.org, or to bob@example.com\n")
+    assert scanned("run", "scan.yaml", "--quiet").code == 0
+    newest = json.loads(scanned("history", "--format", "json").out)[0]["id"]
+    assert scanned("archive", newest, "--output", "one.bundle").code == 0
+    assert scanned("restore", "one.bundle", "--db", "sqlite:///other.db").code == 0
+    told = scanned("verify", "--db", "sqlite:///other.db")
+    assert (told.code, told.out.splitlines()[0]) == (0, "Everything fits")

@@ -29,19 +29,14 @@ _GONE = (
     .where(findings.c.to_seq.is_not(None))
     .order_by(findings.c.line_id, findings.c.to_seq, in_bytes(findings.c.fingerprint))
 )
-_LAST_SEEN = (  # sets that say of themselves that a run saw them last which did not, or not then
+_LAST_SEEN = (  # sets that say when a run saw them last, which saw them at another time; it may be in another database
     sa.select(finding_sets.c.line_id, finding_sets.c.seq)
     .join(finding_lines, finding_lines.c.id == finding_sets.c.line_id)
-    .outerjoin(
+    .join(
         artifacts,
         (artifacts.c.run_id == finding_sets.c.last_run_id) & (artifacts.c.artifact_id == finding_lines.c.artifact_id),
     )
-    .where(
-        sa.or_(
-            artifacts.c.run_id.is_(None),
-            (artifacts.c.finding_seq == finding_sets.c.seq) & (artifacts.c.ended_at != finding_sets.c.last_at),
-        )
-    )
+    .where(artifacts.c.finding_seq == finding_sets.c.seq, artifacts.c.ended_at != finding_sets.c.last_at)
 )
 _WITHOUT_SETS = (
     sa.select(finding_lines.c.id)
