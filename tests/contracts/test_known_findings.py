@@ -1,5 +1,6 @@
 """How findings stand by the newest complete run of their runbook, on every database."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,11 +12,15 @@ from waivern import Message
 from waivern.database.decision_log import SqlDecisionLog
 from waivern.database.engine import writing
 from waivern.database.known_findings import SqlKnownFindings
+from waivern.database.past_artifacts import SqlPastArtifacts
+from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_register import SqlRunRegister
-from waivern.errors import UsageError
+from waivern.errors import RunError, UsageError
 from waivern.history.decisions import Decision, Verdict
 from waivern.history.known_findings import FindingFilter, FindingStatus, KnownFinding, Order
+from waivern.history.run_history import RunFilter
 from waivern.runs.run import RunStatus
+from waivern.testing.builders import message_of
 
 TODAY = datetime.now(UTC).date()
 ANY = FindingFilter()
@@ -104,6 +109,57 @@ def test_a_run_that_did_not_complete_says_nothing_where_one_did(engine: sa.Engin
     run_with(engine, [entry("b")])
     run_holding(engine, message([]), RunStatus.FAILED)
     assert standing(engine) == {"a": "fixed", "b": "new"}
+
+
+def test_a_reanalysis_says_nothing_of_how_things_are_and_fixes_nothing(engine: sa.Engine) -> None:
+    first = run_with(engine, [entry("a")])
+    second = run_with(engine, [entry("a"), entry("b")])
+    before = standing(engine)
+    again = reanalysis_with(engine, first, [entry("c")])
+    assert before == {"a": "open", "b": "new"}
+    assert standing(engine) == before
+    run_with(engine, [entry("b"), entry("c")])
+    assert standing(engine) == {"a": "fixed", "b": "open", "c": "new"}
+    history = SqlRunHistory(engine)
+    assert history.find(again).reanalysis_of == first
+    assert again not in [run.id for run in history.recent(RunFilter(without_reanalyses=True), limit=9)]
+    newest = SqlPastArtifacts(engine, history).find(from_run="latest", artifact_id="found", runbook=PLAN.runbook.name)
+    assert newest.run_id not in (first, second, again)
+    reanalysis_with(engine, first, [entry("c")])
+    latest = SqlPastArtifacts(engine, history).find(from_run="latest", artifact_id="found", runbook=PLAN.runbook.name)
+    assert latest.run_id == newest.run_id
+
+
+def test_what_only_a_reanalysis_found_is_unknown_until_a_scan_has_looked(engine: sa.Engine) -> None:
+    first = run_with(engine, [entry("a")])
+    reanalysis_with(engine, first, [entry("a"), entry("c")])
+    assert standing(engine) == {"a": "new", "c": "unknown"}
+    run_with(engine, [entry("a"), entry("c")])
+    reanalysis_with(engine, first, [entry("a"), entry("d")])
+    assert standing(engine) == {"a": "open", "c": "open", "d": "unknown"}
+    run_with(engine, [entry("a")])
+    assert standing(engine) == {"a": "open", "c": "fixed", "d": "fixed"}
+    reanalysis_with(engine, first, [entry("a"), entry("e")])
+    run_with(engine, [entry("a")])
+    assert standing(engine) == {"a": "open", "c": "fixed", "d": "fixed", "e": "fixed"}
+
+
+def test_a_reanalysis_cannot_be_taken_up(engine: sa.Engine) -> None:
+    first = run_with(engine, [entry("a")])
+    again = reanalysis_with(engine, first, [entry("a")], RunStatus.FAILED)
+    with pytest.raises(RunError, match="is a reanalysis"):
+        SqlRunRegister(engine).take_up(again, PLAN)
+    assert SqlRunHistory(engine).find(again).status is RunStatus.FAILED
+
+
+def reanalysis_with(
+    engine: sa.Engine, of: str, entries: Sequence[dict[str, Any]], status: RunStatus = RunStatus.SUCCEEDED
+) -> str:
+    run = SqlRunRegister(engine).begin(PLAN, trigger="reanalysis", reanalysis_of=of)
+    run.store.save("source", message_of(found=1))
+    run.store.save("found", message(entries, "2"))
+    run.log.close(status)
+    return run.run_id
 
 
 def test_what_does_not_change_is_not_written(engine: sa.Engine) -> None:

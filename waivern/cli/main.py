@@ -26,6 +26,7 @@ COMMANDS = {
     "diff": LazyCommand("Show what changed between two runs.", "waivern.cli.diff:diff"),
     "prune": LazyCommand("Let go of what need not be kept any longer.", "waivern.cli.prune:prune"),
     "findings": LazyCommand("List what was found, and how it stands.", "waivern.cli.findings:findings"),
+    "reanalyse": LazyCommand("Apply today's rules to what a run had read.", "waivern.cli.reanalyse:reanalyse"),
     "suppress": LazyCommand("Say that a finding is none.", "waivern.cli.decisions:suppress"),
     "accept": LazyCommand("Say that a finding may stay.", "waivern.cli.decisions:accept"),
     "reopen": LazyCommand("Take back what was decided about a finding.", "waivern.cli.decisions:reopen"),

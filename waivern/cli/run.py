@@ -120,9 +120,9 @@ def run(
         check_export(beside(each, runbook))
     request = RunRequest(runbook, timeout_s, max_concurrency, working_directory, resume)
     plans: list[ExecutionPlan] = []
-    details = _followed(application, request, progress_on_standard_error(quiet=quiet), planned=plans.append)
-    conclusion = _concluded(application, details, [*plans[0].runbook.gates, *fail_on])
-    write(as_json(_as_json(details, conclusion)) if form == "json" else _told(details, conclusion, runbook))
+    details = followed(application, request, progress_on_standard_error(quiet=quiet), planned=plans.append)
+    conclusion = concluded(application, details, [*plans[0].runbook.gates, *fail_on])
+    write(as_json(ended_as_json(details, conclusion)) if form == "json" else told(details, conclusion, runbook))
     if output_dir is not None:
         exported = export_artifacts(application, details.run.id, output_dir)
         for artifact_id in exported.pruned:
@@ -134,7 +134,7 @@ def run(
     context.exit(TRIPPED if conclusion is not None and conclusion.tripped else 0)
 
 
-def _followed(
+def followed(
     application: Application, request: RunRequest, progress: Progress, *, planned: Callable[[ExecutionPlan], None]
 ) -> RunDetails:
     """Run it, with its progress on standard error and everything that a component prints there too."""
@@ -165,18 +165,18 @@ def _telling_how_to_go_on(request: RunRequest, progress: Progress) -> Iterator[N
         yield
     except (WaivernError, KeyboardInterrupt) as error:
         if progress.run_id is not None:
-            click.echo(
-                f"Run {progress.run_id} is not finished. "
-                f"Take it up with: waivern run {shlex.quote(str(request.runbook))} "
-                f"--resume {short_id(progress.run_id)}{again(given_database())}",
-                err=True,
+            how = (
+                f"Take it up with: waivern run {shlex.quote(str(request.runbook))} --resume {short_id(progress.run_id)}"
             )
+            if request.reanalysis_of is not None:
+                how = f"Analyse anew with: waivern reanalyse {request.reanalysis_of}"
+            click.echo(f"Run {progress.run_id} is not finished. {how}{again(given_database())}", err=True)
             if isinstance(error, KeyboardInterrupt):
                 raise click.exceptions.Exit(INCOMPLETE) from None
         raise
 
 
-def _concluded(application: Application, details: RunDetails, gates: Sequence[str]) -> Conclusion | None:
+def concluded(application: Application, details: RunDetails, gates: Sequence[str]) -> Conclusion | None:
     """Say what changed since the run before; only where a gate needs it is it an error that this cannot be done."""
     try:
         return conclude_run(application, details, gates)
@@ -187,12 +187,14 @@ def _concluded(application: Application, details: RunDetails, gates: Sequence[st
         return None
 
 
-def _as_json(details: RunDetails, conclusion: Conclusion | None) -> dict[str, Any]:
+def ended_as_json(details: RunDetails, conclusion: Conclusion | None) -> dict[str, Any]:
+    """Return a run that has ended, and what is to be said of it, as a JSON object."""
     nothing: dict[str, Any] = {"since_last_run": None, "gates": [], "decisions": {"expired": [], "stale": []}}
     return {**details_as_json(details), **(nothing if conclusion is None else conclusion_as_json(conclusion))}
 
 
-def _told(details: RunDetails, conclusion: Conclusion | None, runbook: Path) -> str:
+def told(details: RunDetails, conclusion: Conclusion | None, runbook: Path) -> str:
+    """Return a run that has ended as a person reads it."""
     further = look_further(details, database=given_database(), runbook=str(runbook))
     said = [] if conclusion is None else list(conclusion_in_words(conclusion))
     return "\n\n".join([as_text(replace(details, gates={})), *said, further])

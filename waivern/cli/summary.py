@@ -32,7 +32,9 @@ def look_further(details: RunDetails, *, database: str | None, runbook: str = "R
     if telling:
         best = next((each for each in reversed(telling) if each.output), telling[-1])
         commands.append(f"waivern artifacts show {run} {shlex.quote(one_line(best.artifact_id))}")
-    if details.run.status in _UNFINISHED:
+    if details.run.reanalysis_of is not None:
+        commands.append(f"waivern diff {short_id(details.run.reanalysis_of)} {run}")
+    elif details.run.status in _UNFINISHED:
         commands.append(f"waivern run {shlex.quote(runbook)} --resume {run}")
     return "\n".join([_title("Look further:"), *(f"  {command}{again(database)}" for command in commands)])
 
@@ -66,6 +68,8 @@ def _heading(run: RunRecord) -> str:
 
 
 def _cause(run: RunRecord) -> str:
+    if run.reanalysis_of is not None:
+        return f"reanalysis of run {run.reanalysis_of}"
     if run.schedule is None:
         return f"trigger {run.trigger}"
     by = {

@@ -49,6 +49,7 @@ class SqlPastArtifacts(PastArtifacts):
         newest = (
             sa.select(runs.c.id)
             .where(runs.c.runbook_name == runbook, runs.c.status == RunStatus.SUCCEEDED.value)
+            .where(runs.c.reanalysis_of.is_(None))
             .where(sa.exists().where(*_made(runs.c.id, artifact_id)))
             .order_by(runs.c.created_at.desc(), runs.c.id.desc())
             .limit(1)

@@ -140,6 +140,8 @@ def _filtered(wanted: RunFilter) -> sa.Select[Any]:
         newest_first = newest_first.where(runs.c.schedule_id.in_(named))
     if wanted.trigger is not None:
         newest_first = newest_first.where(runs.c.trigger == wanted.trigger)
+    if wanted.without_reanalyses:
+        newest_first = newest_first.where(runs.c.reanalysis_of.is_(None))
     if wanted.since is not None:
         newest_first = newest_first.where(runs.c.created_at >= wanted.since)
     if wanted.until is not None:
@@ -217,6 +219,7 @@ def _record(row: Any, counts: Mapping[str, int], now: datetime) -> RunRecord:
         priority=row.priority,
         lease_until=row.lease_until,
         deadline=row.deadline,
+        reanalysis_of=row.reanalysis_of,
     )
 
 

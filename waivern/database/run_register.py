@@ -50,7 +50,7 @@ class SqlRunRegister(RunRegister):
         self._actor = actor
         self._lease_s = lease_s
 
-    def begin(self, plan: "ExecutionPlan", *, trigger: str) -> OpenRun:
+    def begin(self, plan: "ExecutionPlan", *, trigger: str, reanalysis_of: str | None = None) -> OpenRun:
         with writing(self._engine) as connection:
             refuse_wrong_keys(connection)
             now = database_now(connection)
@@ -63,6 +63,7 @@ class SqlRunRegister(RunRegister):
                     "runbook_digest": plan.digest,
                     "runbook_name": plan.runbook.name,
                     "trigger": trigger,
+                    "reanalysis_of": reanalysis_of,
                     "epoch": 1,
                     "created_at": now,
                     "started_at": now,
@@ -140,6 +141,11 @@ def is_abandoned(*, owner: str | None, lease_until: datetime | None, now: dateti
 
 
 def _refuse_what_cannot_be_taken_up(run: Any, plan: "ExecutionPlan", now: datetime) -> None:
+    if run.reanalysis_of is not None:
+        raise RunError(
+            f"The run {run.id} is a reanalysis, which reads no source and cannot be taken up",
+            remedy=f"Analyse anew: waivern reanalyse {run.reanalysis_of}",
+        )
     if run.status == RunStatus.SUCCEEDED:
         raise RunError(f"The run {run.id} has succeeded; there is nothing to take up", remedy="Start a new run")
     if run.status == RunStatus.QUEUED:

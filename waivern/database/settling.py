@@ -46,7 +46,7 @@ def newest_complete(runbook: Any) -> sa.Select[tuple[str]]:
     """The id of the newest complete run of a runbook, which is a name or a column of names."""
     newest_first = (runs.c.created_at.desc(), runs.c.id.desc())
     complete = (runs.c.runbook_name == runbook, runs.c.status == RunStatus.SUCCEEDED.value)
-    return sa.select(runs.c.id).where(*complete).order_by(*newest_first).limit(1)
+    return sa.select(runs.c.id).where(*complete, runs.c.reanalysis_of.is_(None)).order_by(*newest_first).limit(1)
 
 
 def settle(connection: sa.Connection, runbook: str, *, today: date) -> None:
@@ -182,7 +182,9 @@ class _Settling:
             if name not in self.known:
                 first, last = self.fresh[name]
                 seen = {"last_run_id": last.last_run_id, "last_at": last.last_at}
-                state = {"state": "fixed" if because is None else "unknown", "since": last.last_at}
+                by_older_rules = last.reanalysis_of is not None and last.last_at >= _began(self.run)
+                is_fixed = because is None and not by_older_rules
+                state = {"state": "fixed" if is_fixed else "unknown", "since": last.last_at}
                 finding = Finding(name, **{each: getattr(last, each) for each in SAID})
                 yield {**self._row(finding), **_first(first), **seen, **state}
 
@@ -244,6 +246,7 @@ _HELD = sa.select(artifacts.c.artifact_id, artifacts.c.finding_seq).where(
 _NEWEST_WITH_FINDINGS = (
     sa.select(runs.c.id, runs.c.started_at, runs.c.created_at)
     .where(runs.c.runbook_name == sa.bindparam("of_name"), runs.c.status.not_in(_UNFINISHED))
+    .where(runs.c.reanalysis_of.is_(None))
     .where(sa.exists().where(artifacts.c.run_id == runs.c.id, artifacts.c.finding_seq.is_not(None)))
     .order_by(runs.c.created_at.desc(), runs.c.id.desc())
     .limit(1)
@@ -252,8 +255,10 @@ _ROWS_SINCE = (
     sa.select(
         findings,
         *(finding_sets.c[name] for name in ("first_run_id", "first_at", "last_run_id", "last_at")),
+        runs.c.reanalysis_of,
     )
     .join(finding_sets, (finding_sets.c.line_id == findings.c.line_id) & (finding_sets.c.seq == findings.c.from_seq))
+    .join(runs, runs.c.id == finding_sets.c.first_run_id, isouter=True)
     .where(findings.c.line_id == sa.bindparam("of_line"), findings.c.from_seq > sa.bindparam("of_seq"))
 )
 _NO_LONGER_NEW = (

@@ -167,12 +167,20 @@ def why_not_looked_at(
 
 
 def _rules_or_data(fingerprint: str, before: _Found, after: _Found) -> Reason:
+    if _look_at_the_same(before.side.run, after.side.run):
+        return Reason.RULES
     holders = {*before.holders.get(fingerprint, ()), *after.holders.get(fingerprint, ())}
     for artifact_id in holders:
         was, now = before.side.held.get(artifact_id), after.side.held.get(artifact_id)
         if was is not None and now is not None and _rules(was) != _rules(now):
             return Reason.RULES
     return Reason.DATA
+
+
+def _look_at_the_same(one: RunRecord, other: RunRecord) -> bool:
+    """Say whether both looked at what one run had read: then no difference comes of the data."""
+    is_reanalysis = one.reanalysis_of is not None or other.reanalysis_of is not None
+    return is_reanalysis and (one.reanalysis_of or one.id) == (other.reanalysis_of or other.id)
 
 
 def _rules(held: HeldSet) -> tuple[str | None, str | None]:

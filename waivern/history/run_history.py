@@ -40,7 +40,7 @@ class RunRecord:
     """A run as it is remembered. A `running` one by hand whose process is gone is told as `interrupted`.
 
     `runbook_digest` is None while the run has not been planned. `attempts` counts those that were begun, without those
-    that were handed back.
+    that were handed back. `reanalysis_of` is the run whose sources it looked at again, None where it read its own.
     """
 
     id: str
@@ -62,6 +62,7 @@ class RunRecord:
     priority: int = 0
     lease_until: datetime | None = None
     deadline: datetime | None = None
+    reanalysis_of: str | None = None
 
     @property
     def duration_seconds(self) -> float | None:
@@ -138,6 +139,7 @@ class RunFilter:
     until: datetime | None = None
     schedule: str | None = None
     trigger: str | None = None
+    without_reanalyses: bool = False
 
 
 class RunHistory(ABC):

@@ -33,14 +33,14 @@ def compare_runs(application: Application, base: str, head: str) -> Comparison:
 
 
 def compare_last_runs(application: Application, runbook: str) -> Comparison:
-    """Compare the last two complete runs of a runbook, by its name or its file.
+    """Compare the last two complete runs of a runbook that read their sources, by its name or its file.
 
     Raises:
         RunbookError: the file cannot be read.
         RunError: it has fewer than two complete runs.
     """
     name = name_of_runbook(runbook)
-    wanted = RunFilter(runbook=name, status=RunStatus.SUCCEEDED)
+    wanted = RunFilter(runbook=name, status=RunStatus.SUCCEEDED, without_reanalyses=True)
     complete = application.storage.history.recent(wanted, limit=2)
     if len(complete) < 2:
         raise RunError(
@@ -51,10 +51,24 @@ def compare_last_runs(application: Application, runbook: str) -> Comparison:
 
 
 def compare_to_last(application: Application, run: RunRecord) -> Comparison | None:
-    """Compare a run to the complete run of its runbook that was before it; None where there was none."""
-    wanted = RunFilter(runbook=run.runbook, status=RunStatus.SUCCEEDED, until=run.created_at)
+    """Compare a run to the complete run of its runbook that was before it; None where there was none.
+
+    A reanalysis is compared to the run whose sources it looked at again, if that is in this database.
+    """
+    if run.reanalysis_of is not None:
+        return _compared_to_origin(application, run.reanalysis_of, run)
+    succeeded = RunStatus.SUCCEEDED
+    wanted = RunFilter(runbook=run.runbook, status=succeeded, until=run.created_at, without_reanalyses=True)
     before = application.storage.history.recent(wanted, limit=1)
     return _compared(application, before[0], run) if before else None
+
+
+def _compared_to_origin(application: Application, origin: str, run: RunRecord) -> Comparison | None:
+    try:
+        base = application.storage.history.find(origin)
+    except RunError:  # the reanalysis alone was restored from an archive
+        return None
+    return _compared(application, base, run)
 
 
 def findings_held(application: Application, run: RunRecord) -> list[Finding]:

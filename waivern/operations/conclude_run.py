@@ -62,10 +62,9 @@ def conclude_run(application: Application, details: RunDetails, gates: Sequence[
         storage.gates.note(run.id, results)
     storage.known.settle(today=day)
     matched = [*found, *_unknown(comparison)]
-    is_complete = run.status is RunStatus.SUCCEEDED
-    return Conclusion(
-        comparison, results, _expired(decisions, found), _stale(decisions, matched) if is_complete else []
-    )
+    says_how_things_are = run.status is RunStatus.SUCCEEDED and run.reanalysis_of is None
+    stale = _stale(decisions, matched) if says_how_things_are else []
+    return Conclusion(comparison, results, _expired(decisions, found), stale)
 
 
 def _omissions(application: Application, run: RunRecord) -> dict[str, Omissions]:

@@ -37,6 +37,7 @@ class RunRequest:
         working_directory: The folder that relative paths in properties are meant from.
         resume: A run to take up again: its id, a prefix of it, or "latest", the newest of this runbook.
         trigger: What caused the run.
+        reanalysis_of: A run whose sources are taken over, in place of being read; by its id.
     """
 
     runbook: Path
@@ -45,6 +46,7 @@ class RunRequest:
     working_directory: Path | None = None
     resume: str | None = None
     trigger: str = Trigger.MANUAL.value
+    reanalysis_of: str | None = None
 
 
 def plan_runbook(
@@ -53,14 +55,19 @@ def plan_runbook(
     *,
     working_directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    sources_of: str | None = None,
 ) -> ExecutionPlan:
     """Check a runbook whole; `${NAME}` is looked up in `environment`, else in the application's.
+
+    With `sources_of`, the sources are what the run of this id had read.
 
     Raises:
         RunbookError, PlanError: it cannot be carried out; the text holds every reason.
     """
     found_in = _environment_now(application) if environment is None else environment
-    planner = Planner(application.registry, environment=found_in, working_directory=working_directory)
+    planner = Planner(
+        application.registry, environment=found_in, working_directory=working_directory, sources_of=sources_of
+    )
     return planner.plan(runbook)
 
 
@@ -86,14 +93,21 @@ def run_runbook(
         RunbookError, PlanError, RunError, DecisionError: nothing was run.
         DatabaseError, RunTakenOverError: the run stopped half-way; it can be taken up again.
     """
-    decisions = decisions_beside(request.runbook)
+    is_reanalysis = request.reanalysis_of is not None
+    decisions = None if is_reanalysis else decisions_beside(request.runbook)
     environment = _environment_now(application)
     planned = plan_runbook(
-        application, request.runbook, working_directory=request.working_directory, environment=environment
+        application,
+        request.runbook,
+        working_directory=request.working_directory,
+        environment=environment,
+        sources_of=request.reanalysis_of,
     )
     plan = _adjusted(planned, request)
+    _refuse_another_text(application, plan, request.reanalysis_of)
     run = _open(application, plan, request)
-    application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, by=application.actor)
+    if not is_reanalysis:
+        application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, by=application.actor)
     with _unhindered():
         opened(run.run_id, plan)
     executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
@@ -113,15 +127,25 @@ def _environment_now(application: Application) -> Mapping[str, str]:
 
 def _open(application: Application, plan: ExecutionPlan, request: RunRequest) -> OpenRun:
     if request.resume is None:
-        return application.storage.register.begin(plan, trigger=request.trigger)
+        return application.storage.register.begin(plan, trigger=request.trigger, reanalysis_of=request.reanalysis_of)
     return application.storage.register.take_up(_unfinished(application, plan, request.resume), plan)
+
+
+def _refuse_another_text(application: Application, plan: ExecutionPlan, reanalysis_of: str | None) -> None:
+    """A child runbook that is named by an absolute path is what it is today."""
+    if reanalysis_of is None or application.storage.history.find(reanalysis_of).runbook_digest == plan.digest:
+        return
+    raise RunError(
+        f"A child runbook of the run {reanalysis_of} lies in a folder with an absolute path, and has changed since",
+        remedy="Run the runbook anew",
+    )
 
 
 def _unfinished(application: Application, plan: ExecutionPlan, run: str) -> str:
     """The id of the run that is meant; "latest" is that of this runbook."""
     history = application.storage.history
     if run == LATEST:
-        newest = history.recent(RunFilter(runbook=plan.runbook.name), limit=1)
+        newest = history.recent(RunFilter(runbook=plan.runbook.name, without_reanalyses=True), limit=1)
         if not newest:
             raise RunError(f"'{plan.runbook.name}' has not been run yet", remedy="Leave --resume out")
         return newest[0].id

@@ -85,6 +85,6 @@ def _warnings(application: Application, runbook: str | None, file: DecisionFile)
 
 
 def _held_by_newest(application: Application, runbook: str) -> list[Finding] | None:
-    wanted = RunFilter(runbook=runbook, status=RunStatus.SUCCEEDED)
+    wanted = RunFilter(runbook=runbook, status=RunStatus.SUCCEEDED, without_reanalyses=True)
     newest = application.storage.history.recent(wanted, limit=1)
     return findings_held(application, newest[0]) if newest else None

@@ -18,6 +18,7 @@ from waivern.plans.references import References
 from waivern.plans.schedule_timing import check_schedule
 from waivern.plans.schema_resolution import SchemaResolution
 from waivern.plans.splicing import Spliced, splice
+from waivern.runbooks.artifact_definition import ReuseConfig
 from waivern.runbooks.faults import the_first
 from waivern.runbooks.loading import LoadedRunbook, load_runbook, runbook_from_data
 from waivern.runbooks.substitution import process_environment
@@ -31,6 +32,7 @@ class Planner:
             `analyser_factories` are asked for.
         environment: What `${NAME}` is looked up in; the process's environment unless given.
         working_directory: Where relative paths in properties are meant from; the runbook's folder unless given.
+        sources_of: A run whose sources are taken over, in place of being read.
     """
 
     def __init__(
@@ -39,7 +41,9 @@ class Planner:
         *,
         environment: Mapping[str, str] | None = None,
         working_directory: Path | None = None,
+        sources_of: str | None = None,
     ) -> None:
+        self._sources_of = sources_of
         self._registry = registry
         self._environment = process_environment() if environment is None else environment
         self._working_directory = working_directory.absolute() if working_directory is not None else None
@@ -73,6 +77,8 @@ class Planner:
         references = References(main, problems)
         demands = check_interfaces(main, references, problems)
         spliced = splice(main, references, problems)
+        if self._sources_of is not None:
+            _take_over(spliced, self._sources_of)
         folders = {each: self._working_directory or level.folder for each, (level, _) in spliced.origins.items()}
         checks = ComponentChecks(self._registry, self._environment)
         components = checks.check(spliced, folders, problems)
@@ -117,6 +123,15 @@ class Planner:
                 concrete = reuse.model_copy(update={"from_run": past.run_id})
                 spliced.artifacts[artifact_id] = definition.model_copy(update={"reuse": concrete})
         return schemas
+
+
+def _take_over(spliced: Spliced, run_id: str) -> None:
+    """Let every source be what a run had read, and what a run had taken over itself."""
+    for artifact_id, definition in spliced.artifacts.items():
+        if definition.source is not None or definition.reuse is not None:
+            reuse = ReuseConfig(from_run=run_id, artifact=artifact_id)
+            changes = {"source": None, "reuse": reuse, "retry": None, "timeout": None}
+            spliced.artifacts[artifact_id] = definition.model_copy(update=changes)
 
 
 def _described_circles(spliced: Spliced) -> list[str]:

@@ -39,13 +39,17 @@ class SkipReason(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What caused a run: a person, a due instant, one that was missed, or a person who asked a schedule for more."""
+    """What caused a run: a person, a due instant, one that was missed, or a person who asked a schedule for more.
+
+    `reanalysis`: a person who wants today's rules applied to what an earlier run had read.
+    """
 
     MANUAL = "manual"
     SCHEDULE = "schedule"
     CATCH_UP = "catch_up"
     BACKFILL = "backfill"
     TRIGGER = "trigger"
+    REANALYSIS = "reanalysis"
 
 
 @dataclass(frozen=True)

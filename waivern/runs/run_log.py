@@ -75,8 +75,8 @@ class RunRegister(ABC):
     """Where runs begin and are taken up again."""
 
     @abstractmethod
-    def begin(self, plan: "ExecutionPlan", *, trigger: str) -> OpenRun:
-        """Begin a new run of the plan, owned by this process."""
+    def begin(self, plan: "ExecutionPlan", *, trigger: str, reanalysis_of: str | None = None) -> OpenRun:
+        """Begin a new run of the plan, owned by this process; `reanalysis_of`: whose sources it takes over."""
 
     @abstractmethod
     def take_up(self, run_id: str, plan: "ExecutionPlan") -> OpenRun:
