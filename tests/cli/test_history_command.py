@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-OF_ONE_RUN = ("artifacts", "artifact_counts", "run_attempts", "failed_attempts")
+OF_ONE_RUN = ("artifacts", "artifact_counts", "run_attempts", "failed_attempts", "gates")
 
 
 @pytest.fixture

@@ -99,6 +99,15 @@ def test_until_success_keeps_what_a_failed_run_made_until_a_later_one_succeeds(e
     assert read(engine, failed, "a") is None
 
 
+def test_a_reanalysis_of_a_failed_run_is_not_the_success_that_it_is_kept_until(engine: sa.Engine) -> None:
+    failed = run_of(engine, {"a": "until_success"}, {"a": "x"}, RunStatus.FAILED)
+    again = SqlRunRegister(engine).begin(plan(a="until_success"), trigger="reanalysis", reanalysis_of=failed)
+    again.store.save("a", message_of(text="x"))
+    again.log.close(RunStatus.SUCCEEDED)
+    assert SqlPruner(engine).prune(ALL, actor="test").messages == []
+    assert (read(engine, failed, "a"), read(engine, again.run_id, "a")) == ("x", None)
+
+
 def test_a_duration_counts_from_the_end_of_the_run(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"a": "30d"}, {"a": "x"})
     ended_ago(engine, run_id, timedelta(days=29))

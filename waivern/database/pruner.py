@@ -32,7 +32,7 @@ _CANDIDATES = (
 )
 _LAST_SUCCESS = (
     sa.select(runs.c.runbook_name, sa.func.max(runs.c.created_at).label("at"))
-    .where(runs.c.status == RunStatus.SUCCEEDED.value)
+    .where(runs.c.status == RunStatus.SUCCEEDED.value, runs.c.reanalysis_of.is_(None))
     .group_by(runs.c.runbook_name)
 )
 _ALL_KEPT = sa.select(artifacts.c.run_id, artifacts.c.artifact_id, artifacts.c.digest).where(*KEPT)

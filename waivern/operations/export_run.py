@@ -142,7 +142,7 @@ def find_run(application: Application, named: str) -> RunRecord:
     if named == LATEST:
         return history.find(named)
     name = name_of_runbook(named)
-    complete = history.recent(RunFilter(runbook=name, status=RunStatus.SUCCEEDED), limit=1)
+    complete = history.recent(RunFilter(runbook=name, status=RunStatus.SUCCEEDED, without_reanalyses=True), limit=1)
     if complete:
         return complete[0]
     if history.recent(RunFilter(runbook=name), limit=1):
