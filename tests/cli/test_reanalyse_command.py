@@ -251,3 +251,24 @@ def test_a_reanalysis_that_is_restored_without_the_run_behind_it_can_be_read(
     assert ask("verify", *other).code == 0
     refused = ask("reanalyse", new, *other)
     assert (refused.code, f"'{old}'" in refused.err or old in refused.err) == (2, True)
+
+
+def test_a_child_of_which_only_the_text_of_today_could_be_used_is_refused(ask: Ask, folder: Path) -> None:
+    child = folder / "templates" / "child.yaml"
+    child.parent.mkdir()
+    (folder / "files").mkdir()
+    child.write_text(
+        "name: Child\ndescription: for a test\noutputs: {texts: {artifact: read}}\n"
+        f"artifacts: {{read: {{source: {{type: filesystem, properties: {{path: '{folder}/files'}}}}}}}}\n"
+    )
+    (folder / "main.yaml").write_text(
+        f"name: Main\ndescription: for a test\nconfig: {{template_paths: ['{child.parent}']}}\n"
+        "artifacts:\n  below: {child_runbook: {path: child.yaml, output: texts}}\n"
+    )
+    assert ask("run", "main.yaml", "--quiet").code == 0
+    (old,) = runs(ask)
+    child.write_text(child.read_text() + "# another\n")
+    refused = ask("reanalyse", old, "--quiet")
+    assert refused.code == 2
+    assert f"A child runbook of the run {old} is from a folder that config.template_paths names" in refused.err
+    assert runs(ask) == [old]

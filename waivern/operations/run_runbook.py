@@ -136,7 +136,8 @@ def _refuse_another_text(application: Application, plan: ExecutionPlan, reanalys
     if reanalysis_of is None or application.storage.history.find(reanalysis_of).runbook_digest == plan.digest:
         return
     raise RunError(
-        f"A child runbook of the run {reanalysis_of} lies in a folder with an absolute path, and has changed since",
+        f"A child runbook of the run {reanalysis_of} is from a folder that config.template_paths names absolutely; "
+        "only its text of today could be used",
         remedy="Run the runbook anew",
     )
 
