@@ -64,13 +64,14 @@ def test_history_and_diff_know_pruned_runs(ask, scan) -> None:
     assert "was let go of on" in explained.err
 
 
-def test_what_is_gone_from_a_pruned_run_of_which_much_was_left_out_is_unknown(ask, scan, folder) -> None:
+def test_of_a_pruned_run_it_is_still_known_what_was_looked_at(ask, scan, folder) -> None:
     scan(a="ann@example.org")
     (folder / "files" / "a.txt").unlink()
     scan(**{f"binary{number}": "\x00\x01\x02" * 50 for number in range(7)})
-    assert json.loads(ask("diff", "Files", "--format", "json").out)["summary"]["fixed"] == 1
+    before = ask("diff", "Files").out
+    assert "1 fixed" in before
     ask("prune", "--older-than", "0s")
-    assert "2 more were left out, and the message that named them was pruned" in ask("diff", "Files").out
+    assert ask("diff", "Files").out == before
 
 
 def test_a_dry_run_says_what_would_go_and_lets_nothing_go(ask, scan) -> None:

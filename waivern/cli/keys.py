@@ -38,8 +38,10 @@ def new() -> None:
 @format_option("table", "json")
 @pass_existing
 def status(application: Application, form: str) -> None:
-    """Say which keys contents are encrypted by, and how many are not encrypted. No key is printed, only what tells
-    it from others."""
+    """Say which keys contents are encrypted by, and how many are not encrypted.
+
+    No key is printed, only what tells it from others.
+    """
     found = encryption_status(application)
     write(as_json(status_as_json(found)) if form == "json" else _told(found))
 

@@ -3,9 +3,6 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
-
-from pydantic import AfterValidator
 
 from waivern.errors import UsageError, did_you_mean
 
@@ -80,13 +77,3 @@ def parse_gate(text: str) -> Gate:
 def _unknown(text: str, word: str, known: list[str]) -> UsageError:
     remedy = did_you_mean(word, known) or f"There are: {', '.join(known)}"
     return UsageError(f"'{text}' is no gate: '{word}' is not known", remedy=remedy)
-
-
-def _is_a_gate(text: str) -> str:
-    try:
-        return parse_gate(text).text
-    except UsageError as error:
-        raise ValueError(str(error)) from None
-
-
-GateText = Annotated[str, AfterValidator(_is_a_gate)]

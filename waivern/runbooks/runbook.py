@@ -8,7 +8,7 @@ from waivern.errors import MessageError
 from waivern.messages.schema import Schema
 from waivern.runbooks.artifact_definition import ArtifactDefinition, Text, Texts, Written, as_tuple
 from waivern.runbooks.durations import LONGEST_S
-from waivern.runbooks.gate import GateText
+from waivern.runbooks.gate_text import GateText
 from waivern.runbooks.retention import Retention
 from waivern.runbooks.schedule_config import ScheduleConfig
 
