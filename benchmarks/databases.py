@@ -32,10 +32,14 @@ def postgres() -> Iterator[sa.Engine]:
 
 
 def bytes_in(engine: sa.Engine) -> int:
-    """How many bytes the database takes, after everything in memory was written to it."""
+    """How many bytes the tables and their indexes take."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
             return int(pages - free) * int(connection.exec_driver_sql("PRAGMA page_size").scalar_one())
-        return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+        return int(
+            connection.exec_driver_sql(
+                "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables"
+            ).scalar_one()
+        )

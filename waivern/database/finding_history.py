@@ -12,6 +12,7 @@ from waivern.history.finding_history import FindingHistory, HeldSet
 from waivern.history.omissions import Omissions
 
 _ASKED_AT_ONCE = 500
+_FETCHED_AT_ONCE = 5_000
 
 _HELD = (
     sa.select(artifacts.c.artifact_id, artifacts.c.finding_seq, finding_sets.c.ruleset, finding_sets.c.rules_version)
@@ -52,7 +53,7 @@ def _of_run(*wanted: sa.ColumnElement[Any]) -> sa.Select[Any]:
     )
 
 
-_OF_RUN = _of_run(artifacts.c.artifact_id, *(findings.c[name] for name in Finding.__dataclass_fields__)).order_by(
+_OF_RUN = _of_run(artifacts.c.artifact_id, *(findings.c[name] for name in Finding.__struct_fields__)).order_by(
     artifacts.c.position, findings.c.source, findings.c.place, findings.c.rule, findings.c.fingerprint
 )
 _IN_NUMBERS = _of_run(findings.c.severity, sa.func.count(findings.c.fingerprint.distinct())).group_by(
@@ -103,11 +104,10 @@ def findings_of_run(connection: sa.Connection, run_id: str) -> list[tuple[str, F
         (
             same(artifact, artifact),
             Finding(fingerprint, same(rule, rule), same(category, category), same(severity, severity), special,
-                    same(source, source), *others),
+                    same(source, source), place, confidence, matches),
         )
-        for artifact, fingerprint, rule, category, severity, special, source, *others in connection.execute(
-            _OF_RUN, {"of_run": run_id}
-        )
+        for rows in connection.execute(_OF_RUN, {"of_run": run_id}).partitions(_FETCHED_AT_ONCE)
+        for artifact, fingerprint, rule, category, severity, special, source, place, confidence, matches in rows
     ]  # fmt: skip
 
 

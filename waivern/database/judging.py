@@ -12,9 +12,9 @@ from waivern.history.decisions import Decision, DecisionsInForce
 from waivern.history.finding import Finding
 
 _JUDGED = (known_findings.c.verdict, known_findings.c.until)
-_ROWS = sa.select(
-    known_findings.c.id, *(known_findings.c[name] for name in Finding.__dataclass_fields__), *_JUDGED
-).where(known_findings.c.head_id == sa.bindparam("of_head"))
+_ROWS = sa.select(known_findings.c.id, *(known_findings.c[name] for name in Finding.__struct_fields__), *_JUDGED).where(
+    known_findings.c.head_id == sa.bindparam("of_head")
+)
 _WRITE = sa.update(known_findings).where(known_findings.c.id == sa.bindparam("of_row"))
 
 

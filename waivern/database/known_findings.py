@@ -114,7 +114,7 @@ def _known(row: Any, today: date) -> KnownFinding:
 
 
 def _finding(row: Any) -> Finding:
-    return Finding(**{name: getattr(row, name) for name in Finding.__dataclass_fields__})
+    return Finding(**{name: getattr(row, name) for name in Finding.__struct_fields__})
 
 
 def _status(row: Any, today: date) -> FindingStatus:

@@ -30,7 +30,7 @@ from waivern.history.finding import Finding, each_once
 from waivern.history.omissions import ANYTHING, Omissions
 from waivern.runs.run import RunStatus
 
-SAID: Sequence[str] = tuple(name for name in Finding.__dataclass_fields__ if name != "fingerprint")
+SAID: Sequence[str] = tuple(name for name in Finding.__struct_fields__ if name != "fingerprint")
 SEVERITIES = ("low", "medium", "high", "critical")
 _ASKED_AT_ONCE = 500
 _GONE = ("fixed", "unknown")

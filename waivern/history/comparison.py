@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from waivern.history.finding import Finding, each_once
 from waivern.history.finding_history import HeldSet
 from waivern.history.omissions import Omissions
@@ -34,8 +36,7 @@ class Reason(StrEnum):
     SCOPE = "scope"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True, gc=False):
     """One finding and what became of it; `finding` is the head's, or the base's where the head has none.
 
     `because` says in words what the scope lacks; None where the reason is another.
@@ -88,9 +89,12 @@ class _Found:
     def __init__(self, side: Side) -> None:
         self.side = side
         self.findings = each_once(finding for _, finding in side.findings)
-        self.holders: dict[str, list[str]] = {}
+        self.holders: dict[str, tuple[str, ...]] = {}
+        alone: dict[str, tuple[str, ...]] = {}
         for artifact_id, finding in side.findings:
-            self.holders.setdefault(finding.fingerprint, []).append(artifact_id)
+            others = self.holders.get(finding.fingerprint)
+            only = alone.setdefault(artifact_id, (artifact_id,))
+            self.holders[finding.fingerprint] = only if others is None else others + only
 
 
 def compare(base: Side, head: Side, *, seen_before: Callable[[Collection[str]], Collection[str]]) -> Comparison:

@@ -1,17 +1,18 @@
 """A finding as history remembers it: what tells it from others, without its evidence."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from waivern.messages.message import Message
 
 MEDIUM = "medium"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one rule found at one place.
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """What one rule found at one place; a struct, as a run may have 100,000.
 
     Args:
         fingerprint: The same in every run as long as the rule finds something at the place.

@@ -16,6 +16,7 @@ from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application
+from waivern.operations.collecting import without_collecting
 from waivern.runbooks.loading import name_of_runbook
 from waivern.runs.run import ArtifactStatus, RunStatus
 
@@ -91,8 +92,8 @@ def _compared(application: Application, base: RunRecord, head: RunRecord) -> Com
     seen_before = functools.partial(
         application.storage.findings.seen_before, base.runbook, before=base.started_at or base.created_at
     )
-    sides = (_side(application, base), _side(application, head))
-    return compare(*sides, seen_before=lambda fingerprints: seen_before(fingerprints))
+    with without_collecting():
+        return compare(_side(application, base), _side(application, head), seen_before=seen_before)
 
 
 def _side(application: Application, run: RunRecord) -> Side:

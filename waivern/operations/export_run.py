@@ -1,9 +1,7 @@
 """Write a run down in a format that others read."""
 
 import functools
-import gc
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +14,7 @@ from waivern.exports.report import UNFINISHED, Report
 from waivern.history.event_log import EventKind
 from waivern.history.run_history import LATEST, RunFilter, RunRecord
 from waivern.operations.application import Application
+from waivern.operations.collecting import without_collecting
 from waivern.operations.private_files import Tally, Written, check_place, write_privately
 from waivern.operations.report_run import report_of
 from waivern.runbooks.loading import is_file, name_of_runbook
@@ -107,7 +106,7 @@ def export_found(
     if run.status in UNFINISHED:
         raise RunError(f"Run {run.id} is still {run.status.value}", remedy="Export it when it has ended")
     noted = functools.partial(_note, application, run, request.form)
-    with _without_collecting():
+    with without_collecting():
         report = report_of(application, run)
         parts = exporter().export(report, _with_ending(request, exporter))
         if request.output is not None:
@@ -116,19 +115,6 @@ def export_found(
             written = _streamed(parts, stream)
             noted(written)
     return Exported(run, request.form, request.output, written, tuple(_remarks(report)))
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Look for no circles meanwhile: findings have none, and to look through 100,000 again and again takes a quarter of
-    the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def find_run(application: Application, named: str) -> RunRecord:

@@ -1,8 +1,10 @@
 """The findings of a run with their evidence, read one by one from what the run kept."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from waivern.exports.reported_finding import Evidence, Location, ReportedFinding
 from waivern.history.comparison import Change, Comparison, Reason

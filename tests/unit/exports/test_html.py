@@ -1,11 +1,11 @@
 """The HTML report: one file that loads nothing, in which every text stays a text."""
 
 import base64
-import dataclasses
 import hashlib
 import re
 from html.parser import HTMLParser
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,7 +61,7 @@ def text_of(report: Report) -> str:
 def report_saying(text: str) -> Report:
     """A report that says a text wherever a report may say anything."""
     finding = sample_finding("a", rule=text, category=text, severity=text, source=text, place=text)
-    gone = dataclasses.replace(finding, fingerprint="b" * 32)
+    gone = msgspec.structs.replace(finding, fingerprint="b" * 32)
     decision = Decision(Verdict.ACCEPTED, f"r{text}", f"o{text}", fingerprint="a" * 32)
     reported = ReportedFinding(
         finding,

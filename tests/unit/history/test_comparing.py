@@ -1,11 +1,11 @@
 """What came and what went between two runs, and why: what was not looked at is never called fixed."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from waivern.history.comparison import Change, Comparison, Reason, Side, compare
 from waivern.history.finding import Finding

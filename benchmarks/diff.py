@@ -1,0 +1,106 @@
+"""What a diff of two large runs takes, and what findings that do not change cost a run.
+
+`python -m benchmarks.diff [--findings 100000]`
+"""
+
+import argparse
+from typing import Any
+
+import sqlalchemy as sa
+
+from benchmarks.databases import bytes_in, postgres, sqlite
+from benchmarks.measuring import measured, print_table
+from waivern import Message, Schema
+from waivern.bootstrap import build_application
+from waivern.database.run_register import SqlRunRegister
+from waivern.operations.application import Application
+from waivern.operations.compare_runs import compare_runs, comparison_as_json
+from waivern.operations.find_findings import today
+from waivern.runs.run import RunStatus
+from waivern.settings import Settings
+from waivern.testing.builders import message_of, plan_of_dag
+
+PLAN = plan_of_dag({"source": [], "found": ["source"]})
+INDICATOR = Schema("personal_data_indicator", "1.0.0")
+REPEATED = 20
+
+
+def entry(number: int, *, count: int) -> dict[str, Any]:
+    return {
+        "fingerprint": f"{number * 2654435761 % 2**32:08x}{number:024x}",
+        "category": "email",
+        "rule": "email_address",
+        "location": {"file_path": f"folder{number % 100}/file{number}.txt", "lines": [1]},
+        "evidence": [{"content": "a***@e***.org", "line": 1}],
+        "matched_patterns": [{"pattern": "value: address", "match_count": count}],
+        "confidence": 0.9,
+        "severity": "medium",
+        "metadata": {"source": "files"},
+    }
+
+
+def message(numbers: range, *, others: int = 0) -> Message:
+    """Findings of these numbers, of which every hundredth, or none, is other than before."""
+    found = [entry(number, count=2 if others and number % others == 1 else 1) for number in numbers]
+    analysis = {"ruleset": "local/x/1.0.0", "rules_version": "1", "scanned": len(numbers)}
+    return Message("", {"findings": found, "summary": {}, "analysis_metadata": analysis}, INDICATOR)
+
+
+def run_with(engine: sa.Engine, found: Message) -> str:
+    run = SqlRunRegister(engine).begin(PLAN, trigger="test")
+    run.store.save("source", message_of(found=1))
+    run.store.save("found", found)
+    run.log.close(RunStatus.SUCCEEDED)
+    return run.run_id
+
+
+def bytes_of_a_run(engine: sa.Engine, application: Application, found: Message) -> float:
+    """What one more run of the same findings adds to the database, settled."""
+    run_with(engine, found)
+    run_with(engine, found)
+    application.storage.known.settle(today=today())
+    before = bytes_in(engine)
+    for _ in range(REPEATED):
+        run_with(engine, found)
+        application.storage.known.settle(today=today())
+    return (bytes_in(engine) - before) / REPEATED
+
+
+def measure(name: str, engine: sa.Engine, number: int) -> list[list[object]]:
+    url = engine.url.render_as_string(hide_password=False)
+    application = build_application(Settings(database_url=url), environment={})
+    alone = bytes_of_a_run(engine, application, message(range(1)))
+    many = bytes_of_a_run(engine, application, message(range(number)))
+    base = run_with(engine, message(range(number)))
+    hundredth = number // 100
+    head = run_with(engine, message(range(hundredth, number + hundredth), others=100))
+    compared = measured(lambda: compare_runs(application, base, head), times=3)
+    told = compare_runs(application, base, head)
+    as_json = measured(lambda: comparison_as_json(told), times=3)
+    print(f"{name}: {told.in_numbers()}")
+    settled = measured(lambda: application.storage.known.settle(today=today()), times=1)
+    application.close()
+    return [
+        [name, "diff, wall s", compared.wall_s],
+        [name, "diff, CPU s of this process", compared.cpu_s],
+        [name, "the same as JSON, CPU s", as_json.cpu_s],
+        [name, "settle what is settled, wall s", settled.wall_s],
+        [name, "bytes that one more unchanged run adds, with 1 finding", alone],
+        [name, f"the same with {number:,}", many],
+        [name, "so bytes an unchanged finding costs a run", (many - alone) / number],
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--findings", type=int, default=100_000)
+    asked = parser.parse_args()
+    with sqlite("NORMAL") as engine:
+        table = measure("SQLite", engine, asked.findings)
+    with postgres() as engine:
+        table += measure("Postgres", engine, asked.findings)
+    print_table(f"Two runs with {asked.findings:,} findings each", ("database", "what", "measured"), table)
+
+
+if __name__ == "__main__":
+    main()
