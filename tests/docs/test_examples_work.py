@@ -89,7 +89,7 @@ def test_the_changelog_tells_of_this_version() -> None:
 
 def test_the_line_that_runs_the_tests_is_one_and_the_same_everywhere() -> None:
     pages = [text_of(page) for page in ("README.md", "CONTRIBUTING.md")]
-    in_readme, in_contributing = (re.findall(r"^python3 -m venv .*pytest$", page, re.MULTILINE) for page in pages)
+    in_readme, in_contributing = (re.findall(r"^python3 -m venv .*pytest -n 2$", page, re.MULTILINE) for page in pages)
     assert len(in_readme) == 1
     assert in_readme == in_contributing
 
