@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.clock import database_now
+from waivern.database.column_types import UtcDateTime
 from waivern.database.engine import writing
 from waivern.database.owner import Owner
 from waivern.database.run_ends import begin_attempt, write_end, write_end_of_attempt
@@ -76,7 +77,7 @@ class SqlRunQueue(RunQueue):
             return None
         with writing(self._engine) as connection:
             now = database_now(connection)
-            run = connection.execute(_next(now)).first()
+            run = connection.execute(_NEXT, {"now": now}).first()
             if run is None or not _goes_alone(connection, run):
                 return None
             worker = str(Owner.this_process())
@@ -146,8 +147,7 @@ class SqlRunQueue(RunQueue):
     def _somebody_waits(self) -> bool:
         """Without a lock, for a worker asks this all the time, also while all that waits has to wait on."""
         with self._engine.connect() as connection:
-            claimable = sa.select(runs.c.id).where(_claimable(database_now(connection))).limit(1)
-            return connection.execute(claimable).first() is not None
+            return connection.execute(_CLAIMABLE, {"now": database_now(connection)}).first() is not None
 
     def _recovered(self, run: Any) -> LostRun | None:
         """It may have shown a sign of life since it was looked at; then it keeps its run.
@@ -164,7 +164,7 @@ class SqlRunQueue(RunQueue):
             return _lost(connection, run, _NO_SIGN_OF_LIFE, actor=self._actor)
 
 
-def _claimable(now: datetime) -> sa.ColumnElement[bool]:
+def _is_claimable(now: sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
     """What may be claimed; of a schedule whose runs go one at a time only the one that is due first, if none goes on.
 
     Only unfinished runs are looked at, each once: a schedule may have made a million before, and thousands may wait.
@@ -178,17 +178,23 @@ def _claimable(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(_QUEUED, sa.or_(runs.c.available_at.is_(None), runs.c.available_at <= now), is_free)
 
 
-def _next(now: datetime) -> sa.Select[Any]:
+def _next(now: sa.BindParameter[datetime]) -> sa.Select[Any]:
     """The run to be claimed."""
     due = sa.func.coalesce(runs.c.due_at, runs.c.created_at)
     return (
         sa.select(runs, schedules.c.name.label("schedule_name"))
         .join(schedules, schedules.c.id == runs.c.schedule_id, isouter=True)
-        .where(_claimable(now))
+        .where(_is_claimable(now))
         .order_by(runs.c.priority.desc(), runs.c.created_at, due, runs.c.id)
         .limit(1)
         .with_for_update(of=runs, skip_locked=True)
     )
+
+
+# Made once: a worker with nothing to do asks twice a second, and making them is more work than asking.
+_NOW = sa.bindparam("now", type_=UtcDateTime)
+_CLAIMABLE = sa.select(runs.c.id).where(_is_claimable(_NOW)).limit(1)
+_NEXT = _next(_NOW)
 
 
 def _goes_alone(connection: sa.Connection, run: Any) -> bool:
