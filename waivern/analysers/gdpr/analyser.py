@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from waivern.components.analyser import Analyser
-from waivern.errors import MessageError
+from waivern.components.outputs import check_makes
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.rulesets.classification import Classification, ClassificationRule, load_classification
@@ -66,8 +66,7 @@ class GdprClassifier(Analyser):
 
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
         kind = self.kind
-        if output_schema != kind.classified:
-            raise MessageError(f"'{kind.name}' does not make {output_schema}", remedy=f"It makes {kind.classified}")
+        check_makes(self, output_schema)
         findings = [self._classified(finding) for message in inputs for finding in message.content["findings"]]
         content = {
             "findings": findings,

@@ -10,7 +10,7 @@ from waivern.analysers.indicators.items import Item, Place, items_of, named_plac
 from waivern.analysers.indicators.kind import Kind
 from waivern.analysers.indicators.masking import Masker
 from waivern.components.analyser import Analyser
-from waivern.errors import MessageError
+from waivern.components.outputs import check_makes
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.rulesets.batch import A_NAME, NOTHING_KNOWN, Surroundings
@@ -53,8 +53,7 @@ class IndicatorAnalyser(Analyser):
 
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
         kind = self.kind
-        if output_schema != kind.indicator:
-            raise MessageError(f"'{kind.name}' does not make {output_schema}", remedy=f"It makes {kind.indicator}")
+        check_makes(self, output_schema)
         items = items_of(inputs)
         detector = detector_for(self._ruleset)
         places = dict.fromkeys(item.place for item in items)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from waivern.analysers.source_code import structure
 from waivern.analysers.source_code.languages import language_of
 from waivern.components.analyser import Analyser
-from waivern.errors import MessageError
+from waivern.components.outputs import check_makes
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 
@@ -45,10 +45,7 @@ class SourceCodeAnalyser(Analyser):
         return [SOURCE_CODE]
 
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
-        if output_schema != SOURCE_CODE:
-            raise MessageError(
-                f"'source_code_analyser' does not make {output_schema}", remedy=f"It makes {SOURCE_CODE}"
-            )
+        check_makes(self, output_schema)
         not_scanned = [each for message in inputs for each in _said(message, "not_scanned")]
         data: list[dict[str, Any]] = []
         for item in _files(inputs):

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from waivern.components.connector import Connector
+from waivern.components.outputs import check_makes
 from waivern.connectors.filesystem.properties import FilesystemProperties
-from waivern.errors import MessageError
 from waivern.files.addresses import without_login
 from waivern.files.patterns import Choice
 from waivern.files.scanning import FileScan, Readable
@@ -46,8 +46,7 @@ class FilesystemConnector(Connector):
         return [STANDARD_INPUT]
 
     def extract(self, output_schema: Schema) -> Message:
-        if output_schema != STANDARD_INPUT:
-            raise MessageError(f"'filesystem' does not make {output_schema}", remedy=f"It makes {STANDARD_INPUT}")
+        check_makes(self, output_schema)
         selection = self._properties
         source = without_login(selection.path)
         scan = FileScan(selection, source=source, connector_type="filesystem")

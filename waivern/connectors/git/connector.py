@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from waivern.components.connector import Connector
+from waivern.components.outputs import check_makes
 from waivern.connectors.git.addresses import Address, with_token
 from waivern.connectors.git.fetching import Repository, in_folder
 from waivern.connectors.git.program import Git, GitError
 from waivern.connectors.git.properties import RevisionProperties
 from waivern.connectors.git.tree import Blobs, CommittedFile, Entry, entries_of
-from waivern.errors import ComponentError, MessageError
+from waivern.errors import ComponentError
 from waivern.files.listing import chosen
 from waivern.files.patterns import Choice
 from waivern.files.scanning import FileScan
@@ -60,10 +61,7 @@ class GitConnector(Connector):
         return [STANDARD_INPUT]
 
     def extract(self, output_schema: Schema) -> Message:
-        if output_schema != STANDARD_INPUT:
-            raise MessageError(
-                f"'{self.get_name()}' does not make {output_schema}", remedy=f"It makes {STANDARD_INPUT}"
-            )
+        check_makes(self, output_schema)
         scan = FileScan(self._properties, source=self._source, connector_type=self.get_name())
         with self._fetched() as (git, repository, commit):
             self._read(scan, git, repository, commit)

@@ -6,9 +6,10 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from waivern.components.connector import Connector
+from waivern.components.outputs import check_makes
 from waivern.connectors.mongodb.addresses import Server
 from waivern.connectors.mongodb.reading import HowMuch, Item, ReadCollection, read_collection
-from waivern.errors import ComponentError, MessageError
+from waivern.errors import ComponentError
 from waivern.files.walking import LeftOut
 from waivern.messages.message import Message
 from waivern.messages.sampled import sampled
@@ -60,8 +61,7 @@ class MongodbConnector(Connector):
         return [STANDARD_INPUT]
 
     def extract(self, output_schema: Schema) -> Message:
-        if output_schema != STANDARD_INPUT:
-            raise MessageError(f"'mongodb' does not make {output_schema}", remedy=f"It makes {STANDARD_INPUT}")
+        check_makes(self, output_schema)
         found = self._reading(lambda database: [self._read(database, each) for each in self._judged(database)])
         read = [each for each in found if isinstance(each, ReadCollection)]
         left_out = [each for each in found if isinstance(each, LeftOut)]

@@ -5,10 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.components.connector import Connector
+from waivern.components.outputs import check_makes
 from waivern.connectors.sql_database.opening import Database, reading, reason
 from waivern.connectors.sql_database.reading import HowMuch, Item, ReadTable, read_table
 from waivern.connectors.sql_database.tables import LeftOut, Selection, TableName, shape_of, tables_in
-from waivern.errors import MessageError
 from waivern.messages.message import Message
 from waivern.messages.sampled import sampled
 from waivern.messages.schema import Schema
@@ -41,10 +41,7 @@ class SqlDatabaseConnector(Connector):
         return [STANDARD_INPUT]
 
     def extract(self, output_schema: Schema) -> Message:
-        if output_schema != STANDARD_INPUT:
-            raise MessageError(
-                f"'{self.get_name()}' does not make {output_schema}", remedy=f"It makes {STANDARD_INPUT}"
-            )
+        check_makes(self, output_schema)
         found = reading(self._database, self._read)
         read = [each for each in found if isinstance(each, ReadTable)]
         left_out = [each for each in found if isinstance(each, LeftOut)]
