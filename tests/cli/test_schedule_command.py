@@ -105,6 +105,7 @@ def test_a_schedule_is_paused_resumed_and_removed(ask, nightly) -> None:
     assert "paused already" in ask("schedule", "pause", nightly).err
     (listed,) = json.loads(ask("schedule", "list", "--format", "json").out)
     assert (listed["status"], listed["next_due_at"]) == ("paused", None)
+    assert "Due next, and skipped while it is paused:\n" in ask("schedule", "show", nightly).out
     assert ask("schedule", "resume", nightly).out == "Resumed 'nightly'\n"
     assert ask("schedule", "remove", nightly).code == 0
     assert "No schedules yet" in ask("schedule", "list").err

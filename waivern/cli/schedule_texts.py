@@ -11,7 +11,7 @@ from waivern.cli.wording import duration, local_time, short_id, state
 from waivern.operations.manage_schedules import ScheduleDetails, ScheduleSummary
 from waivern.operations.schedules_as_json import summary_as_json
 from waivern.runs.run import RunStatus
-from waivern.schedules.schedule import CatchUp, Schedule, ScheduleDefinition
+from waivern.schedules.schedule import CatchUp, Schedule, ScheduleDefinition, ScheduleStatus
 from waivern.schedules.schedule_store import FireRecord
 from waivern.schedules.timing import Cron, describe
 
@@ -55,7 +55,8 @@ def as_text(details: ScheduleDetails) -> str:
         ("declared in", definition.declared_in or "added by hand"),
     ]
     parts = ["\n".join([one_line(schedule.name), *(f"  {name:<13}{one_line(said)}" for name, said in terms)])]
-    parts.append("Due next:\n" + (instants_as_text(details.next_due, schedule, indent="  ") or "  never again"))
+    due = "Due next, and skipped while it is paused" if schedule.status is ScheduleStatus.PAUSED else "Due next"
+    parts.append(f"{due}:\n" + (instants_as_text(details.next_due, schedule, indent="  ") or "  never again"))
     if details.runs:
         rows = [f"  {short_id(run.id)}  {_status(run.status)}{_late(run.lateness_seconds)}" for run in details.runs]
         parts.append("Last runs:\n" + "\n".join(rows))
