@@ -52,3 +52,45 @@ def test_a_finding_that_is_not_there_is_told(ask, fingerprint, arguments, said) 
     outcome = ask("explain", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert said in outcome.err
+
+
+DOUBTED = """
+name: Crypto
+description: for a test
+artifacts:
+  files: {source: {type: filesystem, properties: {path: ./code}}}
+  found: {inputs: files, process: {type: crypto_quality}}
+"""
+
+
+def test_text_and_json_tell_the_same_of_a_rule(ask, folder) -> None:
+    (folder / "code").mkdir()
+    (folder / "code" / "hash.py").write_text("password = hashlib.md5(given)\n")
+    (folder / "crypto.yaml").write_text(DOUBTED)
+    assert ask("run", "crypto.yaml").code == 0
+    (finding,) = json.loads(ask("artifacts", "show", "latest", "found").out)["findings"]
+    rule = json.loads(ask("explain", finding["fingerprint"], "--format", "json").out)["rule"]
+    told = " ".join(ask("explain", finding["fingerprint"]).out.split())
+    assert rule["context"]
+    assert rule["doubt"]
+    for meaning, words in (("surer near", rule["context"]), ("less sure near", rule["doubt"])):
+        assert f"{meaning} {', '.join(words[:12])}" in told
+
+
+def test_every_kind_of_a_rules_field_names_is_told(ask, folder) -> None:
+    (folder / "code").mkdir()
+    (folder / "code" / "hr.csv").write_text("employee_id,hire_date\n1,2024-01-31\n")
+    (folder / "hr.yaml").write_text(DOUBTED.replace("crypto_quality", "personal_data"))
+    assert ask("run", "hr.yaml").code == 0
+    findings = json.loads(ask("artifacts", "show", "latest", "found").out)["findings"]
+    fingerprint = next(finding["fingerprint"] for finding in findings if finding["rule"] == "employment")
+    names = json.loads(ask("explain", fingerprint, "--format", "json").out)["rule"]["field_names"]
+    told = " ".join(ask("explain", fingerprint).out.split())
+    meanings = {
+        "strong": "fields called",
+        "weak": "beside fields of a person, fields called",
+        "of_columns": "in a table of people, columns called",
+    }
+    assert names.keys() == meanings.keys()
+    for kind, meaning in meanings.items():
+        assert f"{meaning} {', '.join(names[kind][:12])}" in told

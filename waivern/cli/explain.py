@@ -11,6 +11,7 @@ from waivern.cli.printable import one_line
 from waivern.cli.wording import count, local_time, short_id
 from waivern.operations.application import Application
 from waivern.operations.explain_finding import Explanation, explain_finding, explanation_as_json
+from waivern.rulesets.rule import Rule
 
 _MOST_WORDS = 12
 
@@ -56,8 +57,20 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if rule is not None:
         yield "meaning", rule.description
         yield "basis", rule.source
-        yield "context", _some(rule.context)
+        yield from _looked_for(rule)
     yield "rules", _rules(explanation)
+
+
+def _looked_for(rule: Rule) -> Iterator[tuple[str, str]]:
+    words, names = rule.words, rule.field_names
+    yield "words", _some(words.terms if words is not None else (), "said by")
+    yield "", _some(words.weak if words is not None else (), "where context speaks for it, by")
+    yield "context", _some(rule.context, "surer near")
+    yield "doubt", _some(rule.doubt, "less sure near")
+    yield "names", _some(names.strong, "fields called")
+    yield "", _some(names.weak, "beside fields of a person, fields called")
+    yield "", _some(names.of_columns, "in a table of people, columns called")
+    yield "only", "in tables of people" if rule.of_people_only else ""
 
 
 def _where(finding: Mapping[str, Any]) -> str:
@@ -99,9 +112,9 @@ def _sample(sample: Mapping[str, Any]) -> str:
     return f"{line}{sample.get('content', '')}"
 
 
-def _some(words: Sequence[str]) -> str:
+def _some(words: Sequence[str], meaning: str) -> str:
     more = f" and {len(words) - _MOST_WORDS} more" if len(words) > _MOST_WORDS else ""
-    return f"surer near {', '.join(words[:_MOST_WORDS])}{more}" if words else ""
+    return f"{meaning} {', '.join(words[:_MOST_WORDS])}{more}" if words else ""
 
 
 def _listed(title: str, items: Sequence[str]) -> list[str]:

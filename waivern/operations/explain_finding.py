@@ -148,6 +148,13 @@ def _rule_as_json(rule: Rule) -> dict[str, Any]:
             {"name": value.name, "regex": value.regex, "validator": value.validator or None} for value in rule.values
         ],
         "words": list(rule.words.terms) if rule.words is not None else [],
+        "weak_words": list(rule.words.weak) if rule.words is not None else [],
         "context": list(rule.context),
-        "field_names": {"strong": list(rule.field_names.strong), "weak": list(rule.field_names.weak)},
+        "doubt": list(rule.doubt),
+        "field_names": {
+            "strong": list(rule.field_names.strong),
+            "weak": list(rule.field_names.weak),
+            "of_columns": list(rule.field_names.of_columns),
+        },
+        "of_people_only": rule.of_people_only,
     }
