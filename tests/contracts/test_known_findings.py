@@ -56,6 +56,13 @@ def test_what_the_first_run_finds_is_new_and_open_once_another_finds_it(engine: 
     assert standing(engine) == {"a": "open", "b": "open"}
 
 
+def test_nothing_is_seen_last_before_it_is_seen_first(engine: sa.Engine) -> None:
+    run_with(engine, [entry("a"), entry("b")])
+    assert all(each.first_at <= each.last_at for each in pages(engine))
+    run_with(engine, [entry("b")])
+    assert all(each.first_at <= each.last_at for each in pages(engine))
+
+
 def test_what_is_gone_is_fixed_and_open_when_it_comes_back(engine: sa.Engine) -> None:
     first = run_with(engine, [entry("a"), entry("b")])
     standing(engine)

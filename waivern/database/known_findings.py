@@ -109,7 +109,7 @@ def _known(row: Any, today: date) -> KnownFinding:
         first_run=row.first_run_id,
         first_at=row.first_at,
         last_run=row.head_run_id if is_held else row.last_run_id,
-        last_at=row.head_run_at if is_held else row.last_at,
+        last_at=max(row.head_run_at if is_held else row.last_at, row.first_at),  # a run begins before it finds
     )
 
 
