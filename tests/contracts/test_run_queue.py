@@ -27,7 +27,7 @@ from waivern.history.run_history import Worker
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason, utc_now
 from waivern.runs.run_log import OpenRun
-from waivern.runs.run_queue import ClaimedRun, NewRun
+from waivern.runs.run_queue import MOST_HANDED_BACK, ClaimedRun, NewRun
 from waivern.testing.builders import message_of, plan_of_dag
 
 PLAN = plan_of_dag({"a": [], "b": ["a"]})
@@ -174,6 +174,23 @@ def test_handing_back_costs_no_attempt(engine: sa.Engine) -> None:
     assert not queue.hand_back(claimed.run_id, claimed.epoch)
     outcomes = [each.outcome for each in SqlRunHistory(engine).attempts_at(claimed.run_id)]
     assert outcomes == ["handed_back"] * 3
+
+
+def test_a_run_that_is_handed_back_time_and_again_is_interrupted_in_the_end(engine: sa.Engine) -> None:
+    queue = SqlRunQueue(engine)
+    run_id = queue.add(new(max_attempts=2))
+    for _ in range(MOST_HANDED_BACK + 2):
+        claimed = claimed_from(queue)
+        assert queue.hand_back(claimed.run_id, claimed.epoch)
+    assert queue.claim() is None
+    history = SqlRunHistory(engine)
+    record = history.find(run_id)
+    assert record.status is RunStatus.INTERRUPTED
+    assert (
+        record.error == "Attempt 2 of 2: it was handed back 20 times: by services that stopped, or as the database went"
+    )
+    outcomes = [each.outcome for each in history.attempts_at(run_id)]
+    assert outcomes == ["handed_back"] * MOST_HANDED_BACK + ["interrupted"] * 2
 
 
 def test_a_run_whose_lease_ran_out_is_recovered_and_one_with_a_heartbeat_is_not(engine: sa.Engine) -> None:

@@ -14,16 +14,24 @@ from waivern.database.owner import Owner
 from waivern.database.run_ends import begin_attempt, write_end, write_end_of_attempt
 from waivern.database.run_register import is_abandoned
 from waivern.database.run_writer import DEFAULT_LEASE_S
-from waivern.database.tables import artifacts, runs, schedules
+from waivern.database.tables import artifacts, run_attempts, runs, schedules
 from waivern.errors import RunError
 from waivern.history.event_log import UNNAMED
 from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id
-from waivern.runs.run_queue import HANDED_BACK, ClaimedRun, LostRun, NewRun, RunQueue, RunState
+from waivern.runs.run_queue import HANDED_BACK, MOST_HANDED_BACK, ClaimedRun, LostRun, NewRun, RunQueue, RunState
 
 _QUEUED = runs.c.status == RunStatus.QUEUED.value
 _RUNNING = runs.c.status == RunStatus.RUNNING.value
 UNFINISHED = runs.c.status.in_((RunStatus.QUEUED.value, RunStatus.RUNNING.value))
 _NO_SIGN_OF_LIFE = "its worker gave no sign of life"
+_HANDED_BACK_TOO_OFTEN = (
+    f"it was handed back {MOST_HANDED_BACK} times: by services that stopped, or as the database went"
+)
+_TIMES_HANDED_BACK = (
+    sa.select(sa.func.count())
+    .select_from(run_attempts)
+    .where(run_attempts.c.run_id == sa.bindparam("of_run"), run_attempts.c.outcome == HANDED_BACK)
+)
 
 
 def queued_row(run: NewRun, *, now: datetime, **of_schedule: Any) -> dict[str, Any]:
@@ -118,9 +126,13 @@ class SqlRunQueue(RunQueue):
 
     def hand_back(self, run_id: str, epoch: int) -> bool:
         with writing(self._engine) as connection:
-            if not _take_from(connection, run_id, epoch):
+            run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).first()
+            if run is None or not _take_from(connection, run_id, epoch):
                 return False
-            _queue_again(connection, run_id, attempts=runs.c.attempts - 1)
+            if connection.execute(_TIMES_HANDED_BACK, {"of_run": run_id}).scalar_one() >= MOST_HANDED_BACK:
+                _lost(connection, run, _HANDED_BACK_TOO_OFTEN, actor=self._actor)
+                return True
+            _queue_again(connection, run_id, attempts=run.attempts - 1)
             write_end_of_attempt(connection, run_id, HANDED_BACK, at=database_now(connection), error=None)
             return True
 
@@ -252,7 +264,7 @@ def _lost(connection: sa.Connection, run: Any, error: str, *, actor: str) -> Los
     return LostRun(run.id, status, run.attempts, run.max_attempts, run.worker_id)
 
 
-def _queue_again(connection: sa.Connection, run_id: str, *, attempts: "sa.ColumnElement[int] | int") -> None:
+def _queue_again(connection: sa.Connection, run_id: str, *, attempts: int) -> None:
     of_run = artifacts.c.run_id == run_id
     unfinished = artifacts.c.status == ArtifactStatus.RUNNING.value
     connection.execute(

@@ -11,6 +11,9 @@ from waivern.runs.run import RunStatus
 HANDED_BACK = "handed_back"
 """How an attempt ended that the run gave up to another worker without being at fault."""
 
+MOST_HANDED_BACK = 20
+"""So often that costs a run nothing; then it may well be what makes the database go away each time it is made."""
+
 
 @dataclass(frozen=True)
 class NewRun:
@@ -113,7 +116,10 @@ class RunQueue(ABC):
 
     @abstractmethod
     def hand_back(self, run_id: str, epoch: int) -> bool:
-        """Queue a run again without counting the attempt; False where it was not this owner's any more."""
+        """Queue a run again without counting the attempt; False where it was not this owner's any more.
+
+        From `MOST_HANDED_BACK` times on each is an attempt that came to nothing, as in `lose`.
+        """
 
     @abstractmethod
     def recover(self) -> Sequence[LostRun]:
