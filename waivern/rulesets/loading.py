@@ -102,7 +102,8 @@ def _rule(raw: Any, *, where: str) -> Rule:
 
 
 def _check_pattern(pattern: ValuePattern, rule: Rule, *, where: str) -> None:
-    fault = fault_of(pattern.regex)
+    is_tried_on_text = bool(pattern.literals) or pattern.confidence.alone is None
+    fault = fault_of(pattern.regex, beyond_ascii=is_tried_on_text)
     if fault is not None:
         raise RulesetError(f"{where}: regex {fault}")
     if pattern.lead and (not re.fullmatch(r"\[[^\]^][^\]]*\]", pattern.lead) or fault_of(pattern.lead)):

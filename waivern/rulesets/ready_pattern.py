@@ -94,7 +94,7 @@ def value_pattern(number: int, rule: Rule, value: ValuePattern) -> ReadyPattern:
         category=rule.category,
         rule_name=rule.name,
         form=ValueForm(value.regex, value.lead),
-        regex=re.compile(value.regex, re.ASCII),
+        regex=re.compile(value.regex, re.ASCII if value.regex.isascii() else 0),
         validate=validator_named(value.validator) if value.validator else None,
         alone=value.confidence.alone,
         in_context=value.confidence.in_context,

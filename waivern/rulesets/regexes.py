@@ -1,9 +1,10 @@
 """Which regular expressions a rule may have: those that every engine reads alike and none can be made to hang on.
 
 Texts are scanned many at a time with a NUL between them, so no pattern may match a NUL; for that, and because it
-matches more than its author thinks, nothing that says "all but ..." is taken. Patterns are read as bytes, so they are
-ASCII. A backtracking engine looks at what the fast engine found (see `matching`), so what makes it try exponentially
-many ways is refused: an unbounded repeat whose body can be cut in more than one way.
+matches more than its author thinks, nothing that says "all but ..." is taken. The fast engines read bytes, so patterns
+for them are ASCII; those that are tried on text alone may hold letters beyond. A backtracking engine looks at what the
+fast engine found (see `matching`), so what makes it try exponentially many ways is refused: an unbounded repeat whose
+body can be cut in more than one way.
 """
 
 import functools
@@ -20,15 +21,21 @@ _DIGITS = frozenset(b"0123456789")
 _MANY = 32
 _CATEGORIES = {"CATEGORY_DIGIT": rb"\d", "CATEGORY_WORD": rb"\w"}  # what "\s" holds differs between engines
 _ALL_BUT = "says 'all but ...'; name the characters that it may match"
+_CLASS = re.compile(r"\\[wWdDsS]")
 _TAKEN = {"LITERAL", "IN", "MAX_REPEAT", "SUBPATTERN", "BRANCH", "AT"}
 
 
-def fault_of(regex: str) -> str | None:
-    """Say why a rule cannot have this regular expression, or None where it can."""
-    if not regex.isascii():
-        return "holds characters beyond ASCII"
+def fault_of(regex: str, *, beyond_ascii: bool = False) -> str | None:
+    """Say why a rule cannot have this regular expression, or None where it can.
+
+    `beyond_ascii` says that it may hold letters beyond ASCII, and is tried on text, not on bytes.
+    """
+    if not regex.isascii() and not beyond_ascii:
+        return "holds characters beyond ASCII, which need literals, or a confidence in context only"
+    if not regex.isascii() and _CLASS.search(regex):
+        return "uses a class beside letters beyond ASCII; name its characters"
     try:
-        parsed = _parser.parse(regex.encode(), re.MULTILINE)
+        parsed = _parsed(regex)
     except (re.error, OverflowError, RecursionError) as error:
         return f"is not a regular expression ({error})"
     if parsed.getwidth()[0] == 0:
@@ -38,12 +45,16 @@ def fault_of(regex: str) -> str | None:
 
 def longest_match(regex: str) -> int:
     """Return the most characters that the regular expression matches; it has no fault."""
-    return int(_parser.parse(regex.encode()).getwidth()[1])
+    return int(_parsed(regex).getwidth()[1])
 
 
 def needs_digit(regex: str) -> bool:
     """Say whether all that the regular expression matches holds a digit 0-9; it has no fault."""
-    return _needs_digit(_parser.parse(regex.encode()))
+    return _needs_digit(_parsed(regex))
+
+
+def _parsed(regex: str) -> Any:
+    return _parser.parse(regex.encode() if regex.isascii() else regex, re.MULTILINE)
 
 
 def _needs_digit(sequence: Any) -> bool:
@@ -162,8 +173,8 @@ def _bytes_of_member(member: Any) -> frozenset[int]:
 
 
 def _in_both_cases(numbers: AbstractSet[int]) -> frozenset[int]:
-    """The bytes with the letters of the other case, for a regex may say (?i)."""
-    return frozenset(numbers) | frozenset(bytes(numbers).swapcase())
+    """The characters with the letters of the other case, for a regex may say (?i)."""
+    return frozenset(numbers) | frozenset(ord(sign) for number in numbers for sign in chr(number).swapcase())
 
 
 @functools.cache

@@ -23,8 +23,9 @@ class ValuePattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     Args:
         name: What findings call the pattern; unique within the rule.
-        regex: ASCII, in the subset that hyperscan and RE2 both take: no look-around, no back-reference, nothing that
-            matches "all but ...". It may not match the empty text.
+        regex: In the subset that hyperscan and RE2 both take: no look-around, no back-reference, nothing that matches
+            "all but ...". It may not match the empty text. It is ASCII, unless there are `literals` or it counts in
+            context only: then it is tried on text, and may hold other letters as well.
         lead: A character class such as `[a-z0-9.]` whose characters, up to 64 of them, belong to the value where they
             stand directly before what `regex` matches. It keeps a long variable beginning out of the engine.
         literals: Texts of which every match holds one. Where there are any, the engine looks for these alone, and
@@ -128,6 +129,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         facts: What else is worth knowing. Of a service: `company`, who offers it, and `country`, where that is seated.
         examples: The rule's own test.
         of_people_only: Whether its values count in a table only where that holds people: an address may be a firm's.
+        makes_findings: Whether a scan looks for it. What none looks for is told of a text that one tries rules on, for
+            it says what stands there and nothing of anybody: a date.
     """
 
     name: str
@@ -143,3 +146,4 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     doubt: tuple[str, ...] = ()
     field_names: FieldNames = FieldNames()
     of_people_only: bool = False
+    makes_findings: bool = True

@@ -1,7 +1,7 @@
 """A set of rules with a name and a version."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from waivern.rulesets.rule import Rule, Severity
 
@@ -32,6 +32,11 @@ class Ruleset:
     person_tables: frozenset[str] = frozenset()
     other_things: frozenset[str] = frozenset()
     other_owners: frozenset[str] = frozenset()
+
+    def for_scans(self) -> "Ruleset":
+        """Return the ruleset without the rules that make no findings."""
+        rules = tuple(rule for rule in self.rules if rule.makes_findings)
+        return self if len(rules) == len(self.rules) else replace(self, rules=rules)
 
     def __hash__(self) -> int:
         return hash((self.uri, self.rules_version))

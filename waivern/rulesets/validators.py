@@ -222,9 +222,23 @@ def calendar_date(value: str) -> tuple[int, int] | None:
     if first > 99:
         candidates = [(first, second, third)]
     else:
-        years = [third] if third > 99 else [1900 + third]
+        years = [third] if third > 99 else [1900 + third, 2000 + third]
         candidates = [(year, month, day) for year in years for month, day in ((first, second), (second, first))]
     return (0, len(value)) if any(_is_day(*candidate) for candidate in candidates) else None
+
+
+def date_and_time(value: str) -> tuple[int, int] | None:
+    """Accept what `calendar_date` does, also with a time of day behind it (ISO 8601, with "T" or a blank)."""
+    return (0, len(value)) if calendar_date(_TIME_OF_DAY.sub("", value)) is not None else None
+
+
+_TIME_OF_DAY = re.compile(r"[T ][0-9]{2}:[0-9:]+(?:Z|[+\-][0-9:]+)?\Z")
+
+
+def compact_date(value: str) -> tuple[int, int] | None:
+    """Accept a day from 1900 to 2099 written as eight digits, the year first or last."""
+    ways = ((value[:4], value[4:6], value[6:]), (value[4:], value[2:4], value[:2]), (value[4:], value[:2], value[2:4]))
+    return (0, len(value)) if any(_is_day(*map(int, way)) for way in ways) else None
 
 
 def _is_day(year: int, month: int, day: int) -> bool:
@@ -262,6 +276,8 @@ def vehicle_number(value: str) -> tuple[int, int] | None:
 
 _VALIDATORS: dict[str, Validator] = {
     "calendar_date": calendar_date,
+    "compact_date": compact_date,
+    "date_and_time": date_and_time,
     "email_address": email_address,
     "iban": iban_in,
     "international_phone": international_phone,

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from tests.detecting import INDICATOR, analysed, cell_entry, file_entry, message_of, rules_found
+from tests.detecting import INDICATOR, RULES, analysed, cell_entry, file_entry, message_of, rules_found
 from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
 from waivern.analysers.indicators.fingerprint import source_name
 from waivern.errors import InvalidPropertiesError, MessageError
@@ -228,3 +228,10 @@ def test_an_address_in_a_table_counts_only_where_the_table_holds_people():
     assert rules_of("orders") == set()
     assert rules_of("customers") == {"street_address"}
     assert rules_found(analysed([file_entry("I live at 221 Baker Street.")])) == {"street_address"}
+
+
+def test_a_date_alone_is_told_by_trying_rules_and_is_no_finding_of_a_scan():
+    text = "shipped on 2024-01-31, paid on 3/4/2024"
+    assert [span.rule for span in detection.detect(text, RULES)] == ["date", "date"]
+    content = analysed([file_entry(text), cell_entry("2024-01-31", "customers", "shipped_on")], confidence_threshold=0)
+    assert "date" not in rules_found(content)

@@ -56,7 +56,7 @@ def test_every_shipped_classification_is_tried_here():
 
 
 def test_every_category_and_rule_of_the_indicators_is_classified_and_none_that_they_lack(classification):
-    indicators = load_ruleset(f"local/{CLASSIFIES[classification.uri.split('/')[1]]}/1.0.0").rules
+    indicators = load_ruleset(f"local/{CLASSIFIES[classification.uri.split('/')[1]]}/1.0.0").for_scans().rules
     assert {name for rule in classification.rules for name in rule.categories} == {each.category for each in indicators}
     assert {name for rule in classification.rules for name in rule.rules} <= {each.name for each in indicators}
     assert all(classification.of(each.category, each.name) for each in indicators)

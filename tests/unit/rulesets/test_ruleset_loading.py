@@ -61,6 +61,7 @@ def test_a_ruleset_is_read_once():
         ("\\bB[0-9]{6}\\b", "(B+)+x", "values: 'number': regex repeats what can be cut in more than one way"),
         ("\\bB[0-9]{6}\\b", "B[^0-9]", "values: 'number': regex says 'all but ...'"),
         ("\\bB[0-9]{6}\\b", "(?=B)B", "values: 'number': regex uses assert"),
+        ("\\bB[0-9]{6}\\b", "Ä[0-9]{6}", "values: 'number': regex holds characters beyond ASCII, which need literals"),
         ("\\bB[0-9]{6}\\b", "B(", "values: 'number': regex is not a regular expression"),
         ("[badge number]", "[Badge Number]", "field_names.strong: 'Badge Number'"),
         ("context: [badge]", "context: [badge, badge]", "context: the term 'badge' stands there twice"),
@@ -86,6 +87,33 @@ def test_a_fault_is_named_with_file_rule_and_field(tmp_path, from_, to, said):
         read(tmp_path, changed)
     assert said in str(raised.value)
     assert "1.0.0.yaml" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "confidence", ["confidence: {in_context: 0.8}", "literals: [Ä], confidence: {alone: 0.7, in_context: 0.8}"]
+)
+def test_what_is_tried_on_text_alone_may_hold_letters_beyond_ascii_and_is_checked_all_the_same(tmp_path, confidence):
+    text = GOOD.replace("confidence: {alone: 0.8, in_context: 0.9}", confidence)
+    beyond = text.replace("\\bB[0-9]{6}\\b", "Ä[0-9]{6}")
+    assert read(tmp_path, beyond).rules[0].values[0].regex == "Ä[0-9]{6}"
+    for wrong, said in (
+        ("(Ä+)+x", "more than one way"),
+        ("Ä\\w", "uses a class"),
+        ("[^Ä]", "all but"),
+        (r"[\0-ä]b", "NUL"),
+    ):
+        with pytest.raises(RulesetError, match=said):
+            read(tmp_path, text.replace("\\bB[0-9]{6}\\b", wrong))
+
+
+def test_a_rule_that_makes_no_findings_is_none_of_a_scans(tmp_path):
+    rule = GOOD[GOOD.index("  - name: badge") :]
+    both = read(
+        tmp_path, GOOD + rule.replace("badge\n", "day\n", 1).replace("source:", "makes_findings: false\n    source:")
+    )
+    assert [rule.name for rule in both.rules] == ["badge", "day"]
+    assert [rule.name for rule in both.for_scans().rules] == ["badge"]
+    assert both.for_scans().rules_version == both.rules_version
 
 
 def test_a_value_that_needs_context_must_say_which(tmp_path):

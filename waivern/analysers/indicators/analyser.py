@@ -36,7 +36,7 @@ class IndicatorAnalyser(Analyser):
 
     def __init__(self, properties: "IndicatorProperties") -> None:
         self._properties = properties
-        self._ruleset = load_ruleset(properties.pattern_matching.ruleset or self.kind.ruleset)
+        self._ruleset = load_ruleset(properties.pattern_matching.ruleset or self.kind.ruleset).for_scans()
         self.version = f"1/{self._ruleset.rules_version}"
 
     @classmethod
