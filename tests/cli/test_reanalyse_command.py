@@ -211,6 +211,52 @@ def test_a_run_whose_source_failed_is_refused_by_name(ask: Ask, runbook: Any) ->
     assert "'good'" not in refused.err
 
 
+def test_an_optional_source_that_the_run_had_not_read_is_not_there_again_and_the_rest_is_analysed(
+    ask: Ask, runbook: Any, folder: Path, reanalysed: Any
+) -> None:
+    analysed = {"process": {"type": "personal_data"}}
+    file = runbook(
+        {
+            "good": {"texts": ["ann@example.org"]},
+            "bad": {"does": "gives", "texts": ["IBAN DE89 3704 0044 0532 0130 00"], "optional": True},
+            "good_found": {"inputs": "good", **analysed},
+            "bad_found": {"inputs": "bad", **analysed},
+        }
+    )
+    text = (folder / file).read_text()
+    assert ask("run", file, "--quiet").code == 0
+    (whole,) = runs(ask)
+    (folder / file).write_text(text.replace("does: gives", "does: fails"))
+    assert ask("run", file, "--quiet").code == 0
+    old = runs(ask)[0]
+    new = reanalysed(old)
+    states = {each["artifact_id"]: (each["status"], each["skipped_because"]) for each in new["artifacts"]}
+    assert states == {
+        "good": ("succeeded", None),
+        "bad": ("failed", None),
+        "good_found": ("succeeded", None),
+        "bad_found": ("skipped", "bad"),
+    }
+    (error,) = [each["error"] for each in new["artifacts"] if each["error"]]
+    assert error == f"The run {old} had not read it: The source is not there"
+    since = new["since_last_run"]
+    assert (since["base"], since["unchanged"], since["fixed"], since["unknown"]) == (old, 1, 0, 0)
+    (unknown,) = json.loads(ask("diff", whole, new["id"], "--format", "json").out)["unknown"]
+    assert unknown["because"] == "'bad_found' was not made"
+    verified = ask("verify")
+    assert verified.code == 0, verified.out + verified.err
+    again = reanalysed(new["id"])
+    assert (again["reanalysis_of"], again["since_last_run"]["unchanged"]) == (old, 1)
+
+
+def test_what_an_optional_source_had_read_and_is_not_kept_is_refused_all_the_same(ask: Ask, runbook: Any) -> None:
+    file = runbook({"good": {"texts": ["ann@example.org"], "optional": True}})
+    assert ask("run", file, "--quiet").code == 0
+    assert ask("prune", "--older-than", "0s").code == 0
+    refused = ask("reanalyse", "latest")
+    assert (refused.code, "'good' is not kept since" in refused.err) == (2, True)
+
+
 def test_a_run_that_is_going_on_and_one_that_is_unknown_are_refused(ask: Ask, folder: Path, scan: Any) -> None:
     scan(a="ann@example.org")
     (old,) = runs(ask)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from waivern.errors import RunError
 from waivern.history.run_history import ArtifactRecord, RunRecord
+from waivern.messages.schema import Schema
 from waivern.operations.application import Application
 from waivern.operations.run_runbook import RunRequest
+from waivern.plans.earlier_sources import AbsentSource, EarlierSources
 from waivern.runs.run import ArtifactStatus, RunStatus, Trigger
 
 _TAKEN_OVER = ("source", "reuse")
@@ -21,6 +23,7 @@ def reanalysis_of(application: Application, run: str, *, working_directory: Path
     """Hand out what is to be run so that a run's sources are analysed again; good for as long as the block lasts.
 
     The runbook is the text that the run had, wherever its file is now. Of a reanalysis, it is the run behind it.
+    An optional source that the run had not read is not there again.
 
     Args:
         application: What is installed.
@@ -28,18 +31,21 @@ def reanalysis_of(application: Application, run: str, *, working_directory: Path
         working_directory: What relative paths in the properties of analysers are meant from; the current one if None.
 
     Raises:
-        RunError: there is no such run, it is still going, or a source of it failed or was pruned; names which.
+        RunError: there is no such run, it is still going, or a source of it failed that is not optional, or was
+            pruned; names which.
     """
     history = application.storage.history
     origin = history.find(run)
     if origin.reanalysis_of is not None:
         origin = history.find(origin.reanalysis_of)
     _refuse_what_was_not_read(origin)
-    _refuse_what_is_not_kept(origin, history.artifacts_of(origin.id))
+    artifacts = history.artifacts_of(origin.id)
+    _refuse_what_is_not_kept(origin, artifacts)
+    earlier = EarlierSources(origin.id, _absent(origin, artifacts))
     with tempfile.TemporaryDirectory(prefix="waivern-reanalysis-") as folder:
         file = _written(application, origin, Path(folder))
         directory = working_directory or Path.cwd()
-        yield RunRequest(file, working_directory=directory, trigger=Trigger.REANALYSIS.value, reanalysis_of=origin.id)
+        yield RunRequest(file, working_directory=directory, trigger=Trigger.REANALYSIS.value, earlier=earlier)
 
 
 def _refuse_what_was_not_read(run: RunRecord) -> None:
@@ -61,10 +67,24 @@ def _refuse_what_is_not_kept(run: RunRecord, artifacts: Iterable[ArtifactRecord]
 
 def _why_not(artifact: ArtifactRecord) -> str | None:
     if artifact.status is not ArtifactStatus.SUCCEEDED:
-        return f"was not made ({artifact.status.value})"
+        return None if artifact.optional else f"was not made ({artifact.status.value})"
     if artifact.pruned_at is None:
         return None
     return f"is not kept since {artifact.pruned_at:%Y-%m-%d} ({artifact.pruned_because or 'pruned'})"
+
+
+def _absent(run: RunRecord, artifacts: Iterable[ArtifactRecord]) -> dict[str, AbsentSource]:
+    """The optional sources that the run had not read, and why."""
+    return {
+        artifact.artifact_id: AbsentSource(Schema.parse(artifact.schema), _why_absent(run, artifact))
+        for artifact in artifacts
+        if artifact.kind in _TAKEN_OVER and artifact.status is not ArtifactStatus.SUCCEEDED and artifact.schema
+    }
+
+
+def _why_absent(run: RunRecord, artifact: ArtifactRecord) -> str:
+    because = artifact.error or (artifact.skip_reason.value if artifact.skip_reason else artifact.status.value)
+    return f"The run {run.id} had not read it: {because}"
 
 
 def _written(application: Application, run: RunRecord, folder: Path) -> Path:

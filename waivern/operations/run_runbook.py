@@ -13,6 +13,7 @@ from waivern.history.decision_file import decisions_beside
 from waivern.history.run_history import LATEST, RunFilter
 from waivern.operations.application import Application
 from waivern.operations.show_history import RunDetails, show_run
+from waivern.plans.earlier_sources import EarlierSources
 from waivern.plans.plan import ExecutionPlan
 from waivern.plans.planner import Planner
 from waivern.runbooks.substitution import DUE_AT, with_due_at
@@ -37,7 +38,7 @@ class RunRequest:
         working_directory: The folder that relative paths in properties are meant from.
         resume: A run to take up again: its id, a prefix of it, or "latest", the newest of this runbook.
         trigger: What caused the run.
-        reanalysis_of: A run whose sources are taken over, in place of being read; by its id.
+        earlier: What a run had read, in place of what sources would read now: a reanalysis of that run.
     """
 
     runbook: Path
@@ -46,7 +47,12 @@ class RunRequest:
     working_directory: Path | None = None
     resume: str | None = None
     trigger: str = Trigger.MANUAL.value
-    reanalysis_of: str | None = None
+    earlier: EarlierSources | None = None
+
+    @property
+    def reanalysis_of(self) -> str | None:
+        """The id of the run whose sources are taken over."""
+        return None if self.earlier is None else self.earlier.run_id
 
 
 def plan_runbook(
@@ -55,19 +61,17 @@ def plan_runbook(
     *,
     working_directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
-    sources_of: str | None = None,
+    earlier: EarlierSources | None = None,
 ) -> ExecutionPlan:
     """Check a runbook whole; `${NAME}` is looked up in `environment`, else in the application's.
 
-    With `sources_of`, the sources are what the run of this id had read.
+    With `earlier`, sources are not asked: what they would read is what that run had read.
 
     Raises:
         RunbookError, PlanError: it cannot be carried out; the text holds every reason.
     """
     found_in = _environment_now(application) if environment is None else environment
-    planner = Planner(
-        application.registry, environment=found_in, working_directory=working_directory, sources_of=sources_of
-    )
+    planner = Planner(application.registry, environment=found_in, working_directory=working_directory, earlier=earlier)
     return planner.plan(runbook)
 
 
@@ -93,7 +97,7 @@ def run_runbook(
         RunbookError, PlanError, RunError, DecisionError: nothing was run.
         DatabaseError, RunTakenOverError: the run stopped half-way; it can be taken up again.
     """
-    is_reanalysis = request.reanalysis_of is not None
+    is_reanalysis = request.earlier is not None
     decisions = None if is_reanalysis else decisions_beside(request.runbook)
     environment = _environment_now(application)
     planned = plan_runbook(
@@ -101,7 +105,7 @@ def run_runbook(
         request.runbook,
         working_directory=request.working_directory,
         environment=environment,
-        sources_of=request.reanalysis_of,
+        earlier=request.earlier,
     )
     plan = _adjusted(planned, request)
     _refuse_another_text(application, plan, request.reanalysis_of)

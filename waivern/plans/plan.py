@@ -35,6 +35,7 @@ class ExecutionPlan:
             which an analyser is handed one merged message each, and the schema of the artifact itself.
         aliases: From the names by which a runbook refers to its child runbook's artifacts to final ids.
         defaults: By artifact id the content of what is not made: the default of a child runbook's input.
+        absent: By artifact id why it cannot be made: an optional source that an earlier run had not read.
         folders: By artifact id the folder that relative paths in its properties are meant from.
         sources: The unresolved text of the runbook and of its child runbooks, by path relative to the folder of
             the runbook; the runbook itself comes first.
@@ -46,6 +47,7 @@ class ExecutionPlan:
     artifact_schemas: Mapping[str, tuple[list[Schema] | None, Schema]]
     aliases: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     variables: frozenset[str] = frozenset()

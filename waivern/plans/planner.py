@@ -1,6 +1,6 @@
 """From a runbook to a plan that can be carried out, or to every reason why it cannot."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ from waivern.plans.child_runbooks import ChildRunbookLoader, Level
 from waivern.plans.circles import circles, in_order
 from waivern.plans.component_checks import ComponentChecks
 from waivern.plans.dag import ExecutionDAG
+from waivern.plans.earlier_sources import AbsentSource, EarlierSources
 from waivern.plans.plan import ExecutionPlan
 from waivern.plans.references import References
 from waivern.plans.schedule_timing import check_schedule
 from waivern.plans.schema_resolution import SchemaResolution
 from waivern.plans.splicing import Spliced, splice
-from waivern.runbooks.artifact_definition import ReuseConfig
 from waivern.runbooks.faults import the_first
 from waivern.runbooks.loading import LoadedRunbook, load_runbook, runbook_from_data
 from waivern.runbooks.substitution import process_environment
@@ -32,7 +32,7 @@ class Planner:
             `analyser_factories` are asked for.
         environment: What `${NAME}` is looked up in; the process's environment unless given.
         working_directory: Where relative paths in properties are meant from; the runbook's folder unless given.
-        sources_of: A run whose sources are taken over, in place of being read.
+        earlier: What an earlier run had read, in place of what sources would read now.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class Planner:
         *,
         environment: Mapping[str, str] | None = None,
         working_directory: Path | None = None,
-        sources_of: str | None = None,
+        earlier: EarlierSources | None = None,
     ) -> None:
-        self._sources_of = sources_of
+        self._earlier = earlier
         self._registry = registry
         self._environment = process_environment() if environment is None else environment
         self._working_directory = working_directory.absolute() if working_directory is not None else None
@@ -77,12 +77,15 @@ class Planner:
         references = References(main, problems)
         demands = check_interfaces(main, references, problems)
         spliced = splice(main, references, problems)
-        if self._sources_of is not None:
-            _take_over(spliced, self._sources_of)
+        absent: Mapping[str, AbsentSource] = {}
+        if self._earlier is not None:
+            self._earlier.take_the_place_of_sources(spliced)
+            absent = self._earlier.absent
         folders = {each: self._working_directory or level.folder for each, (level, _) in spliced.origins.items()}
         checks = ComponentChecks(self._registry, self._environment)
         components = checks.check(spliced, folders, problems)
-        given = self._find_what_is_reused(spliced, loaded.runbook.name, problems)
+        given = {artifact_id: source.schema for artifact_id, source in absent.items()}
+        given |= self._find_what_is_reused(spliced, loaded.runbook.name, problems, but=absent)
         given |= {artifact_id: declared.schema_of_input for artifact_id, declared in spliced.defaults.items()}
         problems.extend(_described_circles(spliced))
         resolution = SchemaResolution(
@@ -97,17 +100,20 @@ class Planner:
             artifact_schemas={artifact_id: schemas[artifact_id] for artifact_id in spliced.artifacts},
             aliases=spliced.aliases,
             defaults={each: declared.default or {} for each, declared in spliced.defaults.items()},
+            absent={artifact_id: source.because for artifact_id, source in absent.items()},
             folders=folders,
             sources=children.sources,
             variables=frozenset(checks.variables),
         )
 
-    def _find_what_is_reused(self, spliced: Spliced, runbook: str, problems: list[str]) -> dict[str, Schema]:
+    def _find_what_is_reused(
+        self, spliced: Spliced, runbook: str, problems: list[str], *, but: Container[str]
+    ) -> dict[str, Schema]:
         """The schemas of what is taken over; the definitions are given the ids of the runs that are meant."""
         schemas: dict[str, Schema] = {}
         for artifact_id, definition in spliced.artifacts.items():
             reuse = definition.reuse
-            if reuse is None:
+            if reuse is None or artifact_id in but:
                 continue
             try:
                 past_artifacts = self._registry.container.get_service(PastArtifacts)
@@ -123,15 +129,6 @@ class Planner:
                 concrete = reuse.model_copy(update={"from_run": past.run_id})
                 spliced.artifacts[artifact_id] = definition.model_copy(update={"reuse": concrete})
         return schemas
-
-
-def _take_over(spliced: Spliced, run_id: str) -> None:
-    """Let every source be what a run had read, and what a run had taken over itself."""
-    for artifact_id, definition in spliced.artifacts.items():
-        if definition.source is not None or definition.reuse is not None:
-            reuse = ReuseConfig(from_run=run_id, artifact=artifact_id)
-            changes = {"source": None, "reuse": reuse, "retry": None, "timeout": None}
-            spliced.artifacts[artifact_id] = definition.model_copy(update=changes)
 
 
 def _described_circles(spliced: Spliced) -> list[str]:

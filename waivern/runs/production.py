@@ -21,6 +21,7 @@ from waivern.errors import (
     DatabaseError,
     InvalidPropertiesError,
     RunbookError,
+    RunError,
     RunTakenOverError,
     WaivernError,
 )
@@ -51,6 +52,7 @@ class ProductionOrder:
     folder: Path | None = None
     past: PastArtifact | None = None
     default: Mapping[str, Any] | None = None
+    absent: str | None = None
     attempt: int = 1
     timeout_s: float | None = None
 
@@ -72,6 +74,7 @@ class ProductionOrder:
             folder=plan.folders.get(artifact_id),
             past=PastArtifact(reuse.from_run, reuse.artifact, output_schema) if reuse else None,
             default=plan.defaults.get(artifact_id),
+            absent=plan.absent.get(artifact_id),
             attempt=attempt,
             timeout_s=definition.timeout,
         )
@@ -195,6 +198,8 @@ class Workshop:
     def _made(self, order: ProductionOrder) -> Message:
         if order.default is not None:
             return Message("", order.default, order.output_schema)
+        if order.absent is not None:
+            raise RunError(order.absent)
         if order.past is not None:
             return self._registry.container.get_service(PastArtifacts).get(order.past)
         if order.source is not None:
