@@ -15,7 +15,7 @@ from waivern.bootstrap import build_application
 from waivern.database.run_register import SqlRunRegister
 from waivern.operations.application import Application
 from waivern.operations.compare_runs import compare_runs, comparison_as_json
-from waivern.operations.find_findings import today
+from waivern.operations.decisions_told import today
 from waivern.runs.run import RunStatus
 from waivern.settings import Settings
 from waivern.testing.builders import message_of, plan_of_dag

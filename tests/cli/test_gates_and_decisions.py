@@ -130,6 +130,45 @@ def test_decisions_that_count_no_more_are_told(ask, folder: Path, scan) -> None:
     )
 
 
+def test_a_list_of_findings_tells_decisions_that_count_no_more_where_remarks_go(ask, folder: Path, scan) -> None:
+    decide(folder, by_place("a*"), by_place("gone*"))
+    scan(a="ann@example.org")
+    stale = "Decisions:\n  rule email_address at gone*, suppressed by qa (made up): matches nothing any more\n"
+    for form in ("table", "json", "csv"):
+        told = ask("findings", "--format", form)
+        assert (told.code, told.err) == (0, stale)
+    assert ask("findings", "--runbook", "Another").err == "No such finding\n"
+    decide(folder, by_place("a*", until=YESTERDAY))
+    scan()
+    assert "rule email_address at a*, suppressed by qa (made up): has expired" in ask("findings").err
+
+
+def test_one_finding_tells_the_patterns_that_mean_it_and_which_decision_counts(ask, folder: Path, scan) -> None:
+    decide(folder, by_place("a*"), by_place("?.txt", until=YESTERDAY), by_place("b*"))
+    scan(a="ann@example.org")
+    (finding,) = json.loads(ask("findings", "--format", "json").out)
+    name = finding["fingerprint"]
+
+    def told() -> list[tuple[str, str]]:
+        shown = json.loads(ask("findings", "show", name, "--format", "json").out)
+        return [(each["location"] or each["verdict"], each["state"]) for each in shown["decisions"]]
+
+    assert told() == [("a*", "counts"), ("?.txt", "expired")]
+    assert ask("reopen", name, "--reason", "it is real", "--owner", "dpo").code == 0
+    assert told() == [("a*", "overruled"), ("?.txt", "expired"), ("reopened", "counts")]
+    text = ask("findings", "show", name).out
+    assert "(waivern-decisions.yaml, rule email_address at a*): overruled by a later one" in text
+    assert f"suppressed until {YESTERDAY} by qa: made up (waivern-decisions.yaml, rule email_address at ?.txt)" in text
+    (folder / "waivern-decisions.yaml").write_text(
+        f"decisions:\n  - {{fingerprint: {name}, verdict: accepted, reason: contract, owner: dpo}}\n"
+    )
+    scan()
+    assert told()[-1] == ("accepted", "counts")
+    scan(a="nothing")
+    assert told()[-1] == ("accepted", "stale")
+    assert "matches nothing any more" in ask("findings", "show", name).out
+
+
 def test_a_file_that_cannot_be_read_stops_a_run_before_it_begins(ask, folder: Path, scan) -> None:
     decide(folder, "verdict: acepted")
     refused = scan(a="ann@example.org")

@@ -1,15 +1,16 @@
 """What every database remembers of decisions: all of them, of which the newest about the same counts."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from tests.contracts.test_finding_history import entry, run_with
+from tests.contracts.test_finding_history import PLAN, entry, run_with
 from waivern.database.decision_log import SqlDecisionLog
 from waivern.database.event_log import SqlEventLog
+from waivern.database.known_findings import SqlKnownFindings
 from waivern.errors import DecisionError
 from waivern.history.decision_log import DecisionFile
 from waivern.history.decisions import Decision, Verdict
@@ -113,6 +114,45 @@ def test_a_finding_that_is_reopened_by_hand_is_open_in_spite_of_an_older_pattern
     in_force = log.in_force("built", today=TODAY)
     assert in_force.on(found()) is None
     assert in_force.on(found(B)) is not None
+
+
+def settled(engine: sa.Engine) -> None:
+    SqlKnownFindings(engine).settle(today=TODAY)
+
+
+def lapsed(log: SqlDecisionLog, **asked: Any) -> list[tuple[str, str | None]]:
+    told = log.lapsed(today=asked.pop("today", TODAY), **asked)
+    return [(each.why.value, each.decision.fingerprint or each.decision.location) for each in told]
+
+
+def test_what_has_expired_or_matches_nothing_counts_no_more(log: SqlDecisionLog, engine: sa.Engine) -> None:
+    settled(engine)
+    past = TODAY - timedelta(days=1)
+    entries = [decision(), by_rule("b.txt"), by_rule("[b]*"), by_rule("B*"), by_rule("?.txt", until=past)]
+    log.use_file(PLAN.runbook.name, file_of(*entries), run_id=RUN, by="ada")
+    log.decide(decision(fingerprint=B, until=TODAY), by="ada")
+    assert lapsed(log) == [("expired", "?.txt"), ("stale", "[b]*"), ("stale", "B*")]
+    assert lapsed(log, runbook="other") == []
+    tomorrow = TODAY + timedelta(days=1)
+    assert lapsed(log, today=tomorrow)[:2] == [("expired", "?.txt"), ("expired", B)]
+    run_with(engine, [entry("b")])
+    settled(engine)
+    assert lapsed(log) == [("expired", "?.txt"), ("stale", A), ("stale", "[b]*"), ("stale", "B*")]
+    run_with(engine, [])
+    settled(engine)
+    assert ("expired", B) not in lapsed(log, today=tomorrow)
+
+
+def test_a_file_is_not_stale_before_a_run_of_its_runbook_is_complete(log: SqlDecisionLog) -> None:
+    log.use_file("other", file_of(by_rule("z*")), run_id=RUN, by="ada")
+    assert lapsed(log) == []
+
+
+def test_decisions_about_a_rule_are_found_beside_those_about_a_fingerprint(log: SqlDecisionLog) -> None:
+    log.use_file("built", file_of(by_rule("b*"), decision(), by_rule("c*")), run_id=RUN, by="ada")
+    told = log.about(A, rules=["email_address", "iban"])
+    assert [each.location or each.fingerprint for each in told] == ["b*", A, "c*"]
+    assert log.about(B, rules=["iban"]) == []
 
 
 @pytest.mark.parametrize("said", [{"reason": "  "}, {"owner": ""}, {"rule": "x"}, {"fingerprint": None}])

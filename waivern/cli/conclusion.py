@@ -1,13 +1,12 @@
 """What a run ends with: what changed since the one before, which gates tripped, which decisions count no more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import click
 
 from waivern.cli.diff import finding_in_words, since_last
 from waivern.cli.printable import one_line
-from waivern.cli.wording import count
-from waivern.history.decisions import Decision
+from waivern.cli.wording import count, lapsed_in_words
 from waivern.history.gates import GateResult
 from waivern.operations.conclude_run import Conclusion
 
@@ -20,9 +19,8 @@ def conclusion_in_words(conclusion: Conclusion) -> Iterator[str]:
         yield since_last(conclusion.comparison)
     if conclusion.gates:
         yield "\n".join(["Gates:", *(line for result in conclusion.gates for line in _gate(result))])
-    about = [*_decisions("has expired", conclusion.expired), *_decisions("matches nothing any more", conclusion.stale)]
-    if about:
-        yield "\n".join(["Decisions:", *about])
+    if conclusion.lapsed:
+        yield "\n".join(["Decisions:", *lapsed_in_words(conclusion.lapsed)])
 
 
 def _gate(result: GateResult) -> Iterator[str]:
@@ -36,8 +34,3 @@ def _gate(result: GateResult) -> Iterator[str]:
     beyond = result.number - len(told[:_MOST_SHOWN])
     if beyond > 0:
         yield f"    and {beyond:,} more"
-
-
-def _decisions(what: str, decisions: Sequence[Decision]) -> Iterator[str]:
-    for each in decisions:
-        yield one_line(f"  {each.about}, {each.verdict.value} by {each.owner} ({each.reason}): {what}")

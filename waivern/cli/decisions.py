@@ -12,7 +12,7 @@ from waivern.cli.printable import one_line
 from waivern.history.decisions import Decision, Verdict
 from waivern.operations.application import Application
 from waivern.operations.decide import decide
-from waivern.operations.find_findings import decision_as_json
+from waivern.operations.decisions_told import decision_as_json
 
 
 def _as_day(context: click.Context, option: click.Parameter, text: str | None) -> date | None:

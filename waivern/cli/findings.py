@@ -12,10 +12,11 @@ from waivern.cli.instants import as_instant
 from waivern.cli.options import database_option, format_option, listed, pass_existing
 from waivern.cli.output import Cell, Styled, as_csv, as_json, as_table, write
 from waivern.cli.printable import one_line
-from waivern.cli.wording import count, local_time, short_id
+from waivern.cli.wording import count, lapsed_in_words, local_time, short_id
 from waivern.history.decisions import Decision
 from waivern.history.known_findings import FindingFilter, FindingStatus, KnownFinding, Order, Stay
 from waivern.operations.application import Application
+from waivern.operations.decisions_told import DecisionState, lapsed_decisions
 from waivern.operations.find_findings import (
     FindingDetails,
     finding_details_as_json,
@@ -31,6 +32,12 @@ _COLUMNS = (
     *("fingerprint", "rule", "category", "severity", "special_category", "source", "place", "confidence"),
     *("match_count", "runbook", "status", "since", "first_run", "first_at", "last_run", "last_at", "key"),
 )
+_STATES = {
+    DecisionState.COUNTS: "",
+    DecisionState.OVERRULED: ": overruled by a later one",
+    DecisionState.EXPIRED: ": has expired",
+    DecisionState.STALE: ": matches nothing any more",
+}
 _STYLES = {"critical": "red", "high": "red", "new": "red", "fixed": "green", "unknown": "yellow"}
 
 
@@ -86,6 +93,15 @@ def _list(application: Application, sort: str, after: str | None, limit: int, fo
             click.echo(f"There may be more: --after {found[-1].key}", err=True)
     else:
         click.echo("No such finding" if after or wanted != FindingFilter() else "No findings yet", err=True)
+    if after is None:
+        _tell_what_has_lapsed(application, wanted.runbook)
+
+
+def _tell_what_has_lapsed(application: Application, runbook: str | None) -> None:
+    """Decisions that count no more are no findings, so they go where remarks go."""
+    told = list(lapsed_in_words(listed(lambda: lapsed_decisions(application, runbook))))
+    if told:
+        click.echo("\n".join(["Decisions:", *told]), err=True)
 
 
 @findings.command(short_help="Show one finding: when it was there, and what was decided.")
@@ -130,7 +146,7 @@ def _told(details: FindingDetails) -> Iterator[str]:
         yield one_line(f"  {known.status.value} in {known.runbook} since {local_time(known.since)}")
         yield f"  first seen {_seen(known.first_run, known.first_at)}, last seen {_seen(known.last_run, known.last_at)}"
     yield from _section("Runs", [_stay(each) for each in details.stays])
-    yield from _section("Decisions", [_decision(each) for each in details.decisions])
+    yield from _section("Decisions", [_decision(each.decision, each.state) for each in details.decisions])
     yield from _section("Evidence", _evidence(details))
 
 
@@ -148,10 +164,11 @@ def _stay(stay: Stay) -> str:
     )
 
 
-def _decision(decision: Decision) -> str:
+def _decision(decision: Decision, state: DecisionState) -> str:
     until = f" until {decision.until}" if decision.until else ""
     said = f"{decision.verdict.value}{until} by {decision.owner}: {decision.reason}"
-    return f"{local_time(decision.decided_at)}, {said} ({decision.decided_by})"
+    by = str(decision.decided_by) + (f", {decision.about}" if decision.rule else "")
+    return f"{local_time(decision.decided_at)}, {said} ({by}){_STATES[state]}"
 
 
 def _evidence(details: FindingDetails) -> list[str]:

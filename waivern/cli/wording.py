@@ -1,10 +1,13 @@
 """How a person reads instants, durations, states and reasons."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from waivern.cli.output import Styled
+from waivern.cli.printable import one_line
 from waivern.exports.wording import count as count
 from waivern.exports.wording import duration as duration
+from waivern.history.decisions import Lapse, Lapsed
 from waivern.history.run_history import ArtifactRecord
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 
@@ -17,12 +20,20 @@ _STYLES = {
     "running": "cyan",
     "skipped": "yellow",
 }
+_LAPSED = {Lapse.EXPIRED: "has expired", Lapse.STALE: "matches nothing any more"}
 _SHORT_ID = 18  # a UUIDv7's milliseconds and 12 random bits: two runs hardly ever share them
 
 
 def short_id(run_id: str) -> str:
     """Return the beginning of a run's id, which is as good as the whole."""
     return run_id[:_SHORT_ID]
+
+
+def lapsed_in_words(lapsed: Iterable[Lapsed]) -> Iterator[str]:
+    """Yield a line for each decision that counts no more."""
+    for decision, why in ((each.decision, each.why) for each in lapsed):
+        said = f"{decision.about}, {decision.verdict.value} by {decision.owner} ({decision.reason})"
+        yield one_line(f"  {said}: {_LAPSED[why]}")
 
 
 def state(status: RunStatus | ArtifactStatus, *, optional: bool = False) -> Styled:

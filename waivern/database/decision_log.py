@@ -1,6 +1,6 @@
 """Decisions in the database: rows that are only ever added."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -12,10 +12,11 @@ from waivern.database.decision_rows import OLDEST_FIRST, decision_of, decisions_
 from waivern.database.engine import writing
 from waivern.database.event_rows import append
 from waivern.database.judging import judge, judge_everywhere
+from waivern.database.lapsed_decisions import lapsed_decisions
 from waivern.database.tables import decision_files, decisions, finding_heads, findings
 from waivern.errors import DecisionError
 from waivern.history.decision_log import DecisionFile, DecisionLog
-from waivern.history.decisions import Decision, DecisionsInForce, Origin, Verdict
+from waivern.history.decisions import Decision, DecisionsInForce, Lapsed, Origin, Verdict
 from waivern.history.event_log import EventKind
 
 _LOCK = 0x57414944  # "WAID": on Postgres one decides after the other, so that `seq` tells what is newer
@@ -58,14 +59,18 @@ class SqlDecisionLog(DecisionLog):
             append(connection, actor=by, kind=EventKind.DECISION_FILE_USED, body=body, at=now)
         return True
 
-    def about(self, fingerprint: str) -> Sequence[Decision]:
+    def about(self, fingerprint: str, *, rules: Collection[str] = ()) -> Sequence[Decision]:
+        asked = (decisions.c.fingerprint == fingerprint) | decisions.c.rule.in_(rules)
         with self._engine.connect() as connection:
-            rows = connection.execute(OLDEST_FIRST.where(decisions.c.fingerprint == fingerprint))
-            return [decision_of(row) for row in rows]
+            return [decision_of(row) for row in connection.execute(OLDEST_FIRST.where(asked))]
 
     def in_force(self, runbook: str, *, today: date) -> DecisionsInForce:
         with self._engine.connect() as connection:
             return decisions_in_force(connection, runbook, today=today)
+
+    def lapsed(self, *, today: date, runbook: str | None = None) -> Sequence[Lapsed]:
+        with self._engine.connect() as connection:
+            return lapsed_decisions(connection, runbook, today=today)
 
     def _is_as_before(self, runbook: str, file: DecisionFile | None) -> bool:
         newest = (

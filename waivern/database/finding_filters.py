@@ -52,6 +52,11 @@ def conditions_of(connection: sa.Connection, wanted: FindingFilter) -> list[Cond
     return conditions
 
 
+def at_place(dialect: str, pattern: PlacePattern) -> Condition:
+    """Return the condition that a finding is at such a place."""
+    return sa.and_(_begins(dialect, pattern), _matches(dialect, pattern))
+
+
 def _at(connection: sa.Connection, pattern: PlacePattern) -> list[Condition]:
     """Where few places begin as the pattern does, these are read; else one is soon met in the order of the list."""
     begins = _begins(connection.dialect.name, pattern)

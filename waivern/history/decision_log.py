@@ -1,11 +1,11 @@
 """The port through which decisions are kept and asked about."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from waivern.history.decisions import Decision, DecisionsInForce
+from waivern.history.decisions import Decision, DecisionsInForce, Lapsed
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,17 @@ class DecisionLog(ABC):
         """
 
     @abstractmethod
-    def about(self, fingerprint: str) -> Sequence[Decision]:
-        """Return every decision about one fingerprint, the oldest first."""
+    def about(self, fingerprint: str, *, rules: Collection[str] = ()) -> Sequence[Decision]:
+        """Return every decision about one fingerprint, or about what some rules find at a place, the oldest first."""
 
     @abstractmethod
     def in_force(self, runbook: str, *, today: date) -> DecisionsInForce:
         """Return what counts for the findings of a runbook on a day."""
+
+    @abstractmethod
+    def lapsed(self, *, today: date, runbook: str | None = None) -> Sequence[Lapsed]:
+        """Return the decisions that count no more, of one runbook or of all, as the findings have been settled.
+
+        These are the expired ones of a file, the expired ones about findings that are not fixed, and those of a file
+        that no finding matches which is not fixed; the last only where a run of that runbook is complete.
+        """

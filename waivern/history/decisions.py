@@ -83,6 +83,21 @@ class Decision:
         return self.rule == finding.rule and PlacePattern(self.location or "").matches(finding.place)
 
 
+class Lapse(StrEnum):
+    """Why a decision counts no more: its last day is past, or nothing is there any more that it is about."""
+
+    EXPIRED = "expired"
+    STALE = "stale"
+
+
+@dataclass(frozen=True)
+class Lapsed:
+    """A decision that counts no more."""
+
+    decision: Decision
+    why: Lapse
+
+
 class DecisionsInForce:
     """The decisions that count on a day: of each target the newest one, unless that has expired.
 
@@ -115,10 +130,12 @@ class DecisionsInForce:
         ]
 
     def on(self, finding: Finding) -> Decision | None:
-        """Return the decision by which a finding is suppressed or accepted; None where it is neither.
+        """Return the decision by which a finding is suppressed or accepted; None where it is neither."""
+        newest = self.newest_on(finding)
+        return None if newest is None or newest.verdict is Verdict.REOPENED else newest
 
-        Of one about its fingerprint and those about its rule and place, the newest counts.
-        """
+    def newest_on(self, finding: Finding) -> Decision | None:
+        """Return the decision that counts for a finding: the newest of those about its fingerprint and its place."""
         about = [
             (number, each)
             for number, each, pattern in self._of_rule.get(finding.rule, ())
@@ -127,4 +144,4 @@ class DecisionsInForce:
         if finding.fingerprint in self._of_one:
             about.append(self._of_one[finding.fingerprint])
         newest = max(about, key=lambda numbered: numbered[0], default=None)
-        return None if newest is None or newest[1].verdict is Verdict.REOPENED else newest[1]
+        return None if newest is None else newest[1]

@@ -5,7 +5,8 @@ from datetime import date
 from waivern.errors import DecisionError
 from waivern.history.decisions import Decision, Verdict
 from waivern.operations.application import Application
-from waivern.operations.find_findings import resolve_fingerprint, today
+from waivern.operations.decisions_told import today
+from waivern.operations.find_findings import resolve_fingerprint
 
 
 def decide(

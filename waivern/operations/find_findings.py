@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date
 from typing import Any
 
 from waivern.errors import ArtifactStoreError, DecisionError
-from waivern.history.decisions import Decision
 from waivern.history.finding import entry_in
 from waivern.history.known_findings import FindingFilter, KnownFinding, Order, Stay
 from waivern.history.records_as_json import finding_as_json, instant_as_json
 from waivern.operations.application import Application
-from waivern.runs.run import utc_now
+from waivern.operations.decisions_told import DecisionOnFinding, decision_as_json, decisions_on, today
 
 LEAST_PREFIX = 6
 _SHOWN_OF_AMBIGUOUS = 5
@@ -25,7 +23,7 @@ class FindingDetails:
         fingerprint: Its own, in full.
         standings: How it stands in each runbook that has it.
         stays: The runs that found it, those together that follow one another; the first ones first.
-        decisions: What was decided about it by its fingerprint, the oldest first.
+        decisions: What was decided about it, by its fingerprint or by a pattern, the oldest first.
         looked: As the newest artifact that is still kept holds it, with masked evidence; None where none is.
         seen_in: The run and the artifact that `looked` is from.
     """
@@ -33,14 +31,9 @@ class FindingDetails:
     fingerprint: str
     standings: Sequence[KnownFinding]
     stays: Sequence[Stay]
-    decisions: Sequence[Decision]
+    decisions: Sequence[DecisionOnFinding]
     looked: Mapping[str, Any] | None
     seen_in: tuple[str, str] | None
-
-
-def today() -> date:
-    """Return the day by which decisions are in force or have expired: the present one in UTC."""
-    return utc_now().astimezone(UTC).date()
 
 
 def list_findings(
@@ -73,7 +66,7 @@ def show_finding(application: Application, fingerprint: str) -> FindingDetails:
     stays = storage.known.stays_of(name)
     looked, seen_in = _as_it_looked(application, name, stays)
     standings = storage.known.with_fingerprint(name, today=day)
-    return FindingDetails(name, standings, stays, storage.decisions.about(name), looked, seen_in)
+    return FindingDetails(name, standings, stays, decisions_on(storage, name, standings), looked, seen_in)
 
 
 def resolve_fingerprint(application: Application, beginning: str) -> str:
@@ -129,7 +122,7 @@ def finding_details_as_json(details: FindingDetails) -> dict[str, Any]:
         "fingerprint": details.fingerprint,
         "standings": [known_as_json(each) for each in details.standings],
         "stays": [_stay_as_json(each) for each in details.stays],
-        "decisions": [decision_as_json(each) for each in details.decisions],
+        "decisions": [{**decision_as_json(each.decision), "state": each.state.value} for each in details.decisions],
         "finding": None if details.looked is None else dict(details.looked),
         "seen_in": seen_in,
     }
@@ -145,21 +138,4 @@ def _stay_as_json(stay: Stay) -> dict[str, Any]:
         "last_at": instant_as_json(stay.last_at),
         "runs": stay.runs,
         "finding": finding_as_json(stay.finding),
-    }
-
-
-def decision_as_json(decision: Decision) -> dict[str, Any]:
-    """Return a decision as a JSON object."""
-    return {
-        "verdict": decision.verdict.value,
-        "fingerprint": decision.fingerprint,
-        "rule": decision.rule,
-        "location": decision.location,
-        "reason": decision.reason,
-        "owner": decision.owner,
-        "until": None if decision.until is None else decision.until.isoformat(),
-        "origin": decision.origin.value,
-        "runbook": decision.runbook,
-        "decided_at": instant_as_json(decision.decided_at),
-        "decided_by": decision.decided_by,
     }

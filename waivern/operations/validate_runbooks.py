@@ -11,7 +11,7 @@ from waivern.history.finding import Finding
 from waivern.history.run_history import RunFilter
 from waivern.operations.application import Application
 from waivern.operations.compare_runs import findings_held
-from waivern.operations.find_findings import today
+from waivern.operations.decisions_told import today
 from waivern.operations.run_runbook import plan_runbook
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import RunStatus
