@@ -23,11 +23,15 @@ from pydantic import ValidationError
 from tests.schedules import a_definition
 from waivern.bootstrap import build_application
 from waivern.database.engine import writing
+from waivern.database.event_log import SqlEventLog
+from waivern.database.gate_log import SqlGateLog
 from waivern.database.notifications import SqlNotifications
 from waivern.database.run_queue import SqlRunQueue
 from waivern.database.schedule_store import SqlScheduleStore
 from waivern.database.tables import notifications, runs
+from waivern.history.gates import GateResult
 from waivern.operations.application import Application
+from waivern.runbooks.gate import parse_gate
 from waivern.runbooks.notify_config import NotifyConfig
 from waivern.runs.notifications import Notice, lease_s, notice_of
 from waivern.runs.run import RunStatus, utc_now
@@ -38,7 +42,7 @@ from waivern.service.tally import Tally
 from waivern.service.webhook import DeliveryError, _Pinned, post, signature
 from waivern.settings import Settings
 
-ALL = ("failed", "timed_out", "recovered")
+ALL = ("failed", "timed_out", "recovered", "gate_tripped")
 HOURLY = Cron("0 * * * *")
 
 
@@ -203,7 +207,7 @@ def test_a_command_that_leaves_a_program_behind_has_been_told_when_it_ends() -> 
         ({}, "names nobody"),
         ({"command": []}, "at least 1"),
         ({"webhook": {"url": "ftp://x"}}, "begins with http"),
-        ({"command": ["x"], "events": ["succeeded"]}, "failed"),
+        ({"command": ["x"], "events": ["succeeded"]}, "gate_tripped"),
         ({"webhook": {"url": "https://x", "timeout": 0}}, "greater than 0"),
     ],
 )
@@ -306,6 +310,69 @@ def test_what_arrived_is_not_said_to_have_failed_by_whoever_was_late(engine: sa.
     box.sent(second)
     box.failed(second, error="too late", retry_in_s=0)
     assert box.claim_due(limit=5) == []
+
+
+def tripped(engine: sa.Engine, run_id: str, **numbers: int) -> None:
+    results = [GateResult(parse_gate(gate), number=number) for gate, number in numbers.items()]
+    SqlGateLog(engine).note(run_id, results, by="ada@host")
+
+
+def told_of(engine: sa.Engine) -> list[tuple[str, str]]:
+    return sorted((each.run_id, each.notice.value) for each in SqlNotifications(engine).claim_due(limit=100))
+
+
+def test_a_gate_that_tripped_is_told_once_beside_a_recovery(engine: sa.Engine) -> None:
+    failed, succeeded = ended_runs(engine, RunStatus.FAILED, RunStatus.SUCCEEDED, notify={"command": ["y"]})
+    tripped(engine, succeeded, any=2, new=0)
+    tripped(engine, succeeded, any=2, new=0)
+    assert told_of(engine) == sorted([(failed, "failed"), (succeeded, "recovered"), (succeeded, "gate_tripped")])
+    assert SqlGateLog(engine).of_run(succeeded) == {"any": 2, "new": 0}
+
+
+def test_no_gate_is_told_that_passed_or_is_not_asked_for_or_is_of_a_run_that_failed(engine: sa.Engine) -> None:
+    (passed,) = ended_runs(engine, RunStatus.SUCCEEDED, notify={"events": ["gate_tripped"], "command": ["y"]})
+    tripped(engine, passed, any=0)
+    (failed,) = more_runs(engine, RunStatus.FAILED)
+    tripped(engine, failed, incomplete=1)
+    store = SqlScheduleStore(engine)
+    (schedule,) = store.all()
+    store.change(schedule.id, a_definition(HOURLY, notify={"events": ["failed"], "command": ["y"]}))
+    (unasked,) = more_runs(engine, RunStatus.SUCCEEDED)
+    tripped(engine, unasked, any=1)
+    assert told_of(engine) == []
+
+
+def test_what_one_notice_came_to_says_nothing_of_another_of_the_same_run(engine: sa.Engine) -> None:
+    _, run_id = ended_runs(engine, RunStatus.FAILED, RunStatus.SUCCEEDED, notify={"command": ["y"]})
+    tripped(engine, run_id, any=1)
+    box = SqlNotifications(engine)
+    due = {each.notice: each for each in box.claim_due(limit=5)}
+    box.sent(due[Notice.RECOVERED])
+    box.failed(due[Notice.GATE_TRIPPED], error="busy", retry_in_s=0)
+    (again,) = box.claim_due(limit=5)
+    assert (again.run_id, again.notice, again.attempt) == (run_id, Notice.GATE_TRIPPED, 2)
+
+
+def test_how_gates_came_out_is_an_event(engine: sa.Engine) -> None:
+    (run_id,) = ended_runs(engine, RunStatus.SUCCEEDED, notify=None)
+    tripped(engine, run_id, any=2, incomplete=0)
+    (event,) = SqlEventLog(engine).read(kinds=["gates.tried"])
+    assert (event.actor, event.body) == ("ada@host", {"run": run_id, "tripped": {"any": 2, "incomplete": 0}})
+
+
+def test_a_notice_of_a_gate_says_by_how_much_each_tripped(
+    engine: sa.Engine, application: Application, receiver: Receiver
+) -> None:
+    webhook = {"url": receiver.url, "allow_private": True}
+    (run_id,) = ended_runs(engine, RunStatus.SUCCEEDED, notify={"events": ["gate_tripped"], "webhook": webhook})
+    tripped(engine, run_id, any=2, incomplete=0)
+    Notifier(application, tally=Tally()).deliver_due()
+    eventually(lambda: receiver.received)
+    ((headers, body),) = receiver.received
+    told = json.loads(body)
+    assert (told["type"], told["data"]["run"]["id"]) == ("run.gate_tripped", run_id)
+    assert told["data"]["gates"] == [{"gate": "any", "tripped": 2}, {"gate": "incomplete", "tripped": 0}]
+    assert headers["webhook-id"] == f"{run_id}.gate_tripped"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -21,12 +22,14 @@ from waivern.database.engine import open_engine, writing
 from waivern.database.tables import services
 from waivern.errors import WaivernError
 from waivern.history.run_history import RunFilter, RunRecord
+from waivern.operations import carry_out_run
 from waivern.operations.carry_out_run import CarriedOut
+from waivern.operations.show_history import show_run
 from waivern.runs.run import RunStatus, SkipReason
 from waivern.runs.run_queue import NewRun
 from waivern.schedules.schedule import CatchUp, Overlap
 from waivern.schedules.timing import Every
-from waivern.service.run_process import _carry_out_one
+from waivern.service.run_process import Begun, Closed, _carry_out_one
 from waivern.service.self_watch import SelfWatch
 from waivern.testing.builders import message_of, plan_of
 
@@ -380,6 +383,70 @@ def has_ended(pid: int) -> bool:
     except FileNotFoundError:
         return True
     return said.rpartition(")")[2].split()[0] == "Z"
+
+
+SCANS = {
+    "name": "shop",
+    "description": "a test",
+    "gates": ["any", "any:critical", "incomplete"],
+    "artifacts": {
+        "files": {"source": {"type": "filesystem", "properties": {"path": "exports"}}},
+        "found": {"inputs": "files", "process": {"type": "personal_data"}},
+    },
+}
+
+
+def test_a_scheduled_run_that_trips_a_gate_tells_whom_the_schedule_names(installation: Installation) -> None:
+    (installation.folder / "exports").mkdir()
+    (installation.folder / "exports" / "a.txt").write_text("ann@example.org")
+    runbook = installation.folder / "shop.yaml"
+    runbook.write_text(json.dumps(SCANS))
+    told = installation.folder / "told"
+    script = f"import os, sys; open({str(told)!r}, 'a').write(os.environ['WAIVERN_NOTICE'] + ' ' + sys.stdin.read())"
+    notify = {"events": ["gate_tripped", "failed"], "command": [sys.executable, "-c", script]}
+    soon = this_second() + timedelta(seconds=2)
+    installation.schedule(runbook, Every(3600, soon - timedelta(hours=1)), name="nightly", notify=notify)
+    with installation.service():
+        eventually(lambda: told.exists() and told.read_text().endswith("}"), what=installation.said)
+    kind, _, body = told.read_text().partition(" ")
+    notice = json.loads(body)
+    assert (kind, notice["type"], notice["data"]["schedule"]) == ("gate_tripped", "run.gate_tripped", "nightly")
+    gates = [("any", 1), ("any:critical", 0), ("incomplete", 0)]
+    assert [(each["gate"], each["tripped"]) for each in notice["data"]["gates"]] == gates
+    with installation.application() as application:
+        details = show_run(application, notice["data"]["run"]["id"])
+        (event,) = application.storage.events.read(kinds=["gates.tried"])
+    assert (details.run.status, details.run.trigger) == (RunStatus.SUCCEEDED, "schedule")
+    assert dict(details.gates) == dict(gates) == event.body["tripped"]
+    assert event.actor.startswith("waivern serve@")
+    assert "Gate any tripped by 1" in installation.said()
+
+
+def test_the_deadline_of_a_run_does_not_hold_for_its_gates(
+    on_sqlite: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comparison with 100,000 findings takes a while; a process that is ended meanwhile would try no gate."""
+    runbook = on_sqlite.folder / "shop.yaml"
+    (on_sqlite.folder / "exports").mkdir()
+    runbook.write_text(json.dumps({**SCANS, "config": {"timeout": 3}}))
+    run_id = queue(on_sqlite, runbook)
+    inside, outside = multiprocessing.Pipe()
+    watch = SelfWatch(multiprocessing.get_context("fork").RawValue("d", 0.0), 5.0, outside)
+    limits: list[float | None] = []
+    conclude = carry_out_run.conclude_run
+
+    def noting(*arguments: Any) -> Any:
+        limits.append(watch._end_at)
+        return conclude(*arguments)
+
+    monkeypatch.setattr(carry_out_run, "conclude_run", noting)
+    with on_sqlite.application() as application:
+        claimed = application.storage.queue.claim()
+        assert claimed is not None
+        assert _carry_out_one(application, claimed, outside, watch) is CarriedOut.ENDED
+        assert set(application.storage.gates.of_run(run_id)) == set(SCANS["gates"])
+    assert [type(inside.recv()) for _ in range(2)] == [Begun, Closed]
+    assert limits == [None]
 
 
 def test_the_error_of_a_missing_runbook_is_not_a_crash(on_sqlite: Installation) -> None:

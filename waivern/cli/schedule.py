@@ -70,7 +70,7 @@ def schedule() -> None:
 @click.option(
     "--max-attempts", type=click.IntRange(1, 100), metavar="N", help="How often a run may lose its worker [3]."
 )
-@click.option("--notify-webhook", metavar="URL", help="Post there how runs failed, timed out or recovered.")
+@click.option("--notify-webhook", metavar="URL", help="Post there which runs failed, recovered, tripped a gate.")
 @click.option("--notify-secret", metavar="SECRET", help="What posts are signed with; '${NAME}' is looked up when sent.")
 @click.option("--notify-command", metavar="PROGRAM", help="Run this with the notice as its input.")
 @working_directory_option

@@ -30,7 +30,7 @@ def validate(
     """Check runbooks without running them.
 
     Everything that can be known before a run is checked, and every problem of every runbook is told. Exits with 2
-    where there is one. Decisions of the file beside it that count no more are told, and are no problem.
+    where there is one. What has no effect, such as decisions that count no more, is told, and is no problem.
 
     \b
     Examples:

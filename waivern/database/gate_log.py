@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
+from waivern.database.clock import database_now
 from waivern.database.engine import writing
+from waivern.database.event_rows import append
+from waivern.database.notifications import queue_gate_notices
 from waivern.database.tables import run_gates
+from waivern.history.event_log import EventKind
 from waivern.history.gates import GateLog, GateResult
 
 
@@ -15,12 +19,18 @@ class SqlGateLog(GateLog):
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def note(self, run_id: str, results: Sequence[GateResult]) -> None:
-        rows = {each.gate.text: {"run_id": run_id, "gate": each.gate.text, "tripped": each.number} for each in results}
+    def note(self, run_id: str, results: Sequence[GateResult], *, by: str) -> None:
+        tripped = {each.gate.text: each.number for each in results}
+        rows = [{"run_id": run_id, "gate": gate, "tripped": number} for gate, number in tripped.items()]
         with writing(self._engine) as connection:
+            now = database_now(connection)
             connection.execute(sa.delete(run_gates).where(run_gates.c.run_id == run_id))
             if rows:
-                connection.execute(sa.insert(run_gates), list(rows.values()))
+                connection.execute(sa.insert(run_gates), rows)
+            if any(tripped.values()):
+                queue_gate_notices(connection, run_id, at=now)
+            body = {"run": run_id, "tripped": tripped}
+            append(connection, actor=by, kind=EventKind.GATES_TRIED, body=body, at=now)
 
     def of_run(self, run_id: str) -> Mapping[str, int]:
         query = sa.select(run_gates.c.gate, run_gates.c.tripped).where(run_gates.c.run_id == run_id)

@@ -1,6 +1,6 @@
 """Notices in the database: an outbox beside the runs that they are about."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,13 +10,21 @@ from sqlalchemy.dialects import postgresql, sqlite
 from waivern.database.clock import database_now
 from waivern.database.engine import writing
 from waivern.database.tables import notifications, runs, schedules
-from waivern.runs.notifications import TARGETS, DueNotice, Notice, Notifications, lease_s, notice_of
+from waivern.runs.notifications import (
+    TARGETS,
+    DueNotice,
+    Notice,
+    Notifications,
+    gate_notice_of,
+    lease_s,
+    notice_of,
+)
 from waivern.runs.run import RunStatus
 
 _RUNS_BEFORE = 100  # among so many the last one that ended is looked for, however many more there were
 _TOLD_OF = [each.value for each in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.INTERRUPTED)]
 _SCHEDULE = (
-    sa.select(runs.c.schedule_id, schedules.c.notify)
+    sa.select(runs.c.schedule_id, runs.c.status, schedules.c.notify)
     .join(schedules, schedules.c.id == runs.c.schedule_id)
     .where(runs.c.id == sa.bindparam("of_run"), schedules.c.notify.is_not(None))
 )
@@ -41,12 +49,31 @@ def queue_notices(connection: sa.Connection, run_id: str, status: RunStatus, *, 
     if schedule is None:
         return
     before = _status_before(connection, run_id, schedule.schedule_id) if status is RunStatus.SUCCEEDED else None
-    notice = notice_of(status, before, schedule.notify.get("events", list(Notice)))
-    if notice is not None:
-        row = {"run_id": run_id, "notice": notice.value, "created_at": at, "next_at": at, "attempts": 0}
-        rows = [{**row, "target": target} for target in TARGETS if schedule.notify.get(target)]
-        if rows:
-            connection.execute(_INSERT[connection.dialect.name], rows)
+    _queue(connection, run_id, notice_of(status, before, _wanted(schedule.notify)), schedule.notify, at=at)
+
+
+def queue_gate_notices(connection: sa.Connection, run_id: str, *, at: datetime) -> None:
+    """Queue that a gate of a run tripped, in the transaction that writes that down."""
+    schedule = connection.execute(_SCHEDULE, {"of_run": run_id}).first()
+    if schedule is not None:
+        notice = gate_notice_of(RunStatus(schedule.status), _wanted(schedule.notify))
+        _queue(connection, run_id, notice, schedule.notify, at=at)
+
+
+def _wanted(notify: Mapping[str, Any]) -> Collection[str]:
+    wanted: Collection[str] = notify.get("events", list(Notice))
+    return wanted
+
+
+def _queue(
+    connection: sa.Connection, run_id: str, notice: Notice | None, notify: Mapping[str, Any], *, at: datetime
+) -> None:
+    if notice is None:
+        return
+    row = {"run_id": run_id, "notice": notice.value, "created_at": at, "next_at": at, "attempts": 0}
+    rows = [{**row, "target": target} for target in TARGETS if notify.get(target)]
+    if rows:
+        connection.execute(_INSERT[connection.dialect.name], rows)
 
 
 def _status_before(connection: sa.Connection, run_id: str, schedule_id: str) -> RunStatus | None:
@@ -72,7 +99,7 @@ class SqlNotifications(Notifications):
             for row in rows:
                 later = now + timedelta(seconds=lease_s(row.target, row.notify or {}))
                 claimed = {"next_at": later, "attempts": row.attempts + 1}
-                connection.execute(sa.update(notifications).where(*_key(row.run_id, row.target)), claimed)
+                connection.execute(sa.update(notifications).where(*_key(row)), claimed)
             return [
                 DueNotice(row.run_id, row.target, Notice(row.notice), row.attempts + 1, row.name, row.notify or {})
                 for row in rows
@@ -81,18 +108,18 @@ class SqlNotifications(Notifications):
     def sent(self, notice: DueNotice) -> None:
         with writing(self._engine) as connection:
             settled = {"next_at": None, "sent_at": database_now(connection), "error": None}
-            connection.execute(sa.update(notifications).where(*_key(notice.run_id, notice.target)), settled)
+            connection.execute(sa.update(notifications).where(*_key(notice)), settled)
 
     def failed(self, notice: DueNotice, *, error: str, retry_in_s: float | None) -> None:
         with writing(self._engine) as connection:
             again = None if retry_in_s is None else database_now(connection) + timedelta(seconds=retry_in_s)
             mine = (notifications.c.attempts == notice.attempt, notifications.c.sent_at.is_(None))
-            unsent = sa.update(notifications).where(*_key(notice.run_id, notice.target), *mine)
+            unsent = sa.update(notifications).where(*_key(notice), *mine)
             connection.execute(unsent, {"next_at": again, "error": error})
 
 
-def _key(run_id: str, target: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return notifications.c.run_id == run_id, notifications.c.target == target
+def _key(notice: Any) -> tuple[sa.ColumnElement[bool], ...]:
+    return tuple(notifications.c[name] == getattr(notice, name) for name in ("run_id", "target", "notice"))
 
 
 def _due(now: Any) -> sa.Select[Any]:

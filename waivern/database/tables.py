@@ -251,7 +251,7 @@ notifications = sa.Table(
     metadata,
     sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("target", sa.String(10), primary_key=True),  # webhook, command
-    sa.Column("notice", sa.String(20), nullable=False),  # failed, timed_out, recovered
+    sa.Column("notice", sa.String(20), primary_key=True),  # failed, timed_out, recovered, gate_tripped
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("next_at", UtcDateTime),  # when it is tried (again); none: it was sent, or given up
     sa.Column("attempts", sa.Integer, nullable=False),

@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     RUN_OPENED = "run.opened"
     RUN_RESUMED = "run.resumed"
     RUN_CLOSED = "run.closed"
+    GATES_TRIED = "gates.tried"
     SCHEDULE_ADDED = "schedule.added"
     SCHEDULE_CHANGED = "schedule.changed"
     SCHEDULE_PAUSED = "schedule.paused"

@@ -61,8 +61,11 @@ class GateLog(ABC):
     """How the gates of each run came out."""
 
     @abstractmethod
-    def note(self, run_id: str, results: Sequence[GateResult]) -> None:
-        """Write down how a run's gates came out, in place of what was written before."""
+    def note(self, run_id: str, results: Sequence[GateResult], *, by: str) -> None:
+        """Write down how a run's gates came out, in place of what was written before; that is an event.
+
+        Where one tripped, whom the run's schedule names is to be told. `by` is who tried them.
+        """
 
     @abstractmethod
     def of_run(self, run_id: str) -> Mapping[str, int]:

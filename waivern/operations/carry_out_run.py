@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from waivern.errors import DatabaseError, RunError, RunTakenOverError, WaivernError
@@ -17,7 +18,6 @@ from waivern.runbooks.watched_environment import WatchedEnvironment
 from waivern.runs.current_run import marked
 from waivern.runs.executor import DAGExecutor
 from waivern.runs.run import RunStatus
-from waivern.runs.run_log import OpenRun
 from waivern.runs.run_queue import ClaimedRun
 
 logger = logging.getLogger(__name__)
@@ -31,9 +31,20 @@ class CarriedOut(StrEnum):
     DATABASE_GONE = "database_gone"
 
 
-def carry_out_run(
-    application: Application, claimed: ClaimedRun, *, begun: Callable[[float | None], None]
-) -> CarriedOut:
+@dataclass(frozen=True)
+class Listener:
+    """Whoever is told how far a claimed run is.
+
+    Args:
+        begun: Told the seconds that the run has from now on (None: any number) as soon as it has begun.
+        closed: Called when the run is closed before its deadline: what comes now is no part of it.
+    """
+
+    begun: Callable[[float | None], None]
+    closed: Callable[[], None]
+
+
+def carry_out_run(application: Application, claimed: ClaimedRun, listener: Listener) -> CarriedOut:
     """Plan a claimed run and make its artifacts; return when it is closed.
 
     A runbook that does not plan fails the run, with the reasons as its error. What an earlier attempt made stays.
@@ -41,12 +52,12 @@ def carry_out_run(
     Args:
         application: What is installed.
         claimed: The run; `${WAIVERN_DUE_AT}` stands for the instant that it was due, else for that of its queueing.
-        begun: Told the seconds that the run has from now on (None: any number) as soon as it has begun.
+        listener: Told how far it is.
     """
     environment = WatchedEnvironment(application.environment)
     try:
         with marked(claimed.run_id, claimed.schedule):
-            _carry_out(application, claimed, with_due_at(environment, claimed.due_at or claimed.created_at), begun)
+            _carry_out(application, claimed, with_due_at(environment, claimed.due_at or claimed.created_at), listener)
     except RunTakenOverError:
         return CarriedOut.CHANGED_HANDS
     except DatabaseError as error:
@@ -61,17 +72,19 @@ def _carry_out(
     application: Application,
     claimed: ClaimedRun,
     environment: Mapping[str, str],
-    begun: Callable[[float | None], None],
+    listener: Listener,
 ) -> None:
     decisions = decisions_beside(claimed.runbook)
     plan = plan_runbook(
         application, claimed.runbook, working_directory=claimed.working_directory, environment=environment
     )
     run = application.storage.register.start(claimed, plan)
-    begun(plan.runbook.config.timeout)
+    listener.begun(plan.runbook.config.timeout)
     application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, by=application.actor)
     executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
-    asyncio.run(_executed(executor, plan, run))
+    result = asyncio.run(executor.execute(plan, run_log=run.log))
+    if result.status is not RunStatus.TIMED_OUT:  # else a component may hang on, and keep us from everything
+        listener.closed()
     _conclude(application, run.run_id, plan)
 
 
@@ -84,10 +97,6 @@ def _conclude(application: Application, run_id: str, plan: ExecutionPlan) -> Non
         return
     for result in conclusion.tripped:
         logger.warning("Gate %s tripped by %d", result.gate.text, result.number, extra={"run_id": run_id})
-
-
-async def _executed(executor: DAGExecutor, plan: ExecutionPlan, run: OpenRun) -> None:
-    await executor.execute(plan, run_log=run.log)
 
 
 def _refuse(

@@ -55,7 +55,7 @@ def conclude_run(application: Application, details: RunDetails, gates: Sequence[
     found = findings_held(application, run)
     results = try_gates(wanted, GatedRun(found, comparison, details.artifacts, decisions, _omissions(application, run)))
     if results:
-        storage.gates.note(run.id, results)
+        storage.gates.note(run.id, results, by=application.actor)
     storage.known.settle(today=day)
     return Conclusion(comparison, results, storage.decisions.lapsed(runbook=run.runbook, today=day))
 

@@ -1,5 +1,6 @@
 """One run whole as a JSON object: what `history.records_as_json` says of its parts, joined."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from waivern.history.records_as_json import (
@@ -24,5 +25,10 @@ def details_as_json(details: RunDetails) -> dict[str, Any]:
         "artifact_counts": counts,
         "run_attempts": [attempt_as_json(attempt) for attempt in details.attempts],
         "failed_attempts": [failed_attempt_as_json(attempt) for attempt in details.failed_attempts],
-        "gates": [{"gate": gate, "tripped": number} for gate, number in details.gates.items()],
+        "gates": gates_as_json(details.gates),
     }
+
+
+def gates_as_json(gates: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return by how much each gate of a run tripped as a JSON array."""
+    return [{"gate": gate, "tripped": number} for gate, number in gates.items()]

@@ -21,7 +21,7 @@ from waivern.runs.run import RunStatus
 class Validation:
     """What is wrong with one runbook: nothing where `problems` is empty.
 
-    `warnings` tells decisions of the file beside it that count no more.
+    `warnings` tells what is written in it and has no effect, and decisions of the file beside it that count no more.
     """
 
     runbook: Path
@@ -62,10 +62,12 @@ def _validated(application: Application, runbook: Path, working_directory: Path 
     except DecisionError as error:
         return Validation(runbook, (*problems, str(error)))
     named = None if plan is None else plan.runbook.name
-    return Validation(runbook, problems, () if file is None else tuple(_warnings(application, named, file)))
+    remarks = () if plan is None else plan.remarks
+    lapsed = () if file is None else _lapsed(application, named, file)
+    return Validation(runbook, problems, (*remarks, *lapsed))
 
 
-def _warnings(application: Application, runbook: str | None, file: DecisionFile) -> Iterator[str]:
+def _lapsed(application: Application, runbook: str | None, file: DecisionFile) -> Iterator[str]:
     day = today()
     for decision in file.decisions:
         if decision.has_expired(day):

@@ -39,6 +39,7 @@ class ExecutionPlan:
         folders: By artifact id the folder that relative paths in its properties are meant from.
         sources: The unresolved text of the runbook and of its child runbooks, by path relative to the folder of
             the runbook; the runbook itself comes first.
+        remarks: What is written and has no effect here, each with its file and line.
         variables: The names of all `${NAME}` in the properties of its components.
     """
 
@@ -50,6 +51,7 @@ class ExecutionPlan:
     absent: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     variables: frozenset[str] = frozenset()
 
     @functools.cached_property

@@ -103,6 +103,7 @@ class Planner:
             absent={artifact_id: source.because for artifact_id, source in absent.items()},
             folders=folders,
             sources=children.sources,
+            remarks=_without_effect(main),
             variables=frozenset(checks.variables),
         )
 
@@ -129,6 +130,14 @@ class Planner:
                 concrete = reuse.model_copy(update={"from_run": past.run_id})
                 spliced.artifacts[artifact_id] = definition.model_copy(update={"reuse": concrete})
         return schemas
+
+
+def _without_effect(main: Level) -> tuple[str, ...]:
+    """What nobody would miss before it is too late: that a child's gates hold nothing back."""
+    name = main.loaded.runbook.name
+    said = f"gates of a child runbook are not tried; write them into '{name}', whose gates are asked about all findings"
+    below = (level for level in main.walk() if level.parent is not None and level.loaded.runbook.gates)
+    return tuple(dict.fromkeys(level.located(said, "gates") for level in below))
 
 
 def _described_circles(spliced: Spliced) -> list[str]:

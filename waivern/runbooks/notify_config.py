@@ -9,7 +9,7 @@ from waivern.runbooks.artifact_definition import Text, Written, as_tuple
 from waivern.runbooks.durations import Seconds
 from waivern.runbooks.notice_limits import LONGEST_TIMEOUT_S
 
-NoticeName = Literal["failed", "timed_out", "recovered"]
+NoticeName = Literal["failed", "timed_out", "recovered", "gate_tripped"]
 _TimeLimit = Annotated[Seconds, Field(gt=0, le=LONGEST_TIMEOUT_S, allow_inf_nan=False)]
 
 
@@ -32,7 +32,8 @@ class WebhookConfig(Written):
 class NotifyConfig(Written):
     """Which ends of a run are told, and to whom: a webhook, a command, or both.
 
-    `interrupted` runs count as failed; the first success after a failure is `recovered`. The command is a list of a
+    `interrupted` runs count as failed; the first success after a failure is `recovered`; a success by whose findings a
+    gate of the runbook tripped is `gate_tripped`. The command is a list of a
     program and its arguments, no shell's line.
     """
 
@@ -40,6 +41,7 @@ class NotifyConfig(Written):
         "failed",
         "timed_out",
         "recovered",
+        "gate_tripped",
     )
     webhook: WebhookConfig | None = None
     command: Annotated[tuple[Text, ...], BeforeValidator(as_tuple), Field(min_length=1)] | None = None

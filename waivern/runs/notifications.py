@@ -25,6 +25,7 @@ class Notice(StrEnum):
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     RECOVERED = "recovered"
+    GATE_TRIPPED = "gate_tripped"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ def notice_of(status: RunStatus, before: RunStatus | None, on: Collection[str]) 
     return Notice(name) if name is not None and name in on else None
 
 
+def gate_notice_of(status: RunStatus, on: Collection[str]) -> Notice | None:
+    """Return what is to be told of a run by whose findings a gate tripped: of one that failed, that is told alone."""
+    return Notice.GATE_TRIPPED if status is RunStatus.SUCCEEDED and Notice.GATE_TRIPPED.value in on else None
+
+
 def lease_s(target: str, notify: Mapping[str, Any]) -> float:
     """Return for how many seconds a notice is left to whoever delivers it: longer than that may take."""
     about = notify.get("webhook") if target == "webhook" else notify
@@ -65,7 +71,8 @@ class Notifications(ABC):
     """Where notices wait until they are sent: at least once each, however many services send them.
 
     A notice is queued in the transaction in which its run ends, by whoever writes that: one for each target that the
-    run's schedule has then. So there is exactly one, or none, and nobody has to look for runs that have ended.
+    run's schedule has then; that a gate tripped, in the transaction that writes down how its gates came out. So there
+    is exactly one of each kind, or none, and nobody has to look for runs that have ended.
     """
 
     @abstractmethod

@@ -5,14 +5,15 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from waivern.errors import DatabaseError, WaivernError
 from waivern.operations.application import Application
-from waivern.operations.records_as_json import instant_as_json, run_as_json
+from waivern.operations.records_as_json import gates_as_json, instant_as_json, run_as_json
 from waivern.runbooks.notify_config import NotifyConfig
 from waivern.runbooks.substitution import resolve
 from waivern.runbooks.watched_environment import WatchedEnvironment
-from waivern.runs.notifications import DueNotice
+from waivern.runs.notifications import DueNotice, Notice
 from waivern.runs.run import utc_now
 from waivern.service.hook_command import run_command
 from waivern.service.tally import Tally
@@ -88,7 +89,9 @@ class Notifier:
             run_command(config.command, body, environment=variables, timeout_s=config.timeout)
 
     def _body(self, notice: DueNotice) -> bytes:
-        run = self._application.storage.history.find(notice.run_id)
-        data = {"schedule": notice.schedule, "run": run_as_json(run)}
+        storage = self._application.storage
+        data: dict[str, Any] = {"schedule": notice.schedule, "run": run_as_json(storage.history.find(notice.run_id))}
+        if notice.notice is Notice.GATE_TRIPPED:
+            data["gates"] = gates_as_json(storage.gates.of_run(notice.run_id))
         said = {"type": f"run.{notice.notice.value}", "timestamp": instant_as_json(utc_now()), "data": data}
         return json.dumps(said, ensure_ascii=False).encode()

@@ -16,7 +16,7 @@ from typing import Any
 
 from waivern.errors import DatabaseError
 from waivern.operations.application import Application
-from waivern.operations.carry_out_run import CarriedOut, carry_out_run
+from waivern.operations.carry_out_run import CarriedOut, Listener, carry_out_run
 from waivern.runs.run_queue import ClaimedRun
 from waivern.service.self_watch import SelfWatch
 
@@ -41,6 +41,11 @@ class Begun:
     """The run was begun; it has `timeout_s` seconds from now, or any number."""
 
     timeout_s: float | None
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The run was closed before its deadline, which does not hold for what is still to be said of it."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +173,13 @@ def _carry_out_one(
         with suppress(OSError):  # the service was killed meanwhile; the run goes on
             connection.send(Begun(timeout_s))
 
+    def closed() -> None:
+        watch.lift_limit()
+        with suppress(OSError):
+            connection.send(Closed())
+
     with watch.over_run(lambda: _is_lost(application, claimed)):
-        return carry_out_run(application, claimed, begun=begun)
+        return carry_out_run(application, claimed, Listener(begun, closed))
 
 
 def _is_lost(application: Application, claimed: ClaimedRun) -> bool:

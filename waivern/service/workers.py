@@ -14,7 +14,7 @@ from waivern.operations.carry_out_run import CarriedOut
 from waivern.runs.run import RunStatus, utc_now
 from waivern.runs.run_queue import ClaimedRun, LostRun, RunQueue
 from waivern.service.database_watch import AWAY_S, DatabaseWatch
-from waivern.service.run_process import Begun, Done, MakeApplication, Ready, RunProcess, warm_context
+from waivern.service.run_process import Begun, Closed, Done, MakeApplication, Ready, RunProcess, warm_context
 from waivern.service.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -171,6 +171,8 @@ class Workers:
                     process.kill_at = time.monotonic() + said.timeout_s + _GRACE_S
                 if process.claimed is not None and process.claimed.due_at is not None:
                     self._tally.started((utc_now() - process.claimed.due_at).total_seconds())
+            case Closed():
+                process.kill_at = None
             case Done():
                 self._through(process, said)
 

@@ -118,6 +118,15 @@ def test_the_same_child_may_be_named_twice(plan):
     assert planned.runbook.artifacts["again/copy"].inputs == ("customers",)
 
 
+def test_gates_of_a_child_are_said_to_have_no_effect(plan, tmp_path):
+    twice = MAIN + "  again:\n    child_runbook: {path: child.yaml, input_mapping: {data: customers}, output: raw}\n"
+    planned = plan(main=twice + "gates: [new]\n", child=CHILD + "gates: any:high\n")
+    assert planned.runbook.gates == ("new",)
+    (remark,) = planned.remarks
+    assert remark.startswith(f"{tmp_path}/child.yaml:8: gates: gates of a child runbook are not tried")
+    assert plan(main=MAIN + "gates: [new]\n", child=CHILD).remarks == ()
+
+
 def test_a_child_may_be_given_what_another_hands_back(plan):
     chained = MAIN + "  next:\n    child_runbook: {path: second.yaml, input_mapping: {found: child}, output: all}\n"
     second = "\n".join(
