@@ -58,9 +58,9 @@ def test_what_was_altered_is_named_and_the_exit_code_says_so(scanned: Ask, folde
     change(folder, "UPDATE findings SET severity = 'low'")
     told = scanned("verify")
     assert told.code == 3
-    assert told.out.startswith(
-        "1 thing does not fit:\n  findings of 'found' of 'Small scan', set 1: its rows are not those"
-    )
+    run = json.loads(scanned("history", "--format", "json").out)[0]["id"]
+    set_of_findings = f"findings of 'found' of 'Small scan', set 1 of run {run}"
+    assert told.out.startswith(f"1 thing does not fit:\n  {set_of_findings}: its rows are not those of its digest")
 
 
 def test_json_says_all_of_it(scanned: Ask, folder: Path) -> None:
@@ -68,7 +68,9 @@ def test_json_says_all_of_it(scanned: Ask, folder: Path) -> None:
     told = scanned("verify", "--format", "json")
     said = json.loads(told.out)
     assert (told.code, said["intact"], said["damage"], said["anchor"]) == (3, False, 1, None)
-    assert said["damages"] == [{"what": "event 2", "why": "its hash is not that of what it says"}]
+    nowhere = {"run": None, "artifact_id": None}
+    why = "its hash is not that of what it says"
+    assert said["damages"] == [{"what": "event 2", "why": why, "part": "event", **nowhere}]
     assert (said["verified"]["runs"], said["newest_event"]["seq"]) == (1, 3)
 
 

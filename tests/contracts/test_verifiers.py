@@ -1,6 +1,7 @@
 """What every database proves: that nothing was altered, added or taken away; and what does not fit where it was."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from waivern.database.engine import open_engine
 from waivern.database.event_log import SqlEventLog
 from waivern.database.keyring import new_key, read_keyring
 from waivern.database.pruner import SqlPruner
+from waivern.database.run_checks import _name_what_is_other
 from waivern.database.run_queue import SqlRunQueue
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import (
@@ -34,7 +36,7 @@ from waivern.database.tables import (
 )
 from waivern.database.verifier import SqlVerifier
 from waivern.history.pruning import PruneRequest
-from waivern.history.verification import Verification
+from waivern.history.verification import Damage, Part, Verification
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus, utc_now
 from waivern.runs.run_queue import NewRun
 from waivern.testing.builders import message_of, plan_of_dag
@@ -117,7 +119,7 @@ def test_one_run_is_proven_by_itself(history: sa.Engine) -> None:
     first, second = run_ids(history)[:2]
     execute(history, sa.update(artifacts).where(artifacts.c.run_id == second).values(message_id="x"))
     assert verified(history, first).damage == 0
-    assert verified(history, second).damage == 1
+    assert [each.part for each in verified(history, second).damages] == [Part.ARTIFACT] * 3
     assert verified(history, first).counts["runs"] == 1
 
 
@@ -173,8 +175,50 @@ def altered(value: Any, drawn: random.Random) -> Any:
             raise AssertionError(type(value))
 
 
-def test_any_altered_value_is_found(history: sa.Engine) -> None:
-    drawn, unseen, tried = random.Random(), [], 0
+PARTS = {
+    events: Part.EVENT,
+    runs: Part.RUN,
+    artifacts: Part.ARTIFACT,
+    artifact_inputs: Part.ARTIFACT,
+    blobs: Part.CONTENT,
+    runbooks: Part.RUNBOOK,
+    finding_lines: Part.FINDINGS,
+    finding_sets: Part.FINDINGS,
+    findings: Part.FINDINGS,
+    run_attempts: Part.ATTEMPT,
+    artifact_attempts: Part.ATTEMPT,
+}
+
+
+def is_named(
+    engine: sa.Engine, table: sa.Table, column: "sa.Column[Any]", key: Sequence[Any], damages: Sequence[Damage]
+) -> bool:
+    """Say whether what was altered is told as what it is, and whose; where a key was altered, there is another row."""
+    of_kind = [each for each in damages if each.part is PARTS[table]]
+    owner = dict(zip((each.name for each in table.primary_key), key, strict=True))
+    if table is runbooks:
+        return bool(of_kind)
+    if table is events:
+        return any(each.what in (f"event {owner['seq']}", f"event {owner['seq'] + 1}") for each in damages)
+    if table is blobs:
+        holders = sa.select(artifacts.c.run_id, artifacts.c.artifact_id).where(
+            sa.type_coerce(artifacts.c.digest, sa.types.NullType()) == owner["digest"]
+        )
+        with engine.connect() as connection:
+            held_by = {tuple(row) for row in connection.execute(holders)}
+        return any((each.run, each.artifact_id) in held_by for each in of_kind)
+    if table in (finding_lines, finding_sets, findings):
+        return any(each.artifact_id is not None for each in of_kind) or column.primary_key
+    if column.primary_key:
+        return any(each.run == owner.get("run_id", owner.get("id")) for each in damages)
+    run_id, artifact_id = owner.get("run_id", owner.get("id")), owner.get("artifact_id")
+    return any((each.run, each.artifact_id) == (run_id, artifact_id) for each in of_kind)
+
+
+def test_any_altered_value_is_found_and_named(history: sa.Engine) -> None:
+    drawn, tried = random.Random(), 0
+    unseen: list[str] = []
+    unnamed: list[str] = []
     for table, column in cells():
         filled = [row for row in stored(history, table, column) if row[0] is not None]
         for value, *key in drawn.sample(filled, min(1, len(filled))):
@@ -182,12 +226,16 @@ def test_any_altered_value_is_found(history: sa.Engine) -> None:
             if other is None:
                 continue  # the database itself refuses whatever else might stand there
             tried += 1
-            if verified(history).damage == 0:
-                unseen.append(f"{table.name}.{column.name} was {value!r} and is {other!r}")
+            damages = verified(history).damages
+            altered_cell = f"{table.name}.{column.name} was {value!r} and is {other!r}"
+            if not damages:
+                unseen.append(altered_cell)
+            elif not is_named(history, table, column, key, damages):
+                unnamed.append(f"{altered_cell}: {damages}")
             names = [each.name for each in table.primary_key]
             now = [other if name == column.name else each for name, each in zip(names, key, strict=True)]
             assert replaced(history, table, column, now, value)
-    assert unseen == []
+    assert (unseen, unnamed) == ([], [])
     assert tried > 80
     assert verified(history).damage == 0
 
@@ -252,8 +300,43 @@ def test_the_first_that_does_not_fit_is_named(history: sa.Engine) -> None:
     execute(history, sa.update(artifacts).where(artifacts.c.run_id == second).values(error="nothing broke"))
     execute(history, sa.update(events).where(events.c.seq == 3).values(actor="eve@desk"))
     found = verified(history)
-    assert found.damage == 2
-    assert [each.what for each in found.damages] == ["event 3", f"run {second}"]
+    assert found.damage == 4
+    of_second = [f"artifact '{name}' of run {second}" for name in PLAN.runbook.artifacts]
+    assert [each.what for each in found.damages] == ["event 3", *of_second]
+
+
+def test_what_was_altered_or_is_missing_of_a_run_is_named_each_by_itself(history: sa.Engine) -> None:
+    first, second, third = run_ids(history)
+    found_of_second = (artifacts.c.run_id == second) & (artifacts.c.artifact_id == "found")
+    execute(history, sa.update(artifacts).where(found_of_second).values(schema="raw/1.0.0"))
+    deleted(history, artifact_attempts, artifact_attempts.c.run_id == first)
+    execute(history, sa.update(run_attempts).where(run_attempts.c.run_id == third).values(worker_id="eve"))
+    told = {(each.part, each.run, each.artifact_id, each.what) for each in verified(history).damages}
+    assert told == {
+        (Part.ARTIFACT, second, "found", f"artifact 'found' of run {second}"),
+        (Part.RUN, first, None, f"run {first}"),
+        (Part.ATTEMPT, third, None, f"attempt 1 at run {third}"),
+    }
+
+
+def test_a_run_whose_event_names_no_rows_is_told_as_a_whole(history: sa.Engine) -> None:
+    """As those are which an earlier version of Waivern wrote."""
+    first = run_ids(history)[0]
+    found = Verification()
+    with history.connect() as connection:
+        _name_what_is_other(connection, first, 3, None, found)
+    assert [(each.part, each.run) for each in found.damages] == [(Part.RUN, first)]
+
+
+def test_a_content_is_told_by_who_holds_it(history: sa.Engine) -> None:
+    first = run_ids(history)[0]
+    source = sa.select(artifacts.c.digest).where(artifacts.c.run_id == first, artifacts.c.artifact_id == "source")
+    with history.connect() as connection:
+        digest = connection.scalar(source)
+    execute(history, sa.update(blobs).where(blobs.c.digest == digest).values(checksum=1))
+    (told,) = verified(history).damages
+    assert told.what == f"content {digest} of artifact 'source' of run {first} and of 2 more"
+    assert (told.part, told.run, told.artifact_id) == (Part.CONTENT, first, "source")
 
 
 def test_a_run_that_was_put_in_is_found(history: sa.Engine) -> None:
@@ -332,5 +415,5 @@ def test_any_flipped_bit_of_a_content_is_found(history: sa.Engine, data: st.Data
     at = data.draw(st.integers(0, len(value) - 1))
     flipped = value[:at] + bytes([value[at] ^ (1 << data.draw(st.integers(0, 7)))]) + value[at + 1 :]
     assert replaced(history, blobs, blobs.c.data, [key], flipped)
-    assert verified(history).damage > 0
+    assert is_named(history, blobs, blobs.c.data, [key], verified(history).damages)
     assert replaced(history, blobs, blobs.c.data, [key], value)

@@ -16,7 +16,7 @@ from waivern.operations.application import Application
 from waivern.operations.list_events import event_as_json, list_events
 
 _TITLES = ("EVENT", "TIME", "WHO", "KIND", "WHAT")
-_NOT_SHOWN = ("root", "runbook_digest", "started_at", "ended_at")
+_NOT_SHOWN = ("root", "leaves", "runbook_digest", "started_at", "ended_at")
 
 
 @click.command(short_help="List what happened, newest first.")

@@ -14,7 +14,7 @@ from waivern.database.stored_values import as_stored
 from waivern.database.tables import artifacts, blob_keys, blobs
 from waivern.errors import CorruptArtifactError, EncryptionError
 from waivern.history.proof import plain
-from waivern.history.verification import Progress, Verification
+from waivern.history.verification import Part, Progress, Verification
 
 _ROOM = 32  # rows at a time: each may be large
 _BLOBS = (
@@ -29,6 +29,12 @@ _GONE = (
     .order_by(artifacts.c.run_id, artifacts.c.position)
 )
 
+_HOLDERS = (
+    sa.select(artifacts.c.run_id, artifacts.c.artifact_id)
+    .where(artifacts.c.digest == sa.bindparam("of_digest", type_=artifacts.c.digest.type))
+    .order_by(artifacts.c.run_id, artifacts.c.position)
+)
+
 
 def check_blobs(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
     """Check every content, or those of one run."""
@@ -37,35 +43,51 @@ def check_blobs(connection: sa.Connection, found: Verification, progress: Progre
         of_run = sa.select(artifacts.c.digest).where(artifacts.c.run_id == run_id)
         wanted, gone = wanted.where(blobs.c.digest.in_(of_run)), gone.where(artifacts.c.run_id == run_id)
     for row in rows_of(connection, wanted, at_once=_ROOM):
-        _check_blob(row, keys, found)
+        why = _why_damaged(row, keys, found)
+        if why is not None:
+            _report(connection, str(plain(row.digest)), why, found)
         found.counts["contents"] += 1
         progress("contents", found.counts["contents"])
     for row in connection.execute(gone):
-        found.report(f"artifact '{row.artifact_id}' of run {row.run_id}", "its content is gone, and nobody let it go")
+        name = f"content of artifact '{row.artifact_id}' of run {row.run_id}"
+        why = "it is gone, and nobody let it go"
+        found.report(Part.CONTENT, name, why, run=row.run_id, artifact_id=row.artifact_id)
 
 
-def _check_blob(row: Any, keys: KeyRing, found: Verification) -> None:
-    name, data = f"content {plain(row.digest)}", row.data
-    if not isinstance(data, bytes) or row.stored_size != len(data):
-        found.report(name, "its bytes are not as many as were stored")
-    elif row.checksum is not None and row.checksum != zlib.crc32(data):
-        found.report(name, "its bytes are not those that were stored: their checksum is another")
-    elif row.codec == EMPTY:
+def _report(connection: sa.Connection, digest: str, why: str, found: Verification) -> None:
+    """Name the first of those who hold it, too; what is not told by name is not looked for either."""
+    holders = connection.execute(_HOLDERS, {"of_digest": digest}).all() if found.names_more else []
+    if not holders:
+        found.report(Part.CONTENT, f"content {digest}", why)
+        return
+    first = holders[0]
+    others = f" and of {len(holders) - 1:,} more" if len(holders) > 1 else ""
+    name = f"content {digest} of artifact '{first.artifact_id}' of run {first.run_id}{others}"
+    found.report(Part.CONTENT, name, why, run=first.run_id, artifact_id=first.artifact_id)
+
+
+def _why_damaged(row: Any, keys: KeyRing, found: Verification) -> str | None:
+    """Say why a content does not fit; None where it does."""
+    if not isinstance(row.data, bytes) or row.stored_size != len(row.data):
+        return "its bytes are not as many as were stored"
+    if row.checksum is not None and row.checksum != zlib.crc32(row.data):
+        return "its bytes are not those that were stored: their checksum is another"
+    if row.codec == EMPTY:
         found.pruned += 1
-        if data:
-            found.report(name, "it counts as pruned, and has bytes")
-    else:
-        _check_content(name, row, keys, found)
+        return "it counts as pruned, and has bytes" if row.data else None
+    return _why_not_its_digest(row, keys, found)
 
 
-def _check_content(name: str, row: Any, keys: KeyRing, found: Verification) -> None:
+def _why_not_its_digest(row: Any, keys: KeyRing, found: Verification) -> str | None:
+    digest = str(plain(row.digest))
     key = None if row.key_id is None else WrappedKey(row.key_id, bytes(row.wrapped))
-    blob = Blob(str(plain(row.digest)), row.codec, row.size, row.data, key)
+    what = f"content {digest}"
     try:
-        blob.opened(keys, what=name).check(what=name)
+        Blob(digest, row.codec, row.size, row.data, key).opened(keys, what=what).check(what=what)
     except EncryptionError:
         found.sealed += 1
     except (CorruptArtifactError, OverflowError, ValueError, TypeError) as error:
-        found.report(name, str(error))
+        return str(error)
     else:
         found.counts["bytes"] += row.size
+    return None

@@ -14,7 +14,7 @@ from waivern.database.tables import events, runs
 from waivern.errors import MessageError
 from waivern.history.event_log import BEFORE_THE_FIRST, EventKind, hash_of_said
 from waivern.history.proof import plain
-from waivern.history.verification import ChainEnd, Progress, Verification
+from waivern.history.verification import ChainEnd, Part, Progress, Verification
 
 PAGE = 500
 _OF_A_RUN = (EventKind.RUN_OPENED, EventKind.RUN_RESUMED, EventKind.RUN_CLOSED)
@@ -48,11 +48,11 @@ def _check_link(row: Any, expected: int, before: str, found: Verification) -> No
     name = f"event {row.seq}"
     if row.seq != expected:
         missing = f"{expected}" if row.seq == expected + 1 else f"{expected} to {row.seq - 1}"
-        found.report(name, f"the one before it is missing: {missing}")
+        found.report(Part.EVENT, name, f"the one before it is missing: {missing}")
     elif plain(row.previous) != before:
-        found.report(name, "it does not hold the hash of the event before it")
+        found.report(Part.EVENT, name, "it does not hold the hash of the event before it")
     if plain(row.hash) != _hash_of(row):
-        found.report(name, "its hash is not that of what it says")
+        found.report(Part.EVENT, name, "its hash is not that of what it says")
 
 
 def _hash_of(row: Any) -> str:
@@ -71,9 +71,9 @@ def _check_that_runs_are_there(connection: sa.Connection, page: Sequence[Any], f
     newest = {row.id: row.event_seq for row in connection.execute(wanted)}
     for seq, run_id in told.items():
         if run_id not in newest:
-            found.report(f"run {run_id}", f"event {seq} tells of it, and it is not there")
+            found.report(Part.RUN, f"run {run_id}", f"event {seq} tells of it, and it is not there", run=run_id)
         elif newest[run_id] is None or newest[run_id] < seq:
-            found.report(f"run {run_id}", f"event {seq} tells of it, and it does not know")
+            found.report(Part.RUN, f"run {run_id}", f"event {seq} tells of it, and it does not know", run=run_id)
 
 
 def _installation(first: Any) -> str:

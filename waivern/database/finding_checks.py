@@ -11,7 +11,7 @@ from waivern.database.stored_values import as_stored, in_bytes
 from waivern.database.tables import artifacts, finding_lines, finding_sets, findings, runs
 from waivern.errors import MessageError
 from waivern.history.proof import plain
-from waivern.history.verification import Progress, Verification
+from waivern.history.verification import Part, Progress, Verification
 
 _SETS = (
     sa.select(finding_sets.c.line_id, finding_sets.c.seq)
@@ -29,8 +29,9 @@ _GONE = (
     .where(findings.c.to_seq.is_not(None))
     .order_by(findings.c.line_id, findings.c.to_seq, in_bytes(findings.c.fingerprint))
 )
+_NAMES = sa.select(finding_lines.c.id, as_stored(finding_lines.c.runbook_name), as_stored(finding_lines.c.artifact_id))
 _LAST_SEEN = (  # sets that say when a run saw them last, which saw them at another time; it may be in another database
-    sa.select(finding_sets.c.line_id, finding_sets.c.seq)
+    sa.select(finding_sets.c.line_id, finding_sets.c.seq, finding_sets.c.last_run_id)
     .join(finding_lines, finding_lines.c.id == finding_sets.c.line_id)
     .join(
         artifacts,
@@ -48,6 +49,7 @@ _WITHOUT_SETS = (
 def check_findings(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
     """Check every set of every line, or of the lines that a run's artifacts are of."""
     lines = None if run_id is None else _lines_of(connection, run_id)
+    names = {row.id: row for row in connection.execute(_of(_NAMES, finding_lines.c.id, lines))}
     added = _Heads(rows_of(connection, _of(_ADDED, findings.c.line_id, lines)))
     gone = _Heads(rows_of(connection, _of(_GONE, findings.c.line_id, lines)))
     before: Any = None
@@ -55,24 +57,25 @@ def check_findings(connection: sa.Connection, found: Verification, progress: Pro
         if before is None or before.line_id != row.line_id:
             _check_end(before, found)
             before = None
+        for stray in (*added.all_before((row.line_id, row.seq)), *gone.all_before((row.line_id, row.seq - 1))):
+            _report_stray(stray, names.get(stray.line_id), found)
         _check_set(row, before, added, gone, found)
         before = row
         progress("findings", found.counts["findings"])
     _check_end(before, found)
     for stray in (*added.all_before(None), *gone.all_before(None)):
-        _report_stray(stray, found)
+        _report_stray(stray, names.get(stray.line_id), found)
     for row in connection.execute(_of(_LAST_SEEN, finding_sets.c.line_id, lines)):
-        found.report(f"findings {row.line_id}.{row.seq}", "the run that held them last did not hold them then")
+        why = f"run {row.last_run_id}, which held them last, did not hold them then"
+        _report(found, names[row.line_id], f"set {row.seq}", why, run=row.last_run_id)
     for line_id in connection.scalars(_of(_WITHOUT_SETS, finding_lines.c.id, lines)):
-        found.report(f"findings {line_id}", "all sets of the line are missing")
+        _report(found, names[line_id], "all sets", "they are missing")
 
 
 def _check_set(row: Any, before: Any, added: "_Heads", gone: "_Heads", found: Verification) -> None:
-    name = f"findings of '{plain(row.artifact_id)}' of '{plain(row.runbook_name)}', set {row.seq}"
-    for stray in (*added.all_before((row.line_id, row.seq)), *gone.all_before((row.line_id, row.seq - 1))):
-        _report_stray(stray, found)
+    name, run = f"set {row.seq}", str(plain(row.first_run_id))
     if row.seq != (1 if before is None else before.seq + 1):
-        found.report(name, "the set before it is missing")
+        _report(found, row, name, "the set before it is missing", run=run)
     digest = RowsDigest(
         runbook=row.runbook_name,
         artifact_id=row.artifact_id,
@@ -87,20 +90,32 @@ def _check_set(row: Any, before: Any, added: "_Heads", gone: "_Heads", found: Ve
         for finding in gone.all_at((row.line_id, row.seq - 1)):
             digest.drop(finding.fingerprint)
     except (MessageError, ValueError):
-        found.report(name, "its rows cannot be read")
+        _report(found, row, name, "its rows cannot be read", run=run)
         return
     if row.rows_digest is not None and plain(row.rows_digest) != digest.hex:
-        found.report(name, "its rows are not those of its digest")
+        _report(found, row, name, "its rows are not those of its digest", run=run)
 
 
 def _check_end(last: Any, found: Verification) -> None:
     if last is not None and last.last_seq != last.seq:
-        name = f"findings of '{plain(last.artifact_id)}' of '{plain(last.runbook_name)}'"
-        found.report(name, f"the newest set is {last.seq}, and the line says {last.last_seq}")
+        why = f"it is the newest, and the line says {last.last_seq}"
+        _report(found, last, f"set {last.seq}", why, run=str(plain(last.first_run_id)))
 
 
-def _report_stray(row: Any, found: Verification) -> None:
-    found.report(f"finding {plain(row.fingerprint)}", f"it belongs to a set that is not there, of line {row.line_id}")
+def _report_stray(row: Any, line: Any, found: Verification) -> None:
+    fingerprint = plain(row.fingerprint)
+    if line is None:
+        why = f"it is of line {row.line_id}, which is not there"
+        found.report(Part.FINDINGS, f"finding {fingerprint}", why)
+    else:
+        _report(found, line, f"finding {fingerprint}", "it belongs to a set that is not there")
+
+
+def _report(found: Verification, line: Any, what: str, why: str, *, run: str | None = None) -> None:
+    artifact_id = str(plain(line.artifact_id))
+    first = "" if run is None else f" of run {run}"
+    name = f"findings of '{artifact_id}' of '{plain(line.runbook_name)}', {what}{first}"
+    found.report(Part.FINDINGS, name, why, run=run, artifact_id=artifact_id)
 
 
 def _lines_of(connection: sa.Connection, run_id: str) -> list[int]:

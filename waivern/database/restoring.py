@@ -193,6 +193,7 @@ class _Restoring:
             body = {
                 "run": run_id,
                 "root": proofs[run_id].root,
+                "leaves": proofs[run_id].leaves,
                 "artifacts": proofs[run_id].counts,
                 "made_by": self._bundle.manifest.get("made_by"),
             }

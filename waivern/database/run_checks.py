@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from waivern.database.chain_checks import PAGE, body_of, rows_of
 from waivern.database.column_types import json_text
 from waivern.database.retention import in_batches
-from waivern.database.run_leaves import RunProof
+from waivern.database.run_leaves import RunProof, misfits_of
 from waivern.database.stored_values import as_stored
 from waivern.database.tables import events, runbooks, runs
 from waivern.errors import MessageError
 from waivern.history.event_log import EventKind
 from waivern.history.proof import plain
-from waivern.history.verification import Progress, Verification
+from waivern.history.verification import Part, Progress, Verification
 from waivern.messages.canonical import canonical_bytes, digest_of
 from waivern.runs.run import RunStatus
 
@@ -62,11 +62,12 @@ def check_runbooks(connection: sa.Connection, found: Verification, progress: Pro
     for row in rows_of(connection, wanted):
         name = f"runbook {plain(row.digest)}"
         if not _has_its_digest(row):
-            found.report(name, "its text is not that of its digest")
+            found.report(Part.RUNBOOK, name, "its text is not that of its digest")
         found.counts["runbooks"] += 1
         progress("runbooks", found.counts["runbooks"])
     for row in connection.execute(_OTHER_RUNBOOK if run_id is None else _OTHER_RUNBOOK.where(runs.c.id == run_id)):
-        found.report(f"runbook {plain(row.runbook_digest)}", f"it is not there under the name that run {row.id} knows")
+        name = f"runbook {plain(row.runbook_digest)}"
+        found.report(Part.RUNBOOK, name, f"it is not there under the name that run {row.id} knows", run=row.id)
 
 
 def _events_by_seq(connection: sa.Connection, page: Sequence[Any]) -> Mapping[Any, Any]:
@@ -76,44 +77,71 @@ def _events_by_seq(connection: sa.Connection, page: Sequence[Any]) -> Mapping[An
 
 def _check_unproven(run: Any, begun: str | None, found: Verification) -> None:
     """A run that no event tells of: it has not begun, or had ended before there were events."""
-    name = f"run {plain(run.id)}"
+    run_id = str(plain(run.id))
     if run.event_seq is not None:
-        found.report(name, f"event {run.event_seq}, which it names, is not there")
+        _report(found, run_id, f"event {run.event_seq}, which it names, is not there")
     elif run.status in _OPEN:
         found.open_runs += 1
     elif begun is None or str(plain(run.created_at)) < begun:
         found.unproven_runs += 1
     else:
-        found.report(name, "it has ended, and no event tells of it")
+        _report(found, run_id, "it has ended, and no event tells of it")
 
 
 def _check_run(connection: sa.Connection, run: Any, event: Any, found: Verification) -> None:
-    name, body = f"run {plain(run.id)}", body_of(event)
+    run_id, body = str(plain(run.id)), body_of(event)
     if body.get("run") != run.id:
-        found.report(name, f"event {event.seq}, which it names, is not about it")
+        _report(found, run_id, f"event {event.seq}, which it names, is not about it")
     elif run.status in _OPEN:
         found.open_runs += 1
         if event.kind not in _OPENING:
-            found.report(name, f"it counts as {run.status}, and event {event.seq} says that it was closed")
+            _report(found, run_id, f"it counts as {run.status}, and event {event.seq} says that it was closed")
     elif "root" not in body:
-        found.report(name, f"it has ended, and event {event.seq} does not say so")
+        _report(found, run_id, f"it has ended, and event {event.seq} does not say so")
     else:
-        _check_root(connection, run.id, name, event.seq, body, found)
+        _check_root(connection, run.id, event.seq, body, found)
 
 
-def _check_root(
-    connection: sa.Connection, run_id: str, name: str, seq: int, body: Mapping[str, Any], found: Verification
-) -> None:
+def _check_root(connection: sa.Connection, run_id: str, seq: int, body: Mapping[str, Any], found: Verification) -> None:
     try:
         proof = RunProof.of(connection, run_id)
     except (MessageError, ValueError) as error:
-        found.report(name, f"its rows cannot be read: {error}")
+        _report(found, run_id, f"its rows cannot be read: {error}")
         return
     found.counts["artifacts"] += proof.counts["total"]
     if proof.root != body["root"]:
-        found.report(
-            name, f"its rows do not have the root that event {seq} tells: it, an artifact or a finding is other"
-        )
+        _name_what_is_other(connection, run_id, seq, body.get("leaves"), found)
+
+
+def _name_what_is_other(connection: sa.Connection, run_id: str, seq: int, told: Any, found: Verification) -> None:
+    """Name the rows that are not as they were, which the beginnings of their leaves tell, and how many are gone."""
+    misfits = misfits_of(connection, run_id, told) if isinstance(told, str) else None
+    if misfits is None or not (misfits.rows or misfits.missing):
+        why = f"its rows do not have the root that event {seq} tells: it, an artifact or a finding is other"
+        _report(found, run_id, why)
+        return
+    for what, row in misfits.rows:
+        _report_row(found, run_id, what, row, f"it is not as event {seq} tells that it was")
+    if misfits.missing:
+        _report(found, run_id, f"{misfits.missing} of the rows that event {seq} tells of it are not there")
+
+
+def _report_row(found: Verification, run_id: str, what: str, row: Mapping[str, Any], why: str) -> None:
+    artifact_id = None if "artifact_id" not in row else str(plain(row["artifact_id"]))
+    run = f"run {run_id}"
+    if what == "runs":
+        _report(found, run_id, why)
+    elif what == "artifacts":
+        found.report(Part.ARTIFACT, f"artifact '{artifact_id}' of {run}", why, run=run_id, artifact_id=artifact_id)
+    elif what == "run_attempts":
+        found.report(Part.ATTEMPT, f"attempt {row['epoch']} at {run}", why, run=run_id)
+    else:
+        name = f"attempt {row['attempt']} at artifact '{artifact_id}' of {run}"
+        found.report(Part.ATTEMPT, name, why, run=run_id, artifact_id=artifact_id)
+
+
+def _report(found: Verification, run_id: str, why: str) -> None:
+    found.report(Part.RUN, f"run {run_id}", why, run=run_id)
 
 
 def _has_its_digest(row: Any) -> bool:

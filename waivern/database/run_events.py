@@ -40,6 +40,7 @@ def closed(connection: sa.Connection, run_id: str, *, actor: str, at: datetime) 
         "ended_at": run.ended_at,
         "artifacts": proof.counts,
         "root": proof.root,
+        "leaves": proof.leaves,
     }
     said = {name: value for name, value in body.items() if value is not None}
     _append(connection, run_id, EventKind.RUN_CLOSED, said, actor=actor, at=at)

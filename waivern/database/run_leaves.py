@@ -3,8 +3,9 @@
 A column that may change after the run was closed must not stand here; `docs/audit.md` lists those.
 """
 
+import base64
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,22 +66,55 @@ _ARTIFACT_ATTEMPTS = (
 )
 
 
+_BEGINNING = 6  # bytes of a leaf by which it is told from others: that names a row, and proves nothing
+
+
 @dataclass(frozen=True)
 class RunProof:
-    """The Merkle root over a run's leaves, and how many artifacts it has in which state."""
+    """The Merkle root over a run's leaves, the beginning of each, and how many artifacts are in which state.
+
+    `leaves` are 8 characters of base64 each, by which a row that was altered can be named.
+    """
 
     root: str
     counts: dict[str, int]
+    leaves: str
 
     @classmethod
     def of(cls, connection: sa.Connection, run_id: str) -> "RunProof":
         """Compute it from what the database holds of the run now."""
-        tree, counts = MerkleTree(), Counter[str]()
+        tree, counts, beginnings = MerkleTree(), Counter[str](), bytearray()
         for what, row in _rows(connection, run_id):
-            tree.add(leaf_of(what, row))
+            leaf = leaf_of(what, row)
+            tree.add(leaf)
+            beginnings += leaf[:_BEGINNING]
             if what == "artifacts":
                 counts[str(row["status"])] += 1
-        return cls(tree.root, {"total": counts.total(), **dict(sorted(counts.items()))})
+        counted = {"total": counts.total(), **dict(sorted(counts.items()))}
+        return cls(tree.root, counted, base64.b64encode(beginnings).decode())
+
+
+@dataclass(frozen=True)
+class Misfits:
+    """The rows of a run that are not as they were, each with its table, and how many are not there at all."""
+
+    rows: Sequence[tuple[str, Mapping[str, Any]]]
+    missing: int
+
+
+def misfits_of(connection: sa.Connection, run_id: str, told: str) -> Misfits:
+    """Hold the rows of a run against what was told of them: `RunProof.leaves` as it was then."""
+    size = _BEGINNING * 4 // 3
+    left = Counter(told[at : at + size] for at in range(0, len(told), size))
+    number, misfits = 0, []
+    for what, row in _rows(connection, run_id):
+        number += 1
+        beginning = base64.b64encode(leaf_of(what, row)[:_BEGINNING]).decode()
+        if left[beginning] > 0:
+            left[beginning] -= 1
+        else:
+            misfits.append((what, row))
+    return Misfits(misfits, max(len(told) // size - number, 0))
 
 
 def _rows(connection: sa.Connection, run_id: str) -> Iterator[tuple[str, dict[str, Any]]]:

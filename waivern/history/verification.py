@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 _NAMED = 20
 
@@ -12,12 +13,35 @@ Progress = Callable[[str, int], None]
 """Told what is being verified, and how many of these are done."""
 
 
+class Part(StrEnum):
+    """What kind of thing does not fit: `artifact` is what a run says of one, `content` what its message holds."""
+
+    EVENT = "event"
+    RUN = "run"
+    ARTIFACT = "artifact"
+    ATTEMPT = "attempt"
+    RUNBOOK = "runbook"
+    FINDINGS = "findings"
+    CONTENT = "content"
+
+
 @dataclass(frozen=True)
 class Damage:
-    """Something that is not as it was written: `what` names it, `why` says what does not fit."""
+    """Something that is not as it was written.
+
+    Args:
+        what: Names it.
+        why: What does not fit.
+        part: Of which kind it is.
+        run: The run that it belongs to, or the first of those; None where it belongs to none, or that is not known.
+        artifact_id: The artifact of that run, or of those of its runbook.
+    """
 
     what: str
     why: str
+    part: Part
+    run: str | None = None
+    artifact_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,11 +78,18 @@ class Verification:
     damage: int = 0
     end: ChainEnd | None = None
 
-    def report(self, what: str, why: str) -> None:
+    @property
+    def names_more(self) -> bool:
+        """Whether the next thing that does not fit will be among the `damages`."""
+        return len(self.damages) < _NAMED
+
+    def report(
+        self, part: Part, what: str, why: str, *, run: str | None = None, artifact_id: str | None = None
+    ) -> None:
         """Note something that does not fit."""
         self.damage += 1
-        if len(self.damages) < _NAMED:
-            self.damages.append(Damage(what, why))
+        if self.names_more:
+            self.damages.append(Damage(what, why, part, run, artifact_id))
 
 
 class Verifier(ABC):

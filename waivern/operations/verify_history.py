@@ -11,7 +11,7 @@ from typing import Any
 from waivern.errors import AnchorError
 from waivern.history.anchor import Anchor, AnchorKey
 from waivern.history.event_log import instant
-from waivern.history.verification import Progress, Verification, Verifier
+from waivern.history.verification import Damage, Part, Progress, Verification, Verifier
 from waivern.operations.application import Application
 from waivern.runs.run import utc_now
 
@@ -75,9 +75,11 @@ def _check(anchor: Anchor, found: Verification, verifier: Verifier) -> None:
     name = f"event {anchor.seq}"
     if end is None or end.seq < anchor.seq:
         newest = "there is none" if end is None else f"the newest is {end.seq}"
-        found.report(name, f"the anchor of {anchor.written_at} knows it, and {newest}: the chain was cut off")
+        found.report(
+            Part.EVENT, name, f"the anchor of {anchor.written_at} knows it, and {newest}: the chain was cut off"
+        )
     elif verifier.hash_at(anchor.seq) != anchor.hash:
-        found.report(name, f"its hash is not the one that the anchor of {anchor.written_at} knows")
+        found.report(Part.EVENT, name, f"its hash is not the one that the anchor of {anchor.written_at} knows")
 
 
 def _kept(anchor: AnchorFile, known: Anchor | None, found: Verification) -> AnchorUse | None:
@@ -121,7 +123,7 @@ def verified_as_json(verified: Verified) -> Mapping[str, Any]:
     return {
         "intact": found.damage == 0,
         "damage": found.damage,
-        "damages": [{"what": each.what, "why": each.why} for each in found.damages],
+        "damages": [_damage_as_json(each) for each in found.damages],
         "verified": {name: found.counts[name] for name in names},
         "open_runs": found.open_runs,
         "unproven_runs": found.unproven_runs,
@@ -131,3 +133,8 @@ def verified_as_json(verified: Verified) -> Mapping[str, Any]:
         "installation": None if end is None else end.installation,
         "anchor": None if verified.anchor is None else verified.anchor.value,
     }
+
+
+def _damage_as_json(damage: Damage) -> Mapping[str, Any]:
+    named = {"what": damage.what, "why": damage.why, "part": damage.part.value}
+    return {**named, "run": damage.run, "artifact_id": damage.artifact_id}
