@@ -127,10 +127,11 @@ def test_a_run_is_as_it_was_in_another_database(engine: sa.Engine, other: sa.Eng
     assert (restored.runs, restored.there_already, restored.decisions_left_out) == (run_ids, [], 0)
     assert everything_of(other, run_ids) == everything_of(engine, run_ids)
     assert SqlRunHistory(other).message_of(run_ids[1], "source").content == {"text": "x" * 9000}
-    archived, came = SqlEventLog(engine).newest(limit=1)[0], SqlEventLog(other).newest(limit=1)[0]
+    archived, (told, came) = SqlEventLog(engine).newest(limit=1)[0], SqlEventLog(other).newest(limit=2)
     assert (archived.actor, archived.kind, archived.body["runs"]) == ("ann@here", EventKind.RUNS_ARCHIVED, run_ids)
     assert (came.actor, came.kind, came.body["run"]) == ("bo@there", EventKind.RUN_RESTORED, run_ids[1])
     assert came.body["root"] == everything_of(engine, run_ids)["roots"][1]
+    assert (told.actor, told.kind, told.body["events"]) == ("bo@there", EventKind.EVENTS_RESTORED, 4)
 
 
 def test_what_is_restored_again_is_said_to_be_there(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What every database proves: that nothing was altered, added or taken away; and what does not fit where it was."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.contracts.test_archives import another_sqlite, moved
 from waivern import Message, Schema, WaivernError
 from waivern.database.engine import open_engine
 from waivern.database.event_log import SqlEventLog
@@ -30,6 +31,7 @@ from waivern.database.tables import (
     finding_lines,
     finding_sets,
     findings,
+    foreign_events,
     run_attempts,
     runbooks,
     runs,
@@ -384,6 +386,62 @@ def test_a_content_that_was_pruned_is_no_damage(history: sa.Engine) -> None:
 def test_a_content_that_is_gone_without_anybody_letting_it_go_is_damage(history: sa.Engine) -> None:
     execute(history, sa.update(blobs).values(codec="empty", data=b"", stored_size=0, checksum=0))
     assert verified(history).damage == 6
+
+
+@pytest.fixture
+def restored(history: sa.Engine, tmp_path: Path) -> Iterator[sa.Engine]:
+    """Another database, into which two of the runs were moved."""
+    (tmp_path / "other").mkdir()
+    file = tmp_path / "two.zip"
+    with another_sqlite(tmp_path / "other") as other:
+        moved(history, other, run_ids(history)[:2], file)
+        yield other
+
+
+def test_events_of_another_chain_are_proven_too(restored: sa.Engine) -> None:
+    found = verified(restored)
+    assert (found.damage, found.damages) == (0, [])
+    assert (found.counts["foreign_events"], found.counts["events"]) == (4, 4)
+
+
+def test_any_altered_value_of_an_event_of_another_chain_is_found(restored: sa.Engine) -> None:
+    drawn, unnamed = random.Random(), []
+    for column in foreign_events.columns:
+        value, *key = drawn.choice(stored(restored, foreign_events, column))
+        other = put_in_its_place(restored, foreign_events, column, key, value, drawn)
+        told = verified(restored).damages
+        if not told or any(each.part is not Part.EVENT for each in told):
+            unnamed.append((column.name, value, other, told))
+        names = [each.name for each in foreign_events.primary_key]
+        now = [other if name == column.name else each for name, each in zip(names, key, strict=True)]
+        assert replaced(restored, foreign_events, column, now, value)
+    assert unnamed == []
+    assert verified(restored).damage == 0
+
+
+@pytest.mark.parametrize("kind", ["run.opened", "run.closed"])
+def test_an_event_of_another_chain_that_is_missing_or_put_in_is_found(restored: sa.Engine, kind: str) -> None:
+    with restored.connect() as connection:
+        rows = connection.execute(sa.select(foreign_events).where(foreign_events.c.kind == kind)).all()
+    deleted(restored, foreign_events, foreign_events.c.seq == rows[0].seq)
+    names = {"the events of other chains"}
+    if kind == "run.closed":
+        names.add(f"event {rows[0].seq} of the chain {rows[0].origin}")
+    assert {each.what for each in verified(restored).damages} == names
+    execute(restored, sa.insert(foreign_events).values(rows[0]._asdict()))
+    assert verified(restored).damage == 0
+    execute(restored, sa.insert(foreign_events).values({**rows[0]._asdict(), "origin": "elsewhere"}))
+    assert {each.what for each in verified(restored).damages} == {"the events of other chains"}
+
+
+def test_a_second_restore_says_anew_which_events_of_other_chains_there_are(
+    history: sa.Engine, restored: sa.Engine, tmp_path: Path
+) -> None:
+    moved(history, restored, run_ids(history)[2:], tmp_path / "third.zip")
+    found = verified(restored)
+    assert (found.damage, found.counts["foreign_events"]) == (0, 6)
+    moved(history, restored, run_ids(history)[2:], tmp_path / "again.zip")
+    assert verified(restored).damage == 0
 
 
 def test_a_resumed_run_is_proven_again(engine: sa.Engine) -> None:

@@ -51,11 +51,12 @@ def _check_link(row: Any, expected: int, before: str, found: Verification) -> No
         found.report(Part.EVENT, name, f"the one before it is missing: {missing}")
     elif plain(row.previous) != before:
         found.report(Part.EVENT, name, "it does not hold the hash of the event before it")
-    if plain(row.hash) != _hash_of(row):
+    if plain(row.hash) != hash_of_row(row):
         found.report(Part.EVENT, name, "its hash is not that of what it says")
 
 
-def _hash_of(row: Any) -> str:
+def hash_of_row(row: Any) -> str:
+    """Return the hash that a stored event has to have; "" where what it says cannot be read."""
     said = {name: plain(getattr(row, name)) for name in ("seq", "at", "actor", "kind", "previous")}
     try:
         return hash_of_said(row.body.encode("utf-8", "surrogateescape"), **said)
@@ -74,6 +75,12 @@ def _check_that_runs_are_there(connection: sa.Connection, page: Sequence[Any], f
             found.report(Part.RUN, f"run {run_id}", f"event {seq} tells of it, and it is not there", run=run_id)
         elif newest[run_id] is None or newest[run_id] < seq:
             found.report(Part.RUN, f"run {run_id}", f"event {seq} tells of it, and it does not know", run=run_id)
+
+
+def installation_of(connection: sa.Connection) -> str:
+    """Return what tells this chain from others; "" where there is none, or nothing tells it."""
+    first = connection.execute(_EVENTS.limit(1)).first()
+    return "" if first is None else _installation(first)
 
 
 def _installation(first: Any) -> str:

@@ -14,6 +14,7 @@ from waivern.database.archived_findings import restore_findings
 from waivern.database.blobs import EMPTY, NOTHING, Blob
 from waivern.database.clock import database_now
 from waivern.database.engine import keys_of, writing
+from waivern.database.foreign_checks import tell_of_foreign_events
 from waivern.database.keyring import WrappedKey
 from waivern.database.retention import AT_ONCE, in_batches
 from waivern.database.run_leaves import ARTIFACT_MAY_CHANGE, RUN_MAY_CHANGE, RunProof
@@ -97,6 +98,8 @@ class _Restoring:
         self._write_decision_files(connection, taken)
         events_taken = self._write_events(connection)
         self._tell(connection, new, actor=actor)
+        if events_taken:
+            tell_of_foreign_events(connection, actor=actor)
         return Restored(new, there_already, number, events_taken, left_out)
 
     def _told_apart(self, connection: sa.Connection) -> tuple[list[str], list[str]]:

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from waivern.database.chain_checks import PAGE, body_of, rows_of
+from waivern.database.chain_checks import PAGE, body_of, installation_of, rows_of
 from waivern.database.column_types import json_text
 from waivern.database.retention import in_batches
 from waivern.database.run_leaves import RunProof, misfits_of
 from waivern.database.stored_values import as_stored
-from waivern.database.tables import events, runbooks, runs
+from waivern.database.tables import events, foreign_events, runbooks, runs
 from waivern.errors import MessageError
 from waivern.history.event_log import EventKind
 from waivern.history.proof import plain
@@ -26,6 +26,7 @@ _RUNS = sa.select(*(as_stored(runs.c[name]) for name in ("id", "status", "event_
     runs.c.id
 )
 _EVENTS = sa.select(*(as_stored(events.c[name]) for name in ("seq", "kind", "body")))
+_FOREIGN = sa.select(as_stored(foreign_events.c.hash), as_stored(foreign_events.c.body))
 _BEGUN = sa.select(as_stored(events.c.at)).order_by(events.c.seq).limit(1)
 _RUNBOOKS = sa.select(*map(as_stored, runbooks.columns)).order_by(runbooks.c.digest)
 
@@ -100,6 +101,36 @@ def _check_run(connection: sa.Connection, run: Any, event: Any, found: Verificat
         _report(found, run_id, f"it has ended, and event {event.seq} does not say so")
     else:
         _check_root(connection, run.id, event.seq, body, found)
+        _check_where_it_came_from(connection, run_id, event.seq, body, found)
+
+
+def _check_where_it_came_from(
+    connection: sa.Connection, run_id: str, seq: int, body: Mapping[str, Any], found: Verification
+) -> None:
+    """A restored run's event names the one that closed it where it was made; that says the same of it."""
+    came = body.get("from")
+    if not isinstance(came, Mapping):
+        return
+    name = f"event {came.get('seq')} of the chain {came.get('chain')}"
+    told, why = _event_of(connection, came), None
+    if told is None:
+        why = f"event {seq} tells that it closed run {run_id}, and it is not there"
+    elif plain(told.hash) != came.get("hash"):
+        why = f"its hash is not the one that event {seq} tells"
+    elif body_of(told).get("root") != body["root"]:
+        why = f"it tells another root of run {run_id} than event {seq}"
+    if why is not None:
+        found.report(Part.EVENT, name, why, run=run_id)
+
+
+def _event_of(connection: sa.Connection, came: Mapping[str, Any]) -> Any:
+    """The event of another chain, or of this one where the run came back to it."""
+    chain, seq = came.get("chain"), came.get("seq")
+    foreign = _FOREIGN.where(foreign_events.c.origin == str(chain), foreign_events.c.seq == seq)
+    row = connection.execute(foreign).first()
+    if row is None and chain == installation_of(connection):
+        row = connection.execute(_EVENTS.add_columns(as_stored(events.c.hash)).where(events.c.seq == seq)).first()
+    return row
 
 
 def _check_root(connection: sa.Connection, run_id: str, seq: int, body: Mapping[str, Any], found: Verification) -> None:

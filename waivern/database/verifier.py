@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from waivern.database import blob_checks, chain_checks, finding_checks, run_checks
+from waivern.database import blob_checks, chain_checks, finding_checks, foreign_checks, run_checks
 from waivern.database.tables import events
 from waivern.history.verification import Progress, Verification, Verifier
 
@@ -20,6 +20,7 @@ class SqlVerifier(Verifier):
         found = Verification()
         with _snapshot(self._engine) as connection:
             chain_checks.check_events(connection, found, progress)
+            foreign_checks.check_foreign_events(connection, found, progress)
             run_checks.check_runs(connection, found, progress, run_id=run_id)
             run_checks.check_runbooks(connection, found, progress, run_id=run_id)
             finding_checks.check_findings(connection, found, progress, run_id=run_id)

@@ -42,6 +42,7 @@ class EventKind(StrEnum):
     CONTENTS_ERASED = "contents.erased"
     RUNS_ARCHIVED = "runs.archived"
     RUN_RESTORED = "run.restored"
+    EVENTS_RESTORED = "events.restored"
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ class Verification:
     """What was looked at, and what does not fit.
 
     Args:
-        counts: How many of what were verified: events, runs, artifacts, runbooks, findings, contents, bytes.
+        counts: How many of what were verified: events, foreign_events, runs, artifacts, runbooks, findings, contents,
+            bytes.
         open_runs: Runs that have not ended, of which nothing can be proven yet.
         unproven_runs: Runs that had ended before there were events: nothing but their contents can be proven.
         pruned: Contents that were let go of; their digests are proven all the same.
