@@ -1,6 +1,7 @@
 """What every database does with messages that need not be kept: they go, and what history says of them stays."""
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Mapping
@@ -197,6 +198,37 @@ def test_a_mark_that_was_left_behind_is_seen_to_by_the_next_pruning(engine: sa.E
     assert stored(engine) == (1, 1)
     with engine.connect() as connection:
         assert connection.execute(sa.select(unwanted_blobs)).all() == []
+
+
+def test_the_earlier_content_of_what_is_saved_twice_is_kept_by_nobody_and_emptied(engine: sa.Engine) -> None:
+    other = run_of(engine, {"a": None}, {"a": "kept elsewhere"})
+    run = SqlRunRegister(engine).begin(plan(a=None, b=None), trigger="test")
+    for text in ("first", "kept elsewhere", "second", "second"):
+        run.store.save("a", message_of(text=text))
+    run.store.save("unplanned", message_of(text="third"))
+    run.store.save("unplanned", message_of(text="first"))
+    run.store.save("b", message_of(text="first"))
+    run.log.close(RunStatus.SUCCEEDED)
+    assert read(engine, run.run_id, "a") == "second"
+    assert read(engine, run.run_id, "b") == read(engine, run.run_id, "unplanned") == "first"
+    assert read(engine, other, "a") == "kept elsewhere"
+    assert full(engine) == {"first", "second", "kept elsewhere"}  # no longer "third"
+
+
+def test_what_a_store_forgets_is_kept_by_nobody_and_emptied(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine).begin(plan(a=None), trigger="test")
+    run.store.save("a", message_of(text="first"))
+    run.store.clear()
+    run.store.save("a", message_of(text="second"))
+    run.log.close(RunStatus.SUCCEEDED)
+    assert full(engine) == {"second"}
+
+
+def full(engine: sa.Engine) -> set[str]:
+    """The texts of all contents that are stored."""
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(blobs.c.data).where(blobs.c.codec != EMPTY)).all()
+    return {json.loads(row.data)["text"] for row in rows}
 
 
 def test_one_of_many_services_prunes_each_night(engine: sa.Engine) -> None:

@@ -13,6 +13,7 @@ from waivern.database.blobs import Blob
 from waivern.database.engine import keys_of
 from waivern.database.finding_rows import FindingSet, record
 from waivern.database.keyring import KeyRing
+from waivern.database.retention import KEPT, mark_unwanted
 from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifacts, blob_keys
 from waivern.database.tables import blobs as blobs_table
@@ -39,6 +40,25 @@ _SUCCEEDED = (
         skip_reason=None,
         skipped_because=None,
         error=None,
+        pruned_at=None,
+        pruned_because=None,
+    )
+)
+_SUCCEEDED_FIRST = _SUCCEEDED.where(
+    (artifacts.c.status != ArtifactStatus.SUCCEEDED.value)
+    | (artifacts.c.digest == sa.bindparam("of_digest", type_=artifacts.c.digest.type))
+)
+_HELD_BEFORE = sa.select(artifacts.c.digest).where(*_OF_ARTIFACT, *KEPT)
+_HELD = sa.select(artifacts.c.digest).where(*_OF_RUN_SUCCEEDED, *KEPT)
+_FORGET = (
+    sa.update(artifacts)
+    .where(*_OF_RUN_SUCCEEDED)
+    .values(
+        status=ArtifactStatus.PENDING.value,
+        digest=None,
+        overview=None,
+        saved_position=None,
+        finding_seq=None,
         pruned_at=None,
         pruned_because=None,
     )
@@ -128,20 +148,12 @@ class SqlArtifactStore(ArtifactStore):
             return list(connection.scalars(_SAVED, {"of_run": self._writer.run_id}))
 
     def clear(self) -> None:
-        forget = (
-            sa.update(artifacts)
-            .where(*_OF_RUN_SUCCEEDED)
-            .values(
-                status=ArtifactStatus.PENDING.value,
-                digest=None,
-                overview=None,
-                saved_position=None,
-                finding_seq=None,
-                pruned_at=None,
-                pruned_because=None,
-            )
-        )
-        self._writer.submit(lambda connection: _execute(connection, forget, self._writer.run_id)).result()
+        def forget(connection: sa.Connection) -> None:
+            held = connection.scalars(_HELD, {"of_run": self._writer.run_id}).all()
+            connection.execute(_FORGET, {"of_run": self._writer.run_id})
+            mark_unwanted(connection, set(held))
+
+        self._writer.submit(forget).result()
         self._recent.clear()
 
     def _packed(self, form: CanonicalForm) -> Blob:
@@ -168,12 +180,20 @@ class SqlArtifactStore(ArtifactStore):
             blobs.hold(connection, form.digest, lambda: self._packed(form))
         if self._next_position is None:
             self._next_position = connection.execute(_NEXT_POSITION, {"of_run": self._writer.run_id}).scalar_one()
-        updated = connection.execute(_SUCCEEDED, {**values, "next_position": self._next_position})
+        saved = {**values, "next_position": self._next_position}
+        updated = connection.execute(_SUCCEEDED_FIRST, {**saved, "of_digest": form.digest})
         if updated.rowcount == 0:
-            connection.execute(sa.insert(artifacts), _unplanned(values, self._next_position))
+            self._write_over(connection, saved)
         self._next_position += 1
         if found is not None:
             record(connection, self._writer.run_id, values["of_artifact"], found, at=values["ended_at"])
+
+    def _write_over(self, connection: sa.Connection, saved: Mapping[str, Any]) -> None:
+        """Save what was saved before with another content, which nobody may keep now; or what no plan named."""
+        before = connection.scalars(_HELD_BEFORE, self._named(saved["of_artifact"])).all()
+        if connection.execute(_SUCCEEDED, saved).rowcount == 0:
+            connection.execute(sa.insert(artifacts), _unplanned(saved))
+        mark_unwanted(connection, before)
 
     def _named(self, artifact_id: str) -> dict[str, str]:
         return {"of_run": self._writer.run_id, "of_artifact": artifact_id}
@@ -202,23 +222,20 @@ def _kept(row: Any, what: str, keys: KeyRing) -> Blob:
     return Blob.of_row(row).opened(keys, what=what)
 
 
-def _unplanned(values: Mapping[str, Any], position: int) -> dict[str, Any]:
+def _unplanned(saved: Mapping[str, Any]) -> dict[str, Any]:
     """A row for an artifact that no plan named: somebody uses the store by itself."""
-    row = {name: value for name, value in values.items() if not name.startswith("of_")}
+    position = saved["next_position"]
+    row = {name: value for name, value in saved.items() if not name.startswith("of_") and name != "next_position"}
     return {
         **row,
-        "run_id": values["of_run"],
-        "artifact_id": values["of_artifact"],
+        "run_id": saved["of_run"],
+        "artifact_id": saved["of_artifact"],
         "position": position,
         "saved_position": position,
         "kind": "unplanned",
         "output": False,
         "optional": False,
     }
-
-
-def _execute(connection: sa.Connection, statement: sa.Update, run_id: str) -> None:
-    connection.execute(statement, {"of_run": run_id})
 
 
 class _RecentContents:
