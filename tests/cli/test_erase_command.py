@@ -53,8 +53,23 @@ def test_it_is_told_where_a_person_is_named_besides(ask, erase, folder) -> None:
     told = erase("Ann of Arden", "--containing", "--reason", "request 7", "--format", "json")
     content = json.loads(told.out)
     assert content["erased"] is False
-    assert content["named_elsewhere"] == {"findings by their place or source": 1}
-    assert "Not erased" in told.err
+    assert content["named_elsewhere"] == {"findings": 1}
+    assert "Not erased, for they are no messages: 1 findings" in told.err
+
+
+def test_whatever_row_names_a_person_is_told_in_capitals_or_small(ask, erase, folder, monkeypatch) -> None:
+    monkeypatch.setenv("WAIVERN_DATABASE_URL", "sqlite:///other.db")
+    who = 'JÖRG "the boss"'
+    (folder / "files" / "jörg.bin").write_bytes(b"\x00\x01\x02" * 50)
+    (folder / "files.yaml").write_text(RUNBOOK.replace("for a test", "'of jörg \"the boss\"'") + "# a comment\n")
+    assert ask("run", "files.yaml", "--quiet").code == 0
+    (finding,) = json.loads(ask("findings", "--format", "json").out)
+    said = ("--reason", 'it is jörg "The Boss"', "--owner", "dpo")
+    assert ask("suppress", finding["fingerprint"], *said).code == 0
+    named = json.loads(erase(who, "--containing", "--reason", "r", "--format", "json").out)["named_elsewhere"]
+    assert named == {"decisions": 1, "events": 1, "runbooks": 1}
+    named = json.loads(erase("JÖRG.BIN", "--containing", "--reason", "r", "--format", "json").out)["named_elsewhere"]
+    assert named == {"artifacts": 2, "sets of findings": 1}
 
 
 def test_a_run_or_an_artifact_is_erased(ask, erase) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from waivern.database import event_rows
@@ -12,8 +11,9 @@ from waivern.database.blobs import EMPTY, Blob
 from waivern.database.clock import database_now
 from waivern.database.emptying import empty, write_ahead_log_emptied
 from waivern.database.engine import keys_of, writing
+from waivern.database.named_elsewhere import in_json, rows_that_name
 from waivern.database.retention import AT_ONCE, KEPT, in_batches
-from waivern.database.tables import artifacts, blob_keys, blobs, findings, runs, unwanted_blobs
+from waivern.database.tables import artifacts, blob_keys, blobs, runs, unwanted_blobs
 from waivern.errors import RunError
 from waivern.history.erasing import ErasableContent, Eraser, HeldBy
 from waivern.history.event_log import EventKind
@@ -41,7 +41,7 @@ class SqlEraser(Eraser):
         self._engine = engine
 
     def containing(self, texts: Collection[str]) -> Sequence[ErasableContent]:
-        wanted = [_as_in_json(text) for text in texts]
+        wanted = [in_json(text) for text in texts]
         return self._described(digest for digest in self._all() if self._holds_one(digest, wanted))
 
     def held_by(self, run_id: str, artifact_id: str | None = None) -> Sequence[ErasableContent]:
@@ -54,11 +54,7 @@ class SqlEraser(Eraser):
 
     def named_elsewhere(self, texts: Collection[str]) -> Mapping[str, int]:
         with self._engine.connect() as connection:
-            numbers = {
-                what: connection.execute(sa.select(sa.func.count()).where(sa.or_(*_like(columns, texts)))).scalar_one()
-                for what, columns in _ELSEWHERE.items()
-            }
-        return {what: number for what, number in numbers.items() if number}
+            return rows_that_name(connection, texts)
 
     def erase(self, digests: Collection[str], *, reason: str, actor: str) -> int:
         done = 0
@@ -122,21 +118,3 @@ def _erase(connection: sa.Connection, digests: Sequence[str], *, reason: str, ac
     body: dict[str, Any] = {"digests": there, "reason": reason}
     event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_ERASED, body=body, at=at)
     return len(there)
-
-
-def _as_in_json(text: str) -> str:
-    """A text as it stands in canonical JSON, without the quotation marks around it."""
-    return msgspec.json.encode(text)[1:-1].decode().casefold()
-
-
-def _like(columns: Sequence[sa.Column[Any]], texts: Collection[str]) -> Iterator[sa.ColumnElement[bool]]:
-    for column in columns:
-        for text in texts:
-            yield sa.func.lower(column).contains(text.lower(), autoescape=True)
-
-
-_ELSEWHERE: Mapping[str, Sequence[sa.Column[Any]]] = {
-    "findings by their place or source": (findings.c.place, findings.c.source),
-    "errors of artifacts": (artifacts.c.error,),
-    "errors of runs": (runs.c.error,),
-}
