@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import hyperscan
 
 from waivern.rulesets.engine import KEY_MARK, Edges, Leads, Matched, Wanted, with_edges
+from waivern.rulesets.heads import head_of
 from waivern.rulesets.regexes import longest_match
 
 LONGEST_SCAN = 2**32 - 1
@@ -20,7 +21,7 @@ _LONGEST_WITHOUT_START = 256
 _SHORT = 4
 """Bytes of a word that is part of so many others that hyperscan looks at what stands before it."""
 
-_Hits = list[tuple[int, int, int]]
+_Hit = tuple[int, int, int]
 
 
 class _Spelling(NamedTuple):
@@ -39,6 +40,10 @@ class HyperscanEngine:
         self._groups = len(wanted.words)
         self._exact = [re.compile(form.regex.encode()) for form in wanted.values]
         self._longest = [longest_match(form.regex) for form in wanted.values]
+        self._heads = [
+            _Beginning.of(form.regex) if longest > _LONGEST_WITHOUT_START else None
+            for form, longest in zip(wanted.values, self._longest, strict=True)
+        ]
         self._leads = Leads(wanted.values)
         spellings = _spellings(wanted)
         self._spellings = list(spellings.values())
@@ -46,7 +51,7 @@ class HyperscanEngine:
         self._of_thread = threading.local()
 
     def scan(self, data: bytes) -> Matched:
-        found: _Hits = []
+        found: list[_Hit] = []
         note = found.append
 
         def on_match(pattern: int, start: int, end: int, _flags: int, _context: object) -> None:
@@ -56,12 +61,12 @@ class HyperscanEngine:
         found.sort()
         return self._sorted_out(data, found)
 
-    def _sorted_out(self, data: bytes, found: _Hits) -> Matched:
+    def _sorted_out(self, data: bytes, found: list[_Hit]) -> Matched:
         values: list[tuple[int, int, int]] = []
         words: list[list[int]] = [[] for _ in range(self._groups)]
         for pattern, hits in groupby(found, key=lambda hit: hit[0]):
             if pattern < self._values:
-                values += self._leads.extended(data, self._exactly(data, list(hits), pattern), pattern)
+                values += self._leads.extended(data, self._exactly(data, hits, pattern), pattern)
             else:
                 groups, length, edges = self._spellings[pattern - self._values]
                 behind = 1 if edges is Edges.KEY else 0
@@ -71,7 +76,13 @@ class HyperscanEngine:
         values.sort()
         return Matched(values, [sorted(set(ends)) for ends in words])
 
-    def _exactly(self, data: bytes, hits: _Hits, pattern: int) -> Iterator[tuple[int, int]]:
+    def _exactly(self, data: bytes, hits: Iterable[_Hit], pattern: int) -> Iterator[tuple[int, int]]:
+        head = self._heads[pattern]
+        if head is not None:
+            return head.matches(self._exact[pattern], data, (end for _, _, end in hits))
+        return self._within_hits(data, hits, pattern)
+
+    def _within_hits(self, data: bytes, hits: Iterable[_Hit], pattern: int) -> Iterator[tuple[int, int]]:
         """Each stretch of the text that holds matches is given to the exact engine, which says which they are.
 
         Where a start is known and there is one end, that is the match.
@@ -96,14 +107,55 @@ class HyperscanEngine:
 
     def _value_expressions(self, wanted: Wanted) -> Iterator[tuple[bytes, int, int]]:
         for number, form in enumerate(wanted.values):
-            knows_start = self._longest[number] > _LONGEST_WITHOUT_START
-            yield form.regex.encode(), number, hyperscan.HS_FLAG_SOM_LEFTMOST if knows_start else 0
+            head = self._heads[number]
+            if head is not None:
+                yield head.regex.pattern, number, 0
+            else:
+                knows_start = self._longest[number] > _LONGEST_WITHOUT_START
+                yield form.regex.encode(), number, hyperscan.HS_FLAG_SOM_LEFTMOST if knows_start else 0
 
     def _scratch(self) -> Any:
         """Working memory for one scan at a time, so each thread has its own."""
         if not hasattr(self._of_thread, "scratch"):
             self._of_thread.scratch = hyperscan.Scratch(self._database)
         return self._of_thread.scratch
+
+
+class _Beginning(NamedTuple):
+    """The beginning of a long value, which is what hyperscan looks for in its stead."""
+
+    regex: re.Pattern[bytes]
+    longest: int
+
+    @classmethod
+    def of(cls, regex: str) -> "_Beginning | None":
+        head = head_of(regex)
+        return None if head is None else cls(re.compile(head.regex.encode()), head.longest)
+
+    def matches(self, exact: re.Pattern[bytes], data: bytes, ends: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Yield what `exact` matches, given where beginnings end: one by one from the left, and none over another."""
+        behind = 0
+        for first, last in self._stretches(ends):
+            begun = self.regex.search(data, max(first, behind), last + 1)  # one byte more, so that \b sees what follows
+            while begun is not None:
+                match = exact.match(data, begun.start())
+                if match is not None:
+                    yield match.span()
+                    behind = match.end()
+                begun = self.regex.search(data, max(begun.start() + 1, behind), last + 1)
+
+    def _stretches(self, ends: Iterable[int]) -> Iterator[tuple[int, int]]:
+        first, last = 0, -1
+        for end in ends:
+            begin = max(0, end - self.longest)
+            if last < 0:
+                first = begin
+            elif begin > last:
+                yield first, last
+                first = begin
+            last = end
+        if last >= 0:
+            yield first, last
 
 
 def _matches(exact: re.Pattern[bytes], data: bytes, first: int, reach: int) -> Iterator[tuple[int, int]]:

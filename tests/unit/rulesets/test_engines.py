@@ -21,6 +21,7 @@ VALUES = [
     ValueForm(r"\b[0-9]{3}(?:[ -][0-9]{3}){1,2}\b"),
     ValueForm(r"@(?:[a-z]+\.)+[a-z]{2,5}\b", lead="[a-z.]"),
     ValueForm(r"[A-Z][a-z]{1,30}(?: [A-Z][a-z]{1,30}){0,2} (?:Street|St)\b"),
+    ValueForm(r"(?i:tel|name|call)[\"']{0,1}[ :=-]{1,3}[a-z0-9]{2,}(?:[ -]|\b)"),
 ]
 FORMS = [re.compile(form.regex.encode()) for form in VALUES]
 PIECES = [
@@ -91,7 +92,7 @@ def test_values_are_those_that_a_backtracking_engine_finds(engine):
     def law(text: str) -> None:
         data = text.encode("utf-8", "replace")
         found = [span for span in compiled.scan(data).values if span[2] != 1]
-        expected = [(*m.span(), number) for number in (0, 2) for m in FORMS[number].finditer(data)]
+        expected = [(*m.span(), number) for number in (0, 2, 3) for m in FORMS[number].finditer(data)]
         assert found == sorted(expected)
 
     law()
