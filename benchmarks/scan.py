@@ -1,6 +1,7 @@
 """A whole `waivern run` over a folder of mixed text, as one process: MB per CPU second and the most memory it held.
 
-`python -m benchmarks.scan [--megabytes 20]`
+`python -m benchmarks.scan [--megabytes 10 100] [--not-ascii] [--times 3]`: a row for each size, in millions of bytes.
+With `--not-ascii` every second file has signs beyond Latin-1, for which Python needs twice the memory.
 """
 
 import argparse
@@ -11,13 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from benchmarks.corpus import messages
 from benchmarks.measuring import print_table
 
-TIMES = 3
+WRITTEN_AT_ONCE_MB = 20.0
 RUNBOOK = """
 name: Scan
 description: A folder of mixed text
@@ -27,19 +29,33 @@ artifacts:
 """
 
 
-def write_corpus(folder: Path, megabytes: float) -> float:
+def write_corpus(folder: Path, megabytes: float, not_ascii: bool) -> float:
     """Write code, prose and rows (a CSV a thousand rows) as files; return how many MB they are."""
-    size = 0
+    size = written = 0
+    while (rest := megabytes - size / 1e6) > 0.1 or not written:
+        below = folder / f"part_{written}"
+        size += sum(
+            _written(below / name, _beyond_latin_1(text) if not_ascii and number % 2 else text)
+            for number, (name, text) in enumerate(_files(min(rest, WRITTEN_AT_ONCE_MB), seed=written))
+        )
+        written += 1
+    return size / 1e6
+
+
+def _files(megabytes: float, *, seed: int) -> Iterator[tuple[str, str]]:
     rows: list[str] = []
-    for entry in messages(megabytes)[0].content["data"]:
+    for entry in messages(megabytes, seed=seed)[0].content["data"]:
         name = entry["metadata"].get("file_path")
         if name is None:
             rows.append(entry["content"])
-            continue
-        size += _written(folder / name, entry["content"])
+        else:
+            yield name, entry["content"]
     for number in range(0, len(rows), 5000):
-        size += _written(folder / "exports" / f"rows_{number}.csv", "\n".join(rows[number : number + 5000]))
-    return size / 1e6
+        yield f"exports/rows_{number}.csv", "\n".join(rows[number : number + 5000])
+
+
+def _beyond_latin_1(text: str) -> str:
+    return text.replace(" the ", " \u2013 the ").replace("ee", "\u00e9e")
 
 
 def _written(path: Path, text: str) -> int:
@@ -56,7 +72,7 @@ def run(folder: Path) -> tuple[float, float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
-    return usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss / 1024
+    return usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss * 1024 / 1e6
 
 
 def floor(folder: Path) -> float:
@@ -70,28 +86,34 @@ def floor(folder: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=float, default=20)
-    megabytes = parser.parse_args().megabytes
+    parser.add_argument("--megabytes", type=float, nargs="+", default=[20.0])
+    parser.add_argument("--not-ascii", action="store_true")
+    parser.add_argument("--times", type=int, default=3)
+    given = parser.parse_args()
+    print_table(
+        f"waivern run over files, one process each, medians of {given.times}, the most memory of all",
+        ("MB", "CPU s", "of it start", "wall s", "MB / CPU s", "MB / s", "x reading alone", "peak MB", "of it start"),
+        [_row(megabytes, given.times, not_ascii=given.not_ascii) for megabytes in given.megabytes],
+    )
+
+
+def _row(megabytes: float, times: int, *, not_ascii: bool) -> list[float]:
     with tempfile.TemporaryDirectory(prefix="waivern-benchmark-") as name:
         folder = Path(name)
         (folder / "runbook.yaml").write_text(RUNBOOK)
         (folder / "corpus").mkdir()
         start_cpu, _, start_mb = run_of_nothing(folder)
-        size = _in_a_process_of_its_own(folder / "corpus", megabytes)
-        cpus, walls, peaks = zip(*(run(folder) for _ in range(TIMES)), strict=True)
+        size = _in_a_process_of_its_own(folder / "corpus", megabytes, not_ascii)
+        cpus, walls, peaks = zip(*(run(folder) for _ in range(times)), strict=True)
         read = floor(folder / "corpus")
     cpu, wall = statistics.median(cpus), statistics.median(walls)
-    print_table(
-        f"waivern run over {size:.1f} MB in files (one process each, medians of {TIMES})",
-        ("CPU s", "of it start", "wall s", "MB / CPU s", "MB / s", "x reading alone", "peak MB", "of it start"),
-        [[cpu, start_cpu, wall, size / cpu, size / wall, cpu / read, max(peaks), start_mb]],
-    )
+    return [size, cpu, start_cpu, wall, size / cpu, size / wall, cpu / read, max(peaks), start_mb]
 
 
-def _in_a_process_of_its_own(folder: Path, megabytes: float) -> float:
+def _in_a_process_of_its_own(folder: Path, megabytes: float, not_ascii: bool) -> float:
     """A process begins with its parent's memory on its account, so this one stays small."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(write_corpus, folder, megabytes).result()
+        return pool.submit(write_corpus, folder, megabytes, not_ascii).result()
 
 
 def run_of_nothing(folder: Path) -> tuple[float, float, float]:

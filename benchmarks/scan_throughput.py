@@ -6,8 +6,9 @@ from typing import Any
 
 from benchmarks.corpus import messages
 from benchmarks.measuring import Measured, measured, peak_memory_mb, print_table
-from waivern.analysers.indicators.analyser import CHARACTERS_A_SCAN, IndicatorAnalyser
+from waivern.analysers.indicators.analyser import IndicatorAnalyser
 from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
+from waivern.analysers.indicators.items import CHARACTERS_A_SCAN
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.rulesets.detection import Detector, detector_for

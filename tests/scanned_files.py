@@ -22,7 +22,7 @@ def scan_of(name: str, content: bytes | str, **properties: Any) -> FileScan:
     """The scan of one file; what it says can be stored."""
     scan = FileScan(FileSelection(**properties), source="here", connector_type="filesystem")
     scan.read([InMemory(name, content.encode() if isinstance(content, str) else content)])
-    canonical_bytes({"data": scan.items, "metadata": scan.metadata()})
+    canonical_bytes({"data": list(scan.items), "metadata": scan.metadata()})
     return scan
 
 

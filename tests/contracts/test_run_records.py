@@ -489,7 +489,7 @@ def test_a_message_of_many_megabytes_is_kept_in_parts_and_comes_back(engine: sa.
 @settings(max_examples=60, deadline=None)
 def test_no_changed_byte_of_a_content_in_parts_goes_unnoticed(place: int, change: int) -> None:
     form = CanonicalForm(many_items(1_100))
-    data = bytearray(_PACKED.setdefault("data", Blob.of(form).data))
+    data = bytearray(_PACKED.setdefault("data", bytes(Blob.of(form).data)))
     data[place % len(data)] ^= change
     with pytest.raises(CorruptArtifactError, match="not what was saved"):
         Blob(form.digest, "zstd-parts", form.size, bytes(data)).content(what="a")

@@ -1,8 +1,12 @@
 """A stored content can be gone through item by item, small or large, and what was changed is told before any item."""
 
+import random
+import zlib
+
 import pytest
 import sqlalchemy as sa
 
+from waivern.database.blobs import LARGE
 from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import blobs
@@ -37,6 +41,24 @@ def test_a_changed_content_gives_no_item(engine: sa.Engine) -> None:
         connection.execute(sa.update(blobs).values(data=bytes(data)))
     with pytest.raises(CorruptArtifactError, match="is not what was saved"):
         next(iter(history.items_of(run_id, "found", "items")))
+
+
+def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(engine: sa.Engine) -> None:
+    chance = random.Random(1)
+    items = [{"text": chance.randbytes(500).hex()} for _ in range(40_000)]
+    content = {"before": 1, "items": items, "later": 2}
+    run = SqlRunRegister(engine).begin(plan_of_dag({"found": [], "again": []}), trigger="test")
+    run.store.save("found", Message("", content, SCHEMA))
+    with engine.connect() as connection:
+        stored = connection.execute(sa.select(blobs)).one()
+    assert stored.stored_size == len(stored.data) > LARGE
+    assert stored.checksum == zlib.crc32(stored.data)
+    message = SqlRunHistory(engine).message_of(run.run_id, "found")
+    assert list(message.items_of("items") or ()) == items
+    assert message.content_around("items") == {"before": 1, "later": 2}
+    run.store.save("again", message)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(blobs)) == 1
 
 
 def test_what_was_not_made_is_named(engine: sa.Engine) -> None:

@@ -2,21 +2,21 @@
 
 import threading
 
+from waivern.artifacts.held import HeldMessage
 from waivern.artifacts.store import ArtifactStore
 from waivern.errors import ArtifactNotFoundError
-from waivern.messages.canonical import canonical_bytes, content_of
 from waivern.messages.message import Message
 
 
 class InMemoryArtifactStore(ArtifactStore):
-    """Keeps content as canonical bytes, so that it behaves to the letter as a store on disk does."""
+    """Keeps content as canonical bytes or packed, so that it behaves to the letter as a store on disk does."""
 
     def __init__(self) -> None:
-        self._artifacts: dict[str, tuple[Message, bytes]] = {}
+        self._artifacts: dict[str, HeldMessage] = {}
         self._changing = threading.Lock()
 
     def save(self, artifact_id: str, message: Message) -> None:
-        kept = (Message(message.id, {}, message.schema, message.context), canonical_bytes(message.content))
+        kept = HeldMessage.of(message)
         with self._changing:
             self._artifacts[artifact_id] = kept
 
@@ -25,8 +25,7 @@ class InMemoryArtifactStore(ArtifactStore):
             kept = self._artifacts.get(artifact_id)
             if kept is None:
                 raise ArtifactNotFoundError(artifact_id, list(self._artifacts))
-        envelope, content = kept
-        return Message(envelope.id, content_of(content), envelope.schema, envelope.context)
+        return kept.message()
 
     def exists(self, artifact_id: str) -> bool:
         with self._changing:

@@ -7,25 +7,26 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from waivern.artifacts.held import HeldMessage
 from waivern.artifacts.store import ArtifactStore
 from waivern.database import blobs
 from waivern.database.blobs import Blob
 from waivern.database.engine import keys_of
 from waivern.database.finding_rows import FindingSet, record
-from waivern.database.keyring import KeyRing
 from waivern.database.retention import KEPT, mark_unwanted
 from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifacts, blob_keys
 from waivern.database.tables import blobs as blobs_table
 from waivern.errors import ArtifactNotFoundError, ArtifactStoreError, PrunedArtifactError
-from waivern.messages.canonical import CanonicalForm, content_of
+from waivern.messages.canonical import CanonicalForm
 from waivern.messages.message import Message
 from waivern.messages.overview import overview_of
+from waivern.messages.packed import PackedMessage
 from waivern.messages.schema import Schema
 from waivern.runs.run import ArtifactStatus, utc_now
 
 _LOOKED_UP_FROM = 16 * 1024
-_REMEMBERED_BYTES = 32 * 1024 * 1024
+_REMEMBERED_BYTES = 48 * 1024 * 1024
 
 _OF_ARTIFACT = (artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.artifact_id == sa.bindparam("of_artifact"))
 _OF_RUN_SUCCEEDED = (
@@ -69,12 +70,7 @@ STORED = sa.select(
     artifacts.c.schema,
     artifacts.c.pruned_at,
     artifacts.c.pruned_because,
-    blobs_table.c.digest,
-    blobs_table.c.codec,
-    blobs_table.c.size,
-    blobs_table.c.data,
-    blob_keys.c.key_id,
-    blob_keys.c.wrapped,
+    *blobs.AT_REST,
 ).select_from(
     artifacts.join(blobs_table, artifacts.c.digest == blobs_table.c.digest).outerjoin(
         blob_keys, blob_keys.c.digest == blobs_table.c.digest
@@ -103,7 +99,7 @@ class SqlArtifactStore(ArtifactStore):
         self._next_position: int | None = None
 
     def save(self, artifact_id: str, message: Message) -> None:
-        form = CanonicalForm(message.content)
+        form = message.canonical_form()
         blob = None if self._has(form.digest, form.size) else self._packed(form)
         overview = overview_of(message)
         found = FindingSet.of(message, form.digest)
@@ -133,11 +129,9 @@ class SqlArtifactStore(ArtifactStore):
             return recent
         with self._engine.connect() as connection:
             row = connection.execute(_STORED_ONE, self._named(artifact_id)).first()
-        if row is None:
-            raise ArtifactNotFoundError(artifact_id, self.list_artifacts())
-        return message_of(
-            row, what=f"artifact '{artifact_id}' of run {self._writer.run_id}", keys=keys_of(self._engine)
-        )
+            if row is not None:
+                return message_of(connection, row, what=f"artifact '{artifact_id}' of run {self._writer.run_id}")
+        raise ArtifactNotFoundError(artifact_id, self.list_artifacts())
 
     def exists(self, artifact_id: str) -> bool:
         with self._engine.connect() as connection:
@@ -199,7 +193,7 @@ class SqlArtifactStore(ArtifactStore):
         return {"of_run": self._writer.run_id, "of_artifact": artifact_id}
 
 
-def message_of(row: Any, *, what: str, keys: KeyRing) -> Message:
+def message_of(connection: sa.Connection, row: Any, *, what: str) -> Message:
     """Return the message of a row of `STORED`.
 
     Raises:
@@ -207,19 +201,22 @@ def message_of(row: Any, *, what: str, keys: KeyRing) -> Message:
         CorruptArtifactError: what is stored is not what was saved.
         EncryptionError: it is encrypted under a key that is not known.
     """
-    content = _kept(row, what, keys).content(what=what)
-    return Message(row.message_id or "", content, Schema.parse(row.schema), row.message_context)
+    blob, name, schema = _kept(connection, row, what), row.message_id or "", Schema.parse(row.schema)
+    packed = blob.packed(what=what)
+    if packed is not None:
+        return PackedMessage(name, *packed, schema, row.message_context)
+    return Message(name, blob.content(what=what), schema, row.message_context)
 
 
-def parts_of(row: Any, *, what: str, keys: KeyRing) -> Iterator[bytes]:
+def parts_of(connection: sa.Connection, row: Any, *, what: str) -> Iterator[bytes]:
     """Yield the parts of the message of a row of `STORED`; raises what `message_of` does."""
-    return _kept(row, what, keys).parts(what=what)
+    return _kept(connection, row, what).parts(what=what)
 
 
-def _kept(row: Any, what: str, keys: KeyRing) -> Blob:
+def _kept(connection: sa.Connection, row: Any, what: str) -> Blob:
     if row.pruned_at is not None:
         raise PrunedArtifactError(what, at=row.pruned_at, because=row.pruned_because)
-    return Blob.of_row(row).opened(keys, what=what)
+    return blobs.read(connection, row, what=what).opened(keys_of(connection), what=what)
 
 
 def _unplanned(saved: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,28 +241,26 @@ class _RecentContents:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._held_bytes = 0
-        self._contents: OrderedDict[str, tuple[Message, bytes]] = OrderedDict()
+        self._contents: OrderedDict[str, HeldMessage] = OrderedDict()
         self._changing = threading.Lock()
 
     def put(self, artifact_id: str, message: Message, canonical: bytes | None) -> None:
-        """Remember a content; None says that it is too large for that."""
-        envelope = Message(message.id, {}, message.schema, message.context)
+        """Remember a message; where its canonical bytes are too many to be given, only if it is packed."""
+        is_small = canonical is not None or isinstance(message, PackedMessage)
+        held = HeldMessage.of(message, canonical) if is_small else None
         with self._changing:
             self._drop(artifact_id)
-            if canonical is None:
+            if held is None:
                 return
-            self._contents[artifact_id] = (envelope, canonical)
-            self._held_bytes += len(canonical)
+            self._contents[artifact_id] = held
+            self._held_bytes += held.size
             while self._held_bytes > self._most_bytes:
                 self._drop(next(iter(self._contents)))
 
     def get(self, artifact_id: str) -> Message | None:
         with self._changing:
             held = self._contents.get(artifact_id)
-        if held is None:
-            return None
-        envelope, canonical = held
-        return Message(envelope.id, content_of(canonical), envelope.schema, envelope.context)
+        return None if held is None else held.message()
 
     def clear(self) -> None:
         with self._changing:
@@ -275,4 +270,4 @@ class _RecentContents:
     def _drop(self, artifact_id: str) -> None:
         dropped = self._contents.pop(artifact_id, None)
         if dropped is not None:
-            self._held_bytes -= len(dropped[1])
+            self._held_bytes -= dropped.size

@@ -6,6 +6,7 @@ Where there is a key it is encrypted as well, after it was compressed.
 import hashlib
 import struct
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,11 +15,22 @@ import sqlalchemy as sa
 import zstandard
 from sqlalchemy.dialects import postgresql, sqlite
 
+from waivern.database import large_blobs
 from waivern.database.engine import keys_of
+from waivern.database.framing import Pieces, frames_in
 from waivern.database.keyring import NO_KEYS, KeyRing, WrappedKey
 from waivern.database.tables import blob_keys, blobs, unwanted_blobs
 from waivern.errors import CorruptArtifactError, MessageError
-from waivern.messages.canonical import CanonicalForm, content_of, content_of_parts, digest_of
+from waivern.messages.canonical import (
+    CanonicalForm,
+    compressed,
+    content_of,
+    content_of_parts,
+    digest_of,
+    key_opened_by,
+)
+from waivern.messages.frames import Frames, FramesWithin
+from waivern.messages.packed import PackedItems
 
 EMPTY = "empty"
 """The codec of a content that was let go of: its digest and size stay, its bytes do not."""
@@ -31,7 +43,9 @@ SEALED = {"gcm-raw": "raw", "gcm-zstd": "zstd", "gcm-parts": "zstd-parts"}
 
 _SEALED_AS = {codec: sealed for sealed, codec in SEALED.items()}
 _COMPRESSED_FROM = 1024
-_LEVEL = 3
+
+LARGE = 16 * 1024 * 1024
+"""Bytes at rest from which a blob is written and read a part at a time."""
 
 
 @dataclass(frozen=True)
@@ -39,40 +53,38 @@ class Blob:
     """Bytes as they are stored; `size` is what they are worth when unpacked.
 
     Codecs: `raw`; `zstd`, one frame (RFC 8878); `zstd-parts`, a frame for each part of a large content, and behind them
-    their lengths and their number, in four bytes each, the highest first. `gcm-raw`, `gcm-zstd` and `gcm-parts` are
-    these, encrypted, and have a `key`.
+    their lengths, see `framing`. `gcm-raw`, `gcm-zstd` and `gcm-parts` are these, encrypted, and have a `key`.
     """
 
     digest: str
     codec: str
     size: int
-    data: bytes | bytearray
+    data: bytes | Pieces
     key: WrappedKey | None = None
 
     @classmethod
     def of(cls, form: CanonicalForm) -> "Blob":
         """Pack a content; from 1 KB on with zstd, where that makes it smaller."""
-        compressor = zstandard.ZstdCompressor(level=_LEVEL)
         if form.whole is None:
-            return cls(form.digest, "zstd-parts", form.size, _framed(map(compressor.compress, form)))
+            return cls(form.digest, "zstd-parts", form.size, Pieces(form.frames()))
         if form.size >= _COMPRESSED_FROM:
-            packed = compressor.compress(form.whole)
+            packed = compressed(form.whole)
             if len(packed) < form.size:
                 return cls(form.digest, "zstd", form.size, packed)
         return cls(form.digest, "raw", form.size, form.whole)
 
     @classmethod
-    def of_row(cls, row: Any) -> "Blob":
-        """Return the blob of a row with the columns of `STORED`."""
+    def of_row(cls, row: Any, data: bytes | Pieces) -> "Blob":
+        """Return the blob of a row of `AT_REST`, whose bytes are these."""
         key = None if row.key_id is None else WrappedKey(row.key_id, bytes(row.wrapped))
-        return cls(row.digest, row.codec, row.size, row.data, key)
+        return cls(row.digest, row.codec, row.size, data, key)
 
     def sealed(self, keys: KeyRing) -> "Blob":
         """Return it encrypted, where there is a key to do so."""
         if keys.current is None:
             return self
         codec = _SEALED_AS[self.codec]
-        data, key = keys.sealed(self.data, digest=self.digest, codec=codec)
+        data, key = keys.sealed(bytes(self.data), digest=self.digest, codec=codec)
         return replace(self, codec=codec, data=data, key=key)
 
     def opened(self, keys: KeyRing, *, what: str) -> "Blob":
@@ -101,6 +113,26 @@ class Blob:
         except (MessageError, ValueError) as error:
             raise _corrupt(what, f"its SHA-256 is no longer {self.digest}") from error
 
+    def packed(self, *, what: str) -> tuple[dict[str, Any], str, PackedItems] | None:
+        """Return what stands around the list that is in parts, its key and its items; None where there is no such list.
+
+        Raises:
+            CorruptArtifactError: as `content`.
+        """
+        if self.codec != "zstd-parts":
+            return None
+        self.check(what=what)
+        found, decompressor = self._frames(), zstandard.ZstdDecompressor()
+        frames = found if isinstance(found, Frames) else Frames(found)
+        one_by_one = iter(frames)
+        first, last = decompressor.decompress(next(one_by_one)), deque(one_by_one, maxlen=1)
+        key = key_opened_by(first)
+        if key is None or not last:
+            return None
+        around = content_of(first + decompressor.decompress(last[0]))
+        del around[key]
+        return around, key, PackedItems.of_frames(FramesWithin(frames))
+
     def parts(self, *, what: str) -> Iterator[bytes]:
         """Yield what was packed in the parts that it is stored in, after all of it was checked against the digest.
 
@@ -116,7 +148,7 @@ class Blob:
         except (zstandard.ZstdError, struct.error, MemoryError, ValueError) as error:
             raise _corrupt(what, f"it is not what has the SHA-256 {self.digest}") from error
         decompressor = zstandard.ZstdDecompressor()
-        for frame in _frames(self.data):
+        for frame in self._frames():
             yield decompressor.decompress(frame, max_output_size=self.size)
 
     def check(self, *, what: str) -> None:
@@ -135,17 +167,23 @@ class Blob:
         if self.codec == "raw":
             canonical = bytes(self.data)
         elif self.codec == "zstd":
-            canonical = zstandard.ZstdDecompressor().decompress(self.data, max_output_size=self.size)
+            canonical = zstandard.ZstdDecompressor().decompress(bytes(self.data), max_output_size=self.size)
         else:
             raise zstandard.ZstdError(f"unknown codec {self.codec!r}")
         if digest_of(canonical) != self.digest:
             raise ValueError(self.digest)
         return canonical
 
+    def _frames(self) -> Iterable[bytes]:
+        if isinstance(self.data, Pieces):
+            return self.data.frames
+        data = self.data
+        return frames_in(lambda start, length: data[start : start + length], len(data))
+
     def _checked(self) -> Iterator[bytes]:
         """The parts; that they are not what was stored is known at the end, before anybody is given anything."""
         decompressor, sha = zstandard.ZstdDecompressor(), hashlib.sha256()
-        for frame in _frames(self.data):
+        for frame in self._frames():
             part = decompressor.decompress(frame, max_output_size=self.size)
             sha.update(part)
             yield part
@@ -153,34 +191,39 @@ class Blob:
             raise ValueError(self.digest)
 
 
-def _framed(frames: Iterable[bytes]) -> bytearray:
-    """One after the other as they come, for all of them twice would be much."""
-    data, lengths = bytearray(), []
-    for frame in frames:
-        data += frame
-        lengths.append(len(frame))
-    data += struct.pack(f">{len(lengths) + 1}I", *lengths, len(lengths))
-    return data
+AT_REST = (
+    *(blobs.c[name] for name in ("digest", "codec", "size", "stored_size")),
+    sa.case((blobs.c.stored_size < LARGE, blobs.c.data)).label("data"),
+    blob_keys.c.key_id,
+    blob_keys.c.wrapped,
+)
+"""The columns that `read` takes: a blob's, its bytes unless they are many, and its key's where it has one."""
 
 
-def _frames(data: bytes | bytearray) -> Iterator[memoryview]:
-    view = memoryview(data)
-    (number,) = struct.unpack_from(">I", data, len(data) - 4)
-    behind = len(data) - 4 * (number + 1)
-    start = 0
-    for length in struct.unpack_from(f">{number}I", data, behind):
-        yield view[start : start + length]
-        start += length
-    if start != behind:
-        raise zstandard.ZstdError("its parts do not add up")
+def read(connection: sa.Connection, row: Any, *, what: str) -> Blob:
+    """Return the blob of a row of `AT_REST`.
+
+    Raises:
+        CorruptArtifactError: they are not such as were stored; `what` says whose they are.
+    """
+    if row.data is not None:
+        return Blob.of_row(row, row.data)
+    try:
+        with large_blobs.reading(connection, row.digest) as read_at:
+            if row.codec != "zstd-parts":
+                return Blob.of_row(row, read_at(0, row.stored_size))
+            return Blob.of_row(row, Pieces(Frames(frames_in(read_at, row.stored_size))))
+    except (struct.error, ValueError, zstandard.ZstdError) as error:
+        raise _corrupt(what, f"it cannot be unpacked ({error})") from error
 
 
 def store(connection: sa.Connection, blob: Blob) -> None:
     """Write a blob, unless one with its digest is there already; an empty one is filled."""
-    if connection.execute(_INSERTS[connection.dialect.name], {"digest": blob.digest, **_as_stored(blob)}).rowcount != 1:
-        hold(connection, blob.digest, lambda: blob)
-    else:
+    insert = _INSERTS[connection.dialect.name]
+    if _write(connection, insert, blob, digest=blob.digest):
         _store_key(connection, blob)
+    else:
+        hold(connection, blob.digest, lambda: blob)
 
 
 def hold(connection: sa.Connection, digest: str, packed: Callable[[], Blob]) -> None:
@@ -197,7 +240,7 @@ def hold(connection: sa.Connection, digest: str, packed: Callable[[], Blob]) -> 
 
 def write_over(connection: sa.Connection, blob: Blob) -> None:
     """Put these bytes in the place of those that are stored for the digest."""
-    connection.execute(_FILLED, {"wanted": blob.digest, **_as_stored(blob)})
+    _write(connection, _FILLED, blob, wanted=blob.digest)
     connection.execute(_KEY_GONE, {"wanted": blob.digest})
     _store_key(connection, blob)
 
@@ -218,11 +261,21 @@ def _has_its_key(connection: sa.Connection, digest: str) -> bool:
     return key_id is not None and keys_of(connection).knows(key_id)
 
 
-def _as_stored(blob: Blob) -> dict[str, Any]:
-    packed = {"size": blob.size, "stored_size": len(blob.data), "data": blob.data, "checksum": zlib.crc32(blob.data)}
-    return {"codec": blob.codec, **packed}
+def _write(connection: sa.Connection, statement: Any, blob: Blob, **named: str) -> bool:
+    """Write a blob's columns; say whether there was something to write them to."""
+    about = {"codec": blob.codec, "size": blob.size, "stored_size": len(blob.data), **named}
+    if isinstance(blob.data, Pieces) and len(blob.data) >= LARGE and connection.dialect.name == "sqlite":
+        room = {"room": len(blob.data), "checksum": blob.data.checksum}
+        is_there = connection.execute(statement.values(data=_ROOM), {**about, **room}).rowcount == 1
+        if is_there:
+            large_blobs.write(connection, blob.digest, blob.data)
+        return bool(is_there)
+    data = bytes(blob.data)
+    written = connection.execute(statement, {**about, "data": data, "checksum": zlib.crc32(data)})
+    return bool(written.rowcount == 1)
 
 
+_ROOM = sa.func.zeroblob(sa.bindparam("room", type_=sa.Integer))
 _INSERTS = {
     "sqlite": sqlite.insert(blobs).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
     "postgresql": postgresql.insert(blobs).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
@@ -231,7 +284,7 @@ _OF_DIGEST = blobs.c.digest == sa.bindparam("wanted")
 _EXISTS = sa.select(blobs.c.size).where(_OF_DIGEST, blobs.c.codec != sa.bindparam("empty"))
 _LOCKED = sa.select(blobs.c.codec).where(_OF_DIGEST).with_for_update(read=True)
 _WANTED_AGAIN = sa.delete(unwanted_blobs).where(unwanted_blobs.c.digest == sa.bindparam("wanted"))
-_FILLED = sa.update(blobs).where(_OF_DIGEST)
+_FILLED = sa.update(blobs).where(_OF_DIGEST).execution_options(preserve_rowcount=True)
 _KEY_ID = sa.select(blob_keys.c.key_id).where(blob_keys.c.digest == sa.bindparam("wanted"))
 _KEY_GONE = sa.delete(blob_keys).where(blob_keys.c.digest == sa.bindparam("wanted"))
 

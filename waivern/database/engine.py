@@ -230,7 +230,20 @@ def _explain(context: sa.engine.ExceptionContext) -> None:
     if isinstance(context.sqlalchemy_exception, (sa.exc.IntegrityError, sa.exc.DataError)):
         return
     if isinstance(context.sqlalchemy_exception, sa.exc.DBAPIError):
-        raise DatabaseUnavailableError(f"The {where} cannot be used: {text}", remedy=_remedy(text)) from error
+        raise _unavailable(where, text) from error
+
+
+@contextmanager
+def driver_errors_explained(connection: sa.Connection) -> Iterator[None]:
+    """Explain the errors of what is asked of SQLite's driver itself, as those of any statement are."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _unavailable(describe(connection.engine), str(error)) from error
+
+
+def _unavailable(where: str, text: str) -> DatabaseUnavailableError:
+    return DatabaseUnavailableError(f"The {where} cannot be used: {text}", remedy=_remedy(text))
 
 
 def _says_table_missing(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database import event_rows
-from waivern.database.blobs import EMPTY, Blob
+from waivern.database.blobs import AT_REST, EMPTY, read
 from waivern.database.clock import database_now
 from waivern.database.emptying import empty, write_ahead_log_emptied
 from waivern.database.engine import keys_of, writing
@@ -21,7 +21,7 @@ from waivern.runs.run import RunStatus
 
 _FULL = sa.select(blobs.c.digest).where(blobs.c.codec != EMPTY).order_by(blobs.c.digest)
 _STORED = (
-    sa.select(blobs, blob_keys.c.key_id, blob_keys.c.wrapped)
+    sa.select(*AT_REST)
     .select_from(blobs.outerjoin(blob_keys, blob_keys.c.digest == blobs.c.digest))
     .where(blobs.c.digest == sa.bindparam("wanted", type_=blobs.c.digest.type), blobs.c.codec != EMPTY)
 )
@@ -78,10 +78,11 @@ class SqlEraser(Eraser):
     def _holds_one(self, digest: str, wanted: Sequence[str]) -> bool:
         with self._engine.connect() as connection:
             row = connection.execute(_STORED, {"wanted": digest}).first()
-        if row is None:  # it was emptied meanwhile
-            return False
-        what = f"the content {digest}"
-        for part in Blob.of_row(row).opened(keys_of(self._engine), what=what).parts(what=what):
+            if row is None:  # it was emptied meanwhile
+                return False
+            what = f"the content {digest}"
+            blob = read(connection, row, what=what).opened(keys_of(self._engine), what=what)
+        for part in blob.parts(what=what):
             text = part.decode().casefold()  # a part ends between two items, never within a text
             if any(each in text for each in wanted):
                 return True

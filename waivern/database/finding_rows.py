@@ -37,11 +37,12 @@ class FindingSet:
         found = findings_in(message)
         if found is None:
             return None
-        analysis = message.content.get("analysis_metadata")
+        around = message.content_around("findings")
+        analysis = around.get("analysis_metadata")
         said = analysis if isinstance(analysis, Mapping) else {}
         by_fingerprint = {finding.fingerprint: finding for finding in found}
         ruleset, version = _text(said.get("ruleset")), _text(said.get("rules_version"))
-        return cls(digest, by_fingerprint, ruleset, version, Omissions.of(message.content))
+        return cls(digest, by_fingerprint, ruleset, version, Omissions.of(around))
 
 
 def record(connection: sa.Connection, run_id: str, artifact_id: str, held: FindingSet, *, at: datetime) -> None:

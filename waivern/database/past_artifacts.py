@@ -7,7 +7,6 @@ import sqlalchemy as sa
 
 from waivern.artifacts.store import PastArtifact, PastArtifacts
 from waivern.database.artifact_store import STORED, message_of, parts_of
-from waivern.database.engine import keys_of
 from waivern.database.tables import artifacts, runs
 from waivern.errors import ArtifactNotFoundError, PrunedArtifactError, RunError
 from waivern.history.run_history import LATEST, RunHistory
@@ -72,7 +71,7 @@ def made_message(connection: sa.Connection, run_id: str, artifact: str) -> Messa
         CorruptArtifactError: what is stored is not what was saved.
     """
     row, what = _stored(connection, run_id, artifact)
-    return message_of(row, what=what, keys=keys_of(connection))
+    return message_of(connection, row, what=what)
 
 
 def made_parts(connection: sa.Connection, run_id: str, artifact: str) -> Iterator[bytes]:
@@ -82,7 +81,7 @@ def made_parts(connection: sa.Connection, run_id: str, artifact: str) -> Iterato
         As `made_message`.
     """
     row, what = _stored(connection, run_id, artifact)
-    return parts_of(row, what=what, keys=keys_of(connection))
+    return parts_of(connection, row, what=what)
 
 
 def _stored(connection: sa.Connection, run_id: str, artifact: str) -> tuple[Any, str]:

@@ -8,6 +8,7 @@ from waivern.files.formats.document import Document, Member, Part
 from waivern.files.formats.register import Format, check_installed, format_of
 from waivern.files.reading import TooLargeError, UnreadableError
 from waivern.files.walking import LeftOut, shown
+from waivern.messages.packed import PackedItems
 
 if TYPE_CHECKING:
     from waivern.files.selection import FileSelection
@@ -51,7 +52,7 @@ class FileScan:
         self._members = 0
         self._is_full = False
         self.scanned = 0
-        self.items: list[dict[str, Any]] = []
+        self.items = PackedItems()
         self.not_scanned: list[dict[str, str]] = []
 
     def read(self, found: Iterable[Readable | LeftOut]) -> None:

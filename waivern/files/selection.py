@@ -37,7 +37,7 @@ class FileSelection(BaseModel):
         exclude_patterns: Not the files that one of these means, though included.
         max_files: How many files are read at the most; none: all.
         max_file_size: A larger file is not read. Bytes, or with a unit: 10MB is 10^7, 10MiB 10 * 2^20 bytes.
-        max_total_size: How much is read at the most; it bounds the memory that a scan takes.
+        max_total_size: How much is read at the most; it bounds the time and the room on disk that a scan takes.
         encoding: What all files are written in; none: found out file by file.
         errors: What becomes of a file with bytes that are not of its encoding: "replace" reads the rest of it,
             "strict" leaves it out, and "ignore" is read as "replace". Either way it is named.

@@ -42,11 +42,13 @@ def findings_in(message: Message) -> list[Finding] | None:
 
     What two entries of one fingerprint say, as after a merge, is put together: the surer one, with both counts.
     """
-    entries = message.content.get("findings")
-    if not isinstance(entries, list) or not all(_is_finding(entry) for entry in entries):
+    entries = message.items_of("findings")
+    if entries is None:
         return None
     found: dict[str, Finding] = {}
     for entry in entries:
+        if not _is_finding(entry):
+            return None
         finding = _finding(entry)
         other = found.get(finding.fingerprint)
         found[finding.fingerprint] = finding if other is None else _together(finding, other)
@@ -64,8 +66,7 @@ def each_once(findings: Iterable[Finding]) -> dict[str, Finding]:
 
 def entry_in(message: Message, fingerprint: str) -> Mapping[str, Any] | None:
     """Return the entry of a message that has a fingerprint, with its evidence; None where it has none."""
-    entries = message.content.get("findings")
-    found = (each for each in entries if _is_finding(each)) if isinstance(entries, list) else ()
+    found = (each for each in message.items_of("findings") or () if _is_finding(each))
     return next((each for each in found if each["fingerprint"] == fingerprint), None)
 
 

@@ -7,18 +7,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+import zstandard
 
 from waivern.errors import MessageError
+from waivern.messages.frames import Frames
 from waivern.messages.memory import give_back
+
+PART = 1 << 20
+"""Bytes of a part of a large content, about."""
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(dict[str, Any])
 _items_decoder = msgspec.json.Decoder(list[Any])
-_PART = 1 << 20
+_LEVEL = 3
 _LONG_TEXT = 1000
 
 
-def canonical_bytes(content: Mapping[str, Any]) -> bytes:
+def canonical_bytes(content: Any) -> bytes:
     """Return the JSON of `content` with sorted keys and no blanks.
 
     What is not quite JSON becomes it: a tuple or set a list, an instant its ISO 8601 text, bytes their base64, and NaN
@@ -44,12 +49,15 @@ class CanonicalForm:
         MessageError: as `canonical_bytes`.
     """
 
-    def __init__(self, content: Mapping[str, Any], *, part_bytes: int = _PART) -> None:
+    def __init__(self, content: Mapping[str, Any], *, part_bytes: int = PART) -> None:
         self._content = content
         self._part_bytes = part_bytes
         self._key = _key_of_longest_list(content)
+        self._sum_up()
+
+    def _sum_up(self) -> None:
         self.whole: bytes | None = None
-        sha, size = hashlib.sha256(), 0
+        sha, size, part_bytes = hashlib.sha256(), 0, self._part_bytes
         parts: list[bytes] = []
         for part in self._made():
             sha.update(part)
@@ -65,12 +73,16 @@ class CanonicalForm:
     def __iter__(self) -> Iterator[bytes]:
         return iter([self.whole]) if self.whole is not None else self._made()
 
+    def frames(self) -> Iterable[bytes]:
+        """Return what iterating gives, each part compressed by itself; made once, and gone through again and again."""
+        return Frames(map(compressed, self))
+
     def _made(self) -> Iterator[bytes]:
         try:
             if self._key is None:
                 yield _encoder.encode(self._content)
                 return
-            before, after = _encoded_around(self._content, self._key)
+            before, after = encoded_around(self._content, self._key)
             yield before
             yield from _encoded_items(self._content[self._key], self._part_bytes)
             yield after
@@ -91,14 +103,19 @@ def content_of_parts(parts: Iterable[bytes]) -> dict[str, Any]:
             before = part
             continue
         if number > 1:
-            items += _items_of(last)
+            items += items_in_part(last)
         else:
             give_back()
         last = part
     content = content_of(before + last)
     if items:
-        content[before[before.rindex(b'"', 0, -3) + 1 : -3].decode()] = items
+        content[str(key_opened_by(before))] = items
     return content
+
+
+def key_opened_by(part: bytes) -> str | None:
+    """Return the key whose list begins at the end of a first part; None where none does."""
+    return part[part.rindex(b'"', 0, -3) + 1 : -3].decode() if part.endswith(b'":[') else None
 
 
 def items_of_parts(parts: Iterable[bytes], key: str) -> Iterator[Any]:
@@ -113,7 +130,7 @@ def items_of_parts(parts: Iterable[bytes], key: str) -> Iterator[Any]:
     first = next(one_by_one, b"")
     if first.endswith(_opening(key)):
         for part, _ in itertools.pairwise(one_by_one):  # the last is what stands behind the list
-            yield from _items_of(part)
+            yield from items_in_part(part)
         return
     listed = content_of_parts(itertools.chain([first], one_by_one)).get(key)
     yield from listed if isinstance(listed, list) else ()
@@ -139,7 +156,12 @@ def _opening(key: str) -> bytes:
     return f'"{key}":['.encode()
 
 
-def _items_of(part: bytes) -> list[Any]:
+def items_in_part(part: bytes) -> list[Any]:
+    """Return the items of one of the parts that hold a list.
+
+    Raises:
+        MessageError: it is no such part.
+    """
     try:
         found: list[Any] = _items_decoder.decode(b"[" + part.removeprefix(b",") + b"]")
     except (msgspec.DecodeError, RecursionError) as error:
@@ -159,9 +181,14 @@ def _key_of_longest_list(content: Mapping[Any, Any]) -> str | None:
     return max(sorted(lengths), key=lengths.__getitem__) if lengths else None
 
 
-def _encoded_around(content: Mapping[str, Any], key: str) -> tuple[bytes, bytes]:
-    before = _encoder.encode({name: value for name, value in content.items() if name < key})[:-1]
-    after = _encoder.encode({name: value for name, value in content.items() if name > key})[1:]
+def encoded_around(content: Mapping[str, Any], key: str) -> tuple[bytes, bytes]:
+    """Return what stands before the items of a content's list `key` and what stands behind them.
+
+    Raises:
+        MessageError: as `canonical_bytes`.
+    """
+    before = canonical_bytes({name: value for name, value in content.items() if name < key})[:-1]
+    after = canonical_bytes({name: value for name, value in content.items() if name > key})[1:]
     return before + (b',"' if before != b"{" else b'"') + key.encode() + b'":[', (
         b"]," if after != b"}" else b"]"
     ) + after
@@ -202,6 +229,11 @@ def content_of(canonical: bytes) -> dict[str, Any]:
         return _decoder.decode(canonical)
     except (msgspec.DecodeError, RecursionError) as error:
         raise MessageError(f"The stored content is not a JSON object: {error}") from error
+
+
+def compressed(part: bytes | bytearray) -> bytes:
+    """Return a part as one frame of zstd (RFC 8878) that says how long it is unpacked."""
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(part)
 
 
 def digest_of(canonical: bytes) -> str:

@@ -1,10 +1,20 @@
 """One message: what an artifact is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from waivern.messages.schema import Schema
+
+if TYPE_CHECKING:
+    from waivern.messages.canonical import CanonicalForm
+
+
+class Items(Protocol):
+    """What can be counted, and gone through again and again."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -23,3 +33,25 @@ class Message:
     content: Mapping[str, Any]
     schema: Schema
     context: Mapping[str, Any] | None = None
+
+    def items_of(self, key: str) -> Items | None:
+        """Return the content's list `key`, or None where it has none.
+
+        Of a large message that is kept packed a few items are in memory at a time, where `content` has all of them.
+        """
+        items = self.content.get(key)
+        return items if isinstance(items, list | tuple) else None
+
+    def content_around(self, key: str) -> Mapping[str, Any]:
+        """Return the content without its list `key`."""
+        return {name: value for name, value in self.content.items() if name != key}
+
+    def canonical_form(self) -> "CanonicalForm":
+        """Return the content's canonical bytes, in parts where they are many.
+
+        Raises:
+            MessageError: it holds something that JSON cannot say.
+        """
+        from waivern.messages.canonical import CanonicalForm  # whoever only makes messages needs no msgspec
+
+        return CanonicalForm(self.content)

@@ -1,7 +1,7 @@
 """What a message says in short, so that a list of artifacts need not unpack every message."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,11 +44,12 @@ class Overview:
 def overview_of(message: Message) -> Overview | None:
     """Return the numbers of a message, or None where nobody said what its items are."""
     key = schema_catalogue().items_key(message.schema)
-    items = None if key is None else message.content.get(key)
-    if not isinstance(items, Sequence):
+    items = None if key is None else message.items_of(key)
+    if key is None or items is None:
         return None
     findings = Counter(str(item.get("category")) for item in items) if key == "findings" else Counter[str]()
-    described = message.content.get("metadata") or message.content.get("analysis_metadata") or {}
+    around = message.content_around(key)
+    described = around.get("metadata") or around.get("analysis_metadata") or {}
     not_scanned, sampled = described.get("not_scanned") or [], described.get("sampled") or []
     return Overview(
         items=len(items),

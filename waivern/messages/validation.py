@@ -1,14 +1,17 @@
 """The check that a message's content has the shape of its schema."""
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonschema_rs
 
 from waivern.errors import MessageError
+from waivern.messages.canonical import items_in_part
 from waivern.messages.catalogue import schema_catalogue
-from waivern.messages.message import Message
+from waivern.messages.message import Items, Message
+from waivern.messages.packed import Packed
 from waivern.messages.schema import Schema
 
 _MOST_FAULTS = 5
@@ -39,17 +42,22 @@ def _in_pieces(message: Message) -> Iterator[Mapping[str, Any]]:
     Only where the schema says of the list no more than what its items are does it fit as a whole if each piece does.
     """
     key = schema_catalogue().items_key(message.schema)
-    items = None if key is None else message.content.get(key)
-    if (
-        key is None
-        or not isinstance(items, list)
-        or len(items) < _ITEMS_A_PIECE
-        or not _is_plain_list(message.schema, key)
-    ):
+    items = None if key is None else message.items_of(key)
+    if key is None or not items or not _is_plain_list(message.schema, key):
         yield message.content
         return
-    for start in range(0, len(items), _ITEMS_A_PIECE):
-        yield {**message.content, key: items[start : start + _ITEMS_A_PIECE]}
+    around = message.content_around(key)
+    for piece in _pieces_of(items):
+        yield {**around, key: piece}
+
+
+def _pieces_of(items: Items) -> Iterator[list[Any]]:
+    if isinstance(items, Packed):
+        yield from map(items_in_part, items.parts())
+        return
+    one_by_one = iter(items)
+    while piece := list(itertools.islice(one_by_one, _ITEMS_A_PIECE)):
+        yield piece
 
 
 @functools.cache

@@ -1,8 +1,9 @@
 """Texts that are scanned together."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, count, pairwise
+from operator import add
 from typing import NamedTuple
 
 END_OF_TEXT = "\0"
@@ -28,13 +29,29 @@ A_NAME = Surroundings(is_name=True)
 
 
 class Batch:
-    """Texts made into one, and back from its characters to those of a text."""
+    """Texts made into one, and back from its characters to those of a text.
 
-    def __init__(self, texts: Sequence[str], surroundings: Sequence[Surroundings]) -> None:
+    Args:
+        texts: All of them.
+        surroundings: How many texts, one after the other, stand in which surroundings.
+    """
+
+    def __init__(self, texts: Sequence[str], surroundings: Sequence[tuple[int, Surroundings]]) -> None:
         self.texts = texts
-        self.surroundings = surroundings
         self.joined = END_OF_TEXT.join([*texts, ""])
-        self._starts = list(accumulate((len(text) + 1 for text in texts[:-1]), initial=0))
+        self._starts = list(map(add, accumulate(map(len, texts[:-1]), initial=0), count()))
+        self._surroundings = [around for _, around in surroundings]
+        self._firsts = list(accumulate((number for number, _ in surroundings), initial=0))
+
+    def alike(self) -> Iterator[tuple[int, int, Surroundings]]:
+        """Yield the characters from which and up to which texts stand in the same surroundings, and these."""
+        for (first, behind), around in zip(pairwise(self._firsts), self._surroundings, strict=True):
+            if behind > first:
+                yield self._starts[first], self.bounds(behind - 1)[1], around
+
+    def around(self, number: int) -> Surroundings:
+        """Return the surroundings of a text."""
+        return self._surroundings[bisect_right(self._firsts, number) - 1]
 
     def within_text(self, start: int, end: int) -> tuple[int, int, int]:
         """Return which text characters `start` to `end` of all lie in, and which of its characters they are."""
@@ -50,9 +67,9 @@ class Batch:
         return self.bounds(bisect_right(self._starts, character) - 1)
 
     def is_cell(self, character: int) -> bool:
-        return self.surroundings[bisect_right(self._starts, character) - 1].is_cell
+        return self.around(bisect_right(self._starts, character) - 1).is_cell
 
     def is_whole_name(self, start: int, end: int) -> bool:
         """Say whether characters `start` to `end` of all are all that a table or column is called."""
         number = bisect_right(self._starts, start) - 1
-        return self.surroundings[number].is_name and self.bounds(number) == (start, end)
+        return self.around(number).is_name and self.bounds(number) == (start, end)

@@ -80,15 +80,15 @@ class Detector:
         return self._engine.scan(data)
 
     def detect_all(
-        self, texts: Sequence[str], surroundings: Sequence[Surroundings] | None = None
+        self, texts: Sequence[str], surroundings: Sequence[tuple[int, Surroundings]] | None = None
     ) -> dict[int, list[Span]]:
         """Return {index of a text: its spans}, for texts in which something was found; all are scanned in one pass.
 
         Args:
             texts: May hold anything, NULs and lone surrogates too.
-            surroundings: Of each text; None where nothing is known.
+            surroundings: How many texts, one after the other, stand in which; None where nothing is known of any.
         """
-        batch = Batch(texts, surroundings or [NOTHING_KNOWN] * len(texts))
+        batch = Batch(texts, surroundings or [(len(texts), NOTHING_KNOWN)])
         data = batch.joined.encode("utf-8", "replace")  # a lone surrogate becomes "?": one character, as before
         matched = in_characters(batch.joined, data, self.scan(data))
         strong, weak, *words = matched.words
@@ -122,9 +122,9 @@ class Detector:
         for rule, patterns in self._of_rule_in_context.items():
             if rule in places:
                 yield from _near_words(patterns, batch, places[rule])
-        for number, around in enumerate(batch.surroundings):
+        for first, last, around in batch.alike():
             if around.spoken_for:
-                yield from self._in_named_field(number, batch.texts[number], around.spoken_for)
+                yield from self._in_named_fields(batch, first, last, around.spoken_for)
 
     def _literal(
         self, batch: Batch, ends: Sequence[Sequence[int]], places: Places, doubts: Places
@@ -149,10 +149,14 @@ class Detector:
             number, start, end = batch.within_text(span.start, span.end)
             yield number, span._replace(start=start, end=end)
 
-    def _in_named_field(self, number: int, text: str, spoken_for: frozenset[int]) -> Iterator[tuple[int, Span]]:
+    def _in_named_fields(
+        self, batch: Batch, first: int, last: int, spoken_for: frozenset[int]
+    ) -> Iterator[tuple[int, Span]]:
+        """What counts in fields that are named for it, in texts side by side, whose ends no pattern matches."""
         for pattern in self._in_field(spoken_for):
-            for match in pattern.regex.finditer(text):
-                span = pattern.span(text, match.start(), match.end(), spoken_for, is_near=False)
+            for match in pattern.regex.finditer(batch.joined, first, last):
+                number, start, end = batch.within_text(*match.span())
+                span = pattern.span(batch.texts[number], start, end, spoken_for, is_near=False)
                 if span is not None:
                     yield number, span
 
@@ -191,7 +195,7 @@ def _span_at(
         batch.texts[number],
         first,
         last,
-        batch.surroundings[number].spoken_for,
+        batch.around(number).spoken_for,
         is_near=near is not None and near.speak_for(start, end, within=batch.bounds(number)),
         is_doubted=doubt is not None and doubt.speak_for(start, end, within=batch.bounds(number)),
     )

@@ -4,12 +4,13 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from itertools import chain
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from waivern.messages.canonical import CanonicalForm, canonical_bytes
 from waivern.messages.message import Message
+from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.runbooks.substitution import DUE_AT
 
 _SHORTEST_IN_TEXT = 4
@@ -66,17 +67,17 @@ class Redactor:
         Raises:
             MessageError: the content is not JSON.
         """
-        if not self._needles or not (self._is_in(message.content) or self._is_in({"": [message.id, message.context]})):
+        if not self._needles or not self._is_said_in(message):
             return message
-        return replace(
-            message,
-            id=self._replace_in_message(message.id),
-            content=self._in_strings(message.content),
-            context=self._in_strings(message.context),
-        )
+        name, context = self._replace_in_message(message.id), self._in_strings(message.context)
+        if isinstance(message, PackedMessage):
+            items = PackedItems(map(self._in_strings, message.items))
+            return PackedMessage(name, self._in_strings(message.around), message.key, items, message.schema, context)
+        return Message(name, self._in_strings(message.content), message.schema, context)
 
-    def _is_in(self, content: Mapping[str, Any]) -> bool:
-        return any(needle in part for part in CanonicalForm(content) for needle in self._needles)
+    def _is_said_in(self, message: Message) -> bool:
+        parts = chain(message.canonical_form(), CanonicalForm({"": [message.id, message.context]}))
+        return any(needle in part for part in parts for needle in self._needles)
 
     def _in_strings(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -7,6 +7,7 @@ from typing import Any
 from waivern.errors import MessageError
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.message import Message
+from waivern.messages.packed import JoinedItems, Packed, PackedItems, PackedMessage
 from waivern.messages.schema import Schema
 
 
@@ -28,24 +29,44 @@ def concatenated(messages: Sequence[Message]) -> Message:
     first = messages[0]
     if len(messages) == 1:
         return first
-    catalogue = schema_catalogue()
-    content = dict(first.content)
-    for key in _keys_of_items(messages, catalogue.items_key(first.schema)):
+    named, name = schema_catalogue().items_key(first.schema), "+".join(each.id for each in messages if each.id)
+    if named is not None and any(isinstance(each, PackedMessage) for each in messages):
+        around = [each.content_around(named) for each in messages]
+        return PackedMessage(name, _merged(around, first.schema), named, _packed(messages, named), first.schema)
+    content = _merged([message.content for message in messages], first.schema)
+    for key in _keys_of_items(messages, named):
         content[key] = [item for message in messages for item in message.content[key]]
-    for pointer, rule in catalogue.merge_rules(first.schema).items():
-        _merge_at(content, pointer.strip("/").split("/"), rule, [message.content for message in messages])
-    return Message("+".join(message.id for message in messages if message.id), content, first.schema)
+    return Message(name, content, first.schema)
+
+
+def _merged(contents: Sequence[Mapping[str, Any]], schema: Schema) -> dict[str, Any]:
+    """The first content, with what the schema says of the others put into it."""
+    content = dict(contents[0])
+    for pointer, rule in schema_catalogue().merge_rules(schema).items():
+        _merge_at(content, pointer.strip("/").split("/"), rule, contents)
+    return content
+
+
+def _packed(messages: Sequence[Message], key: str) -> JoinedItems:
+    several = [message.items_of(key) for message in messages]
+    if any(items is None for items in several):
+        raise _nothing_in_common(messages[0].schema)
+    return JoinedItems([items if isinstance(items, Packed) else PackedItems(items or ()) for items in several])
 
 
 def _keys_of_items(messages: Sequence[Message], named: str | None) -> list[str]:
     wanted = [named] if named is not None else list(messages[0].content)
     keys = [key for key in wanted if all(isinstance(message.content.get(key), list) for message in messages)]
     if not keys:
-        raise MessageError(
-            f"Messages of {messages[0].schema} cannot be concatenated: they have no list in common",
-            remedy=f"Name the list of items in the JSON Schema of {messages[0].schema} as x-waivern-items",
-        )
+        raise _nothing_in_common(messages[0].schema)
     return keys
+
+
+def _nothing_in_common(schema: Schema) -> MessageError:
+    return MessageError(
+        f"Messages of {schema} cannot be concatenated: they have no list in common",
+        remedy=f"Name the list of items in the JSON Schema of {schema} as x-waivern-items",
+    )
 
 
 def _merge_at(target: dict[str, Any], path: list[str], rule: str, contents: Sequence[Mapping[str, Any]]) -> None:

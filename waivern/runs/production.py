@@ -26,6 +26,7 @@ from waivern.errors import (
     WaivernError,
 )
 from waivern.messages.message import Message
+from waivern.messages.packed import PackedMessage
 from waivern.messages.schema import Schema
 from waivern.messages.validation import check_message
 from waivern.plans.plan import ExecutionPlan
@@ -237,7 +238,7 @@ def _blamed_on(component: str) -> Iterator[None]:
 def _checked(message: Any, order: ProductionOrder, component: str) -> Message:
     if not isinstance(message, Message):
         raise ComponentError(f"'{component}' gave no message but {type(message).__name__}")
-    if not isinstance(message.content, Mapping):
+    if not isinstance(message, PackedMessage) and not isinstance(message.content, Mapping):
         raise ComponentError(f"'{component}' gave a message whose content is no JSON object")
     if message.schema != order.output_schema:
         raise ComponentError(f"'{component}' was asked for {order.output_schema} and gave {message.schema}")

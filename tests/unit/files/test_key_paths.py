@@ -35,7 +35,7 @@ COLUMNS = {
 def read_as_text(name: str, text: str) -> bool:
     scan = scan_of(name, text)
     assert scan.scanned == 1
-    return texts_of(scan) == {name: text} and scan.items[0]["metadata"].get("read_as") == "text"
+    return texts_of(scan) == {name: text} and next(iter(scan.items))["metadata"].get("read_as") == "text"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_program_that_begins_as_a_page_or_as_data_does_is_a_program() -> None:
     }.items():
         scan = scan_of(name, text)
         assert texts_of(scan) == {name: text}
-        assert "read_as" not in scan.items[0]["metadata"]
+        assert "read_as" not in next(iter(scan.items))["metadata"]
 
 
 KEYS = st.sampled_from(["name", "email", "x y", "ann@example.org", "99999", "é", "a.b", ""])
@@ -211,7 +211,7 @@ def test_no_value_of_a_tree_is_lost(tree: Any) -> None:
     for name, text in (("x.json", json.dumps(tree)), ("x.yaml", yaml.safe_dump(tree, allow_unicode=True, width=9999))):
         scan = scan_of(name, text)
         assert scan.scanned == 1
-        if "read_as" in scan.items[0]["metadata"]:
+        if "read_as" in next(iter(scan.items))["metadata"]:
             continue
         found = Counter(value for item in scan.items for value in item["content"].split("\n"))
         assert Counter(words_in(tree)) <= found

@@ -69,7 +69,7 @@ def test_a_title_above_the_header_is_kept() -> None:
 def test_what_is_no_table_stays_plain_text(text: str) -> None:
     scan = scan_of("x.csv", text)
     assert texts_of(scan) == {"x.csv": text}
-    assert scan.items[0]["metadata"]["read_as"] == "text"
+    assert next(iter(scan.items))["metadata"]["read_as"] == "text"
 
 
 def test_a_list_of_single_values_is_a_table_of_one_column() -> None:
@@ -128,7 +128,7 @@ def test_formats_text_reads_every_file_as_it_is() -> None:
     text = "name,email\nAnn,ann@example.org\n"
     scan = scan_of("people.csv", text, formats="text")
     assert texts_of(scan) == {"people.csv": text}
-    assert "read_as" not in scan.items[0]["metadata"]
+    assert "read_as" not in next(iter(scan.items))["metadata"]
 
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters='\0"'), max_size=8)

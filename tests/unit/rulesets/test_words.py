@@ -2,7 +2,7 @@
 
 import pytest
 
-from waivern.rulesets.batch import A_NAME, Surroundings
+from waivern.rulesets.batch import A_NAME, NOTHING_KNOWN
 from waivern.rulesets.detection import Detector
 from waivern.rulesets.hyperscan_engine import HyperscanEngine
 from waivern.rulesets.re2_engine import Re2Engine
@@ -83,7 +83,7 @@ def test_a_word_of_one_text_speaks_for_none_of_another(engine: str) -> None:
 @pytest.mark.parametrize("engine", DETECTORS)
 def test_a_weak_word_counts_as_the_whole_name_of_a_table_or_column(engine: str) -> None:
     names = ["drivers", "driver_id", "the driver"]
-    found = DETECTORS[engine].detect_all([*names, "drivers"], [*([A_NAME] * 3), Surroundings()])
+    found = DETECTORS[engine].detect_all([*names, "drivers"], [(3, A_NAME), (1, NOTHING_KNOWN)])
     assert {number: [span.reasons[1] for span in spans] for number, spans in found.items()} == {
         0: ["it is the whole name"]
     }

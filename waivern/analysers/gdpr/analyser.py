@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from waivern.components.analyser import Analyser
 from waivern.components.outputs import check_makes
 from waivern.messages.message import Message
+from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.schema import Schema
 from waivern.rulesets.classification import Classification, ClassificationRule, load_classification
 
@@ -67,10 +68,11 @@ class GdprClassifier(Analyser):
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
         kind = self.kind
         check_makes(self, output_schema)
-        findings = [self._classified(finding) for message in inputs for finding in message.content["findings"]]
-        content = {
-            "findings": findings,
-            "summary": _summary(findings),
+        found = (finding for message in inputs for finding in message.items_of("findings") or ())
+        tally = _Tally()
+        findings = PackedItems(map(tally.counted, map(self._classified, found)))
+        around = {
+            "summary": tally.summary(),
             "analysis_metadata": {
                 "ruleset": self._classification.uri,
                 "rules_version": self._classification.rules_version,
@@ -81,7 +83,7 @@ class GdprClassifier(Analyser):
                 "sampled": [each for message in inputs for each in _said(message).get("sampled", ())],
             },
         }
-        return Message(kind.name, content, kind.classified)
+        return PackedMessage(kind.name, around, "findings", findings, kind.classified)
 
     def _classified(self, finding: Mapping[str, Any]) -> dict[str, Any]:
         category = str(finding.get("category", ""))
@@ -145,24 +147,41 @@ _UNKNOWN_SAID: Mapping[str, Any] = {
 }
 
 
-def _summary(findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    by_category = Counter(finding["privacy_category"] for finding in findings)
-    triggers = Counter(trigger["criterion"] for finding in findings for trigger in finding["dpia_triggers"])
-    transfers = Counter(finding["transfer"]["status"] for finding in findings if "transfer" in finding)
-    return {
-        "total_findings": len(findings),
-        "by_privacy_category": dict(sorted(by_category.items())),
-        **{key: sum(finding[key] for finding in findings) for key in _COUNTED},
-        "dpia_triggers": dict(sorted(triggers.items())),
-        **({"transfers": dict(sorted(transfers.items()))} if transfers else {}),
-    }
+class _Tally:
+    """Counts findings by what they mean."""
+
+    def __init__(self) -> None:
+        self._total = 0
+        self._by_category: Counter[str] = Counter()
+        self._triggers: Counter[str] = Counter()
+        self._transfers: Counter[str] = Counter()
+        self._marked = dict.fromkeys(_COUNTED, 0)
+
+    def counted(self, finding: dict[str, Any]) -> dict[str, Any]:
+        self._total += 1
+        self._by_category[finding["privacy_category"]] += 1
+        self._triggers.update(trigger["criterion"] for trigger in finding["dpia_triggers"])
+        if "transfer" in finding:
+            self._transfers[finding["transfer"]["status"]] += 1
+        for key in _COUNTED:
+            self._marked[key] += finding[key]
+        return finding
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "total_findings": self._total,
+            "by_privacy_category": dict(sorted(self._by_category.items())),
+            **self._marked,
+            "dpia_triggers": dict(sorted(self._triggers.items())),
+            **({"transfers": dict(sorted(self._transfers.items()))} if self._transfers else {}),
+        }
 
 
 _COUNTED = ("special_category", "criminal_data", "require_review")
 
 
 def _said(message: Message) -> Mapping[str, Any]:
-    said: Mapping[str, Any] = message.content.get("analysis_metadata", {})
+    said: Mapping[str, Any] = message.content_around("findings").get("analysis_metadata", {})
     return said
 
 

@@ -1,17 +1,19 @@
 """The analyser itself: messages in, one message of findings out."""
 
-from collections.abc import Iterator, Sequence
-from heapq import nsmallest
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from waivern.analysers.indicators.columns import Columns
+from waivern.analysers.indicators.columns import Columns, FirstCells
 from waivern.analysers.indicators.findings import Findings
-from waivern.analysers.indicators.items import Item, Place, items_of, named_places
+from waivern.analysers.indicators.items import CHARACTERS_A_SCAN, Cells, Item, Place, Texts, named_places
 from waivern.analysers.indicators.kind import Kind
 from waivern.analysers.indicators.masking import Masker
 from waivern.components.analyser import Analyser
 from waivern.components.outputs import check_makes
 from waivern.messages.message import Message
+from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.schema import Schema
 from waivern.rulesets.batch import A_NAME, NOTHING_KNOWN, Surroundings
 from waivern.rulesets.detection import Detector, detector_for
@@ -20,9 +22,6 @@ from waivern.rulesets.spans import Span
 
 if TYPE_CHECKING:
     from waivern.analysers.indicators.properties import IndicatorProperties
-
-CHARACTERS_A_SCAN = 1_000_000
-"""Small texts are scanned together, up to so many characters."""
 
 
 class IndicatorAnalyser(Analyser):
@@ -54,29 +53,29 @@ class IndicatorAnalyser(Analyser):
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
         kind = self.kind
         check_makes(self, output_schema)
-        items = items_of(inputs)
-        detector = detector_for(self._ruleset)
-        places = dict.fromkeys(item.place for item in items)
-        columns = Columns([place for place in places if place.is_column], detector)
+        texts, detector = Texts(inputs), detector_for(self._ruleset)
         findings = self._findings(detector)
-        for item, spans in _detected(items, columns, detector):
+        for item, spans in _detected(texts.of_files(), NOTHING_KNOWN, detector):
             findings.add(item, spans)
-        if self._ruleset.reads_names:
-            for item, spans in _detected(named_places(places), columns, detector):
-                findings.add(item, spans)
-        self._add_named_columns(findings, items, columns)
-        return Message(kind.name, self._content(findings, inputs, scanned=len(places)), kind.indicator)
+        self._find_in_columns(texts, findings, detector)
+        around = self._around(findings, inputs, scanned=len(texts.places))
+        return PackedMessage(kind.name, around, "findings", PackedItems(findings.handed_over()), kind.indicator)
 
-    def _add_named_columns(self, findings: Findings, items: Sequence[Item], columns: Columns) -> None:
-        cells: dict[Place, list[Item]] = {column: [] for column in columns.named}
-        for item in items:
-            if item.place in cells and item.content.strip():
-                cells[item.place].append(item)
-        most = self._properties.pattern_matching.maximum_evidence_count
+    def _find_in_columns(self, texts: Texts, findings: Findings, detector: Detector) -> None:
+        columns = Columns([place for place in texts.places if place.is_column], detector)
+        around = {column: Surroundings(rules, is_cell=True) for column, rules in columns.spoken_for.items()}
+        first = FirstCells(columns.named, most=self._properties.pattern_matching.maximum_evidence_count)
+        for batch in texts.of_columns():
+            for column, cells in batch.items():
+                first.note(column, cells)
+            for item, spans in _detected_in_columns(batch, around, detector):
+                findings.add(item, columns.counting(item.place, spans))
+        if self._ruleset.reads_names:
+            for item, spans in _detected(named_places(texts.places), A_NAME, detector):
+                findings.add(item, columns.counting(item.place, spans))
         for column, named in columns.named.items():
-            first = nsmallest(most, cells[column], key=lambda cell: (cell.row, cell.content))
             for span in named:
-                findings.add_column(column, span, first)
+                findings.add_column(column, span, first.of(column))
 
     def _findings(self, detector: Detector) -> Findings:
         matching = self._properties.pattern_matching
@@ -87,9 +86,8 @@ class IndicatorAnalyser(Analyser):
             ruleset=self._ruleset,
         )
 
-    def _content(self, findings: Findings, inputs: Sequence[Message], *, scanned: int) -> dict[str, Any]:
+    def _around(self, findings: Findings, inputs: Sequence[Message], *, scanned: int) -> dict[str, Any]:
         return {
-            "findings": findings.as_content(),
             "summary": findings.summary(),
             "analysis_metadata": {
                 "ruleset": self._ruleset.uri,
@@ -102,18 +100,28 @@ class IndicatorAnalyser(Analyser):
 
 
 def _of_all(inputs: Sequence[Message], key: str) -> list[Any]:
-    return [each for message in inputs for each in message.content.get("metadata", {}).get(key, ())]
+    return [each for message in inputs for each in message.content_around("data").get("metadata", {}).get(key, ())]
 
 
-def _detected(items: Sequence[Item], columns: Columns, detector: Detector) -> Iterator[tuple[Item, list[Span]]]:
-    around = {column: Surroundings(rules, is_cell=True) for column, rules in columns.spoken_for.items()}
+def _detected(items: Iterable[Item], around: Surroundings, detector: Detector) -> Iterator[tuple[Item, list[Span]]]:
     for batch in _batches(items):
-        surroundings = [A_NAME if item.is_name else around.get(item.place, NOTHING_KNOWN) for item in batch]
-        for number, spans in detector.detect_all([item.content for item in batch], surroundings).items():
-            yield batch[number], columns.counting(batch[number].place, spans)
+        for number, spans in detector.detect_all([item.content for item in batch], [(len(batch), around)]).items():
+            yield batch[number], spans
 
 
-def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
+def _detected_in_columns(
+    columns: Mapping[Place, Cells], around: Mapping[Place, Surroundings], detector: Detector
+) -> Iterator[tuple[Item, list[Span]]]:
+    contents = [content for cells in columns.values() for content in cells.contents]
+    surroundings = [(len(cells.contents), around[column]) for column, cells in columns.items()]
+    firsts, places = list(accumulate((number for number, _ in surroundings), initial=0)), list(columns)
+    for number, spans in detector.detect_all(contents, surroundings).items():
+        place = bisect_right(firsts, number) - 1
+        column = places[place]
+        yield Item(column, contents[number], columns[column].rows[number - firsts[place]]), spans
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
     batch: list[Item] = []
     size = 0
     for item in items:

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from heapq import nsmallest
 
-from waivern.analysers.indicators.items import Place
+from waivern.analysers.indicators.items import Cells, Item, Place
 from waivern.rulesets.detection import Detector
 from waivern.rulesets.field_names import NamedRule
 from waivern.rulesets.spans import Span
@@ -56,6 +57,28 @@ class Columns:
         reason = f"the column is named '{named.term}'" + ("" if named.strong else ", in a table of people")
         confidence = STRONG if named.strong else WEAK
         return Span(0, 0, rule.category, rule.name, named.term, confidence, (reason,), True)
+
+
+class FirstCells:
+    """The first values of columns by row, so many of each."""
+
+    def __init__(self, columns: Iterable[Place], *, most: int) -> None:
+        self._first: dict[Place, list[tuple[str, str]]] = {column: [] for column in columns}
+        self._most = most
+
+    def note(self, column: Place, cells: Cells) -> None:
+        """Look through more values of a column."""
+        first = self._first.get(column)
+        if first is None:
+            return
+        last = first[-1][0] if len(first) == self._most else None
+        more = (
+            (row, text) for row, text in zip(cells.rows, cells.contents, strict=True) if last is None or row <= last
+        )
+        first[:] = nsmallest(self._most, [*first, *(each for each in more if each[1].strip())])
+
+    def of(self, column: Place) -> list[Item]:
+        return [Item(column, content, row) for row, content in self._first[column]]
 
 
 def _table(column: Place) -> tuple[str, str, str]:

@@ -1,8 +1,9 @@
 """Findings: all that one rule found at one place, with as much evidence as is wanted."""
 
+import functools
 from bisect import insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from waivern.analysers.indicators.fingerprint import fingerprint_of
@@ -27,13 +28,21 @@ class _Sample(NamedTuple):
 
 
 class _Finding:
+    __slots__ = ("best", "fingerprint", "lines", "patterns", "place", "samples")
+
     def __init__(self, fingerprint: str, place: Place, span: Span) -> None:
         self.fingerprint = fingerprint
         self.place = place
         self.best = span
-        self.patterns: Counter[str] = Counter()
+        self.patterns: dict[str, int] = {}
         self.samples: list[_Sample] = []
-        self.lines: set[int] = set()
+        self.lines: list[int] = []
+
+    def note_line(self, line: int) -> None:
+        """Keep the first lines, sorted, each once."""
+        if (len(self.lines) < MOST_LINES or line < self.lines[-1]) and line not in self.lines:
+            insort(self.lines, line)
+            del self.lines[MOST_LINES:]
 
 
 class Findings:
@@ -75,7 +84,7 @@ class Findings:
             line += _line_ends(item.content, counted, span.start)
             counted = span.start
             seen[span.rule].add(line)
-            finding.lines.add(line)
+            finding.note_line(line)
             self._keep_sample(finding, item, span, spans, line=line)
 
     def add_column(self, column: Place, span: Span, cells: Iterable[Item]) -> None:
@@ -93,21 +102,20 @@ class Findings:
         by_category: Counter[str] = Counter(finding.best.category for finding in self._found.values())
         return {
             "total_findings": len(self._found),
-            "total_matches": sum(finding.patterns.total() for finding in self._found.values()),
+            "total_matches": sum(sum(finding.patterns.values()) for finding in self._found.values()),
             "by_category": dict(sorted(by_category.items())),
         }
 
-    def as_content(self) -> list[dict[str, Any]]:
-        """Return the findings as the schema has them, sorted by place, then rule."""
-        in_order = sorted(self._found.values(), key=lambda finding: (finding.place.sort_key(), finding.best.rule))
-        return [
-            _as_content(
-                each,
-                severity=self._severities.get(each.best.category, "medium"),
-                facts=self._facts.get(each.best.rule),
-            )
-            for each in in_order
-        ]
+    def handed_over(self) -> Iterator[dict[str, Any]]:
+        """Yield the findings as the schema has them, sorted by place, then rule, and forget each one."""
+        self._at.clear()
+        found = self._found
+        backwards = sorted(found, key=lambda each: (found[each].place.sort_key(), found[each].best.rule))
+        backwards.reverse()
+        while backwards:
+            each = found.pop(backwards.pop())
+            severity = self._severities.get(each.best.category, "medium")
+            yield _as_content(each, severity=severity, facts=self._facts.get(each.best.rule))
 
     def _noted(self, place: Place, span: Span) -> _Finding:
         finding = self._at.get((place, span.rule))
@@ -115,7 +123,8 @@ class Findings:
             finding = self._at[place, span.rule] = self._begun(place, span)
         if (-span.confidence, span.reasons) < (-finding.best.confidence, finding.best.reasons):
             finding.best = span
-        finding.patterns[f"field name: {span.pattern}" if span.is_name else f"value: {span.pattern}"] += 1
+        label = _label(span.pattern, span.is_name)
+        finding.patterns[label] = finding.patterns.get(label, 0) + 1
         return finding
 
     def _begun(self, place: Place, span: Span) -> _Finding:
@@ -156,6 +165,11 @@ def _as_content(finding: _Finding, *, severity: Severity, facts: Mapping[str, st
     }
 
 
+@functools.cache
+def _label(pattern: str, is_name: bool) -> str:
+    return f"field name: {pattern}" if is_name else f"value: {pattern}"
+
+
 def _location(finding: _Finding) -> dict[str, Any]:
     place = finding.place
     file = {"file_path": place.path} if place.path is not None else {}
@@ -163,7 +177,7 @@ def _location(finding: _Finding) -> dict[str, Any]:
         return {**file, "table": place.table, "column": place.column}
     if place.table is not None:
         return {**file, "table": place.table}
-    return {**file, "lines": sorted(finding.lines)[:MOST_LINES]}
+    return {**file, "lines": finding.lines}
 
 
 def _line_ends(text: str, start: int, end: int) -> int:

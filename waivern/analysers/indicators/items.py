@@ -1,10 +1,15 @@
-"""The texts of a message, whatever its schema, with where each stands."""
+"""The texts of messages, whatever their schema, with where each stands."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from waivern.messages.message import Message
+from waivern.messages.packed import PackedMessage
+
+CHARACTERS_A_SCAN = 1_000_000
+"""Small texts are scanned together, up to so many characters."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,25 +47,95 @@ class Item(NamedTuple):
     is_name: bool = False
 
 
-def items_of(messages: Iterable[Message]) -> list[Item]:
-    """Return the texts of `standard_input` and `source_code` messages."""
-    places: dict[tuple[Any, ...], Place] = {}
-    items: list[Item] = []
-    for message in messages:
-        source = message.content["source"]
-        for entry in message.content["data"]:
+class Cells(NamedTuple):
+    """Values of one column, and of which rows they are."""
+
+    contents: list[str]
+    rows: list[str]
+
+
+class Texts:
+    """The texts of `standard_input` and `source_code` messages.
+
+    Those of columns come last, for what a value means depends on the names of all columns: a message that is packed is
+    unpacked a second time for them.
+    """
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages = messages
+        self._places: dict[tuple[Any, ...], Place] = {}
+        self._seen: dict[int, list[Mapping[Place, Cells]]] = {}
+
+    @property
+    def places(self) -> Collection[Place]:
+        """Where texts stand; all are known when all texts of files have been gone through."""
+        return self._places.values()
+
+    def of_files(self) -> Iterator[Item]:
+        """Yield the texts that are no values of columns."""
+        for number, message in enumerate(self._messages):
+            columns = None if isinstance(message, PackedMessage) else _Columns()
+            for place, content, row in self._texts(message):
+                if place.column is None:
+                    yield Item(place, content, row)
+                elif columns is not None:
+                    columns.add(place, content, row)
+            if columns is not None:
+                self._seen[number] = [*columns.full, columns.cells]
+
+    def of_columns(self) -> Iterator[Mapping[Place, Cells]]:
+        """Yield the values of columns, about as many characters at a time as are scanned together."""
+        for number, message in enumerate(self._messages):
+            if number in self._seen:
+                yield from self._seen.pop(number)
+            elif any(place.is_column for place in self.places):
+                yield from self._unpacked(message)
+
+    def _unpacked(self, message: Message) -> Iterator[Mapping[Place, Cells]]:
+        columns = _Columns()
+        for place, content, row in self._texts(message):
+            if place.column is not None:
+                columns.add(place, content, row)
+                if columns.full:
+                    yield columns.full.pop()
+        yield columns.cells
+
+    def _texts(self, message: Message) -> Iterator[tuple[Place, str, str]]:
+        places = self._places
+        source = message.content_around("data")["source"]
+        for entry in message.items_of("data") or ():
             if "raw_content" in entry:
                 origin = entry.get("metadata", {}).get("source", source)
                 place = _place(places, (origin, str(entry["file_path"]), None, None), entry)
-                items.append(Item(place, entry["raw_content"], ""))
+                yield place, entry["raw_content"], ""
             else:
                 metadata = entry["metadata"]
                 get = metadata.get
                 key = (metadata["source"], get("file_path"), get("table"), get("column"))
                 row = get("row", "")
                 place = places.get(key) or _place(places, key, metadata)
-                items.append(Item(place, entry["content"], row if isinstance(row, str) else f"{row:>12}"))
-    return items
+                yield place, entry["content"], row if isinstance(row, str) else f"{row:>12}"
+
+
+class _Columns:
+    """Values by column; when they are enough to be scanned they are `full`, and others begin."""
+
+    def __init__(self) -> None:
+        self.full: list[Mapping[Place, Cells]] = []
+        self._begin()
+
+    def add(self, place: Place, content: str, row: str) -> None:
+        contents, rows = self.cells[place]
+        contents.append(content)
+        rows.append(row)
+        self._room -= len(content) + 1
+        if self._room < 0:
+            self.full.append(self.cells)
+            self._begin()
+
+    def _begin(self) -> None:
+        self.cells: defaultdict[Place, Cells] = defaultdict(lambda: Cells([], []))
+        self._room = CHARACTERS_A_SCAN
 
 
 def named_places(places: Iterable[Place]) -> list[Item]:

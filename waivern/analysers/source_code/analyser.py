@@ -8,6 +8,7 @@ from waivern.analysers.source_code.languages import language_of
 from waivern.components.analyser import Analyser
 from waivern.components.outputs import check_makes
 from waivern.messages.message import Message
+from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.schema import Schema
 
 if TYPE_CHECKING:
@@ -47,15 +48,16 @@ class SourceCodeAnalyser(Analyser):
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
         check_makes(self, output_schema)
         not_scanned = [each for message in inputs for each in _said(message, "not_scanned")]
-        data: list[dict[str, Any]] = []
+        data, lines = PackedItems(), 0
         for item in _files(inputs):
             entry = self._entry(item)
             if isinstance(entry, str):
                 not_scanned.append({"what": str(item["metadata"]["file_path"]), "why": entry})
             else:
                 data.append(entry)
-        sampled = [each for message in inputs for each in _said(message, "sampled")]
-        return Message("source_code", self._content(inputs, data, not_scanned, sampled), SOURCE_CODE)
+                lines += entry["metadata"]["line_count"]
+        metadata: dict[str, Any] = {"total_files": len(data), "total_lines": lines, "not_scanned": not_scanned}
+        return PackedMessage("source_code", self._around(inputs, metadata), "data", data, SOURCE_CODE)
 
     def _entry(self, item: Mapping[str, Any]) -> dict[str, Any] | str:
         """The file's entry, or why it has none."""
@@ -80,36 +82,29 @@ class SourceCodeAnalyser(Analyser):
                 entry["structure"] = structure.structure_of(data, language, is_tsx=path.lower().endswith(".tsx"))
         return {**entry, "metadata": metadata}
 
-    def _content(
-        self, inputs: Sequence[Message], data: list[dict[str, Any]], not_scanned: list[Any], sampled: list[Any]
-    ) -> dict[str, Any]:
-        metadata: dict[str, Any] = {
-            "total_files": len(data),
-            "total_lines": sum(entry["metadata"]["line_count"] for entry in data),
-            "not_scanned": not_scanned,
-        }
+    def _around(self, inputs: Sequence[Message], metadata: dict[str, Any]) -> dict[str, Any]:
+        sampled = [each for message in inputs for each in _said(message, "sampled")]
         if sampled:
             metadata["sampled"] = sampled
         if self._properties.include_structure and not self._has_parser:
             metadata["structure"] = NO_PARSER
-        sources = dict.fromkeys(str(message.content["source"]) for message in inputs)
+        sources = dict.fromkeys(str(message.content_around("data")["source"]) for message in inputs)
         return {
             "schemaVersion": "1.0.0",
             "name": "Source code",
             "source": ", ".join(sources),
             "metadata": metadata,
-            "data": data,
         }
 
 
 def _said(message: Message, key: str) -> list[Any]:
-    said: list[Any] = message.content.get("metadata", {}).get(key, [])
+    said: list[Any] = message.content_around("data").get("metadata", {}).get(key, [])
     return said
 
 
 def _files(inputs: Sequence[Message]) -> Iterator[Mapping[str, Any]]:
     for message in inputs:
-        for item in message.content["data"]:
+        for item in message.items_of("data") or ():
             metadata = item["metadata"]
             if metadata.get("file_path") is not None and metadata.get("column") is None:
                 yield item

@@ -11,6 +11,7 @@ from waivern.files.patterns import Choice
 from waivern.files.scanning import FileScan, Readable
 from waivern.files.walking import LeftOut
 from waivern.messages.message import Message
+from waivern.messages.packed import PackedMessage
 from waivern.messages.schema import Schema
 
 STANDARD_INPUT = Schema("standard_input", "1.0.0")
@@ -51,11 +52,5 @@ class FilesystemConnector(Connector):
         source = without_login(selection.path)
         scan = FileScan(selection, source=source, connector_type="filesystem")
         scan.read(self._place.found(Choice.of(selection.include_patterns, selection.exclude_patterns)))
-        content = {
-            "schemaVersion": "1.0.0",
-            "name": "Files",
-            "source": source,
-            "metadata": scan.metadata(),
-            "data": scan.items,
-        }
-        return Message(id="filesystem", content=content, schema=STANDARD_INPUT)
+        around = {"schemaVersion": "1.0.0", "name": "Files", "source": source, "metadata": scan.metadata()}
+        return PackedMessage("filesystem", around, "data", scan.items, STANDARD_INPUT)

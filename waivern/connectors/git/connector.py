@@ -20,6 +20,7 @@ from waivern.files.patterns import Choice
 from waivern.files.scanning import FileScan
 from waivern.files.walking import LeftOut
 from waivern.messages.message import Message
+from waivern.messages.packed import PackedMessage
 from waivern.messages.schema import Schema
 
 STANDARD_INPUT = Schema("standard_input", "1.0.0")
@@ -65,14 +66,13 @@ class GitConnector(Connector):
         scan = FileScan(self._properties, source=self._source, connector_type=self.get_name())
         with self._fetched() as (git, repository, commit):
             self._read(scan, git, repository, commit)
-        content = {
+        around = {
             "schemaVersion": "1.0.0",
             "name": "Repository",
             "source": self._source,
             "metadata": {**scan.metadata(), "ref": self._properties.ref, "commit": commit},
-            "data": scan.items,
         }
-        return Message(id=self.get_name(), content=content, schema=STANDARD_INPUT)
+        return PackedMessage(self.get_name(), around, "data", scan.items, STANDARD_INPUT)
 
     @contextmanager
     def _fetched(self) -> Iterator[tuple[Git, Repository, str]]:

@@ -12,6 +12,7 @@ from waivern.connectors.mongodb.reading import HowMuch, Item, ReadCollection, re
 from waivern.errors import ComponentError
 from waivern.files.walking import LeftOut
 from waivern.messages.message import Message
+from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.sampled import sampled
 from waivern.messages.schema import Schema
 
@@ -62,11 +63,12 @@ class MongodbConnector(Connector):
 
     def extract(self, output_schema: Schema) -> Message:
         check_makes(self, output_schema)
-        found = self._reading(lambda database: [self._read(database, each) for each in self._judged(database)])
+        items = PackedItems()
+        found = self._reading(lambda database: [self._read(database, each, items) for each in self._judged(database)])
         read = [each for each in found if isinstance(each, ReadCollection)]
         left_out = [each for each in found if isinstance(each, LeftOut)]
         left_out += [each for collection in read for each in collection.left_out()]
-        content = {
+        around = {
             "schemaVersion": "1.0.0",
             "name": "Database",
             "source": self._source,
@@ -76,9 +78,8 @@ class MongodbConnector(Connector):
                 "sampled": [sampled(each.name, read=each.read, of=each.of) for each in read if each.read < each.of],
                 "tables": [_description(each) for each in read],
             },
-            "data": [item for each in read for item in each.items],
         }
-        return Message(id="mongodb", content=content, schema=STANDARD_INPUT)
+        return PackedMessage("mongodb", around, "data", items, STANDARD_INPUT)
 
     def _reading(self, read: Callable[["Database[dict[str, Any]]"], T]) -> T:
         from bson.codec_options import DatetimeConversion
@@ -126,16 +127,21 @@ class MongodbConnector(Connector):
             return LeftOut(name, "not among include_collections")
         return LeftOut(name, _VIEW) if kind == "view" else None
 
-    def _read(self, database: "Database[dict[str, Any]]", found: str | LeftOut) -> ReadCollection | LeftOut:
+    def _read(
+        self, database: "Database[dict[str, Any]]", found: str | LeftOut, items: PackedItems
+    ) -> ReadCollection | LeftOut:
         """A collection that cannot be read takes no other one down, but a server that is lost does."""
         from pymongo.errors import OperationFailure
 
         if isinstance(found, LeftOut):
             return found
         try:
-            return read_collection(database[found], self._how_much, self._item)
+            read = read_collection(database[found], self._how_much, self._item)
         except OperationFailure as error:
             return LeftOut(found, f"cannot be read: {self._reason(error)}")
+        items.extend(read.items)
+        read.items = PackedItems()
+        return read
 
     def _item(self, text: str, *, table: str, column: str, row: str | None) -> Item:
         metadata = {"source": self._source, "connector_type": "mongodb", "table": table, "column": column}

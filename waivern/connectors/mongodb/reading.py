@@ -11,6 +11,7 @@ from waivern.connectors.mongodb.sampling import Placed, count, sample
 from waivern.connectors.mongodb.values import NotTextError, as_text, is_shown, plain, type_of
 from waivern.files.formats.columns import MOST_COLUMNS
 from waivern.files.walking import LeftOut
+from waivern.messages.packed import PackedItems
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
@@ -36,7 +37,7 @@ class ReadCollection:
     name: str
     of: int
     read: int = 0
-    items: list[Item] = field(default_factory=list)
+    items: PackedItems = field(default_factory=PackedItems)
     types: dict[str, set[str]] = field(default_factory=dict)
     unread: Counter[tuple[str, str]] = field(default_factory=Counter)
 

@@ -10,6 +10,7 @@ from waivern.connectors.sql_database.opening import Database, reading, reason
 from waivern.connectors.sql_database.reading import HowMuch, Item, ReadTable, read_table
 from waivern.connectors.sql_database.tables import LeftOut, Selection, TableName, shape_of, tables_in
 from waivern.messages.message import Message
+from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.sampled import sampled
 from waivern.messages.schema import Schema
 
@@ -42,33 +43,32 @@ class SqlDatabaseConnector(Connector):
 
     def extract(self, output_schema: Schema) -> Message:
         check_makes(self, output_schema)
-        found = reading(self._database, self._read)
+        found, items = reading(self._database, self._read)
         read = [each for each in found if isinstance(each, ReadTable)]
         left_out = [each for each in found if isinstance(each, LeftOut)]
         left_out += [each for table in read for each in table.left_out]
-        content = {
+        around = {
             "schemaVersion": "1.0.0",
             "name": "Database",
             "source": self._database.source,
             "metadata": {
                 "scanned": len(read),
                 "not_scanned": [{"what": each.what, "why": each.why} for each in left_out],
-                "sampled": [_share(each) for each in read if len(each.sample.rows) < each.sample.of],
+                "sampled": [_share(each) for each in read if each.read < each.of],
                 "tables": [_description(each) for each in read],
             },
-            "data": [item for each in read for item in each.items],
         }
-        return Message(id=self.get_name(), content=content, schema=STANDARD_INPUT)
+        return PackedMessage(self.get_name(), around, "data", items, STANDARD_INPUT)
 
-    def _read(self, connection: sa.Connection) -> list[ReadTable | LeftOut]:
-        found = list(tables_in(connection, self._selection))
-        return [each if isinstance(each, LeftOut) else self._read_one(connection, each) for each in found]
+    def _read(self, connection: sa.Connection) -> tuple[list[ReadTable | LeftOut], PackedItems]:
+        found, items = list(tables_in(connection, self._selection)), PackedItems()
+        return [each if isinstance(each, LeftOut) else self._read_one(connection, each, items) for each in found], items
 
-    def _read_one(self, connection: sa.Connection, name: TableName) -> ReadTable | LeftOut:
+    def _read_one(self, connection: sa.Connection, name: TableName, items: PackedItems) -> ReadTable | LeftOut:
         """A table that cannot be read takes no other one down: on Postgres a savepoint keeps the transaction usable."""
         try:
             with connection.begin_nested():
-                return read_table(connection, shape_of(connection, name), self._how_much, self._item)
+                return read_table(connection, shape_of(connection, name), self._how_much, self._item, items)
         except sa.exc.SQLAlchemyError as error:
             if connection.invalidated:
                 raise
@@ -111,13 +111,13 @@ class PostgresConnector(SqlDatabaseConnector):
 
 
 def _share(read: ReadTable) -> dict[str, Any]:
-    return sampled(read.table.name.shown, read=len(read.sample.rows), of=read.sample.of)
+    return sampled(read.table.name.shown, read=read.read, of=read.of)
 
 
 def _description(read: ReadTable) -> dict[str, Any]:
     return {
         "table": read.table.name.shown,
         "columns": [{"name": column.name, "type": column.type} for column in read.table.columns],
-        "rows": read.sample.of,
-        "sampled": len(read.sample.rows),
+        "rows": read.of,
+        "sampled": read.read,
     }

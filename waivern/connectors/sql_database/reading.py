@@ -12,6 +12,7 @@ from waivern.connectors.sql_database.sampling import Row, Sample, sample
 from waivern.connectors.sql_database.selecting import rows_of
 from waivern.connectors.sql_database.tables import Column, LeftOut, Table
 from waivern.connectors.sql_database.values import NotTextError, as_text
+from waivern.messages.packed import PackedItems
 
 Item = dict[str, Any]
 _COLUMNS_AT_ONCE = 1_500
@@ -29,15 +30,11 @@ class HowMuch:
 
 @dataclass(frozen=True)
 class ReadTable:
-    """What was read of one table.
-
-    `items` has one entry for each value that is not empty, row by row, and one without text for a column that has no
-    other, so that its name is analysed too.
-    """
+    """What was read of one table: so many of its rows, of how many."""
 
     table: Table
-    sample: Sample
-    items: Sequence[Item]
+    read: int
+    of: int
     left_out: Sequence[LeftOut]
 
 
@@ -55,11 +52,15 @@ class _Unread:
             yield LeftOut(f"{table}.{column}", f"{count} values were read only up to max_value_size ({longest})")
 
 
-def read_table(connection: sa.Connection, table: Table, how_much: HowMuch, item: Callable[..., Item]) -> ReadTable:
+def read_table(
+    connection: sa.Connection, table: Table, how_much: HowMuch, item: Callable[..., Item], items: PackedItems
+) -> ReadTable:
     """Read a table's rows, or a sample of them.
 
     Args:
         item: Makes an item of a text, a table's and a column's name and, unless None, a row's.
+        items: Gets one for each value that is not empty, row by row, and one without text for a column that has no
+            other, so that its name is analysed too; nothing where the table cannot be read.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the table cannot be read.
@@ -68,13 +69,12 @@ def read_table(connection: sa.Connection, table: Table, how_much: HowMuch, item:
     left_out, columns = _columns_to_read(table, how_much.exclude_columns)
     taken = _sample(connection, table, columns, how_much)
     unread = _Unread()
-    items = [
-        item(text, table=name, column=column, row=row)
-        for text, column, row in _texts(taken, columns, how_much.longest, unread)
-    ]
-    named = {each["metadata"]["column"] for each in items}
-    items += [item("", table=name, column=each.name, row=None) for each in table.columns if each.name not in named]
-    return ReadTable(table, taken, items, [*left_out, *unread.left_out(name, how_much.longest)])
+    named = set()
+    for text, column, row in _texts(taken, columns, how_much.longest, unread):
+        items.append(item(text, table=name, column=column, row=row))
+        named.add(column)
+    items.extend(item("", table=name, column=each.name, row=None) for each in table.columns if each.name not in named)
+    return ReadTable(table, len(taken.rows), taken.of, [*left_out, *unread.left_out(name, how_much.longest)])
 
 
 def _sample(connection: sa.Connection, table: Table, columns: Sequence[Column], how_much: HowMuch) -> Sample:
