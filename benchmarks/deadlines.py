@@ -23,7 +23,7 @@ _KINDS: dict[
 _STATE = "SELECT status, deadline, ended_at FROM runs WHERE id = :run"
 _WRITTEN = (
     "SELECT * FROM runs WHERE id = :run",
-    "SELECT * FROM artifacts WHERE run_id = :run ORDER BY artifact_id",
+    "SELECT artifacts.* FROM artifacts JOIN runs ON number = run_number WHERE id = :run ORDER BY artifact_id",
     "SELECT * FROM run_attempts WHERE run_id = :run ORDER BY epoch",
 )
 

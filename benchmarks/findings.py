@@ -20,7 +20,6 @@ from benchmarks.measuring import print_table
 from waivern.database.engine import writing
 from waivern.database.known_findings import SqlKnownFindings
 from waivern.database.tables import (
-    artifacts,
     blobs,
     finding_heads,
     finding_lines,
@@ -30,6 +29,7 @@ from waivern.database.tables import (
     runbooks,
     runs,
 )
+from waivern.database.whole_artifacts import insert_artifacts
 from waivern.history.known_findings import FindingFilter, FindingStatus, Order
 from waivern.runs.run import new_run_id
 
@@ -108,7 +108,7 @@ def _fill_runs(engine: sa.Engine) -> None:
             instants = [BEGIN + timedelta(minutes=seq * RUNBOOKS + number) for seq in range(1, RUNS_EACH + 1)]
             made = [{**run(new_run_id(at), at), "runbook_name": name, "status": "succeeded"} for at in instants]
             connection.execute(sa.insert(runs), made)
-            connection.execute(sa.insert(artifacts), [_artifact(each["id"], seq) for seq, each in enumerate(made, 1)])
+            insert_artifacts(connection, [_artifact(each["id"], seq) for seq, each in enumerate(made, 1)])
             line = {"id": number + 1, "runbook_name": name, "artifact_id": "found", "last_seq": RUNS_EACH}
             connection.execute(sa.insert(finding_lines), line)
             connection.execute(sa.insert(finding_sets), [_set(number + 1, s, each) for s, each in enumerate(made, 1)])

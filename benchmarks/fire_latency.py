@@ -20,7 +20,7 @@ _WARM_UP = 5
 _IDLE_S = 30
 _FIRST_STARTS = """
 SELECT runs.due_at AS due_at, min(artifacts.started_at) AS started_at
-FROM runs JOIN artifacts ON artifacts.run_id = runs.id GROUP BY runs.id, runs.due_at ORDER BY runs.due_at
+FROM runs JOIN artifacts ON run_number = number GROUP BY runs.id, runs.due_at ORDER BY runs.due_at
 """
 
 

@@ -14,7 +14,8 @@ from benchmarks.databases import postgres, sqlite
 from benchmarks.measuring import print_table
 from waivern.database.engine import writing
 from waivern.database.run_history import SqlRunHistory
-from waivern.database.tables import artifacts, blobs, runbooks, runs
+from waivern.database.tables import blobs, runbooks, runs
+from waivern.database.whole_artifacts import insert_artifacts
 from waivern.history.run_history import RunFilter
 from waivern.runs.run import RunStatus, new_run_id
 
@@ -33,9 +34,7 @@ def fill(engine: sa.Engine, number: int, artifacts_each: int) -> None:
             instants = [BEGIN + timedelta(minutes=index) for index in range(first, min(first + 1000, number))]
             ids = [new_run_id(instant) for instant in instants]
             connection.execute(sa.insert(runs), [run(id_, at) for id_, at in zip(ids, instants, strict=True)])
-            connection.execute(
-                sa.insert(artifacts), [artifact(id_, index) for id_ in ids for index in range(artifacts_each)]
-            )
+            insert_artifacts(connection, [artifact(id_, index) for id_ in ids for index in range(artifacts_each)])
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
 

@@ -27,7 +27,10 @@ from waivern.runs.run_queue import NewRun
 _ARTIFACTS = 10
 _STOP_LEASE_S = 2.0
 _HOLDS_THE_LOCK_S = 10.0
-_ROWS = "SELECT artifact_id, status, epoch, digest FROM artifacts WHERE run_id = :run ORDER BY artifact_id"
+_ROWS = (
+    "SELECT artifact_id, artifacts.status, artifacts.epoch, digest"
+    " FROM artifacts JOIN runs ON number = run_number WHERE id = :run ORDER BY artifact_id"
+)
 _RUN = "SELECT status, epoch, ended_at FROM runs WHERE id = :run"
 _ENDED = (RunStatus.SUCCEEDED, RunStatus.INTERRUPTED, RunStatus.FAILED)
 

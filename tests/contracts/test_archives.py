@@ -29,6 +29,7 @@ from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_leaves import RunProof
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import blobs, events, foreign_events, metadata, runs
+from waivern.database.whole_artifacts import whole_artifacts
 from waivern.history.decisions import Decision, Origin, Verdict
 from waivern.history.event_log import EventKind, hash_of
 from waivern.history.pruning import PruneRequest
@@ -37,7 +38,12 @@ from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of
 
 Found = Mapping[str, int]
-NUMBERED = {"runs": ("event_seq",), "finding_lines": ("id",), "decisions": ("seq",), "decision_files": ("seq",)}
+NUMBERED = {
+    "runs": ("number", "event_seq"),
+    "finding_lines": ("id",),
+    "decisions": ("seq",),
+    "decision_files": ("seq",),
+}
 
 
 def run_with(
@@ -86,14 +92,15 @@ def other(tmp_path: Path) -> Iterator[sa.Engine]:
 def everything_of(engine: sa.Engine, run_ids: list[str]) -> dict[str, Any]:
     """All rows that tell of these runs, however a database numbers lines and decisions."""
     skipped = {"events", "foreign_events", "blob_keys", "services", "chores", "known_findings", "finding_heads"}
+    skipped |= {"artifacts", "artifact_declarations"}  # which are read as one
     told: dict[str, Any] = {}
     with engine.connect() as connection:
         names = {}
         for row in connection.execute(sa.select(metadata.tables["finding_lines"])):
             names[row.id] = f"{row.runbook_name}/{row.artifact_id}"
-        for name, table in metadata.tables.items():
-            if name in skipped:
-                continue
+        read = [each for name, each in metadata.tables.items() if name not in skipped]
+        for table in (*read, whole_artifacts):
+            name = table.name
             rows = [row_as_json(table, row) for row in connection.execute(sa.select(table))]
             for row in rows:
                 if "line_id" in row:

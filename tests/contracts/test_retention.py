@@ -26,6 +26,7 @@ from waivern.database.pruner import SqlPruner
 from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import artifacts, blobs, runs, unwanted_blobs
+from waivern.database.whole_artifacts import number_of
 from waivern.history.event_log import EventKind
 from waivern.history.pruning import PruneRequest
 from waivern.runs.run import ArtifactStatus, RunStatus, utc_now
@@ -260,7 +261,7 @@ def test_runs_that_save_while_others_let_go_lose_nothing(engine: sa.Engine) -> N
                 if retain is None and read(engine, run_id, "a") != "shared" * 10:
                     troubles.append(f"{name}: lost")
                 with writing(engine) as connection:
-                    gone = sa.update(artifacts).where(artifacts.c.run_id == run_id)
+                    gone = sa.update(artifacts).where(artifacts.c.run_number == number_of(run_id))
                     connection.execute(gone.values(pruned_at=utc_now(), pruned_because="test"))
         except Exception as error:
             troubles.append(f"{name}: {error!r}")

@@ -23,7 +23,7 @@ from waivern.database.run_queue import SqlRunQueue
 from waivern.database.run_register import SqlRunRegister
 from waivern.database.tables import (
     artifact_attempts,
-    artifact_inputs,
+    artifact_declarations,
     artifacts,
     blob_keys,
     blobs,
@@ -37,6 +37,7 @@ from waivern.database.tables import (
     runs,
 )
 from waivern.database.verifier import SqlVerifier
+from waivern.database.whole_artifacts import number_of, whole_artifacts
 from waivern.history.pruning import PruneRequest
 from waivern.history.verification import Damage, Part, Verification
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus, utc_now
@@ -55,7 +56,7 @@ MAY_CHANGE = {
     finding_lines: {"id"},
 }
 PROVEN = (
-    *(events, runs, artifacts, artifact_inputs, blobs, runbooks, finding_lines, finding_sets, findings),
+    *(events, runs, artifacts, artifact_declarations, blobs, runbooks, finding_lines, finding_sets, findings),
     *(run_attempts, artifact_attempts),
 )
 
@@ -119,7 +120,7 @@ def test_an_empty_database_has_nothing_to_prove(engine: sa.Engine) -> None:
 
 def test_one_run_is_proven_by_itself(history: sa.Engine) -> None:
     first, second = run_ids(history)[:2]
-    execute(history, sa.update(artifacts).where(artifacts.c.run_id == second).values(message_id="x"))
+    execute(history, sa.update(artifacts).where(artifacts.c.run_number == number_of(second)).values(message_id="x"))
     assert verified(history, first).damage == 0
     assert [each.part for each in verified(history, second).damages] == [Part.ARTIFACT] * 3
     assert verified(history, first).counts["runs"] == 1
@@ -181,7 +182,7 @@ PARTS = {
     events: Part.EVENT,
     runs: Part.RUN,
     artifacts: Part.ARTIFACT,
-    artifact_inputs: Part.ARTIFACT,
+    artifact_declarations: Part.DECLARATION,
     blobs: Part.CONTENT,
     runbooks: Part.RUNBOOK,
     finding_lines: Part.FINDINGS,
@@ -198,22 +199,25 @@ def is_named(
     """Say whether what was altered is told as what it is, and whose; where a key was altered, there is another row."""
     of_kind = [each for each in damages if each.part is PARTS[table]]
     owner = dict(zip((each.name for each in table.primary_key), key, strict=True))
-    if table is runbooks:
+    if table in (runbooks, artifact_declarations) and not column.primary_key:
         return bool(of_kind)
     if table is events:
         return any(each.what in (f"event {owner['seq']}", f"event {owner['seq'] + 1}") for each in damages)
     if table is blobs:
-        holders = sa.select(artifacts.c.run_id, artifacts.c.artifact_id).where(
-            sa.type_coerce(artifacts.c.digest, sa.types.NullType()) == owner["digest"]
+        holders = sa.select(whole_artifacts.c.run_id, whole_artifacts.c.artifact_id).where(
+            sa.type_coerce(whole_artifacts.c.digest, sa.types.NullType()) == owner["digest"]
         )
         with engine.connect() as connection:
             held_by = {tuple(row) for row in connection.execute(holders)}
         return any((each.run, each.artifact_id) in held_by for each in of_kind)
     if table in (finding_lines, finding_sets, findings):
         return any(each.artifact_id is not None for each in of_kind) or column.primary_key
+    if table is artifact_declarations:
+        return bool(damages)
+    run_id = owner.get("run_id") or run_ids(engine)[owner.get("number", owner.get("run_number")) - 1]
     if column.primary_key:
-        return any(each.run == owner.get("run_id", owner.get("id")) for each in damages)
-    run_id, artifact_id = owner.get("run_id", owner.get("id")), owner.get("artifact_id")
+        return any(each.run == run_id for each in damages)
+    artifact_id = owner.get("artifact_id")
     return any((each.run, each.artifact_id) == (run_id, artifact_id) for each in of_kind)
 
 
@@ -299,7 +303,9 @@ def test_any_row_that_is_missing_is_found(history: sa.Engine, table: sa.Table) -
 
 def test_the_first_that_does_not_fit_is_named(history: sa.Engine) -> None:
     second = run_ids(history)[1]
-    execute(history, sa.update(artifacts).where(artifacts.c.run_id == second).values(error="nothing broke"))
+    execute(
+        history, sa.update(artifacts).where(artifacts.c.run_number == number_of(second)).values(error="nothing broke")
+    )
     execute(history, sa.update(events).where(events.c.seq == 3).values(actor="eve@desk"))
     found = verified(history)
     assert found.damage == 4
@@ -346,7 +352,9 @@ def test_a_run_that_was_put_in_is_found(history: sa.Engine) -> None:
     with history.connect() as connection:
         row = dict(connection.execute(sa.select(runs).where(runs.c.id == first)).one()._mapping)
     now = utc_now()
-    execute(history, sa.insert(runs).values({**row, "id": "forged", "event_seq": None, "created_at": now}))
+    execute(
+        history, sa.insert(runs).values({**row, "number": 99, "id": "forged", "event_seq": None, "created_at": now})
+    )
     assert [each.what for each in verified(history).damages] == ["run forged"]
 
 

@@ -16,6 +16,7 @@ from waivern.database.blobs import EMPTY
 from waivern.database.pruner import SqlPruner
 from waivern.database.run_history import SqlRunHistory
 from waivern.database.tables import artifacts, blobs, unwanted_blobs
+from waivern.database.whole_artifacts import whole_artifacts
 from waivern.history.pruning import PruneRequest
 from waivern.runs.run import ArtifactStatus
 
@@ -52,8 +53,8 @@ def unreadable_artifacts(engine: sa.Engine) -> tuple[int, list[str]]:
     history = SqlRunHistory(engine)
     with engine.connect() as connection:
         said = connection.execute(
-            sa.select(artifacts.c.run_id, artifacts.c.artifact_id).where(
-                artifacts.c.status == ArtifactStatus.SUCCEEDED.value
+            sa.select(whole_artifacts.c.run_id, whole_artifacts.c.artifact_id).where(
+                whole_artifacts.c.status == ArtifactStatus.SUCCEEDED.value
             )
         ).all()
     wrong = []
@@ -82,7 +83,7 @@ def test_after_60_kills_while_messages_are_let_go_what_is_kept_can_be_read_and_t
         kill_at_random(url, kills=60, seed=3, target=let_go_until_killed, arguments=())
         history, kept, pruned = SqlRunHistory(engine), 0, 0
         with engine.connect() as connection:
-            made = connection.execute(sa.select(artifacts).where(artifacts.c.digest.is_not(None))).all()
+            made = connection.execute(sa.select(whole_artifacts).where(whole_artifacts.c.digest.is_not(None))).all()
         for row in made:
             if row.pruned_at is None:
                 kept += 1

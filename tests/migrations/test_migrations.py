@@ -127,9 +127,9 @@ def test_concurrent_first_starts_do_not_break_each_other(database_url: str) -> N
 
 def test_a_failed_migration_changes_nothing(engine: sa.Engine) -> None:
     with pytest.raises(ZeroDivisionError), exclusively(engine) as connection:
-        connection.execute(sa.text("DROP TABLE artifact_inputs"))
+        connection.execute(sa.text("DROP TABLE artifact_attempts"))
         raise ZeroDivisionError
-    assert sa.inspect(engine).has_table("artifact_inputs")
+    assert sa.inspect(engine).has_table("artifact_attempts")
 
 
 def test_a_migration_that_would_orphan_rows_is_taken_back(tmp_path: Path) -> None:

@@ -11,14 +11,17 @@ import sqlalchemy as sa
 from waivern.database.column_types import Digest, UtcDateTime
 from waivern.errors import ArchiveError
 
+Rows = sa.Table | sa.Subquery
+"""What rows are of: a table, or what is read as one."""
 
-def row_as_json(table: sa.Table, row: Any) -> dict[str, Any]:
+
+def row_as_json(table: Rows, row: Any) -> dict[str, Any]:
     """Return what a row holds, without columns that hold nothing."""
     held = ((column.name, getattr(row, column.name)) for column in table.columns)
     return {name: _as_json(value) for name, value in held if value is not None}
 
 
-def row_from_json(table: sa.Table, said: Mapping[str, Any]) -> dict[str, Any]:
+def row_from_json(table: Rows, said: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a row that `row_as_json` told; every column has one.
 
     Raises:
@@ -38,7 +41,7 @@ def row_from_json(table: sa.Table, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @functools.cache
-def _readers(table: sa.Table) -> Mapping[str, Callable[[Any], Any]]:
+def _readers(table: Rows) -> Mapping[str, Callable[[Any], Any]]:
     return {column.name: _reader(column.type) for column in table.columns}
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.archive_rows import row_from_json
+from waivern.database.batches import AT_ONCE, in_batches
 from waivern.database.column_types import json_text
 from waivern.database.finding_digests import RowsDigest, digest_of_rows
-from waivern.database.retention import AT_ONCE, in_batches
 from waivern.database.tables import finding_lines, finding_sets, findings
 from waivern.errors import ArchiveError
 from waivern.history.bundle import BundleReader

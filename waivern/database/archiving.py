@@ -8,16 +8,16 @@ import sqlalchemy as sa
 
 from waivern import __version__
 from waivern.database import event_rows
-from waivern.database.archive_rows import row_as_json
+from waivern.database.archive_rows import Rows, row_as_json
 from waivern.database.archived_findings import ELSEWHERE
+from waivern.database.batches import AT_ONCE, in_batches
 from waivern.database.blobs import EMPTY
 from waivern.database.clock import database_now
 from waivern.database.engine import writing
 from waivern.database.migrating import NEWEST
-from waivern.database.retention import AT_ONCE, KEPT, in_batches
+from waivern.database.retention import KEPT
 from waivern.database.tables import (
     artifact_attempts,
-    artifact_inputs,
     artifacts,
     blob_keys,
     blobs,
@@ -33,6 +33,7 @@ from waivern.database.tables import (
     runs,
     schedules,
 )
+from waivern.database.whole_artifacts import whole_artifacts
 from waivern.errors import RunError
 from waivern.history.archives import Archived
 from waivern.history.bundle import BundleWriter
@@ -41,8 +42,8 @@ from waivern.runs.run import RunStatus
 
 Row = dict[str, Any]
 
-_OF_RUNS = (artifacts, artifact_inputs, run_attempts, artifact_attempts)
-"""Tables with a `run_id`, in the order in which their rows can be written again."""
+_OF_RUNS = (whole_artifacts, run_attempts, artifact_attempts)
+"""What has a `run_id`, in the order in which its rows can be written again."""
 
 _DATA = sa.select(blobs.c.data).where(blobs.c.digest == sa.bindparam("wanted", type_=blobs.c.digest.type))
 _PAGE = 2_000
@@ -84,7 +85,7 @@ class _Archiving:
         self._written: dict[str, int] = {}
 
     def write(self) -> dict[str, Any]:
-        of_runs = list(self._rows(runs, runs.c.id, self._run_ids))
+        of_runs = [_without_number(row) for row in self._rows(runs, runs.c.id, self._run_ids)]
         self._lines("runbooks", self._rows(runbooks, runbooks.c.digest, _held(of_runs, "runbook_digest")))
         self._lines("schedules", self._rows(schedules, schedules.c.id, _held(of_runs, "schedule_id")))
         self._lines("runs", of_runs)
@@ -112,7 +113,7 @@ class _Archiving:
         """What is known of the contents of the runs, and the contents that they keep; return the digests of all."""
         held, kept = set[str](), set[str]()
         for some in in_batches(self._run_ids, AT_ONCE):
-            of_some = sa.select(artifacts.c.digest).distinct().where(artifacts.c.run_id.in_(some))
+            of_some = sa.select(artifacts.c.digest).distinct().where(artifacts.c.run_number.in_(_numbers_of(some)))
             held |= set(self._connection.scalars(of_some.where(artifacts.c.digest.is_not(None))))
             kept |= set(self._connection.scalars(of_some.where(*KEPT)))
         columns = [blobs.c[name] for name in ("digest", "codec", "size")]
@@ -181,9 +182,10 @@ class _Archiving:
             (row_as_json(foreign_events, row) for row in others if concerns(row.body, run_ids, digests)),
         )
 
-    def _rows(self, table: sa.Table, key: sa.Column[Any], wanted: Collection[Any]) -> Iterator[Row]:
+    def _rows(self, table: Rows, key: sa.ColumnElement[Any], wanted: Collection[Any]) -> Iterator[Row]:
+        in_order = (key, *table.primary_key)
         for some in in_batches(sorted(wanted), AT_ONCE):
-            for row in self._stream(sa.select(table).where(key.in_(some)).order_by(*table.primary_key.columns)):
+            for row in self._stream(sa.select(table).where(key.in_(some)).order_by(*in_order)):
                 yield row_as_json(table, row)
 
     def _stream(self, query: sa.Select[Any]) -> Iterator[Any]:
@@ -211,17 +213,26 @@ def _held(rows: Sequence[Row], name: str) -> set[Any]:
     return {row[name] for row in rows if name in row}
 
 
+def _without_number(row: Row) -> Row:
+    """A run's number means something in its own database alone."""
+    return {name: value for name, value in row.items() if name != "number"}
+
+
+def _numbers_of(run_ids: Sequence[str]) -> sa.Select[Any]:
+    return sa.select(runs.c.number).where(runs.c.id.in_(run_ids))
+
+
 def _holders(run_ids: Sequence[str]) -> sa.Select[Any]:
     return (
-        sa.select(finding_lines.c.id, artifacts.c.finding_seq.label("seq"), artifacts.c.run_id)
+        sa.select(finding_lines.c.id, artifacts.c.finding_seq.label("seq"), runs.c.id.label("run_id"))
         .add_columns(artifacts.c.ended_at.label("at"))
-        .join(runs, runs.c.id == artifacts.c.run_id)
+        .join(runs, runs.c.number == artifacts.c.run_number)
         .join(
             finding_lines,
             (finding_lines.c.runbook_name == runs.c.runbook_name)
             & (finding_lines.c.artifact_id == artifacts.c.artifact_id),
         )
-        .where(artifacts.c.run_id.in_(run_ids), artifacts.c.finding_seq.is_not(None))
+        .where(runs.c.id.in_(run_ids), artifacts.c.finding_seq.is_not(None))
     )
 
 

@@ -15,8 +15,9 @@ from waivern.database.engine import keys_of
 from waivern.database.finding_rows import FindingSet, record
 from waivern.database.retention import KEPT, mark_unwanted
 from waivern.database.run_writer import RunWriter
-from waivern.database.tables import artifacts, blob_keys
+from waivern.database.tables import artifact_declarations, artifacts, blob_keys
 from waivern.database.tables import blobs as blobs_table
+from waivern.database.whole_artifacts import AS_DECLARED, declare, redeclare
 from waivern.errors import ArtifactNotFoundError, ArtifactStoreError, PrunedArtifactError
 from waivern.messages.canonical import CanonicalForm
 from waivern.messages.message import Message
@@ -28,9 +29,10 @@ from waivern.runs.run import ArtifactStatus, utc_now
 _LOOKED_UP_FROM = 16 * 1024
 _REMEMBERED_BYTES = 48 * 1024 * 1024
 
-_OF_ARTIFACT = (artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.artifact_id == sa.bindparam("of_artifact"))
+_OF_RUN = artifacts.c.run_number == sa.bindparam("of_run")
+_OF_ARTIFACT = (_OF_RUN, artifacts.c.artifact_id == sa.bindparam("of_artifact"))
 _OF_RUN_SUCCEEDED = (
-    artifacts.c.run_id == sa.bindparam("of_run"),
+    _OF_RUN,
     artifacts.c.status == ArtifactStatus.SUCCEEDED.value,
 )
 _SUCCEEDED = (
@@ -67,21 +69,22 @@ _FORGET = (
 STORED = sa.select(
     artifacts.c.message_id,
     artifacts.c.message_context,
-    artifacts.c.schema,
+    artifact_declarations.c.schema,
     artifacts.c.pruned_at,
     artifacts.c.pruned_because,
     *blobs.AT_REST,
 ).select_from(
-    artifacts.join(blobs_table, artifacts.c.digest == blobs_table.c.digest).outerjoin(
-        blob_keys, blob_keys.c.digest == blobs_table.c.digest
-    )
+    artifacts.join(artifact_declarations, AS_DECLARED)
+    .join(blobs_table, artifacts.c.digest == blobs_table.c.digest)
+    .outerjoin(blob_keys, blob_keys.c.digest == blobs_table.c.digest)
 )
 _STORED_ONE = STORED.where(*_OF_ARTIFACT)
 _SAVED = sa.select(artifacts.c.artifact_id).where(*_OF_RUN_SUCCEEDED).order_by(artifacts.c.saved_position)
-_EXISTS = sa.select(artifacts.c.position).where(*_OF_ARTIFACT, artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
-_NEXT_POSITION = sa.select(sa.func.coalesce(sa.func.max(artifacts.c.saved_position), 0) + 1).where(
-    artifacts.c.run_id == sa.bindparam("of_run")
-)
+_EXISTS = sa.select(artifacts.c.artifact_id).where(*_OF_ARTIFACT, artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
+_NEXT_POSITION = sa.select(sa.func.coalesce(sa.func.max(artifacts.c.saved_position), 0) + 1).where(_OF_RUN)
+_SCHEMAS = sa.select(artifacts.c.artifact_id, artifact_declarations.c.schema).where(_OF_RUN, AS_DECLARED)
+
+_UNPLANNED = {"kind": "unplanned", "output": False, "optional": False}
 
 
 class SqlArtifactStore(ArtifactStore):
@@ -97,6 +100,7 @@ class SqlArtifactStore(ArtifactStore):
         self._writer = writer
         self._recent = _RecentContents(_REMEMBERED_BYTES)
         self._next_position: int | None = None
+        self._schemas: dict[str, str | None] | None = None  # as declared; none: to be read
 
     def save(self, artifact_id: str, message: Message) -> None:
         form = message.canonical_form()
@@ -104,19 +108,19 @@ class SqlArtifactStore(ArtifactStore):
         overview = overview_of(message)
         found = FindingSet.of(message, form.digest)
         values = {
-            "of_run": self._writer.run_id,
+            "of_run": self._writer.run_number,
             "of_artifact": artifact_id,
             "status": ArtifactStatus.SUCCEEDED.value,
             "epoch": self._writer.epoch,
             "ended_at": utc_now(),
-            "schema": str(message.schema),
             "message_id": message.id or None,
             "message_context": None if message.context is None else dict(message.context),
             "overview": None if overview is None else overview.as_json(),
             "digest": form.digest,
         }
         try:
-            self._writer.submit(lambda connection: self._write(connection, values, form, blob, found)).result()
+            schema = str(message.schema)
+            self._writer.submit(lambda connection: self._write(connection, values, schema, form, blob, found)).result()
         except (
             sa.exc.DBAPIError
         ) as error:  # of this one message: what concerns the database as a whole is a DatabaseError
@@ -139,12 +143,12 @@ class SqlArtifactStore(ArtifactStore):
 
     def list_artifacts(self) -> list[str]:
         with self._engine.connect() as connection:
-            return list(connection.scalars(_SAVED, {"of_run": self._writer.run_id}))
+            return list(connection.scalars(_SAVED, {"of_run": self._writer.run_number}))
 
     def clear(self) -> None:
         def forget(connection: sa.Connection) -> None:
-            held = connection.scalars(_HELD, {"of_run": self._writer.run_id}).all()
-            connection.execute(_FORGET, {"of_run": self._writer.run_id})
+            held = connection.scalars(_HELD, self._of_run).all()
+            connection.execute(_FORGET, self._of_run)
             mark_unwanted(connection, set(held))
 
         self._writer.submit(forget).result()
@@ -164,33 +168,53 @@ class SqlArtifactStore(ArtifactStore):
         self,
         connection: sa.Connection,
         values: Mapping[str, Any],
+        schema: str,
         form: CanonicalForm,
         blob: Blob | None,
         found: FindingSet | None,
     ) -> None:
+        run_id, artifact_id = self._writer.run_id, values["of_artifact"]
         if blob is not None:
             blobs.store(connection, blob)
         else:
             blobs.hold(connection, form.digest, lambda: self._packed(form))
         if self._next_position is None:
-            self._next_position = connection.execute(_NEXT_POSITION, {"of_run": self._writer.run_id}).scalar_one()
-        saved = {**values, "next_position": self._next_position}
-        updated = connection.execute(_SUCCEEDED_FIRST, {**saved, "of_digest": form.digest})
-        if updated.rowcount == 0:
+            self._next_position = connection.execute(_NEXT_POSITION, self._of_run).scalar_one()
+        self._see_to_its_row(connection, artifact_id, schema, self._next_position)
+        seq = None if found is None else record(connection, run_id, artifact_id, found, at=values["ended_at"])
+        saved = {**values, "finding_seq": seq, "next_position": self._next_position}
+        if connection.execute(_SUCCEEDED_FIRST, {**saved, "of_digest": form.digest}).rowcount == 0:
             self._write_over(connection, saved)
         self._next_position += 1
-        if found is not None:
-            record(connection, self._writer.run_id, values["of_artifact"], found, at=values["ended_at"])
 
     def _write_over(self, connection: sa.Connection, saved: Mapping[str, Any]) -> None:
-        """Save what was saved before with another content, which nobody may keep now; or what no plan named."""
+        """Save what was saved before with another content, which nobody may keep now."""
         before = connection.scalars(_HELD_BEFORE, self._named(saved["of_artifact"])).all()
-        if connection.execute(_SUCCEEDED, saved).rowcount == 0:
-            connection.execute(sa.insert(artifacts), _unplanned(saved))
+        connection.execute(_SUCCEEDED, saved)
         mark_unwanted(connection, before)
 
-    def _named(self, artifact_id: str) -> dict[str, str]:
-        return {"of_run": self._writer.run_id, "of_artifact": artifact_id}
+    def _see_to_its_row(self, connection: sa.Connection, artifact_id: str, schema: str, position: int) -> None:
+        """Declare it here where no plan did so, or another schema: somebody uses the store by itself."""
+        if self._schemas is None:
+            self._schemas = {row.artifact_id: row.schema for row in connection.execute(_SCHEMAS, self._of_run)}
+        if self._schemas.get(artifact_id) == schema:
+            return
+        if artifact_id in self._schemas:
+            redeclare(connection, self._writer.run_number, artifact_id, schema=schema)
+        else:
+            (declaration_id,) = declare(connection, [{**_UNPLANNED, "position": position, "schema": schema}])
+            row = {"run_number": self._writer.run_number, "artifact_id": artifact_id, "declaration_id": declaration_id}
+            connection.execute(
+                sa.insert(artifacts), {**row, "status": ArtifactStatus.PENDING.value, "epoch": self._writer.epoch}
+            )
+        self._schemas = None  # read again when it is sure that this stays written
+
+    @property
+    def _of_run(self) -> dict[str, int]:
+        return {"of_run": self._writer.run_number}
+
+    def _named(self, artifact_id: str) -> dict[str, Any]:
+        return {**self._of_run, "of_artifact": artifact_id}
 
 
 def message_of(connection: sa.Connection, row: Any, *, what: str) -> Message:
@@ -217,22 +241,6 @@ def _kept(connection: sa.Connection, row: Any, what: str) -> Blob:
     if row.pruned_at is not None:
         raise PrunedArtifactError(what, at=row.pruned_at, because=row.pruned_because)
     return blobs.read(connection, row, what=what).opened(keys_of(connection), what=what)
-
-
-def _unplanned(saved: Mapping[str, Any]) -> dict[str, Any]:
-    """A row for an artifact that no plan named: somebody uses the store by itself."""
-    position = saved["next_position"]
-    row = {name: value for name, value in saved.items() if not name.startswith("of_") and name != "next_position"}
-    return {
-        **row,
-        "run_id": saved["of_run"],
-        "artifact_id": saved["of_artifact"],
-        "position": position,
-        "saved_position": position,
-        "kind": "unplanned",
-        "output": False,
-        "optional": False,
-    }
 
 
 class _RecentContents:

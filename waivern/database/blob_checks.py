@@ -11,7 +11,8 @@ from waivern.database.engine import keys_of
 from waivern.database.keyring import KeyRing, WrappedKey
 from waivern.database.retention import KEPT
 from waivern.database.stored_values import as_stored
-from waivern.database.tables import artifacts, blob_keys, blobs
+from waivern.database.tables import artifacts, blob_keys, blobs, runs
+from waivern.database.whole_artifacts import number_of
 from waivern.errors import CorruptArtifactError, EncryptionError
 from waivern.history.proof import plain
 from waivern.history.verification import Part, Progress, Verification
@@ -23,16 +24,18 @@ _BLOBS = (
     .order_by(blobs.c.digest)
 )
 _GONE = (
-    sa.select(artifacts.c.run_id, artifacts.c.artifact_id)
+    sa.select(runs.c.id.label("run_id"), artifacts.c.artifact_id)
+    .join(runs, runs.c.number == artifacts.c.run_number)
     .outerjoin(blobs, blobs.c.digest == artifacts.c.digest)
     .where(*KEPT, sa.or_(blobs.c.digest.is_(None), blobs.c.codec == EMPTY))
-    .order_by(artifacts.c.run_id, artifacts.c.position)
+    .order_by(artifacts.c.run_number, artifacts.c.artifact_id)
 )
 
 _HOLDERS = (
-    sa.select(artifacts.c.run_id, artifacts.c.artifact_id)
+    sa.select(runs.c.id.label("run_id"), artifacts.c.artifact_id)
+    .join(runs, runs.c.number == artifacts.c.run_number)
     .where(artifacts.c.digest == sa.bindparam("of_digest", type_=artifacts.c.digest.type))
-    .order_by(artifacts.c.run_id, artifacts.c.position)
+    .order_by(artifacts.c.run_number, artifacts.c.artifact_id)
 )
 
 
@@ -40,8 +43,9 @@ def check_blobs(connection: sa.Connection, found: Verification, progress: Progre
     """Check every content, or those of one run."""
     wanted, gone, keys = _BLOBS, _GONE, keys_of(connection)
     if run_id is not None:
-        of_run = sa.select(artifacts.c.digest).where(artifacts.c.run_id == run_id)
-        wanted, gone = wanted.where(blobs.c.digest.in_(of_run)), gone.where(artifacts.c.run_id == run_id)
+        is_of_run = artifacts.c.run_number == number_of(run_id)
+        of_run = sa.select(artifacts.c.digest).where(is_of_run)
+        wanted, gone = wanted.where(blobs.c.digest.in_(of_run)), gone.where(is_of_run)
     for row in rows_of(connection, wanted, at_once=_ROOM):
         why = _why_damaged(row, keys, found)
         if why is not None:

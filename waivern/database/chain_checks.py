@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from waivern.database.retention import in_batches
+from waivern.database.batches import in_batches
 from waivern.database.stored_values import as_stored
 from waivern.database.tables import events, runs
 from waivern.errors import MessageError

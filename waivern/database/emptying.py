@@ -16,11 +16,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database import event_rows
+from waivern.database.batches import AT_ONCE, in_batches
 from waivern.database.blobs import EMPTY, NOTHING
 from waivern.database.clock import database_now
 from waivern.database.engine import is_worth_another_try, writing
 from waivern.database.resting import rest
-from waivern.database.retention import AT_ONCE, KEPT, in_batches
+from waivern.database.retention import KEPT
 from waivern.database.tables import artifacts, blob_keys, blobs, unwanted_blobs
 from waivern.errors import DatabaseUnavailableError
 from waivern.history.event_log import EventKind

@@ -7,13 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database import event_rows
+from waivern.database.batches import AT_ONCE, in_batches
 from waivern.database.blobs import AT_REST, EMPTY, read
 from waivern.database.clock import database_now
 from waivern.database.emptying import empty, write_ahead_log_emptied
 from waivern.database.engine import keys_of, writing
 from waivern.database.named_elsewhere import in_json, rows_that_name
-from waivern.database.retention import AT_ONCE, KEPT, in_batches
+from waivern.database.retention import KEPT
 from waivern.database.tables import artifacts, blob_keys, blobs, runs, unwanted_blobs
+from waivern.database.whole_artifacts import number_of
 from waivern.errors import RunError
 from waivern.history.erasing import ErasableContent, Eraser, HeldBy
 from waivern.history.event_log import EventKind
@@ -27,9 +29,9 @@ _STORED = (
 )
 _HOLDERS = (
     sa.select(artifacts.c.digest, runs.c.id, runs.c.runbook_name, artifacts.c.artifact_id)
-    .join(runs, runs.c.id == artifacts.c.run_id)
+    .join(runs, runs.c.number == artifacts.c.run_number)
     .where(*KEPT)
-    .order_by(runs.c.id, artifacts.c.position)
+    .order_by(runs.c.id, artifacts.c.artifact_id)
 )
 _GOING_ON = _HOLDERS.where(runs.c.status.in_((RunStatus.RUNNING.value, RunStatus.QUEUED.value))).limit(1)
 
@@ -45,7 +47,7 @@ class SqlEraser(Eraser):
         return self._described(digest for digest in self._all() if self._holds_one(digest, wanted))
 
     def held_by(self, run_id: str, artifact_id: str | None = None) -> Sequence[ErasableContent]:
-        held = sa.select(artifacts.c.digest).distinct().where(artifacts.c.run_id == run_id, *KEPT)
+        held = sa.select(artifacts.c.digest).distinct().where(artifacts.c.run_number == number_of(run_id), *KEPT)
         if artifact_id is not None:
             held = held.where(artifacts.c.artifact_id == artifact_id)
         with self._engine.connect() as connection:

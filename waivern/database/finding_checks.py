@@ -33,9 +33,10 @@ _NAMES = sa.select(finding_lines.c.id, as_stored(finding_lines.c.runbook_name), 
 _LAST_SEEN = (  # sets that say when a run saw them last, which saw them at another time; it may be in another database
     sa.select(finding_sets.c.line_id, finding_sets.c.seq, finding_sets.c.last_run_id)
     .join(finding_lines, finding_lines.c.id == finding_sets.c.line_id)
+    .join(runs, runs.c.id == finding_sets.c.last_run_id)
     .join(
         artifacts,
-        (artifacts.c.run_id == finding_sets.c.last_run_id) & (artifacts.c.artifact_id == finding_lines.c.artifact_id),
+        (artifacts.c.run_number == runs.c.number) & (artifacts.c.artifact_id == finding_lines.c.artifact_id),
     )
     .where(artifacts.c.finding_seq == finding_sets.c.seq, artifacts.c.ended_at != finding_sets.c.last_at)
 )
@@ -122,7 +123,10 @@ def _lines_of(connection: sa.Connection, run_id: str) -> list[int]:
     lines = (
         sa.select(finding_lines.c.id)
         .join(runs, runs.c.runbook_name == finding_lines.c.runbook_name)
-        .join(artifacts, (artifacts.c.run_id == runs.c.id) & (artifacts.c.artifact_id == finding_lines.c.artifact_id))
+        .join(
+            artifacts,
+            (artifacts.c.run_number == runs.c.number) & (artifacts.c.artifact_id == finding_lines.c.artifact_id),
+        )
         .where(runs.c.id == run_id, artifacts.c.finding_seq.is_not(None))
     )
     return list(connection.scalars(lines))

@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.tables import artifacts, finding_lines, finding_sets, findings, runs
+from waivern.database.tables import artifact_declarations, artifacts, finding_lines, finding_sets, findings, runs
+from waivern.database.whole_artifacts import AS_DECLARED
 from waivern.history.finding import Finding
 from waivern.history.finding_history import FindingHistory, HeldSet
 from waivern.history.omissions import Omissions
@@ -16,7 +17,8 @@ _FETCHED_AT_ONCE = 5_000
 
 _HELD = (
     sa.select(artifacts.c.artifact_id, artifacts.c.finding_seq, finding_sets.c.ruleset, finding_sets.c.rules_version)
-    .join(runs, runs.c.id == artifacts.c.run_id)
+    .join(runs, runs.c.number == artifacts.c.run_number)
+    .join(artifact_declarations, AS_DECLARED)
     .join(
         finding_lines,
         (finding_lines.c.runbook_name == runs.c.runbook_name)
@@ -26,8 +28,8 @@ _HELD = (
         finding_sets,
         (finding_sets.c.line_id == finding_lines.c.id) & (finding_sets.c.seq == artifacts.c.finding_seq),
     )
-    .where(artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None))
-    .order_by(artifacts.c.position)
+    .where(runs.c.id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None))
+    .order_by(artifact_declarations.c.position)
 )
 _OMISSIONS = _HELD.add_columns(finding_sets.c.omissions).where(artifacts.c.artifact_id == sa.bindparam("of_artifact"))
 
@@ -37,7 +39,8 @@ def _of_run(*wanted: sa.ColumnElement[Any]) -> sa.Select[Any]:
     return (
         sa.select(*wanted)
         .select_from(artifacts)
-        .join(runs, runs.c.id == artifacts.c.run_id)
+        .join(runs, runs.c.number == artifacts.c.run_number)
+        .join(artifact_declarations, AS_DECLARED)
         .join(
             finding_lines,
             (finding_lines.c.runbook_name == runs.c.runbook_name)
@@ -49,12 +52,12 @@ def _of_run(*wanted: sa.ColumnElement[Any]) -> sa.Select[Any]:
             & (findings.c.from_seq <= artifacts.c.finding_seq)
             & (findings.c.to_seq.is_(None) | (findings.c.to_seq >= artifacts.c.finding_seq)),
         )
-        .where(artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None))
+        .where(runs.c.id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None))
     )
 
 
 _OF_RUN = _of_run(artifacts.c.artifact_id, *(findings.c[name] for name in Finding.__struct_fields__)).order_by(
-    artifacts.c.position, findings.c.source, findings.c.place, findings.c.rule, findings.c.fingerprint
+    artifact_declarations.c.position, findings.c.source, findings.c.place, findings.c.rule, findings.c.fingerprint
 )
 _IN_NUMBERS = _of_run(findings.c.severity, sa.func.count(findings.c.fingerprint.distinct())).group_by(
     findings.c.severity

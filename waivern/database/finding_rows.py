@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.column_types import escaped, json_text
 from waivern.database.finding_digests import RowsDigest, digest_of_rows
-from waivern.database.tables import artifacts, finding_lines, finding_sets, findings, runs
+from waivern.database.tables import finding_lines, finding_sets, findings, runs
 from waivern.history.finding import Finding, findings_in
 from waivern.history.omissions import Omissions
 from waivern.messages.message import Message
@@ -45,8 +45,8 @@ class FindingSet:
         return cls(digest, by_fingerprint, ruleset, version, Omissions.of(around))
 
 
-def record(connection: sa.Connection, run_id: str, artifact_id: str, held: FindingSet, *, at: datetime) -> None:
-    """Write down that an artifact of a run holds these findings."""
+def record(connection: sa.Connection, run_id: str, artifact_id: str, held: FindingSet, *, at: datetime) -> int:
+    """Write down that an artifact of a run holds these findings; return which set of its line they are."""
     line = _locked_line(connection, run_id, artifact_id)
     seq = connection.execute(_SEQ_OF, {"of_line": line.id, "of_digest": held.digest}).scalar_one_or_none()
     if seq is None:
@@ -54,7 +54,7 @@ def record(connection: sa.Connection, run_id: str, artifact_id: str, held: Findi
         _add_set(connection, line, seq, held, run_id=run_id, at=at)
     else:
         connection.execute(_SEEN_AGAIN, {"of_line": line.id, "of_seq": seq, "last_run_id": run_id, "last_at": at})
-    connection.execute(_HOLDS, {"of_run": run_id, "of_artifact": artifact_id, "finding_seq": seq})
+    return int(seq)
 
 
 class _Line(NamedTuple):
@@ -148,9 +148,6 @@ _SEQ_OF = sa.select(sa.func.max(finding_sets.c.seq)).where(
 )
 _DIGEST_OF = sa.select(finding_sets.c.rows_digest).where(*_OF_SET)
 _SEEN_AGAIN = sa.update(finding_sets).where(*_OF_SET)
-_HOLDS = sa.update(artifacts).where(
-    artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.artifact_id == sa.bindparam("of_artifact")
-)
 _NEWEST = sa.select(findings).where(findings.c.line_id == sa.bindparam("of_line"), findings.c.to_seq.is_(None))
 _LENGTHEN = sa.update(finding_lines).where(finding_lines.c.id == sa.bindparam("of_line"))
 _END = sa.update(findings).where(

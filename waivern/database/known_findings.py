@@ -149,7 +149,7 @@ _HOLDERS = (
 )
 _LOOKED = (
     sa.select(runs.c.id, runs.c.started_at, runs.c.created_at, artifacts.c.finding_seq)
-    .join(artifacts, artifacts.c.run_id == runs.c.id)
+    .join(artifacts, artifacts.c.run_number == runs.c.number)
     .where(runs.c.runbook_name == sa.bindparam("of_name"), artifacts.c.artifact_id == sa.bindparam("of_artifact"))
     .where(artifacts.c.finding_seq.is_not(None))
     .order_by(runs.c.created_at, runs.c.id)

@@ -13,7 +13,7 @@ _AT_ONCE = 1000
 _REPEATS_FINDINGS = ("known_findings", "finding_heads")
 _IN_WORDS: Mapping[str, str] = {
     "artifact_attempts": "attempts at artifacts",
-    "artifact_inputs": "inputs of artifacts",
+    "artifact_declarations": "declarations of artifacts",
     "decision_files": "files of decisions",
     "finding_lines": "names of artifacts with findings",
     "finding_sets": "sets of findings",

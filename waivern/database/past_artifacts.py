@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from waivern.artifacts.store import PastArtifact, PastArtifacts
 from waivern.database.artifact_store import STORED, message_of, parts_of
 from waivern.database.tables import artifacts, runs
+from waivern.database.whole_artifacts import number_of, whole_artifacts
 from waivern.errors import ArtifactNotFoundError, PrunedArtifactError, RunError
 from waivern.history.run_history import LATEST, RunHistory
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.runs.run import ArtifactStatus, RunStatus
 
-_FOUND = ("artifact_id", "schema", "pruned_at", "pruned_because")
+_FOUND = sa.select(*(whole_artifacts.c[name] for name in ("artifact_id", "schema", "pruned_at", "pruned_because")))
 
 
 class SqlPastArtifacts(PastArtifacts):
@@ -27,9 +28,7 @@ class SqlPastArtifacts(PastArtifacts):
     def find(self, *, from_run: str, artifact_id: str, runbook: str) -> PastArtifact:
         run_id = self._newest(runbook, artifact_id) if from_run == LATEST else self._history.find(from_run).id
         with self._engine.connect() as connection:
-            found = connection.execute(
-                sa.select(*(artifacts.c[name] for name in _FOUND)).where(*_made(run_id, artifact_id))
-            ).first()
+            found = connection.execute(_FOUND.where(*_made_by(run_id, artifact_id))).first()
             if found is None:
                 raise ArtifactNotFoundError(artifact_id, _made_in(connection, run_id))
         if found.pruned_at is not None:
@@ -49,7 +48,7 @@ class SqlPastArtifacts(PastArtifacts):
             sa.select(runs.c.id)
             .where(runs.c.runbook_name == runbook, runs.c.status == RunStatus.SUCCEEDED.value)
             .where(runs.c.reanalysis_of.is_(None))
-            .where(sa.exists().where(*_made(runs.c.id, artifact_id)))
+            .where(sa.exists().where(*_made(runs.c.number, artifact_id)))
             .order_by(runs.c.created_at.desc(), runs.c.id.desc())
             .limit(1)
         )
@@ -87,31 +86,39 @@ def made_parts(connection: sa.Connection, run_id: str, artifact: str) -> Iterato
 def _stored(connection: sa.Connection, run_id: str, artifact: str) -> tuple[Any, str]:
     """The row of what an artifact holds, and whose it is in words."""
     wanted = _aliased(connection, run_id, artifact) or artifact
-    row = connection.execute(STORED.where(*_made(run_id, wanted))).first()
+    row = connection.execute(STORED.where(*_made(number_of(run_id), wanted))).first()
     if row is None:
         raise ArtifactNotFoundError(artifact, _made_in(connection, run_id))
     return row, f"artifact '{wanted}' of run {run_id}"
 
 
 def _aliased(connection: sa.Connection, run_id: str, alias: str) -> str | None:
-    aliased = sa.select(artifacts.c.artifact_id, artifacts.c.aliases).where(
-        artifacts.c.run_id == run_id, artifacts.c.aliases.is_not(None)
+    aliased = sa.select(whole_artifacts.c.artifact_id, whole_artifacts.c.aliases).where(
+        whole_artifacts.c.run_id == run_id, whole_artifacts.c.aliases.is_not(None)
     )
     return next((row.artifact_id for row in connection.execute(aliased) if alias in row.aliases), None)
 
 
-def _made(run_id: Any, artifact_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _made(run_number: Any, artifact_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (
-        artifacts.c.run_id == run_id,
+        artifacts.c.run_number == run_number,
         artifacts.c.artifact_id == artifact_id,
         artifacts.c.status == ArtifactStatus.SUCCEEDED.value,
     )
 
 
+def _made_by(run_id: str, artifact_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        whole_artifacts.c.run_id == run_id,
+        whole_artifacts.c.artifact_id == artifact_id,
+        whole_artifacts.c.status == ArtifactStatus.SUCCEEDED.value,
+    )
+
+
 def _made_in(connection: sa.Connection, run_id: str) -> list[str]:
     made = (
-        sa.select(artifacts.c.artifact_id)
-        .where(artifacts.c.run_id == run_id, artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
-        .order_by(artifacts.c.position)
+        sa.select(whole_artifacts.c.artifact_id)
+        .where(whole_artifacts.c.run_id == run_id, whole_artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
+        .order_by(whole_artifacts.c.position)
     )
     return list(connection.scalars(made))

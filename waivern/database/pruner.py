@@ -9,11 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from waivern.database.batches import AT_ONCE, in_batches
 from waivern.database.clock import database_now
 from waivern.database.emptying import empty_unwanted, write_ahead_log_emptied
 from waivern.database.engine import describe, writing
-from waivern.database.retention import AT_ONCE, KEPT, NONE, UNTIL_SUCCESS, in_batches, mark_unwanted, tell_pruned
-from waivern.database.tables import artifacts, blobs, chores, runs
+from waivern.database.retention import KEPT, NONE, UNTIL_SUCCESS, mark_unwanted, tell_pruned
+from waivern.database.tables import artifact_declarations, artifacts, blobs, chores, runs
+from waivern.database.whole_artifacts import AS_DECLARED, number_of
 from waivern.errors import DatabaseUnavailableError
 from waivern.history.pruning import Pruned, PrunedMessage, Pruner, PruneRequest, retention_as_text
 from waivern.runs.run import RunStatus
@@ -23,22 +25,29 @@ _GIVEN_UP_AFTER = timedelta(days=1)
 
 _CANDIDATES = (
     sa.select(
-        *(artifacts.c[name] for name in ("run_id", "artifact_id", "digest", "retain")),
+        *(artifacts.c[name] for name in ("artifact_id", "digest")),
+        *(artifact_declarations.c.retain, runs.c.id.label("run_id")),
         *(runs.c[name] for name in ("runbook_name", "created_at", "ended_at", "lease_until", "status")),
     )
-    .join(runs, runs.c.id == artifacts.c.run_id)
+    .join(runs, runs.c.number == artifacts.c.run_number)
+    .join(artifact_declarations, AS_DECLARED)
     .where(*KEPT, runs.c.status != RunStatus.QUEUED.value)
-    .order_by(artifacts.c.run_id, artifacts.c.position)
+    .order_by(runs.c.id, artifact_declarations.c.position)
 )
 _LAST_SUCCESS = (
     sa.select(runs.c.runbook_name, sa.func.max(runs.c.created_at).label("at"))
     .where(runs.c.status == RunStatus.SUCCEEDED.value, runs.c.reanalysis_of.is_(None))
     .group_by(runs.c.runbook_name)
 )
-_ALL_KEPT = sa.select(artifacts.c.run_id, artifacts.c.artifact_id, artifacts.c.digest).where(*KEPT)
+_ALL_KEPT = (
+    sa.select(runs.c.id.label("run_id"), artifacts.c.artifact_id, artifacts.c.digest)
+    .join(runs, runs.c.number == artifacts.c.run_number)
+    .where(*KEPT)
+)
 _LET_GO = (
     sa.update(artifacts)
-    .where(artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.artifact_id == sa.bindparam("of_artifact"), *KEPT)
+    .where(artifacts.c.run_number == number_of(sa.bindparam("of_run")), *KEPT)
+    .where(artifacts.c.artifact_id == sa.bindparam("of_artifact"))
     .values(pruned_at=sa.bindparam("at", type_=artifacts.c.pruned_at.type), pruned_because=sa.bindparam("because"))
 )
 
@@ -102,7 +111,7 @@ class SqlPruner(Pruner):
         if request.runbook is not None:
             wanted = wanted.where(runs.c.runbook_name == request.runbook)
         if request.older_than is None:
-            wanted = wanted.where(artifacts.c.retain.is_not(None))
+            wanted = wanted.where(artifact_declarations.c.retain.is_not(None))
         with self._engine.connect() as connection:
             successes = {row.runbook_name: row.at for row in connection.execute(_LAST_SUCCESS)}
             judge = _Judge(database_now(connection), successes, request.older_than)

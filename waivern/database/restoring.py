@@ -9,19 +9,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database import blobs as contents
 from waivern.database import event_rows
-from waivern.database.archive_rows import row_as_json, row_from_json
+from waivern.database.archive_rows import Rows, row_as_json, row_from_json
 from waivern.database.archived_findings import restore_findings
+from waivern.database.batches import AT_ONCE, in_batches
 from waivern.database.blobs import EMPTY, NOTHING, Blob
 from waivern.database.clock import database_now
 from waivern.database.engine import keys_of, writing
 from waivern.database.foreign_checks import tell_of_foreign_events
 from waivern.database.keyring import WrappedKey
-from waivern.database.retention import AT_ONCE, in_batches
 from waivern.database.run_leaves import ARTIFACT_MAY_CHANGE, RUN_MAY_CHANGE, RunProof
 from waivern.database.tables import (
     artifact_attempts,
-    artifact_inputs,
-    artifacts,
     blob_keys,
     blobs,
     decision_files,
@@ -33,6 +31,7 @@ from waivern.database.tables import (
     runs,
     schedules,
 )
+from waivern.database.whole_artifacts import insert_artifacts, whole_artifacts
 from waivern.errors import ArchiveError, CorruptArtifactError
 from waivern.history.archives import Restored
 from waivern.history.bundle import BundleReader
@@ -42,8 +41,6 @@ from waivern.messages.canonical import canonical_bytes
 _INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _DOES_NOT_FIT = (sa.exc.StatementError, TypeError, ValueError, KeyError, AttributeError, OverflowError)
 """What rows that were altered on purpose may lead to: whatever is in a file, it is told as what it is."""
-
-_OF_RUNS = (artifacts, artifact_inputs, run_attempts, artifact_attempts)
 
 
 def restore_runs(engine: sa.Engine, path: Path, *, actor: str) -> Restored:
@@ -89,9 +86,10 @@ class _Restoring:
         taken = set(new)
         self._fill(connection, runbooks, self._rows(runbooks, "runbooks"))
         self._fill(connection, schedules, (_removed(row) for row in self._rows(schedules, "schedules")))
-        self._insert(connection, runs, ({**row, "event_seq": None} for row in self._of(runs, taken, "id")))
+        self._insert(connection, runs, (_numbered_here(row) for row in self._of(runs, taken, "id")))
         number = self._write_contents(connection, taken)
-        for table in _OF_RUNS:
+        insert_artifacts(connection, self._of(whole_artifacts, taken, "run_id"))
+        for table in (run_attempts, artifact_attempts):
             self._insert(connection, table, self._of(table, taken, "run_id"))
         restore_findings(connection, self._bundle)
         left_out = self._write_decisions(connection)
@@ -116,17 +114,18 @@ class _Restoring:
             if here is not None and not _is_same(runs, row, here, RUN_MAY_CHANGE):
                 raise _another(row["id"])
         known = set(there)
-        for row in self._of(artifacts, known, "run_id") if known else ():
-            is_it = (artifacts.c.run_id == row["run_id"]) & (artifacts.c.artifact_id == row["artifact_id"])
-            here = connection.execute(sa.select(artifacts).where(is_it)).first()
-            if here is None or not _is_same(artifacts, row, here, ARTIFACT_MAY_CHANGE):
+        for row in self._of(whole_artifacts, known, "run_id") if known else ():
+            is_of_run = whole_artifacts.c.run_id == row["run_id"]
+            is_it = (is_of_run, whole_artifacts.c.artifact_id == row["artifact_id"])
+            here = connection.execute(sa.select(whole_artifacts).where(*is_it)).first()
+            if here is None or not _is_same(whole_artifacts, row, here, ARTIFACT_MAY_CHANGE):
                 raise _another(row["run_id"])
         return new, there
 
     def _write_contents(self, connection: sa.Connection, taken: Collection[str]) -> int:
         """Write what the runs that are taken in keep, and nothing that was let go of here; return how many that are."""
         held, kept = set(), set()
-        for row in self._of(artifacts, taken, "run_id"):
+        for row in self._of(whole_artifacts, taken, "run_id"):
             held.add(row["digest"])
             if row["pruned_at"] is None:
                 kept.add(row["digest"])
@@ -223,10 +222,10 @@ class _Restoring:
             data = b"" if row["codec"] == EMPTY else self._bundle.content(row["digest"])
             yield Blob(row["digest"], row["codec"], row["size"], data, self._wrapped.get(row["digest"]))
 
-    def _rows(self, table: sa.Table, name: str) -> Iterator[dict[str, Any]]:
+    def _rows(self, table: Rows, name: str) -> Iterator[dict[str, Any]]:
         return (row_from_json(table, said) for said in self._bundle.lines(name))
 
-    def _of(self, table: sa.Table, run_ids: Collection[str], key: str) -> Iterator[dict[str, Any]]:
+    def _of(self, table: Rows, run_ids: Collection[str], key: str) -> Iterator[dict[str, Any]]:
         return (row for row in self._rows(table, table.name) if row[key] in run_ids)
 
     def _insert(self, connection: sa.Connection, table: sa.Table, rows: Iterator[dict[str, Any]]) -> None:
@@ -239,7 +238,12 @@ class _Restoring:
             connection.execute(_INSERTS[connection.dialect.name](table).on_conflict_do_nothing(), list(some))
 
 
-def _is_same(table: sa.Table, row: Mapping[str, Any], here: Any, may_differ: Collection[str]) -> bool:
+def _numbered_here(row: dict[str, Any]) -> dict[str, Any]:
+    """A run takes the next number here, and the event that tells of its coming."""
+    return {**{name: value for name, value in row.items() if name != "number"}, "event_seq": None}
+
+
+def _is_same(table: Rows, row: Mapping[str, Any], here: Any, may_differ: Collection[str]) -> bool:
     told = row_as_json(table, here)
     return all(
         told.get(name) == value for name, value in row_as_json(table, _Named(row)).items() if name not in may_differ

@@ -5,32 +5,30 @@ by other artifacts, so its blob is only marked as unwanted: `emptying` looks whe
 """
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
-from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database import event_rows
-from waivern.database.tables import artifact_inputs, artifacts, blobs, unwanted_blobs
+from waivern.database.batches import AT_ONCE, in_batches
+from waivern.database.tables import artifact_declarations, artifacts, blobs, unwanted_blobs
+from waivern.database.whole_artifacts import AS_DECLARED, number_of, whole_artifacts
 from waivern.errors import RunError
 from waivern.history.event_log import EventKind
 from waivern.runs.run import ArtifactStatus, RunStatus
-
-T = TypeVar("T")
-AT_ONCE = 200
 
 NONE, UNTIL_SUCCESS = "none", "until_success"
 KEPT = (artifacts.c.digest.is_not(None), artifacts.c.pruned_at.is_(None))
 """Of an artifact whose message can be read."""
 
+_RETAIN = sa.select(artifact_declarations.c.retain).where(AS_DECLARED).correlate(artifacts).scalar_subquery()
 _LET_GO_AT_END = (
     sa.update(artifacts)
-    .where(artifacts.c.run_id == sa.bindparam("of_run"), *KEPT)
-    .where(artifacts.c.retain.in_(sa.bindparam("done_with", expanding=True)))
-    .values(pruned_because=sa.literal("retain: ") + artifacts.c.retain)
+    .where(artifacts.c.run_number == number_of(sa.bindparam("of_run")), *KEPT)
+    .where(_RETAIN.in_(sa.bindparam("done_with", expanding=True)))
+    .values(pruned_because=sa.literal("retain: ") + _RETAIN)
     .returning(artifacts.c.artifact_id, artifacts.c.digest, artifacts.c.pruned_because.label("because"))
 )
 
@@ -65,37 +63,17 @@ def refuse_what_needs_pruned(connection: sa.Connection, run_id: str) -> None:
     Raises:
         RunError: names the artifact, and when and why its message was pruned.
     """
-    made_from = sa.alias(artifacts)
-    needed = (
-        sa.select(artifacts.c.artifact_id, made_from.c.artifact_id.label("input_id"))
-        .add_columns(made_from.c.pruned_at, made_from.c.pruned_because)
-        .join(
-            artifact_inputs,
-            (artifact_inputs.c.run_id == artifacts.c.run_id)
-            & (artifact_inputs.c.artifact_id == artifacts.c.artifact_id),
-        )
-        .join(
-            made_from,
-            (made_from.c.run_id == artifacts.c.run_id) & (made_from.c.artifact_id == artifact_inputs.c.input_id),
-        )
-        .where(artifacts.c.run_id == run_id, artifacts.c.status != ArtifactStatus.SUCCEEDED.value)
-        .where(made_from.c.pruned_at.is_not(None))
-        .limit(1)
-    )
-    row = connection.execute(needed).first()
-    if row is not None:
-        raise RunError(
-            f"The run {run_id} cannot be taken up: '{row.artifact_id}' is made from '{row.input_id}', which was pruned"
-            f" on {row.pruned_at:%Y-%m-%d} ({row.pruned_because})",
-            remedy="Start a new run",
-        )
-
-
-def in_batches(things: Iterable[T], size: int) -> Iterable[Sequence[T]]:
-    """Return the things in lists of at most `size`."""
-    left = iter(things)
-    while some := list(islice(left, size)):
-        yield some
+    of_run = sa.select(whole_artifacts).where(whole_artifacts.c.run_id == run_id).order_by(whole_artifacts.c.position)
+    by_id = {row.artifact_id: row for row in connection.execute(of_run)}
+    for row in by_id.values():
+        inputs = () if row.status == ArtifactStatus.SUCCEEDED.value else row.inputs or ()
+        pruned = next((each for each in inputs if by_id[each].pruned_at is not None), None)
+        if pruned is not None:
+            raise RunError(
+                f"The run {run_id} cannot be taken up: '{row.artifact_id}' is made from '{pruned}', which was pruned"
+                f" on {by_id[pruned].pruned_at:%Y-%m-%d} ({by_id[pruned].pruned_because})",
+                remedy="Start a new run",
+            )
 
 
 def _marking(insert: "sqlite.Insert | postgresql.Insert") -> "sqlite.Insert | postgresql.Insert":

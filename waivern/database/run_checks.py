@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from waivern.database.batches import in_batches
 from waivern.database.chain_checks import PAGE, body_of, installation_of, rows_of
 from waivern.database.column_types import json_text
-from waivern.database.retention import in_batches
 from waivern.database.run_leaves import RunProof, misfits_of
 from waivern.database.stored_values import as_stored
-from waivern.database.tables import events, foreign_events, runbooks, runs
+from waivern.database.tables import artifact_declarations, artifacts, events, foreign_events, runbooks, runs
+from waivern.database.whole_artifacts import digest_of_declaration, number_of
 from waivern.errors import MessageError
 from waivern.history.event_log import EventKind
 from waivern.history.proof import plain
@@ -29,6 +30,8 @@ _EVENTS = sa.select(*(as_stored(events.c[name]) for name in ("seq", "kind", "bod
 _FOREIGN = sa.select(as_stored(foreign_events.c.hash), as_stored(foreign_events.c.body))
 _BEGUN = sa.select(as_stored(events.c.at)).order_by(events.c.seq).limit(1)
 _RUNBOOKS = sa.select(*map(as_stored, runbooks.columns)).order_by(runbooks.c.digest)
+
+_DECLARATIONS = sa.select(*map(as_stored, artifact_declarations.columns)).order_by(artifact_declarations.c.id)
 
 _OTHER_RUNBOOK = (
     sa.select(runs.c.id, as_stored(runs.c.runbook_digest))
@@ -69,6 +72,19 @@ def check_runbooks(connection: sa.Connection, found: Verification, progress: Pro
     for row in connection.execute(_OTHER_RUNBOOK if run_id is None else _OTHER_RUNBOOK.where(runs.c.id == run_id)):
         name = f"runbook {plain(row.runbook_digest)}"
         found.report(Part.RUNBOOK, name, f"it is not there under the name that run {row.id} knows", run=row.id)
+
+
+def check_declarations(connection: sa.Connection, found: Verification, *, run_id: str | None) -> None:
+    """Check that what is declared of artifacts has its digest; roots are over those that artifacts name."""
+    wanted = _DECLARATIONS
+    if run_id is not None:
+        of_run = sa.select(artifacts.c.declaration_id).where(artifacts.c.run_number == number_of(run_id))
+        wanted = wanted.where(artifact_declarations.c.id.in_(of_run))
+    for row in rows_of(connection, wanted):
+        with suppress(MessageError, ValueError):
+            if digest_of_declaration(row._mapping) == plain(row.digest):
+                continue
+        found.report(Part.DECLARATION, f"declaration {row.id}", "what it says is not what its digest is of")
 
 
 def _events_by_seq(connection: sa.Connection, page: Sequence[Any]) -> Mapping[Any, Any]:

@@ -8,13 +8,14 @@ from waivern.database import run_events
 from waivern.database.notifications import queue_notices
 from waivern.database.retention import let_go_at_end
 from waivern.database.tables import artifacts, run_attempts, runs
+from waivern.database.whole_artifacts import number_of
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 
 _NOT_MADE_BECAUSE = {RunStatus.TIMED_OUT: SkipReason.TIMEOUT, RunStatus.CANCELLED: SkipReason.CANCELLED}
 _UNFINISHED = (
     sa.update(artifacts)
     .where(
-        artifacts.c.run_id == sa.bindparam("of_run"),
+        artifacts.c.run_number == number_of(sa.bindparam("of_run")),
         artifacts.c.status.in_((ArtifactStatus.PENDING.value, ArtifactStatus.RUNNING.value)),
     )
     .values(status=ArtifactStatus.SKIPPED.value)

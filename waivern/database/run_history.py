@@ -13,7 +13,6 @@ from waivern.database.past_artifacts import made_message, made_parts
 from waivern.database.run_register import is_abandoned
 from waivern.database.tables import (
     artifact_attempts,
-    artifact_inputs,
     artifacts,
     blobs,
     run_attempts,
@@ -21,6 +20,7 @@ from waivern.database.tables import (
     runs,
     schedules,
 )
+from waivern.database.whole_artifacts import whole_artifacts
 from waivern.errors import RunError
 from waivern.history.run_history import (
     LATEST,
@@ -71,22 +71,14 @@ class SqlRunHistory(RunHistory):
             return _with_counts(connection, rows)[0]
 
     def artifacts_of(self, run_id: str) -> Sequence[ArtifactRecord]:
-        inputs_of: dict[str, list[str]] = {}
-        edges = (
-            sa.select(artifact_inputs.c.artifact_id, artifact_inputs.c.input_id)
-            .where(artifact_inputs.c.run_id == run_id)
-            .order_by(artifact_inputs.c.artifact_id, artifact_inputs.c.position)
-        )
         with_sizes = (
-            sa.select(artifacts, blobs.c.size)
-            .join(blobs, artifacts.c.digest == blobs.c.digest, isouter=True)
-            .where(artifacts.c.run_id == run_id)
-            .order_by(artifacts.c.position)
+            sa.select(whole_artifacts, blobs.c.size)
+            .join(blobs, whole_artifacts.c.digest == blobs.c.digest, isouter=True)
+            .where(whole_artifacts.c.run_id == run_id)
+            .order_by(whole_artifacts.c.position)
         )
         with self._engine.connect() as connection:
-            for artifact_id, input_id in connection.execute(edges):
-                inputs_of.setdefault(artifact_id, []).append(input_id)
-            return [_artifact(row, inputs_of.get(row.artifact_id, [])) for row in connection.execute(with_sizes)]
+            return [_artifact(row) for row in connection.execute(with_sizes)]
 
     def attempts_at(self, run_id: str) -> Sequence[AttemptRecord]:
         attempts = sa.select(run_attempts).where(run_attempts.c.run_id == run_id).order_by(run_attempts.c.epoch)
@@ -174,15 +166,15 @@ def _records(
 
 def _with_counts(connection: sa.Connection, rows: Sequence[Any]) -> list[RunRecord]:
     count = (
-        sa.select(artifacts.c.run_id, artifacts.c.status, sa.func.count())
-        .where(artifacts.c.run_id.in_([row.id for row in rows]))
-        .group_by(artifacts.c.run_id, artifacts.c.status)
+        sa.select(artifacts.c.run_number, artifacts.c.status, sa.func.count())
+        .where(artifacts.c.run_number.in_([row.number for row in rows]))
+        .group_by(artifacts.c.run_number, artifacts.c.status)
     )
-    counts: dict[str, dict[str, int]] = {}
-    for run_id, status, number in connection.execute(count):
-        counts.setdefault(run_id, {})[status] = number
+    counts: dict[int, dict[str, int]] = {}
+    for run_number, status, how_many in connection.execute(count):
+        counts.setdefault(run_number, {})[status] = how_many
     now = database_now(connection)
-    return [_record(row, counts.get(row.id, {}), now) for row in rows]
+    return [_record(row, counts.get(row.number, {}), now) for row in rows]
 
 
 def _record(row: Any, counts: Mapping[str, int], now: datetime) -> RunRecord:
@@ -228,7 +220,7 @@ def _worker(owner: str) -> Worker:
     return Worker(parsed.host, parsed.pid)
 
 
-def _artifact(row: Any, inputs: Sequence[str]) -> ArtifactRecord:
+def _artifact(row: Any) -> ArtifactRecord:
     return ArtifactRecord(
         artifact_id=row.artifact_id,
         kind=row.kind,
@@ -236,7 +228,7 @@ def _artifact(row: Any, inputs: Sequence[str]) -> ArtifactRecord:
         status=ArtifactStatus(row.status),
         epoch=row.epoch,
         schema=row.schema,
-        inputs=tuple(inputs),
+        inputs=tuple(row.inputs or ()),
         aliases=tuple(row.aliases or ()),
         started_at=row.started_at,
         ended_at=row.ended_at,

@@ -6,24 +6,25 @@ A column that may change after the run was closed must not stand here; `docs/aud
 import base64
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from waivern.database.stored_values import as_stored, in_bytes
 from waivern.database.tables import (
     artifact_attempts,
-    artifact_inputs,
-    artifacts,
     finding_lines,
     finding_sets,
     run_attempts,
     runs,
 )
+from waivern.database.whole_artifacts import whole_artifacts
 from waivern.history.proof import MerkleTree, leaf_of
 
-RUN_MAY_CHANGE = frozenset({"lease_until", "event_seq"})
+RUN_MAY_CHANGE = frozenset({"number", "lease_until", "event_seq"})
 ARTIFACT_MAY_CHANGE = frozenset({"pruned_at", "pruned_because"})
 
 _OF_RUN = sa.bindparam("of_run", type_=sa.String)
@@ -33,26 +34,22 @@ _RUN = sa.select(*(as_stored(column) for column in runs.columns if column.name n
 _FINDINGS = sa.type_coerce(finding_sets.c.rows_digest, sa.types.NullType()).label("findings")
 _ARTIFACTS = (
     sa.select(
-        *(as_stored(each) for each in artifacts.columns if each.name not in {"run_id", *ARTIFACT_MAY_CHANGE}), _FINDINGS
+        *(as_stored(each) for each in whole_artifacts.columns if each.name not in {"run_id", *ARTIFACT_MAY_CHANGE}),
+        _FINDINGS,
     )
-    .select_from(artifacts)
-    .join(runs, runs.c.id == artifacts.c.run_id)
+    .select_from(whole_artifacts)
+    .join(runs, runs.c.id == whole_artifacts.c.run_id)
     .outerjoin(
         finding_lines,
         (finding_lines.c.runbook_name == runs.c.runbook_name)
-        & (finding_lines.c.artifact_id == artifacts.c.artifact_id),
+        & (finding_lines.c.artifact_id == whole_artifacts.c.artifact_id),
     )
     .outerjoin(
         finding_sets,
-        (finding_sets.c.line_id == finding_lines.c.id) & (finding_sets.c.seq == artifacts.c.finding_seq),
+        (finding_sets.c.line_id == finding_lines.c.id) & (finding_sets.c.seq == whole_artifacts.c.finding_seq),
     )
-    .where(artifacts.c.run_id == _OF_RUN)
-    .order_by(artifacts.c.position, in_bytes(artifacts.c.artifact_id))
-)
-_INPUTS = (
-    sa.select(artifact_inputs.c.artifact_id, artifact_inputs.c.position, artifact_inputs.c.input_id)
-    .where(artifact_inputs.c.run_id == _OF_RUN)
-    .order_by(artifact_inputs.c.position)
+    .where(whole_artifacts.c.run_id == _OF_RUN)
+    .order_by(whole_artifacts.c.position, in_bytes(whole_artifacts.c.artifact_id))
 )
 _RUN_ATTEMPTS = (
     sa.select(*(as_stored(column) for column in run_attempts.columns))
@@ -122,12 +119,16 @@ def _rows(connection: sa.Connection, run_id: str) -> Iterator[tuple[str, dict[st
     of_run = {"of_run": run_id}
     for row in connection.execute(_RUN, of_run):
         yield "runs", dict(row._mapping)
-    inputs: dict[str, list[Any]] = {}
-    for artifact_id, position, input_id in connection.execute(_INPUTS, of_run):
-        inputs.setdefault(artifact_id, []).append([position, input_id])
     for row in connection.execute(_ARTIFACTS, of_run):
-        yield "artifacts", {**row._mapping, "inputs": inputs.pop(row.artifact_id, None)}
+        yield "artifacts", {**row._mapping, "inputs": _numbered(row.inputs)}
     for row in connection.execute(_RUN_ATTEMPTS, of_run):
         yield "run_attempts", dict(row._mapping)
     for row in connection.execute(_ARTIFACT_ATTEMPTS, of_run):
         yield "artifact_attempts", dict(row._mapping)
+
+
+def _numbered(inputs: Any) -> Any:
+    """The inputs with their places; what damage made no list is hashed as it is."""
+    with suppress(msgspec.DecodeError, AttributeError, UnicodeEncodeError):
+        return [list(each) for each in enumerate(msgspec.json.decode(inputs.encode(), type=list[str]))]
+    return inputs

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # slow to import; see `waivern.runs.run_log`
 
 _NOT_SUCCEEDED = artifacts.c.status != ArtifactStatus.SUCCEEDED.value
 _ARTIFACT = sa.update(artifacts).where(
-    artifacts.c.run_id == sa.bindparam("of_run"),
+    artifacts.c.run_number == sa.bindparam("of_run"),
     artifacts.c.artifact_id == sa.bindparam("of_artifact"),
     _NOT_SUCCEEDED,  # what has its message has it, whatever somebody says who did not see it come
 )
@@ -75,7 +75,7 @@ class SqlRunLog(RunLog):
 
     def _values(self, change: ArtifactChange) -> dict[str, Any]:
         values: dict[str, Any] = {
-            "of_run": self._writer.run_id,
+            "of_run": self._writer.run_number,
             "of_artifact": change.artifact_id,
             "status": change.status.value,
             "epoch": self._writer.epoch,

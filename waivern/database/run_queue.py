@@ -15,6 +15,7 @@ from waivern.database.run_ends import begin_attempt, write_end, write_end_of_att
 from waivern.database.run_register import is_abandoned
 from waivern.database.run_writer import DEFAULT_LEASE_S
 from waivern.database.tables import artifacts, run_attempts, runs, schedules
+from waivern.database.whole_artifacts import number_of
 from waivern.errors import RunError
 from waivern.history.event_log import UNNAMED
 from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id
@@ -265,7 +266,7 @@ def _lost(connection: sa.Connection, run: Any, error: str, *, actor: str) -> Los
 
 
 def _queue_again(connection: sa.Connection, run_id: str, *, attempts: int) -> None:
-    of_run = artifacts.c.run_id == run_id
+    of_run = artifacts.c.run_number == number_of(run_id)
     unfinished = artifacts.c.status == ArtifactStatus.RUNNING.value
     connection.execute(
         sa.update(artifacts).where(of_run, unfinished).values(status=ArtifactStatus.PENDING.value, started_at=None)

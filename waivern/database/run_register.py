@@ -19,7 +19,8 @@ from waivern.database.retention import refuse_what_needs_pruned
 from waivern.database.run_ends import begin_attempt, begin_work, write_end_of_attempt
 from waivern.database.run_log import SqlRunLog
 from waivern.database.run_writer import DEFAULT_LEASE_S, RunWriter
-from waivern.database.tables import artifact_inputs, artifacts, runbooks, runs
+from waivern.database.tables import artifacts, runbooks, runs
+from waivern.database.whole_artifacts import insert_artifacts, redeclare
 from waivern.errors import RunError, RunTakenOverError
 from waivern.history.event_log import UNNAMED
 from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id
@@ -56,8 +57,9 @@ class SqlRunRegister(RunRegister):
             now = database_now(connection)
             run_id = new_run_id(now)
             _remember_runbook(connection, plan)
-            connection.execute(
-                sa.insert(runs),
+            begin = sa.insert(runs).returning(runs.c.number)
+            number = connection.scalars(
+                begin,
                 {
                     "id": run_id,
                     "runbook_digest": plan.digest,
@@ -69,11 +71,11 @@ class SqlRunRegister(RunRegister):
                     "started_at": now,
                     **self._ownership(plan, now),
                 },
-            )
+            ).one()
             _write_plan(connection, run_id, plan)
             begin_attempt(connection, run_id, 1, worker=str(Owner.this_process()), at=now)
             run_events.opened(connection, run_id, actor=self._actor, at=now)
-        return self._opened(run_id, 1, frozenset())
+        return self._opened(run_id, number, 1, frozenset())
 
     def take_up(self, run_id: str, plan: "ExecutionPlan") -> OpenRun:
         with writing(self._engine) as connection:
@@ -88,9 +90,9 @@ class SqlRunRegister(RunRegister):
             connection.execute(sa.update(runs).where(runs.c.id == run_id), {**again, **self._ownership(plan, now)})
             write_end_of_attempt(connection, run_id, RunStatus.INTERRUPTED.value, at=now, error=None)
             begin_attempt(connection, run_id, epoch, worker=str(Owner.this_process()), at=now)
-            already_made = _made_before(connection, run_id, plan)
+            already_made = _made_before(connection, run, plan)
             run_events.resumed(connection, run_id, epoch=epoch, actor=self._actor, at=now)
-        return self._opened(run_id, epoch, already_made)
+        return self._opened(run_id, run.number, epoch, already_made)
 
     def start(self, claimed: ClaimedRun, plan: "ExecutionPlan") -> OpenRun:
         with writing(self._engine) as connection:
@@ -113,12 +115,12 @@ class SqlRunRegister(RunRegister):
                 run_events.opened(connection, claimed.run_id, actor=self._actor, at=now)
             else:
                 _refuse_another_version(run, plan)
-                already_made = _made_before(connection, claimed.run_id, plan)
+                already_made = _made_before(connection, run, plan)
                 run_events.resumed(connection, claimed.run_id, epoch=claimed.epoch, actor=self._actor, at=now)
-        return self._opened(claimed.run_id, claimed.epoch, already_made)
+        return self._opened(claimed.run_id, run.number, claimed.epoch, already_made)
 
-    def _opened(self, run_id: str, epoch: int, already_made: frozenset[str]) -> OpenRun:
-        writer = RunWriter(self._engine, run_id=run_id, epoch=epoch, lease_s=self._lease_s)
+    def _opened(self, run_id: str, number: int, epoch: int, already_made: frozenset[str]) -> OpenRun:
+        writer = RunWriter(self._engine, run_id=run_id, run_number=number, epoch=epoch, lease_s=self._lease_s)
         empty = functools.partial(empty_unwanted, self._engine, actor=self._actor)
         log = SqlRunLog(writer, already_made, empty, actor=self._actor)
         return OpenRun(run_id, epoch, SqlArtifactStore(self._engine, writer), log)
@@ -194,18 +196,12 @@ def _write_plan(connection: sa.Connection, run_id: str, plan: "ExecutionPlan") -
             "epoch": 1,
             "schema": str(plan.artifact_schemas[artifact_id][1]),
             "aliases": aliases.get(artifact_id),
+            "inputs": list(definition.inputs),
             **_described(definition),
         }
         for position, (artifact_id, definition) in enumerate(plan.runbook.artifacts.items())
     ]
-    edges = [
-        {"run_id": run_id, "artifact_id": artifact_id, "position": position, "input_id": input_id}
-        for artifact_id, definition in plan.runbook.artifacts.items()
-        for position, input_id in enumerate(definition.inputs)
-    ]
-    connection.execute(sa.insert(artifacts), rows)
-    if edges:
-        connection.execute(sa.insert(artifact_inputs), edges)
+    insert_artifacts(connection, rows)
 
 
 def _described(definition: "ArtifactDefinition") -> dict[str, Any]:
@@ -225,34 +221,31 @@ def _aliases_by_artifact(aliases: Mapping[str, str]) -> dict[str, list[str]]:
     return by_artifact
 
 
-def _made_before(connection: sa.Connection, run_id: str, plan: "ExecutionPlan") -> frozenset[str]:
+def _made_before(connection: sa.Connection, run: Any, plan: "ExecutionPlan") -> frozenset[str]:
     """Forget what did not succeed; return what did, which stays.
 
     Raises:
         RunError: something is to be made from what was pruned.
     """
-    refuse_what_needs_pruned(connection, run_id)
-    already_made = _forget_what_did_not_succeed(connection, run_id)
-    _say_what_is_reused_now(connection, run_id, plan, already_made)
+    refuse_what_needs_pruned(connection, run.id)
+    already_made = _forget_what_did_not_succeed(connection, run.number)
+    _say_what_is_reused_now(connection, run.number, plan, already_made)
     return already_made
 
 
 def _say_what_is_reused_now(
-    connection: sa.Connection, run_id: str, plan: "ExecutionPlan", already_made: frozenset[str]
+    connection: sa.Connection, run_number: int, plan: "ExecutionPlan", already_made: frozenset[str]
 ) -> None:
     """`from_run: latest` may mean another run by now than it did when this one began."""
     from waivern.plans.plan import how_made
 
     for artifact_id, definition in plan.runbook.artifacts.items():
         if definition.reuse is not None and artifact_id not in already_made:
-            connection.execute(
-                sa.update(artifacts).where(artifacts.c.run_id == run_id, artifacts.c.artifact_id == artifact_id),
-                {"component": how_made(definition)[1]},
-            )
+            redeclare(connection, run_number, artifact_id, component=how_made(definition)[1])
 
 
-def _forget_what_did_not_succeed(connection: sa.Connection, run_id: str) -> frozenset[str]:
-    of_run = artifacts.c.run_id == run_id
+def _forget_what_did_not_succeed(connection: sa.Connection, run_number: int) -> frozenset[str]:
+    of_run = artifacts.c.run_number == run_number
     succeeded = artifacts.c.status == ArtifactStatus.SUCCEEDED.value
     connection.execute(
         sa.update(artifacts)

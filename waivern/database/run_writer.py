@@ -27,12 +27,16 @@ class RunWriter(GroupCommitWriter):
     Args:
         engine: Where the run is kept.
         run_id: The run.
+        run_number: What rows of artifacts name it by.
         epoch: Under which number this process owns it.
         lease_s: Seconds for which the run stays this process's without a sign of life.
     """
 
-    def __init__(self, engine: sa.Engine, *, run_id: str, epoch: int, lease_s: float = DEFAULT_LEASE_S) -> None:
+    def __init__(
+        self, engine: sa.Engine, *, run_id: str, run_number: int, epoch: int, lease_s: float = DEFAULT_LEASE_S
+    ) -> None:
         self.run_id = run_id
+        self.run_number = run_number
         self.epoch = epoch
         self._renewal = _FENCE.values(lease_until=lease_end(engine, lease_s))
         self._lease_s = lease_s

@@ -24,6 +24,7 @@ from waivern.database.tables import (
     known_findings,
     runs,
 )
+from waivern.database.whole_artifacts import number_of
 from waivern.errors import ArtifactStoreError
 from waivern.history.comparison import why_not_looked_at
 from waivern.history.finding import Finding, each_once
@@ -241,13 +242,13 @@ def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
 
 _LINES = sa.select(finding_lines).where(finding_lines.c.runbook_name == sa.bindparam("of_name"))
 _HELD = sa.select(artifacts.c.artifact_id, artifacts.c.finding_seq).where(
-    artifacts.c.run_id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None)
+    artifacts.c.run_number == number_of(sa.bindparam("of_run")), artifacts.c.finding_seq.is_not(None)
 )
 _NEWEST_WITH_FINDINGS = (
     sa.select(runs.c.id, runs.c.started_at, runs.c.created_at)
     .where(runs.c.runbook_name == sa.bindparam("of_name"), runs.c.status.not_in(_UNFINISHED))
     .where(runs.c.reanalysis_of.is_(None))
-    .where(sa.exists().where(artifacts.c.run_id == runs.c.id, artifacts.c.finding_seq.is_not(None)))
+    .where(sa.exists().where(artifacts.c.run_number == runs.c.number, artifacts.c.finding_seq.is_not(None)))
     .order_by(runs.c.created_at.desc(), runs.c.id.desc())
     .limit(1)
 )

@@ -8,7 +8,7 @@ from sqlalchemy.ext.compiler import compiles
 _UNCONVERTED = sa.types.NullType()
 
 
-def as_stored(column: "sa.Column[Any]") -> "sa.ColumnElement[Any]":
+def as_stored(column: "sa.ColumnElement[Any]") -> "sa.ColumnElement[Any]":
     """Return the column's value without any conversion, JSON as its text; named as the column."""
     if isinstance(column.type, sa.JSON):
         return sa.cast(column, sa.Text).label(column.name)

@@ -2,6 +2,9 @@
 
 import sqlalchemy as sa
 
+from waivern.database.artifact_tables import artifact_attempts as artifact_attempts
+from waivern.database.artifact_tables import artifact_declarations as artifact_declarations
+from waivern.database.artifact_tables import artifacts as artifacts
 from waivern.database.column_types import AnyText, Digest, UtcDateTime
 from waivern.database.finding_tables import decision_files as decision_files
 from waivern.database.finding_tables import decisions as decisions
@@ -63,7 +66,8 @@ schedules = sa.Table(
 runs = sa.Table(
     "runs",
     metadata,
-    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),  # what rows of artifacts name it by: ids are long
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
     sa.Column("runbook_digest", Digest, sa.ForeignKey("runbooks.digest")),  # none before a queued run is planned
     sa.Column("runbook_name", AnyText, nullable=False),
     sa.Column("trigger", sa.String(20), nullable=False),
@@ -97,7 +101,6 @@ runs = sa.Table(
     sa.Index(None, "runbook_name", "created_at"),
     sa.Index(None, "schedule_id", "created_at"),
     sa.Index("uq_runs_schedule_id_due_at", "schedule_id", "due_at", unique=True),
-    sqlite_with_rowid=False,
 )
 
 blobs = sa.Table(
@@ -120,57 +123,11 @@ blob_keys = sa.Table(  # of the encrypted ones: the key of each, wrapped
     sqlite_with_rowid=False,
 )
 
-artifacts = sa.Table(
-    "artifacts",
-    metadata,
-    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("artifact_id", sa.Text, primary_key=True),
-    sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("kind", sa.String(10), nullable=False),
-    sa.Column("component", sa.Text),
-    sa.Column("status", sa.String(10), nullable=False),
-    sa.Column("epoch", sa.Integer, nullable=False),
-    sa.Column("skip_reason", sa.String(20)),
-    sa.Column("skipped_because", sa.Text),
-    sa.Column("error", AnyText),
-    sa.Column("started_at", UtcDateTime),
-    sa.Column("ended_at", UtcDateTime),
-    sa.Column("schema", sa.Text),
-    sa.Column("output", sa.Boolean, nullable=False),
-    sa.Column("optional", sa.Boolean, nullable=False),
-    sa.Column("aliases", sa.JSON(none_as_null=True)),
-    sa.Column("saved_position", sa.Integer),  # the how-manieth artifact of the run that was first saved
-    sa.Column("message_id", AnyText),
-    sa.Column("message_context", sa.JSON(none_as_null=True)),
-    sa.Column("overview", sa.JSON(none_as_null=True)),  # what its message says in short
-    sa.Column("digest", Digest, sa.ForeignKey("blobs.digest")),
-    sa.Column("finding_seq", sa.Integer),  # which set of its line of findings it holds
-    sa.Column("retain", sa.String(20)),  # none, until_success, or seconds after the run's end; nothing: for good
-    sa.Column("pruned_at", UtcDateTime),  # since when its message is not kept any more
-    sa.Column("pruned_because", AnyText),
-    sa.CheckConstraint("status IN ('pending', 'running', 'succeeded', 'failed', 'skipped')", name="status_known"),
-    sa.CheckConstraint("(status = 'succeeded') = (digest IS NOT NULL)", name="succeeded_has_message"),
-    sqlite_with_rowid=False,
-)
-
 unwanted_blobs = sa.Table(  # contents that an artifact let go of: they are emptied unless another one keeps them
     "unwanted_blobs",
     metadata,
     sa.Column("digest", Digest, sa.ForeignKey("blobs.digest"), primary_key=True),
     sa.Column("mark", sa.BigInteger, nullable=False),  # another one each time that it is let go of
-    sqlite_with_rowid=False,
-)
-
-artifact_inputs = sa.Table(
-    "artifact_inputs",
-    metadata,
-    sa.Column("run_id", sa.String(36), primary_key=True),
-    sa.Column("artifact_id", sa.Text, primary_key=True),
-    sa.Column("position", sa.Integer, primary_key=True),
-    sa.Column("input_id", sa.Text, nullable=False),
-    sa.ForeignKeyConstraint(
-        ["run_id", "artifact_id"], ["artifacts.run_id", "artifacts.artifact_id"], ondelete="CASCADE"
-    ),
     sqlite_with_rowid=False,
 )
 
@@ -196,22 +153,6 @@ run_attempts = sa.Table(
     sa.Column("ended_at", UtcDateTime),
     sa.Column("outcome", sa.String(20)),  # a run's final status, or handed_back
     sa.Column("error", AnyText),
-    sqlite_with_rowid=False,
-)
-
-artifact_attempts = sa.Table(  # those that failed
-    "artifact_attempts",
-    metadata,
-    sa.Column("run_id", sa.String(36), primary_key=True),
-    sa.Column("artifact_id", sa.Text, primary_key=True),
-    sa.Column("epoch", sa.Integer, primary_key=True),
-    sa.Column("attempt", sa.Integer, primary_key=True),
-    sa.Column("started_at", UtcDateTime, nullable=False),
-    sa.Column("ended_at", UtcDateTime, nullable=False),
-    sa.Column("error", AnyText, nullable=False),
-    sa.ForeignKeyConstraint(
-        ["run_id", "artifact_id"], ["artifacts.run_id", "artifacts.artifact_id"], ondelete="CASCADE"
-    ),
     sqlite_with_rowid=False,
 )
 

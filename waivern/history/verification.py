@@ -21,6 +21,7 @@ class Part(StrEnum):
     ARTIFACT = "artifact"
     ATTEMPT = "attempt"
     RUNBOOK = "runbook"
+    DECLARATION = "declaration"
     FINDINGS = "findings"
     CONTENT = "content"
 
