@@ -108,6 +108,33 @@ def test_a_run_is_remembered_with_every_artifact_and_its_reason(engine: sa.Engin
     assert history.message_of(run_id, "a").content == {"made": "a"}
 
 
+@pytest.mark.parametrize("is_written_before", [False, True])
+def test_when_work_at_an_artifact_began_is_remembered_however_soon_it_is_saved(
+    engine: sa.Engine, is_written_before: bool
+) -> None:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": []}), trigger="test")
+    began = utc_now() - timedelta(minutes=1)
+    run.log.note(ArtifactChange("a", ArtifactStatus.RUNNING, began))
+    if is_written_before:
+        run.store.save("b", message_of())
+        assert SqlRunHistory(engine).artifacts_of(run.run_id)[0].status is ArtifactStatus.RUNNING
+    run.store.save("a", message_of())
+    run.log.close(RunStatus.SUCCEEDED)
+    assert SqlRunHistory(engine).artifacts_of(run.run_id)[0].started_at == began
+
+
+def test_a_save_of_another_schema_than_was_planned_is_told_with_its_own(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": ["a"]}), trigger="test")
+    for version in ("2.0.0", "3.0.0"):
+        run.store.save("b", Message("", {"is": version}, Schema("other", version)))
+    run.store.save("a", message_of())
+    a, b = SqlRunHistory(engine).artifacts_of(run.run_id)
+    assert (a.schema, b.schema, b.inputs) == ("any/1.0.0", "other/3.0.0", ("a",))
+    run.store.save("b", message_of(is_again="as planned"))
+    assert SqlRunHistory(engine).artifacts_of(run.run_id)[1].schema == "any/1.0.0"
+    run.log.close(RunStatus.SUCCEEDED)
+
+
 def test_a_timeout_is_remembered_as_the_reason(engine: sa.Engine) -> None:
     def make(name: str) -> None:
         if name == "slow":

@@ -105,22 +105,12 @@ class SqlArtifactStore(ArtifactStore):
     def save(self, artifact_id: str, message: Message) -> None:
         form = message.canonical_form()
         blob = None if self._has(form.digest, form.size) else self._packed(form)
-        overview = overview_of(message)
         found = FindingSet.of(message, form.digest)
-        values = {
-            "of_run": self._writer.run_number,
-            "of_artifact": artifact_id,
-            "status": ArtifactStatus.SUCCEEDED.value,
-            "epoch": self._writer.epoch,
-            "ended_at": utc_now(),
-            "message_id": message.id or None,
-            "message_context": None if message.context is None else dict(message.context),
-            "overview": None if overview is None else overview.as_json(),
-            "digest": form.digest,
-        }
+        values, schema = self._values(artifact_id, message, form.digest), str(message.schema)
         try:
-            schema = str(message.schema)
-            self._writer.submit(lambda connection: self._write(connection, values, schema, form, blob, found)).result()
+            self._writer.submit(
+                lambda connection: self._write(connection, values, schema, form, blob, found), about=artifact_id
+            ).result()
         except (
             sa.exc.DBAPIError
         ) as error:  # of this one message: what concerns the database as a whole is a DatabaseError
@@ -153,6 +143,23 @@ class SqlArtifactStore(ArtifactStore):
 
         self._writer.submit(forget).result()
         self._recent.clear()
+
+    def _values(self, artifact_id: str, message: Message, digest: str) -> dict[str, Any]:
+        overview = overview_of(message)
+        values = {
+            "of_run": self._writer.run_number,
+            "of_artifact": artifact_id,
+            "status": ArtifactStatus.SUCCEEDED.value,
+            "epoch": self._writer.epoch,
+            "ended_at": utc_now(),
+            "message_id": message.id or None,
+            "message_context": None if message.context is None else dict(message.context),
+            "overview": None if overview is None else overview.as_json(),
+            "digest": digest,
+        }
+        if artifact_id in self._writer.begun:  # the note that says so may be left out then
+            values["started_at"] = self._writer.begun.pop(artifact_id)
+        return values
 
     def _packed(self, form: CanonicalForm) -> Blob:
         return Blob.of(form).sealed(keys_of(self._engine))

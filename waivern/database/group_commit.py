@@ -27,6 +27,7 @@ class _Job:
     write: Write
     urgent: bool
     is_last: bool = False
+    about: str | None = None
     committed: "Future[None]" = field(default_factory=Future)
 
 
@@ -55,14 +56,20 @@ class GroupCommitWriter:
         self._thread = threading.Thread(target=self._run, name="waivern-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, write: Write, *, urgent: bool = True) -> "Future[None]":
+    def submit(self, write: Write, *, urgent: bool = True, about: str | None = None) -> "Future[None]":
         """Queue a write; the future of an urgent one is done when it is committed, or holds what went wrong.
+
+        Args:
+            write: What is to be done in a transaction.
+            urgent: Whether somebody waits for it.
+            about: What it says something of. An urgent write says all that one which is not urgent, and about the
+                same, would have said before it in its transaction; that is left out.
 
         Raises:
             RuntimeError: the writer is closed.
             Exception: an earlier write that nobody waited for has failed.
         """
-        job = _Job(write, urgent)
+        job = _Job(write, urgent, about=about)
         with self._closing:
             if self._is_closed:
                 raise RuntimeError("the writer is closed")
@@ -158,8 +165,10 @@ class GroupCommitWriter:
             self._guard(connection)
             comes_too_late = self._is_closed
             written = [job for job in jobs if job.is_last or not (job.urgent and comes_too_late)]
+            said_by_urgent = {job.about for job in written if job.urgent}
             for job in written:
-                job.write(connection)
+                if job.urgent or job.about is None or job.about not in said_by_urgent:
+                    job.write(connection)
         return written
 
 

@@ -57,7 +57,11 @@ class SqlRunLog(RunLog):
         if change.status is ArtifactStatus.SUCCEEDED:
             return  # the store wrote that, in one transaction with the message
         values = self._values(change)
-        self._writer.submit(lambda connection: _execute(connection, _ARTIFACT, values), urgent=False)
+        about = None
+        if change.status is ArtifactStatus.RUNNING:  # the save says so too
+            about = change.artifact_id
+            self._writer.begun[about] = change.at
+        self._writer.submit(lambda connection: _execute(connection, _ARTIFACT, values), urgent=False, about=about)
 
     def attempt_failed(self, attempt: FailedAttempt) -> None:
         values = {**asdict(attempt), "run_id": self._writer.run_id, "epoch": self._writer.epoch}

@@ -1,6 +1,6 @@
 """Writing one run: behind a fence, so that whoever lost the run changes nothing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -38,6 +38,7 @@ class RunWriter(GroupCommitWriter):
         self.run_id = run_id
         self.run_number = run_number
         self.epoch = epoch
+        self.begun: dict[str, datetime] = {}  # when work at which artifacts began, until they are saved
         self._renewal = _FENCE.values(lease_until=lease_end(engine, lease_s))
         self._lease_s = lease_s
         super().__init__(engine, guard=self._renew, keep_alive_s=lease_s / 3)
