@@ -204,7 +204,7 @@ def test_who_lost_a_run_changes_nothing_in_it_any_more(engine: sa.Engine) -> Non
 def test_nothing_is_recorded_after_a_run_was_closed(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
     run = SqlRunRegister(engine).begin(plan, trigger="test")
-    second_writer = SqlRunRegister(engine)._opened(run.run_id, run.epoch, frozenset())
+    second_writer = SqlRunRegister(engine)._opened(run.run_id, 1, run.epoch, frozenset())
     run.log.close(RunStatus.TIMED_OUT)
     with pytest.raises(RunTakenOverError):
         second_writer.store.save("a", message_of())

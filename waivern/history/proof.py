@@ -10,6 +10,7 @@ from waivern.history.event_log import instant
 from waivern.messages.canonical import canonical_bytes
 
 _LEAF, _NODE = b"\x00", b"\x01"
+_LENGTH_OF_INSTANT = len("2026-11-25 09:30:00.000000")
 _SQLITE_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{6})")
 
 
@@ -30,24 +31,23 @@ def plain(value: Any) -> Any:
     An instant is 2026-11-25T09:30:00.000000+00:00, bytes are hexadecimal, a truth value is 0 or 1; a text that is no
     UTF-8, as only damage makes it, has escapes in place of what is not.
     """
+    if isinstance(value, str):  # most are
+        return _plain_text(value)
     match value:
         case bool():
             return int(value)
         case bytes() | memoryview():
-            return bytes(value).hex()
+            return value.hex()
         case datetime():
             return instant(value)
-        case str():
-            return _plain_text(value)
         case _:
             return value
 
 
 def _plain_text(text: str) -> str:
-    found = _SQLITE_INSTANT.fullmatch(text)
-    if found is not None:
+    if len(text) == _LENGTH_OF_INSTANT and (found := _SQLITE_INSTANT.fullmatch(text)) is not None:
         return f"{found[1]}T{found[2]}+00:00"
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class MerkleTree:
