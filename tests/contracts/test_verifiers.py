@@ -44,11 +44,14 @@ from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunS
 from waivern.runs.run_queue import NewRun
 from waivern.testing.builders import message_of, plan_of_dag
 
+INDICATOR = Schema("personal_data_indicator", "1.0.0")
+BUILT = plan_of_dag({"source": [], "found": ["source"], "again": ["found"]})
 PLAN = replace(
-    plan_of_dag({"source": [], "found": ["source"], "again": ["found"]}), sources={"x.yaml": "name: built\n"}
+    BUILT,
+    sources={"x.yaml": "name: built\n"},
+    artifact_schemas={**BUILT.artifact_schemas, "found": (BUILT.artifact_schemas["found"][0], INDICATOR)},
 )
 WORDS = ("failed", "skipped", "timed_out", "raw")  # where the database takes only words that it knows
-INDICATOR = Schema("personal_data_indicator", "1.0.0")
 MAY_CHANGE = {
     runs: {"lease_until"},
     artifacts: {"pruned_at", "pruned_because"},
@@ -126,6 +129,12 @@ def test_one_run_is_proven_by_itself(history: sa.Engine) -> None:
     assert verified(history, first).counts["runs"] == 1
 
 
+def id_of_run(engine: sa.Engine, owner: dict[str, Any]) -> str:
+    number = owner.get("number", owner.get("run_number"))
+    with engine.connect() as connection:
+        return str(connection.scalar(sa.select(runs.c.id).where(runs.c.number == number)))
+
+
 def run_ids(engine: sa.Engine) -> list[str]:
     with engine.connect() as connection:
         return list(connection.scalars(sa.select(runs.c.id).order_by(runs.c.created_at)))
@@ -199,10 +208,13 @@ def is_named(
     """Say whether what was altered is told as what it is, and whose; where a key was altered, there is another row."""
     of_kind = [each for each in damages if each.part is PARTS[table]]
     owner = dict(zip((each.name for each in table.primary_key), key, strict=True))
-    if table in (runbooks, artifact_declarations) and not column.primary_key:
+    if table is runbooks:
         return bool(of_kind)
+    if table is artifact_declarations:
+        return bool(damages if column.primary_key else of_kind)
     if table is events:
-        return any(each.what in (f"event {owner['seq']}", f"event {owner['seq'] + 1}") for each in damages)
+        named = {f"event {owner['seq']}", f"event {owner['seq'] + 1}"}
+        return any(each.what in named or column.primary_key for each in of_kind)
     if table is blobs:
         holders = sa.select(whole_artifacts.c.run_id, whole_artifacts.c.artifact_id).where(
             sa.type_coerce(whole_artifacts.c.digest, sa.types.NullType()) == owner["digest"]
@@ -212,12 +224,9 @@ def is_named(
         return any((each.run, each.artifact_id) in held_by for each in of_kind)
     if table in (finding_lines, finding_sets, findings):
         return any(each.artifact_id is not None for each in of_kind) or column.primary_key
-    if table is artifact_declarations:
-        return bool(damages)
-    run_id = owner.get("run_id") or run_ids(engine)[owner.get("number", owner.get("run_number")) - 1]
     if column.primary_key:
-        return any(each.run == run_id for each in damages)
-    artifact_id = owner.get("artifact_id")
+        return any(each.run == owner.get("run_id", each.run) is not None for each in damages)
+    run_id, artifact_id = owner.get("run_id") or id_of_run(engine, owner), owner.get("artifact_id")
     return any((each.run, each.artifact_id) == (run_id, artifact_id) for each in of_kind)
 
 
@@ -315,8 +324,8 @@ def test_the_first_that_does_not_fit_is_named(history: sa.Engine) -> None:
 
 def test_what_was_altered_or_is_missing_of_a_run_is_named_each_by_itself(history: sa.Engine) -> None:
     first, second, third = run_ids(history)
-    found_of_second = (artifacts.c.run_id == second) & (artifacts.c.artifact_id == "found")
-    execute(history, sa.update(artifacts).where(found_of_second).values(schema="raw/1.0.0"))
+    found_of_second = (artifacts.c.run_number == number_of(second)) & (artifacts.c.artifact_id == "found")
+    execute(history, sa.update(artifacts).where(found_of_second).values(message_id="x"))
     deleted(history, artifact_attempts, artifact_attempts.c.run_id == first)
     execute(history, sa.update(run_attempts).where(run_attempts.c.run_id == third).values(worker_id="eve"))
     told = {(each.part, each.run, each.artifact_id, each.what) for each in verified(history).damages}
@@ -338,7 +347,9 @@ def test_a_run_whose_event_names_no_rows_is_told_as_a_whole(history: sa.Engine) 
 
 def test_a_content_is_told_by_who_holds_it(history: sa.Engine) -> None:
     first = run_ids(history)[0]
-    source = sa.select(artifacts.c.digest).where(artifacts.c.run_id == first, artifacts.c.artifact_id == "source")
+    source = sa.select(artifacts.c.digest).where(
+        artifacts.c.run_number == number_of(first), artifacts.c.artifact_id == "source"
+    )
     with history.connect() as connection:
         digest = connection.scalar(source)
     execute(history, sa.update(blobs).where(blobs.c.digest == digest).values(checksum=1))

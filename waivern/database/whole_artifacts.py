@@ -25,7 +25,7 @@ whole_artifacts = (
     )
     .select_from(artifacts)
     .join(runs, runs.c.number == artifacts.c.run_number)
-    .join(artifact_declarations, AS_DECLARED)
+    .join(artifact_declarations, AS_DECLARED, isouter=True)  # so that one that damage left without is told by its name
     .subquery("artifacts")
 )
 """What artifacts are read from, run by run."""
