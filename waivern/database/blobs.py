@@ -5,7 +5,6 @@ Where there is a key it is encrypted as well, after it was compressed.
 
 import hashlib
 import struct
-import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database import large_blobs
 from waivern.database.engine import keys_of
-from waivern.database.framing import Pieces, frames_in
+from waivern.database.framing import Pieces, frames_in, own_unpacker
 from waivern.database.keyring import NO_KEYS, KeyRing, WrappedKey
 from waivern.database.tables import blob_keys, blobs, unwanted_blobs
 from waivern.errors import CorruptArtifactError, MessageError
@@ -44,7 +43,6 @@ SEALED = {"gcm-raw": "raw", "gcm-zstd": "zstd", "gcm-parts": "zstd-parts"}
 
 _SEALED_AS = {codec: sealed for sealed, codec in SEALED.items()}
 _COMPRESSED_FROM = 1024
-_of_thread = threading.local()
 
 LARGE = 16 * 1024 * 1024
 """Bytes at rest from which a blob is written and read a part at a time."""
@@ -169,7 +167,7 @@ class Blob:
         if self.codec == "raw":
             canonical = bytes(self.data)
         elif self.codec == "zstd":
-            canonical = _unpacker().decompress(bytes(self.data), max_output_size=self.size)
+            canonical = own_unpacker().decompress(bytes(self.data), max_output_size=self.size)
         else:
             raise zstandard.ZstdError(f"unknown codec {self.codec!r}")
         if digest_of(canonical) != self.digest:
@@ -191,14 +189,6 @@ class Blob:
             yield part
         if sha.hexdigest() != self.digest:
             raise ValueError(self.digest)
-
-
-def _unpacker() -> zstandard.ZstdDecompressor:
-    """This thread's own: to make one takes twice as long as to unpack what is small."""
-    if not hasattr(_of_thread, "unpacker"):
-        _of_thread.unpacker = zstandard.ZstdDecompressor()
-    unpacker: zstandard.ZstdDecompressor = _of_thread.unpacker
-    return unpacker
 
 
 AT_REST = (

@@ -4,6 +4,7 @@ Lengths and, last of all, their number have four bytes each, the highest first.
 """
 
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
@@ -65,3 +66,14 @@ def frames_in(read: Callable[[int, int], bytes], size: int) -> Iterator[bytes]:
         start += length
     if start != behind:
         raise zstandard.ZstdError("its parts do not add up")
+
+
+def own_unpacker() -> zstandard.ZstdDecompressor:
+    """This thread's own unpacker: to make one takes twice as long as to unpack what is small."""
+    if not hasattr(_of_thread, "unpacker"):
+        _of_thread.unpacker = zstandard.ZstdDecompressor()
+    unpacker: zstandard.ZstdDecompressor = _of_thread.unpacker
+    return unpacker
+
+
+_of_thread = threading.local()
