@@ -15,6 +15,7 @@ class Surroundings(NamedTuple):
 
     Args:
         spoken_for: Rules (their indexes) that the text's surroundings speak for, such as its column's name.
+        spoken_against: Rules that they speak against.
         is_cell: Whether it is one value of a table, so that no name of a field stands in it.
         is_name: Whether it is what a table or a column is called.
     """
@@ -22,6 +23,7 @@ class Surroundings(NamedTuple):
     spoken_for: frozenset[int] = frozenset()
     is_cell: bool = False
     is_name: bool = False
+    spoken_against: frozenset[int] = frozenset()
 
 
 NOTHING_KNOWN = Surroundings()

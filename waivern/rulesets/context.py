@@ -1,13 +1,13 @@
 """Words near a value that say what it is."""
 
 import functools
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from waivern.rulesets.engine import Edges, Word
-from waivern.rulesets.field_names import words_of
-from waivern.rulesets.ruleset import Ruleset
+from waivern.rulesets.field_names import unaccented, words_of
 
 BEFORE = 60
 AFTER = 30
@@ -51,19 +51,40 @@ class ContextPlaces:
             yield first, last
 
 
-class ContextWords:
-    """The context words of a ruleset, ready to be looked up in a name such as a column's."""
+class WordsNear:
+    """Words of one rule that are looked for around a value only: those of doubt, which are about few values.
 
-    def __init__(self, ruleset: Ruleset) -> None:
+    Args:
+        phrases: Lower-case; found as words of their own or in `snake_case`, in capitals too.
+    """
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        spelt = sorted({word.text for word in words_looked_for(phrases)}, key=len, reverse=True)
+        self._longest = max(map(len, spelt), default=0)
+        self._words = re.compile(
+            rf"(?<![0-9A-Za-z])(?:{'|'.join(map(re.escape, spelt))})(?![0-9A-Za-z])", re.IGNORECASE
+        )
+
+    def stand_near(self, text: str, start: int, end: int) -> bool:
+        """Say whether one of them ends near the value from `start` to `end` of `text`; see `BEFORE` and `AFTER`."""
+        first, last = start - BEFORE, end + AFTER
+        found = self._words.finditer(text, max(0, first - self._longest), last + 1)
+        return any(first <= match.end() <= last for match in found)
+
+
+class ContextWords:
+    """The words of context, or of doubt, of each rule, ready to be looked up in a name such as a column's."""
+
+    def __init__(self, phrases: Iterable[Iterable[str]]) -> None:
         self._phrases: dict[str, list[tuple[list[str], int]]] = defaultdict(list)
-        for number, rule in enumerate(ruleset.rules):
-            for phrase in rule.context:
-                words = phrase.split()
+        for number, of_rule in enumerate(phrases):
+            for phrase in of_rule:
+                words = unaccented(phrase).split()
                 self._phrases[words[0]].append((words, number))
         self.spoken_for = functools.lru_cache(_REMEMBERED)(self._spoken_for)
 
     def _spoken_for(self, name: str) -> frozenset[int]:
-        words = words_of(name)
+        words = words_of(unaccented(name))
         return frozenset(
             number
             for place, word in enumerate(words)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from waivern.errors import RulesetError
 from waivern.rulesets.batch import NOTHING_KNOWN, Batch, Surroundings
-from waivern.rulesets.context import ContextPlaces, ContextWords, words_looked_for
+from waivern.rulesets.context import ContextPlaces, ContextWords, WordsNear, words_looked_for
 from waivern.rulesets.engine import Engine, Matched, Wanted, Word
 from waivern.rulesets.field_names import FieldTerms
 from waivern.rulesets.keys import KeyFinder, NamePlace
@@ -57,7 +57,9 @@ class Detector:
     def __init__(self, ruleset: Ruleset, *, make_engine: Callable[[Wanted], Engine] = compile_engine) -> None:
         self.ruleset = ruleset
         self.field_terms = FieldTerms(ruleset)
-        self.context_words = ContextWords(ruleset)
+        self.context_words = ContextWords(rule.context for rule in ruleset.rules)
+        self.doubt_words = ContextWords(rule.doubt for rule in ruleset.rules)
+        self._doubts = [WordsNear(rule.doubt) if rule.doubt else None for rule in ruleset.rules]
         self._keys = KeyFinder(self.field_terms)
         self._words = WordFinder(ruleset)
         patterns = [
@@ -93,14 +95,13 @@ class Detector:
         matched = in_characters(batch.joined, data, self.scan(data))
         strong, weak, *words = matched.words
         rules = len(self.ruleset.rules)
-        context, doubt, said, literals = _parted(words, rules, rules, len(self._words.rules))
+        context, said, literals = _parted(words, rules, len(self._words.rules))
         names = [place for place in self._keys.names_in(batch.joined, strong, weak) if not batch.is_cell(place.start)]
         places = _context_places(context, names)
-        doubts = _context_places(doubt, ())
         found: dict[int, list[Span]] = defaultdict(list)
-        for number, span in self._values(batch, matched, places, doubts):
+        for number, span in self._values(batch, matched, places):
             found[number].append(span)
-        for number, span in self._literal(batch, literals, places, doubts):
+        for number, span in self._literal(batch, literals, places):
             found[number].append(span)
         for number, span in self._said(batch, said, places):
             found[number].append(span)
@@ -114,9 +115,9 @@ class Detector:
             found[number].append(Span(start, end, rule.category, rule.name, term, place.confidence, reasons, True))
         return {number: sorted(spans) for number, spans in sorted(found.items())}
 
-    def _values(self, batch: Batch, matched: Matched, places: Places, doubts: Places) -> Iterator[tuple[int, Span]]:
+    def _values(self, batch: Batch, matched: Matched, places: Places) -> Iterator[tuple[int, Span]]:
         for start, end, pattern_number in matched.values:
-            found = _span_at(self._by_themselves[pattern_number], start, end, batch, places, doubts)
+            found = self._span_at(self._by_themselves[pattern_number], start, end, batch, places)
             if found is not None:
                 yield found
         for rule, patterns in self._of_rule_in_context.items():
@@ -126,16 +127,32 @@ class Detector:
             if around.spoken_for:
                 yield from self._in_named_fields(batch, first, last, around.spoken_for)
 
-    def _literal(
-        self, batch: Batch, ends: Sequence[Sequence[int]], places: Places, doubts: Places
-    ) -> Iterator[tuple[int, Span]]:
+    def _literal(self, batch: Batch, ends: Sequence[Sequence[int]], places: Places) -> Iterator[tuple[int, Span]]:
         """What of a pattern that holds literals matches around them."""
         for pattern, of_pattern in zip(self._around_literals, ends, strict=True):
             for first, last in _stretches(of_pattern):
                 for match in pattern.regex.finditer(batch.joined, first, last):
-                    found = _span_at(pattern, match.start(), match.end(), batch, places, doubts)
+                    found = self._span_at(pattern, match.start(), match.end(), batch, places)
                     if found is not None:
                         yield found
+
+    def _span_at(
+        self, pattern: ReadyPattern, start: int, end: int, batch: Batch, places: Places
+    ) -> tuple[int, Span] | None:
+        """Return which text a pattern matched in, at characters `start` to `end` of all, and what it found there."""
+        number, first, last = batch.within_text(start, end)
+        text, around, near = batch.texts[number], batch.around(number), places.get(pattern.rule)
+        doubt = self._doubts[pattern.rule] if pattern.in_doubt is not None else None
+        span = pattern.span(
+            text,
+            first,
+            last,
+            around.spoken_for,
+            is_near=near is not None and near.speak_for(start, end, within=batch.bounds(number)),
+            is_doubted=doubt is not None
+            and (pattern.rule in around.spoken_against or doubt.stand_near(text, first, last)),
+        )
+        return None if span is None else (number, span)
 
     def _said(self, batch: Batch, ends: Sequence[Sequence[int]], places: Places) -> Iterator[tuple[int, Span]]:
         def speaks(rule: int, start: int, end: int) -> str | None:
@@ -170,7 +187,6 @@ class Detector:
                 self.field_terms.strong_words(),
                 self.field_terms.weak_words(),
                 *(words_looked_for(rule.context) for rule in self.ruleset.rules),
-                *(words_looked_for(rule.doubt) for rule in self.ruleset.rules),
                 *self._words.looked_for(),
                 *([Word(literal, exact=True) for literal in pattern.literals] for pattern in self._around_literals),
             ],
@@ -183,23 +199,6 @@ def _context_places(words: Sequence[list[int]], names: Iterable[NamePlace]) -> P
     for place in names:
         ends.setdefault(place.named.rule, []).append(place.end)
     return {rule: ContextPlaces(of_rule) for rule, of_rule in ends.items()}
-
-
-def _span_at(
-    pattern: ReadyPattern, start: int, end: int, batch: Batch, places: Places, doubts: Places
-) -> tuple[int, Span] | None:
-    """Return which text a pattern matched in, at characters `start` to `end` of all, and what it found, if it did."""
-    number, first, last = batch.within_text(start, end)
-    near, doubt = places.get(pattern.rule), doubts.get(pattern.rule)
-    span = pattern.span(
-        batch.texts[number],
-        first,
-        last,
-        batch.around(number).spoken_for,
-        is_near=near is not None and near.speak_for(start, end, within=batch.bounds(number)),
-        is_doubted=doubt is not None and doubt.speak_for(start, end, within=batch.bounds(number)),
-    )
-    return None if span is None else (number, span)
 
 
 def _parted(words: Sequence[list[int]], *sizes: int) -> Iterator[Sequence[list[int]]]:

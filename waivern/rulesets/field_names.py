@@ -2,8 +2,9 @@
 
 import functools
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from waivern.rulesets.engine import Edges, Word
@@ -19,18 +20,27 @@ _REMEMBERED = 65_536
 class NamedRule(NamedTuple):
     """A rule (its index in the ruleset) that a name speaks for, and the term that says so.
 
-    `strong` is whether it does so alone, `in_text` whether it does so elsewhere than in the name of a column.
+    `strong` is whether it does so alone, `in_text` whether it does so elsewhere than in the name of a column, and
+    `beside_people` whether it does so in any table that holds people or only in one that is called after them.
     """
 
     rule: int
     term: str
     strong: bool
     in_text: bool = True
+    beside_people: bool = True
 
 
 def words_of(name: str) -> list[str]:
     """Split `first_name`, `firstName`, `FIRST-NAME` or "First name" into lower-case words."""
     return [word.lower() for word in _WORD.findall(_HUMP.sub(" ", name))]
+
+
+def unaccented(text: str) -> str:
+    """Return "prenom" for "prénom", as columns are often called."""
+    if text.isascii():
+        return text
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
 
 
 class FieldTerms:
@@ -39,24 +49,38 @@ class FieldTerms:
     def __init__(self, ruleset: Ruleset) -> None:
         self._other_things = ruleset.other_things
         self._other_owners = ruleset.other_owners
-        self._person_words = ruleset.person_tables
+        self._limits = ruleset.limits
+        self._person_words = frozenset(map(unaccented, ruleset.person_tables))
+        self._contact_words = frozenset(map(unaccented, ruleset.contact_tables))
+        self._firm_words = frozenset(map(unaccented, ruleset.firm_tables))
         self._of_term: dict[str, list[NamedRule]] = defaultdict(list)
         self._terms: dict[bool, list[str]] = {True: [], False: []}
         for number, rule in enumerate(ruleset.rules):
-            for strong, terms in ((True, rule.field_names.strong), (False, rule.field_names.weak)):
-                for term in terms:
-                    self._of_term[term.replace(" ", "")].append(NamedRule(number, term, strong))
-                    self._terms[strong].append(term)
-            for term in rule.field_names.of_columns:
-                self._of_term[term.replace(" ", "")].append(NamedRule(number, term, strong=False, in_text=False))
+            names = rule.field_names
+            self._know(names.strong, NamedRule(number, "", strong=True))
+            self._know(names.weak, NamedRule(number, "", strong=False))
+            self._know(names.of_columns, NamedRule(number, "", strong=False, in_text=False))
+            self._know(names.of_person_tables, NamedRule(number, "", strong=False, in_text=False, beside_people=False))
         self.named_by = functools.lru_cache(_REMEMBERED)(self._named_by)
 
+    def _know(self, terms: Iterable[str], named: NamedRule) -> None:
+        for term in terms:
+            self._of_term[unaccented(term.replace(" ", ""))].append(named._replace(term=term))
+            if named.in_text:
+                self._terms[named.strong].append(term)
+
     def says_person(self, table: str) -> bool:
-        """Say whether a table's name is about people ("customers", "UserAccounts")."""
-        words = words_of(table)
-        return bool(words) and any(
-            form in self._person_words for word in (words[0], words[-1]) for form in _singular(word)
-        )
+        """Say whether a table's name is about people ("customers", "UserAccounts", "addresses")."""
+        words = words_of(unaccented(table))
+        if not words:
+            return False
+        is_of_person = any(form in self._person_words for word in (words[0], words[-1]) for form in _singular(word))
+        return is_of_person or (_is_one_of(self._contact_words, words[-1]) and words[0] not in self._other_owners)
+
+    def says_firm(self, table: str) -> bool:
+        """Say whether a table's name is about firms or places ("suppliers", "store_locations")."""
+        words = words_of(unaccented(table))
+        return bool(words) and _is_one_of(self._firm_words, words[-1])
 
     def strong_words(self) -> list[Word]:
         """Return what finds places at which a strong term may end, in any writing."""
@@ -70,9 +94,7 @@ class FieldTerms:
 
     def _named_by(self, name: str) -> tuple[NamedRule, ...]:
         """Return what `name` speaks for: its longest terms; none where its last word makes it another thing."""
-        words = words_of(name)
-        while words and words[-1].isdigit():  # address2
-            words.pop()
+        words = [word for word in words_of(name) if not word.isdigit()]  # address2, icd10_code
         found: dict[int, NamedRule] = {}
         taken: set[int] = set()
         for length in range(min(_LONGEST_TERM, len(words)), 0, -1):
@@ -82,7 +104,7 @@ class FieldTerms:
                 for each in named:
                     found.setdefault(each.rule, each)
                     taken |= place
-        if not words:
+        if not words or (len(words) > 1 and words[0] in self._limits and 0 not in taken):
             return ()
         if len(words) > 1 and words[-1] in self._other_things and len(words) - 1 not in taken:
             return ()
@@ -90,8 +112,12 @@ class FieldTerms:
         return tuple(each for each in found.values() if each.strong or not of_another)
 
     def _named_by_words(self, words: Sequence[str]) -> Iterable[NamedRule]:
-        joined = "".join(words)
+        joined = unaccented("".join(words))
         return next((self._of_term[form] for form in _singular(joined) if form in self._of_term), ())
+
+
+def _is_one_of(known: Container[str], word: str) -> bool:
+    return any(form in known for form in _singular(word))
 
 
 def _singular(word: str) -> list[str]:

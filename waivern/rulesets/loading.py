@@ -33,8 +33,11 @@ class _RulesetFile(RulesetHead, frozen=True, forbid_unknown_fields=True, kw_only
     shows_matches: bool = False
     severities: dict[str, Severity] = msgspec.field(default_factory=dict)
     person_tables: tuple[str, ...] = ()
+    contact_tables: tuple[str, ...] = ()
+    firm_tables: tuple[str, ...] = ()
     other_things: tuple[str, ...] = ()
     other_owners: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -77,8 +80,11 @@ def read_ruleset(file: Any, *, uri: str) -> Ruleset:
         shows_matches=document.shows_matches,
         severities=document.severities,
         person_tables=frozenset(document.person_tables),
+        contact_tables=frozenset(document.contact_tables),
+        firm_tables=frozenset(document.firm_tables),
         other_things=frozenset(document.other_things),
         other_owners=frozenset(document.other_owners),
+        limits=frozenset(document.limits),
     )
 
 
@@ -95,9 +101,8 @@ def _rule(raw: Any, *, where: str) -> Rule:
         _check_words(rule.words, rule, where=f"{where}: words")
     _check_terms(rule.context, where=f"{where}: context")
     _check_terms(rule.doubt, where=f"{where}: doubt")
-    _check_terms(rule.field_names.strong, where=f"{where}: field_names.strong")
-    _check_terms(rule.field_names.weak, where=f"{where}: field_names.weak")
-    _check_terms(rule.field_names.of_columns, where=f"{where}: field_names.of_columns")
+    for kind in ("strong", "weak", "of_columns", "of_person_tables"):
+        _check_terms(getattr(rule.field_names, kind), where=f"{where}: field_names.{kind}")
     return rule
 
 

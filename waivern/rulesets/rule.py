@@ -47,12 +47,14 @@ class FieldNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     `strong` terms speak for themselves. `weak` ones ("name", "city") count only beside strong ones or in a table of
     people. Those `of_columns` are weak ones that mean other things in code ("children", "position"): they count only as
-    columns of a table of people.
+    columns of a table of people. Those `of_person_tables` mean other things even beside fields of a person ("title"):
+    they count only as columns of a table that is itself called after people.
     """
 
     strong: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
     of_columns: tuple[str, ...] = ()
+    of_person_tables: tuple[str, ...] = ()
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -129,6 +131,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         facts: What else is worth knowing. Of a service: `company`, who offers it, and `country`, where that is seated.
         examples: The rule's own test.
         of_people_only: Whether its values count in a table only where that holds people: an address may be a firm's.
+            In a table of firms its field names do not count either.
         makes_findings: Whether a scan looks for it. What none looks for is told of a text that one tries rules on, for
             it says what stands there and nothing of anybody: a date.
     """

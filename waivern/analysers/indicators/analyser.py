@@ -63,12 +63,11 @@ class IndicatorAnalyser(Analyser):
 
     def _find_in_columns(self, texts: Texts, findings: Findings, detector: Detector) -> None:
         columns = Columns([place for place in texts.places if place.is_column], detector)
-        around = {column: Surroundings(rules, is_cell=True) for column, rules in columns.spoken_for.items()}
         first = FirstCells(columns.named, most=self._properties.pattern_matching.maximum_evidence_count)
         for batch in texts.of_columns():
             for column, cells in batch.items():
                 first.note(column, cells)
-            for item, spans in _detected_in_columns(batch, around, detector):
+            for item, spans in _detected_in_columns(batch, columns.around, detector):
                 findings.add(item, columns.counting(item.place, spans))
         if self._ruleset.reads_names:
             for item, spans in _detected(named_places(texts.places), A_NAME, detector):

@@ -1,10 +1,10 @@
 """Columns by their names: which rules a name speaks for, given the table and the columns beside it."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from heapq import nsmallest
 
 from waivern.analysers.indicators.items import Cells, Item, Place
+from waivern.rulesets.batch import Surroundings
 from waivern.rulesets.detection import Detector
 from waivern.rulesets.field_names import NamedRule
 from waivern.rulesets.spans import Span
@@ -17,40 +17,62 @@ _PERSONAL = frozenset({"name", "email", "date_of_birth", "government_id"})
 """Categories that make a table one of people, so that its weak names count; shops and hotels have telephones too."""
 
 
+_MAY_BE_A_FIRMS = frozenset({"phone"})
+_OF_A_FIRM = 0.55
+"""Confidence, at the most, of what firms have as well, in a table of firms or places without a column about people."""
+_FIRM_TABLE = "but the table is one of firms or places"
+
+
 class Columns:
     """What the names of columns say.
 
-    `named` maps each column whose name speaks for rules to one span a rule (which covers no text), `spoken_for` every
-    column to the rules (their indexes) whose values its name makes likely.
+    `named` maps each column whose name speaks for rules to one span a rule (which covers no text), `around` every
+    column to what its name makes of its values: which rules it speaks for, and which against.
     """
 
     def __init__(self, columns: Iterable[Place], detector: Detector) -> None:
         self._detector = detector
         self._of_people_only = {rule.name for rule in detector.ruleset.rules if rule.of_people_only}
         said = {column: detector.field_terms.named_by(column.column or "") for column in columns}
-        self._of_people = self._tables_of_people(said)
+        tables = {_table(column) for column in said}
+        says = detector.field_terms
+        self._called_after_people = {table for table in tables if says.says_person(table[-1])}
+        self._of_people = self._called_after_people | self._with_people(said)
+        self._of_firms = {table for table in tables - self._of_people if says.says_firm(table[-1])}
         self.named: dict[Place, list[Span]] = {}
-        self.spoken_for: dict[Place, frozenset[int]] = {}
+        self.around: dict[Place, Surroundings] = {}
         for column, terms in said.items():
-            counting = [named for named in terms if named.strong or _table(column) in self._of_people]
-            near = detector.context_words.spoken_for(column.column or "")
-            self.spoken_for[column] = near | {named.rule for named in counting}
+            named = [each for each in terms if self._counts(each, _table(column))]
+            self.around[column] = Surroundings(
+                detector.context_words.spoken_for(column.column or "") | {each.rule for each in named},
+                is_cell=True,
+                spoken_against=detector.doubt_words.spoken_for(column.column or ""),
+            )
+            counting = self.counting(column, [self._span(each) for each in named])
             if counting:
-                self.named[column] = [self._span(named) for named in counting]
+                self.named[column] = counting
 
     def counting(self, place: Place, spans: list[Span]) -> list[Span]:
-        """Return the spans that count at a place: in a table of other things than people, not all do."""
-        if not (self._of_people_only and place.is_column) or _table(place) in self._of_people:
+        """Return the spans that count at a place: in a table of other things than people not all do, nor as surely."""
+        table = _table(place)
+        if not place.is_column or table in self._of_people:
             return spans
-        return [span for span in spans if span.rule not in self._of_people_only]
+        of_people_only = self._of_people_only
+        is_of_firms = table in self._of_firms
+        counting = [span for span in spans if span.rule not in of_people_only or (span.is_name and not is_of_firms)]
+        return list(map(_less_sure, counting)) if is_of_firms else counting
 
-    def _tables_of_people(self, said: Mapping[Place, Iterable[NamedRule]]) -> set[tuple[str, str, str]]:
+    def _counts(self, named: NamedRule, table: tuple[str, str, str]) -> bool:
+        return named.strong or table in (self._of_people if named.beside_people else self._called_after_people)
+
+    def _with_people(self, said: Mapping[Place, Iterable[NamedRule]]) -> set[tuple[str, str, str]]:
+        """The tables of which some column is about people."""
         rules = self._detector.ruleset.rules
-        company: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-        for column, terms in said.items():
-            company[_table(column)] |= {rules[named.rule].category for named in terms if named.strong} & _PERSONAL
-        says_person = self._detector.field_terms.says_person
-        return {table for table, categories in company.items() if categories or says_person(table[-1])}
+        return {
+            _table(column)
+            for column, terms in said.items()
+            if any(named.strong and rules[named.rule].category in _PERSONAL for named in terms)
+        }
 
     def _span(self, named: NamedRule) -> Span:
         rule = self._detector.ruleset.rules[named.rule]
@@ -79,6 +101,12 @@ class FirstCells:
 
     def of(self, column: Place) -> list[Item]:
         return [Item(column, content, row) for row, content in self._first[column]]
+
+
+def _less_sure(span: Span) -> Span:
+    if span.category not in _MAY_BE_A_FIRMS or span.confidence <= _OF_A_FIRM:
+        return span
+    return span._replace(confidence=_OF_A_FIRM, reasons=(*span.reasons, _FIRM_TABLE))
 
 
 def _table(column: Place) -> tuple[str, str, str]:
