@@ -63,6 +63,22 @@ def test_a_signal_closes_the_run_as_cancelled_and_it_can_be_taken_up(ask, start,
     assert ask("run", name, "--resume", "latest").code == 0
 
 
+def test_a_run_that_another_process_cancels_ends_though_a_component_hangs(ask, start, runbook) -> None:
+    with start("run", runbook(HANGING), environment={"WAIVERN_LEASE_SECONDS": "3"}) as process:
+        _begun(process)
+        cancelled = ask("cancel", "latest")
+        try:
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert cancelled.code == 0, cancelled.err
+    assert process.returncode == 3
+    assert "is no longer this process's: another took it up, or it was closed" in err
+    assert "Traceback" not in err
+    (run,) = json.loads(ask("history", "--format", "json").out)
+    assert run["status"] == "cancelled"
+
+
 def test_a_second_interrupt_ends_the_process_though_the_database_does_not_answer(folder, ask, start, runbook) -> None:
     import sqlite3
 

@@ -53,6 +53,7 @@ class GroupCommitWriter:
         self._unheard_of: BaseException | None = None
         self._closing = threading.Lock()
         self._is_closed = False
+        self._tell_lost: Callable[[RunTakenOverError], None] = lambda _error: None
         self._thread = threading.Thread(target=self._run, name="waivern-writer", daemon=True)
         self._thread.start()
 
@@ -77,6 +78,10 @@ class GroupCommitWriter:
                 raise self._unheard_of
             self._jobs.put(job)
         return job.committed
+
+    def when_lost(self, tell: Callable[[RunTakenOverError], None]) -> None:
+        """Let it be told, by the thread that writes, that the guard found the run to be another's."""
+        self._tell_lost = tell
 
     def close(self, last: Write) -> None:
         """Commit `last` after what waits, and end; urgent writes that have not begun by now are refused.
@@ -130,6 +135,7 @@ class GroupCommitWriter:
                 self._fail(job, error)
             if isinstance(error, RunTakenOverError):
                 self._unheard_of = error
+                self._tell_lost(error)
         except BaseException as error:  # noqa: BLE001  whoever waits must hear of it, whatever it is
             if len(jobs) > 1:
                 for job in jobs:  # one bad write must not fail those that happened to wait beside it

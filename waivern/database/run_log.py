@@ -11,7 +11,7 @@ from waivern.database.clock import database_now
 from waivern.database.run_ends import write_end
 from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifact_attempts, artifacts
-from waivern.errors import DatabaseUnavailableError
+from waivern.errors import DatabaseUnavailableError, RunTakenOverError
 from waivern.history.event_log import UNNAMED
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus
 from waivern.runs.run_log import RunLog
@@ -66,6 +66,9 @@ class SqlRunLog(RunLog):
     def attempt_failed(self, attempt: FailedAttempt) -> None:
         values = {**asdict(attempt), "run_id": self._writer.run_id, "epoch": self._writer.epoch}
         self._writer.submit(lambda connection: _execute(connection, _FAILED_ATTEMPT, values), urgent=False)
+
+    def when_lost(self, tell: Callable[[RunTakenOverError], None]) -> None:
+        self._writer.when_lost(tell)
 
     def close(self, status: RunStatus, *, error: str | None = None) -> None:
         self._writer.close(lambda connection: self._write_the_end(connection, status, error))

@@ -7,7 +7,8 @@ from waivern.operations.application import Application
 def cancel_run(application: Application, run: str) -> RunRecord:
     """Cancel a queued or running run, whoever makes it; return it as it is then.
 
-    Its worker writes nothing more from this moment on, and is ended by its service within a second.
+    Its worker writes nothing more from this moment on. It is ended by its service within a second; of a run by hand it
+    ends itself within a third of the lease.
 
     Args:
         application: What is installed.

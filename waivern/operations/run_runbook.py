@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from waivern.errors import RunError
+from waivern.errors import RunError, RunTakenOverError
 from waivern.history.decision_file import decisions_beside
 from waivern.history.run_history import LATEST, RunFilter
 from waivern.operations.application import Application
@@ -202,6 +202,9 @@ class _Reporting(RunLog):
 
     def attempt_failed(self, attempt: FailedAttempt) -> None:
         self._log.attempt_failed(attempt)
+
+    def when_lost(self, tell: Callable[[RunTakenOverError], None]) -> None:
+        self._log.when_lost(tell)
 
     def close(self, status: RunStatus, *, error: str | None = None) -> None:
         self._log.close(status, error=error)

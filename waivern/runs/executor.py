@@ -11,6 +11,7 @@ from functools import partial
 
 from waivern.artifacts.store import ArtifactStore
 from waivern.components.registry import ComponentRegistry
+from waivern.errors import RunTakenOverError
 from waivern.plans.plan import ExecutionPlan
 from waivern.runbooks.artifact_definition import RetryConfig
 from waivern.runbooks.redaction import Redactor
@@ -135,12 +136,19 @@ class _Execution:
         return self._close(None)
 
     async def _make_all(self, workers: Executor) -> None:
+        self._log.when_lost(self._lose)
         limit = self._plan.runbook.config.max_concurrency
         while self._progress.is_unfinished:
             for artifact_id in self._progress.take_ready(at_most=limit - self._progress.in_the_making):
                 self._begin(workers, artifact_id)
             handle = await self._events.get()
             handle()
+
+    def _lose(self, error: RunTakenOverError) -> None:
+        """Give up what another process cancelled, or carries on, as if the error came of an artifact."""
+        lost: Future[ArtifactResult | None] = Future()
+        lost.set_exception(error)
+        self._hand_back(lost)
 
     def _begin(self, workers: Executor, artifact_id: str) -> None:
         attempt = self._attempts[artifact_id] = self._attempts.get(artifact_id, 0) + 1
@@ -268,9 +276,8 @@ class _Execution:
     def _abandon(self, error: Exception) -> None:
         """The run cannot be recorded; say so in its record if that works after all."""
         self._workshop.gate.shut()
-        text = self._workshop.redacted(str(error) or type(error).__name__)
         with suppress(Exception):
-            self._log.close(RunStatus.FAILED, error=text)
+            self._log.close(RunStatus.FAILED, error=self._workshop.redacted(str(error) or type(error).__name__))
 
     def _note_skipped(self, artifact_id: str) -> None:
         self._note(

@@ -1,10 +1,12 @@
 """The ports through which a run is written down while it goes on."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from waivern.artifacts.store import ArtifactStore
+from waivern.errors import RunTakenOverError
 from waivern.runs.run import ArtifactChange, FailedAttempt, RunStatus
 from waivern.runs.run_queue import ClaimedRun
 
@@ -42,6 +44,12 @@ class RunLog(ABC):
 
         Raises:
             RunTakenOverError: another process carries the run on.
+        """
+
+    def when_lost(self, tell: Callable[[RunTakenOverError], None]) -> None:  # noqa: B027  most cannot lose a run
+        """Let it be told, from whichever thread, that another process cancelled the run or carries it on.
+
+        Whoever waits for a component that hangs would not learn it by the next note.
         """
 
 
