@@ -71,6 +71,10 @@ def test_a_run_as_json_says_what_changed(ask, scan) -> None:
 def test_what_cannot_be_compared_is_told(ask, scan, runbook) -> None:
     scan(a="ann@example.org")
     assert "'Files' has one complete run; two are needed" in ask("diff", "Files").err
+    alone = ask("diff", "latest")
+    assert alone.code == 2
+    assert "is a run of 'Files': one alone cannot be compared" in alone.err
+    assert "'Nowhere' has no complete run; two are needed" in ask("diff", "Nowhere").err
     assert "'Other' has no complete run" in ask("diff", "Other").err
     assert "There is no run" in ask("diff", "latest", "nowhere").err
     assert ask("run", runbook({"a": {}}), "--quiet").code == 0

@@ -38,6 +38,13 @@ def test_what_is_kept_for_none_cannot_be_shown_when_the_run_has_ended(ask, scan)
     assert ask("artifacts", "show", "latest", "found").code == 0
 
 
+def test_what_was_pruned_is_not_recommended_to_be_looked_at(ask, scan) -> None:
+    scan(a="ann@example.org")
+    assert " found" in ask("history", "show", "latest").out.partition("Look further:")[2]
+    assert ask("prune", "--older-than", "0s").code == 0
+    assert "artifacts show" not in ask("history", "show", "latest").out.partition("Look further:")[2]
+
+
 def test_an_export_names_what_was_pruned_and_writes_the_rest(ask, scan, folder) -> None:
     scan(a="ann@example.org")
     told = ask("artifacts", "export", "latest", "--output-dir", "out")

@@ -28,7 +28,7 @@ def look_further(details: RunDetails, *, database: str | None, runbook: str = "R
     """
     run = short_id(details.run.id)
     commands = [f"waivern history show {run}"]
-    telling = [each for each in details.artifacts if each.status is ArtifactStatus.SUCCEEDED]
+    telling = [each for each in details.artifacts if each.status is ArtifactStatus.SUCCEEDED and each.pruned_at is None]
     if telling:
         best = next((each for each in reversed(telling) if each.output), telling[-1])
         commands.append(f"waivern artifacts show {run} {shlex.quote(one_line(best.artifact_id))}")

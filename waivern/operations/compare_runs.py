@@ -2,9 +2,10 @@
 
 import functools
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
-from waivern.errors import PrunedArtifactError, RunError
+from waivern.errors import PrunedArtifactError, RunError, UsageError
 from waivern.history.comparison import Change, Comparison, Difference, Side, compare
 from waivern.history.finding import Finding, each_once, findings_in
 from waivern.history.finding_history import HeldSet
@@ -44,11 +45,22 @@ def compare_last_runs(application: Application, runbook: str) -> Comparison:
     wanted = RunFilter(runbook=name, status=RunStatus.SUCCEEDED, without_reanalyses=True)
     complete = application.storage.history.recent(wanted, limit=2)
     if len(complete) < 2:
+        if not complete:
+            _refuse_a_run_alone(application, runbook)
         raise RunError(
             f"'{name}' has {'one complete run' if complete else 'no complete run'}; two are needed",
             remedy="`waivern history` lists runs; `waivern diff RUN_A RUN_B` compares any two of one runbook",
         )
     return _compared(application, complete[1], complete[0])
+
+
+def _refuse_a_run_alone(application: Application, named: str) -> None:
+    with suppress(RunError):
+        run = application.storage.history.find(named)
+        raise UsageError(
+            f"{run.id} is a run of '{run.runbook}': one alone cannot be compared",
+            remedy=f"Name the other one too, or the runbook: waivern diff '{run.runbook}'",
+        )
 
 
 def compare_to_last(application: Application, run: RunRecord) -> Comparison | None:
