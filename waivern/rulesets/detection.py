@@ -1,9 +1,10 @@
 """From texts and rules to what was found where: the engine's matches, validated, weighed by what stands near them."""
 
 import functools
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from waivern.errors import RulesetError
 from waivern.rulesets.batch import NOTHING_KNOWN, Batch, Surroundings
@@ -12,6 +13,7 @@ from waivern.rulesets.engine import Engine, Matched, Wanted, Word
 from waivern.rulesets.field_names import FieldTerms
 from waivern.rulesets.keys import KeyFinder, NamePlace
 from waivern.rulesets.matching import compile_engine
+from waivern.rulesets.near_words import NearWords
 from waivern.rulesets.ready_pattern import WORD_NEAR, ReadyPattern, value_pattern
 from waivern.rulesets.ruleset import Ruleset
 from waivern.rulesets.spans import Span, in_characters, without_overlaps
@@ -21,9 +23,6 @@ Places = Mapping[int, ContextPlaces]
 
 AROUND_LITERAL = 200
 """Characters before and after the end of a literal in which the pattern that holds it has to match."""
-
-
-_DIGIT = re.compile("[0-9]")
 
 
 def detect(text: str, ruleset: Ruleset) -> list[Span]:
@@ -68,12 +67,13 @@ class Detector:
         self._around_literals = [pattern for pattern in patterns if pattern.literals]
         self._by_themselves = [pattern for pattern in patterns if pattern.alone is not None and not pattern.literals]
         self._in_context = [pattern for pattern in patterns if pattern.alone is None]
-        self._of_rule_in_context: dict[int, list[ReadyPattern]] = defaultdict(list)
-        for pattern in self._in_context:
-            self._of_rule_in_context[pattern.rule].append(pattern)
         self._in_field = functools.lru_cache(1024)(self._in_context_of)
         try:
             self._engine = make_engine(self._wanted())
+            self._near_words = {
+                rule: NearWords(list(of_rule), make_engine)
+                for rule, of_rule in groupby(self._in_context, key=attrgetter("rule"))
+            }
         except ValueError as error:
             raise RulesetError(f"The ruleset {ruleset.uri} cannot be used: {error}") from error
 
@@ -120,9 +120,9 @@ class Detector:
             found = self._span_at(self._by_themselves[pattern_number], start, end, batch, places)
             if found is not None:
                 yield found
-        for rule, patterns in self._of_rule_in_context.items():
+        for rule, near_words in self._near_words.items():
             if rule in places:
-                yield from _near_words(patterns, batch, places[rule])
+                yield from near_words.values(batch, places[rule])
         for first, last, around in batch.alike():
             if around.spoken_for:
                 yield from self._in_named_fields(batch, first, last, around.spoken_for)
@@ -222,17 +222,3 @@ def _stretches(ends: Sequence[int]) -> Iterator[tuple[int, int]]:
         last = end + AROUND_LITERAL
     if ends:
         yield first, last
-
-
-def _near_words(patterns: Sequence[ReadyPattern], batch: Batch, places: ContextPlaces) -> Iterator[tuple[int, Span]]:
-    """What patterns of one rule match near the words that speak for it; most words have no digit near them."""
-    for first, last in places.regions(batch.bounds_at):
-        has_digit = _DIGIT.search(batch.joined, first, last) is not None
-        for pattern in patterns:
-            if has_digit or not pattern.needs_digit:
-                for match in pattern.regex.finditer(batch.joined, first, last):
-                    number, start, end = batch.within_text(*match.span())
-                    if places.speak_for(*match.span(), within=batch.bounds(number)):
-                        span = pattern.span(batch.texts[number], start, end, frozenset(), is_near=True)
-                        if span is not None:
-                            yield number, span

@@ -1,7 +1,9 @@
 """Words that say a thing in prose and in names: "credit check", `credit_check`, `creditCheck`."""
 
+import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from operator import itemgetter
 from typing import NamedTuple
@@ -14,7 +16,9 @@ from waivern.rulesets.spans import Span
 
 _IN_NAME = re.compile(r"_|[a-z][A-Z]")
 _LONGEST_NEIGHBOUR = 40
-_WORD_BEFORE = re.compile(r"([^\W_]+)[ _./\n-]?\Z")
+_REMEMBERED = 4096
+_MOST_OF_ENDING = 3
+_WORD_BEFORE = re.compile(r"[ _./\n-]?([^\W_]+)")  # of the text backwards
 _WORD_AFTER = re.compile(rf"(?:['\u2019]s\b)?[ _./\n-]?([^\W_]{{1,{_LONGEST_NEIGHBOUR}}})")
 _REASON = "the word '{}'"
 _PART_OF_NAME = "it is part of a name"
@@ -30,13 +34,17 @@ class _Form(NamedTuple):
 
 
 class _ReadyWords(NamedTuple):
-    """A rule's words with all that a hit needs made ready: its forms by their texts, and how long these are."""
+    """A rule's words with all that a hit needs made ready: its forms by their texts.
+
+    `lengths` says for the last letters of forms, of which there are `ending`, how long these are, the longest first.
+    """
 
     rule: Rule
     alone: float | None
     in_context: float
     forms: Mapping[str, _Form]
-    lengths: Sequence[int]
+    ending: int
+    lengths: Mapping[str, Sequence[int]]
     not_after: frozenset[str]
     not_before: frozenset[str]
 
@@ -109,10 +117,9 @@ def _form_at(words: _ReadyWords, text: str, end: int) -> _Form | None:
     """The longest form that ends there as a word, or as a part of a name in snake or camel case."""
     if not _ends_there(text, end):
         return None
-    tail = text[max(0, end - words.lengths[0]) : end].lower()
-    for length in words.lengths:
-        form = words.forms.get(tail[-length:])
-        if form is not None and _begins_there(text, end - len(form.text)):
+    for length in words.lengths.get(text[max(0, end - words.ending) : end].lower(), ()):
+        form = words.forms.get(text[end - length : end].lower()) if length <= end else None
+        if form is not None and _begins_there(text, end - length):
             return form
     return None
 
@@ -137,13 +144,23 @@ def _is_part_of_name(text: str, start: int, end: int) -> bool:
 
 def _word_before(text: str, start: int) -> str:
     """The word directly before, in the same name or phrase: "http" before the client of `httpClient`."""
-    before = _WORD_BEFORE.search(text[max(0, start - _LONGEST_NEIGHBOUR) : start])
-    return next((word for word in reversed(words_of(before[1])) if word.isalpha()), "") if before else ""
+    before = _WORD_BEFORE.match(text[max(0, start - _LONGEST_NEIGHBOUR) : start][::-1])
+    return _last_word(before[1][::-1]) if before else ""
 
 
 def _word_after(text: str, end: int) -> str:
     after = _WORD_AFTER.match(text, end)
-    return next((word for word in words_of(after[1]) if word.isalpha()), "") if after else ""
+    return _first_word(after[1]) if after else ""
+
+
+@functools.lru_cache(_REMEMBERED)
+def _last_word(name: str) -> str:
+    return next((word for word in reversed(words_of(name)) if word.isalpha()), "")
+
+
+@functools.lru_cache(_REMEMBERED)
+def _first_word(name: str) -> str:
+    return next((word for word in words_of(name) if word.isalpha()), "")
 
 
 def _ready(rule: Rule) -> _ReadyWords:
@@ -153,15 +170,24 @@ def _ready(rule: Rule) -> _ReadyWords:
         for term in terms:
             for text in _writings(term):
                 forms.setdefault(text, _Form(text, term, is_weak))
+    ending = min(_MOST_OF_ENDING, *map(len, forms))
     return _ReadyWords(
         rule,
         words.confidence.alone,
         words.confidence.in_context,
         forms,
-        sorted({len(text) for text in forms}, reverse=True),
+        ending,
+        _lengths_by_ending(forms, ending),
         frozenset(words.not_after),
         frozenset(words.not_before),
     )
+
+
+def _lengths_by_ending(forms: Iterable[str], ending: int) -> Mapping[str, Sequence[int]]:
+    lengths: dict[str, set[int]] = defaultdict(set)
+    for form in forms:
+        lengths[form[-ending:]].add(len(form))
+    return {last: sorted(of_last, reverse=True) for last, of_last in lengths.items()}
 
 
 def _writings(term: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from waivern.analysers.indicators.columns import Columns, FirstCells
 from waivern.analysers.indicators.findings import Findings
-from waivern.analysers.indicators.items import CHARACTERS_A_SCAN, Cells, Item, Place, Texts, named_places
+from waivern.analysers.indicators.items import CHARACTERS_A_SCAN, Item, Place, Texts, Values, named_places
 from waivern.analysers.indicators.kind import Kind
 from waivern.analysers.indicators.masking import Masker
 from waivern.components.analyser import Analyser
@@ -109,7 +109,7 @@ def _detected(items: Iterable[Item], around: Surroundings, detector: Detector) -
 
 
 def _detected_in_columns(
-    columns: Mapping[Place, Cells], around: Mapping[Place, Surroundings], detector: Detector
+    columns: Values, around: Mapping[Place, Surroundings], detector: Detector
 ) -> Iterator[tuple[Item, list[Span]]]:
     contents = [content for cells in columns.values() for content in cells.contents]
     surroundings = [(len(cells.contents), around[column]) for column, cells in columns.items()]

@@ -121,7 +121,8 @@ class Findings:
         finding = self._at.get((place, span.rule))
         if finding is None:
             finding = self._at[place, span.rule] = self._begun(place, span)
-        if (-span.confidence, span.reasons) < (-finding.best.confidence, finding.best.reasons):
+        best = finding.best
+        if span.confidence > best.confidence or (span.confidence == best.confidence and span.reasons < best.reasons):
             finding.best = span
         label = _label(span.pattern, span.is_name)
         finding.patterns[label] = finding.patterns.get(label, 0) + 1

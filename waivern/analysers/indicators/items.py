@@ -54,6 +54,10 @@ class Cells(NamedTuple):
     rows: list[str]
 
 
+Values = Mapping[Place, Cells]
+"""Values of columns, about as many characters as are scanned together."""
+
+
 class Texts:
     """The texts of `standard_input` and `source_code` messages.
 
@@ -64,7 +68,7 @@ class Texts:
     def __init__(self, messages: Sequence[Message]) -> None:
         self._messages = messages
         self._places: dict[tuple[Any, ...], Place] = {}
-        self._seen: dict[int, list[Mapping[Place, Cells]]] = {}
+        self._seen: dict[int, list[Values]] = {}
 
     @property
     def places(self) -> Collection[Place]:
@@ -74,68 +78,47 @@ class Texts:
     def of_files(self) -> Iterator[Item]:
         """Yield the texts that are no values of columns."""
         for number, message in enumerate(self._messages):
-            columns = None if isinstance(message, PackedMessage) else _Columns()
-            for place, content, row in self._texts(message):
-                if place.column is None:
-                    yield Item(place, content, row)
-                elif columns is not None:
-                    columns.add(place, content, row)
-            if columns is not None:
-                self._seen[number] = [*columns.full, columns.cells]
+            is_packed = isinstance(message, PackedMessage)
+            seen = [] if is_packed else self._seen.setdefault(number, [])
+            for text in self._read(message, with_columns=not is_packed):
+                if isinstance(text, Item):
+                    yield text
+                else:
+                    seen.append(text)
 
-    def of_columns(self) -> Iterator[Mapping[Place, Cells]]:
-        """Yield the values of columns, about as many characters at a time as are scanned together."""
+    def of_columns(self) -> Iterator[Values]:
+        """Yield the values of columns."""
         for number, message in enumerate(self._messages):
             if number in self._seen:
                 yield from self._seen.pop(number)
             elif any(place.is_column for place in self.places):
-                yield from self._unpacked(message)
+                yield from (text for text in self._read(message, with_columns=True) if not isinstance(text, Item))
 
-    def _unpacked(self, message: Message) -> Iterator[Mapping[Place, Cells]]:
-        columns = _Columns()
-        for place, content, row in self._texts(message):
-            if place.column is not None:
-                columns.add(place, content, row)
-                if columns.full:
-                    yield columns.full.pop()
-        yield columns.cells
-
-    def _texts(self, message: Message) -> Iterator[tuple[Place, str, str]]:
-        places = self._places
+    def _read(self, message: Message, *, with_columns: bool) -> Iterator[Item | Values]:
+        places, columns, room = self._places, _no_values(), CHARACTERS_A_SCAN
         source = message.content_around("data")["source"]
         for entry in message.items_of("data") or ():
             if "raw_content" in entry:
                 origin = entry.get("metadata", {}).get("source", source)
-                place = _place(places, (origin, str(entry["file_path"]), None, None), entry)
-                yield place, entry["raw_content"], ""
-            else:
-                metadata = entry["metadata"]
-                get = metadata.get
-                key = (metadata["source"], get("file_path"), get("table"), get("column"))
-                row = get("row", "")
-                place = places.get(key) or _place(places, key, metadata)
-                yield place, entry["content"], row if isinstance(row, str) else f"{row:>12}"
-
-
-class _Columns:
-    """Values by column; when they are enough to be scanned they are `full`, and others begin."""
-
-    def __init__(self) -> None:
-        self.full: list[Mapping[Place, Cells]] = []
-        self._begin()
-
-    def add(self, place: Place, content: str, row: str) -> None:
-        contents, rows = self.cells[place]
-        contents.append(content)
-        rows.append(row)
-        self._room -= len(content) + 1
-        if self._room < 0:
-            self.full.append(self.cells)
-            self._begin()
-
-    def _begin(self) -> None:
-        self.cells: defaultdict[Place, Cells] = defaultdict(lambda: Cells([], []))
-        self._room = CHARACTERS_A_SCAN
+                yield Item(
+                    _place(places, (origin, str(entry["file_path"]), None, None), entry), entry["raw_content"], ""
+                )
+                continue
+            metadata, content = entry["metadata"], entry["content"]
+            get = metadata.get
+            key = (metadata["source"], get("file_path"), get("table"), get("column"))
+            place = places.get(key) or _place(places, key, metadata)
+            if place.column is None:
+                yield Item(place, content, _row(metadata))
+            elif with_columns:
+                contents, rows = columns[place]
+                contents.append(content)
+                rows.append(_row(metadata))
+                room -= len(content) + 1
+                if room < 0:
+                    yield columns
+                    columns, room = _no_values(), CHARACTERS_A_SCAN
+        yield columns
 
 
 def named_places(places: Iterable[Place]) -> list[Item]:
@@ -153,3 +136,12 @@ def named_places(places: Iterable[Place]) -> list[Item]:
 def _place(places: dict[tuple[Any, ...], Place], key: tuple[Any, ...], said: Mapping[str, Any]) -> Place:
     source, path, table, column = key
     return places.setdefault(key, Place(source, path, table, column, said.get("context")))
+
+
+def _row(metadata: Mapping[str, Any]) -> str:
+    row = metadata.get("row", "")
+    return row if isinstance(row, str) else f"{row:>12}"
+
+
+def _no_values() -> defaultdict[Place, Cells]:
+    return defaultdict(lambda: Cells([], []))

@@ -3,9 +3,12 @@
 import functools
 import importlib
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import accumulate
+from operator import itemgetter, sub
 from typing import Any
 
 from waivern.analysers.source_code.grammars import GRAMMARS
@@ -27,6 +30,8 @@ _AROUND_IMPORT = re.compile(r"^(?:import|using|global using|static)\s+|\s+as\s+.
 _STEPS = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _STEPS)
 _QUOTES = "\"'`"
+_LINE_END = re.compile(rb"\n")
+_PLACE = itemgetter("start_line", "end_line", "name")
 
 
 def is_available() -> bool:
@@ -48,11 +53,11 @@ def fault_of(data: bytes) -> str | None:
     """Say why a file is not parsed; None where it is."""
     if len(data) > MOST_BYTES:
         return f"larger than {MOST_BYTES:,} bytes"
-    depth = 0
-    for step in map(_STEPS.__getitem__, data.translate(None, delete=_NO_BRACKETS)):
-        depth = max(0, depth + step)
-        if depth > DEEPEST:
-            return f"its brackets are nested more than {DEEPEST} deep"
+    heights = [*accumulate(map(_STEPS.__getitem__, data.translate(None, delete=_NO_BRACKETS)))]
+    grounds = accumulate(heights, min, initial=0)  # what closes more than was opened is in nothing
+    next(grounds)
+    if max(map(sub, heights, grounds), default=0) > DEEPEST:
+        return f"its brackets are nested more than {DEEPEST} deep"
     return None
 
 
@@ -65,52 +70,67 @@ def structure_of(data: bytes, language: str, *, is_tsx: bool = False) -> dict[st
     """
     asked = _asked("tsx" if is_tsx else language)
     tree = asked.parser.parse(data)
-    told: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS.values()}
-    for kind, entry in _entries(asked.matches(tree.root_node), data):
-        told[kind].append(entry)
-    structure: dict[str, Any] = {kind: sorted(entries, key=_place)[:MOST_OF_A_KIND] for kind, entries in told.items()}
+    told = _Told(data)
+    for pattern, captures in asked.matches(tree.root_node):
+        told.note(asked.kind_of(pattern, captures), captures)
+    structure, beyond = told.structure(), told.beyond()
     if tree.root_node.has_error:
         structure["has_errors"] = True
-    beyond = {kind: len(entries) - MOST_OF_A_KIND for kind, entries in told.items() if len(entries) > MOST_OF_A_KIND}
     return {**structure, "truncated": beyond} if beyond else structure
 
 
-def _entries(matches: Any, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    for _, captures in matches:
-        kind = next(kind for kind in _KINDS if kind in captures)
+class _Told:
+    """What is told of a file: matches are many, so most give a tuple only, which sorts by itself."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._line_ends = [match.start() for match in _LINE_END.finditer(data)]
+        self._definitions: dict[str, list[dict[str, Any]]] = {"function": [], "class": []}
+        self._mentions: dict[str, list[tuple[int, str]]] = {"import": [], "comment": [], "string": []}
+
+    def note(self, kind: str, captures: Mapping[str, Any]) -> None:
         node = captures[kind][0]
-        entry = _definition(node, captures, data) if kind in ("function", "class") else _mention(node, kind, data)
-        if entry is not None:
-            yield _KINDS[kind], entry
+        if kind in self._definitions:
+            self._definitions[kind].append(self._definition(node, captures))
+            return
+        text = self._text(node)
+        if kind == "import":
+            text = _AROUND_IMPORT.sub("", text).strip(_QUOTES)
+        elif kind == "string" and text[:1] not in _QUOTES and node.type == "literal":  # of SQL numbers are literals too
+            return
+        self._mentions[kind].append((self._line(node.start_byte), text))
 
+    def structure(self) -> dict[str, Any]:
+        """Return the first of each kind, in their order."""
+        told: dict[str, Any] = {}
+        for kind, definitions in self._definitions.items():
+            told[_KINDS[kind]] = sorted(definitions, key=_PLACE)[:MOST_OF_A_KIND]
+        for kind, mentions in self._mentions.items():
+            said = "name" if kind == "import" else "text"
+            told[_KINDS[kind]] = [{said: text, "line": line} for line, text in sorted(mentions)[:MOST_OF_A_KIND]]
+        return told
 
-def _definition(node: Any, captures: Mapping[str, Any], data: bytes) -> dict[str, Any]:
-    lines = {"start_line": node.start_point.row + 1, "end_line": node.end_point.row + 1}
-    entry: dict[str, Any] = {"name": _text(captures["name"][0], data), **lines}
-    if "function" in captures:
-        given = captures.get("parameters")
-        entry["parameters"] = _text(given[0], data).strip("()") if given else ""
-    return entry
+    def beyond(self) -> dict[str, int]:
+        """Return how many more there are of the kinds of which there are too many."""
+        found: dict[str, list[Any]] = {**self._definitions, **self._mentions}
+        return {_KINDS[kind]: len(each) - MOST_OF_A_KIND for kind, each in found.items() if len(each) > MOST_OF_A_KIND}
 
+    def _definition(self, node: Any, captures: Mapping[str, Any]) -> dict[str, Any]:
+        lines = {"start_line": self._line(node.start_byte), "end_line": self._line(node.end_byte)}
+        entry: dict[str, Any] = {"name": self._text(captures["name"][0]), **lines}
+        if "function" in captures:
+            given = captures.get("parameters")
+            entry["parameters"] = self._text(given[0]).strip("()") if given else ""
+        return entry
 
-def _mention(node: Any, kind: str, data: bytes) -> dict[str, Any] | None:
-    text, line = _text(node, data), node.start_point.row + 1
-    if kind == "import":
-        return {"name": _AROUND_IMPORT.sub("", text).strip(_QUOTES), "line": line}
-    if kind == "string" and node.type == "literal" and text[:1] not in _QUOTES:  # of SQL numbers are literals too
-        return None
-    return {"text": text, "line": line}
+    def _line(self, byte: int) -> int:
+        return bisect_left(self._line_ends, byte) + 1
 
-
-def _text(node: Any, data: bytes) -> str:
-    return data[node.start_byte : min(node.end_byte, node.start_byte + 4 * LONGEST_TEXT)].decode("utf-8", "ignore")[
-        :LONGEST_TEXT
-    ]
-
-
-def _place(entry: Mapping[str, Any]) -> tuple[int, int, str]:
-    line = entry["start_line"] if "start_line" in entry else entry["line"]
-    return line, entry.get("end_line", 0), str(entry.get("name", entry.get("text", "")))
+    def _text(self, node: Any) -> str:
+        start, end = node.start_byte, node.end_byte
+        if end - start > LONGEST_TEXT:
+            return self._data[start : min(end, start + 4 * LONGEST_TEXT)].decode("utf-8", "ignore")[:LONGEST_TEXT]
+        return self._data[start:end].decode("utf-8", "ignore")
 
 
 class _Asked:
@@ -122,10 +142,17 @@ class _Asked:
         self._language = tree_sitter.Language(getattr(importlib.import_module(grammar.module), grammar.maker)())
         self._query = tree_sitter.Query(self._language, grammar.query)
         self._tree_sitter = tree_sitter
+        self._kinds: dict[int, str] = {}
 
     @property
     def parser(self) -> Any:
         return self._tree_sitter.Parser(self._language)
+
+    def kind_of(self, pattern: int, captures: Mapping[str, Any]) -> str:
+        """Return what the pattern with this number finds, given what it has found once."""
+        if pattern not in self._kinds:
+            self._kinds[pattern] = next(kind for kind in _KINDS if kind in captures)
+        return self._kinds[pattern]
 
     def matches(self, node: Any) -> Any:
         return self._tree_sitter.QueryCursor(self._query).matches(node)
