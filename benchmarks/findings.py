@@ -76,6 +76,8 @@ SELECT 1 + f % {RUNBOOKS}, {{fingerprint}}, {_STATE}, {{instant}}, {_WHAT}, {_RA
 FROM n ORDER BY 2
 """
 
+_INSERT_PLACES = "INSERT INTO known_places SELECT DISTINCT place FROM known_findings"
+
 
 def fill(engine: sa.Engine, rows: int) -> None:
     """Write everything that the questions look at; indexes are made when the rows are there."""
@@ -89,7 +91,7 @@ def fill(engine: sa.Engine, rows: int) -> None:
             connection.exec_driver_sql("PRAGMA cache_size = -400000")
         for index in indexes:
             index.drop(connection)
-        for statement in (_INSERT_FINDINGS, _INSERT_KNOWN):
+        for statement in (_INSERT_FINDINGS, _INSERT_KNOWN, _INSERT_PLACES):
             written = statement.format(findings=rows // VERSIONS, **words)
             connection.exec_driver_sql(written if name == "sqlite" else written.replace("%", "%%"))
         for index in indexes:
@@ -146,6 +148,12 @@ FILTERS: dict[str, tuple[FindingFilter, Order]] = {
     "--location, few begin so": (FindingFilter(location="folder7/file77*"), Order.NEWEST),
     "--location, many begin so": (FindingFilter(location="folder*"), Order.NEWEST),
     "--location, *.csv": (FindingFilter(location="*.csv"), Order.NEWEST),
+    "--location, * and few end so": (FindingFilter(location="*r7/file777.csv"), Order.NEWEST),
+    "--location, * and none ends so": (FindingFilter(location="*.nothing"), Order.NEWEST),
+    "--runbook --severity, none": (FindingFilter(runbook="runbook 7", severity="critical"), Order.NEWEST),
+    "--runbook, most severe": (FindingFilter(runbook="runbook 7"), Order.SEVERITY),
+    "--category --severity, none": (FindingFilter(category="category7", severity="critical"), Order.NEWEST),
+    "--status new --severity, none": (FindingFilter(status=FindingStatus.NEW, severity="critical"), Order.NEWEST),
     "--runbook --status --severity": (
         FindingFilter(runbook="runbook 10", status=FindingStatus.OPEN, severity="high"),
         Order.NEWEST,

@@ -1,26 +1,80 @@
 """Which findings are asked for, as conditions that an index answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.operators import custom_op
 
 from waivern.database.settling import SEVERITIES
-from waivern.database.tables import finding_heads, known_findings
-from waivern.history.known_findings import FindingFilter, FindingStatus
+from waivern.database.tables import finding_heads, known_findings, known_places
+from waivern.history.known_findings import FindingFilter, FindingStatus, Order
 from waivern.history.place_pattern import PlacePattern
 
 Condition = sa.ColumnElement[bool]
 
 _FEW = 5_000
+_FEW_PLACES = 1_000
 _BEYOND_ALL = "\U0010ffff"
 
 
-def standings(status: FindingStatus | None, today: date) -> Iterator[list[Condition]]:
-    """Yield the conditions for one status, in parts of which each is a range of one index."""
-    state, verdict, until = known_findings.c.state, known_findings.c.verdict, known_findings.c.until
-    undecided = verdict.is_(None) | (until.is_not(None) & (until < today))
+def parts_of(
+    connection: sa.Connection, wanted: FindingFilter, *, order: Order, today: date
+) -> Iterator[list[Condition]]:
+    """Yield the conditions of a filter, in parts of which each is read from one index in the order of the list.
+
+    Which one is said here: SQLite knows nothing of how many rows have which value, and Postgres not always.
+    """
+    dialect = connection.dialect.name
+    pattern = None if wanted.location is None else PlacePattern(wanted.location)
+    ids = None if pattern is None else _ids_at(connection, pattern)
+    index = "id" if ids is not None else _index_for(wanted, order)
+    columns = {each.name: each if each.name == index else beside(dialect, each) for each in known_findings.columns}
+    conditions: list[Condition] = []
+    if ids is not None:
+        conditions.append(known_findings.c.id.in_(ids))
+    elif pattern is not None:
+        conditions.append(_matches(dialect, pattern, columns["place"]))
+    if wanted.runbook is not None:
+        named = sa.select(finding_heads.c.id).where(finding_heads.c.runbook_name == wanted.runbook)
+        head_id = connection.execute(named).scalar_one_or_none()
+        conditions.append(columns["head_id"] == (-1 if head_id is None else head_id))
+    if wanted.category is not None:
+        conditions.append(columns["category"] == wanted.category)
+    if wanted.severity is not None:
+        conditions.append(columns["severity_rank"] == SEVERITIES.index(wanted.severity))
+    if wanted.since is not None:
+        conditions.append(known_findings.c.since >= wanted.since)
+    for standing in _standings(wanted.status, today, columns):
+        yield [*conditions, *standing]
+
+
+def beside(dialect: str, column: "sa.Column[Any]") -> sa.ColumnElement[Any]:
+    """Return a column to be compared row by row: no index of it is to be taken."""
+    if dialect != "sqlite":
+        return column
+    return sa.UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+
+
+def _index_for(wanted: FindingFilter, order: Order) -> str | None:
+    """The column whose index is read: that of which the fewest rows have the value, as far as can be known."""
+    rare = {FindingStatus.SUPPRESSED: "verdict", FindingStatus.ACCEPTED: "verdict"}
+    rare |= {FindingStatus.NEW: "state", FindingStatus.UNKNOWN: "state"}
+    if wanted.status in rare:
+        return rare[wanted.status]
+    if order is Order.SEVERITY:
+        return "severity_rank"
+    asked = {"head_id": wanted.runbook, "category": wanted.category}
+    asked |= {"severity_rank": wanted.severity, "state": wanted.status}
+    return next((name for name, value in asked.items() if value is not None), None)
+
+
+def _standings(
+    status: FindingStatus | None, today: date, columns: Mapping[str, sa.ColumnElement[Any]]
+) -> Iterator[list[Condition]]:
+    state, verdict, until = columns["state"], columns["verdict"], known_findings.c.until
+    undecided = known_findings.c.verdict.is_(None) | (until.is_not(None) & (until < today))
     if status is None:
         yield []
     elif status in (FindingStatus.SUPPRESSED, FindingStatus.ACCEPTED):
@@ -34,44 +88,35 @@ def standings(status: FindingStatus | None, today: date) -> Iterator[list[Condit
         yield [state == status.value, undecided]
 
 
-def conditions_of(connection: sa.Connection, wanted: FindingFilter) -> list[Condition]:
-    """Return the conditions of a filter, but for its status."""
-    conditions: list[Condition] = []
-    if wanted.runbook is not None:
-        named = sa.select(finding_heads.c.id).where(finding_heads.c.runbook_name == wanted.runbook)
-        head_id = connection.execute(named).scalar_one_or_none()
-        conditions.append(known_findings.c.head_id == (-1 if head_id is None else head_id))
-    if wanted.category is not None:
-        conditions.append(known_findings.c.category == wanted.category)
-    if wanted.severity is not None:
-        conditions.append(known_findings.c.severity_rank == SEVERITIES.index(wanted.severity))
-    if wanted.since is not None:
-        conditions.append(known_findings.c.since >= wanted.since)
-    if wanted.location is not None:
-        conditions += _at(connection, PlacePattern(wanted.location))
-    return conditions
-
-
 def at_place(dialect: str, pattern: PlacePattern) -> Condition:
     """Return the condition that a finding is at such a place."""
-    return sa.and_(_begins(dialect, pattern), _matches(dialect, pattern))
+    return sa.and_(
+        _begins(dialect, pattern, known_findings.c.place), _matches(dialect, pattern, known_findings.c.place)
+    )
 
 
-def _at(connection: sa.Connection, pattern: PlacePattern) -> list[Condition]:
-    """Where few places begin as the pattern does, these are read; else one is soon met in the order of the list."""
-    begins = _begins(connection.dialect.name, pattern)
-    matches = _matches(connection.dialect.name, pattern)
-    if not pattern.beginning:
-        return [matches]
-    ids = sa.select(known_findings.c.id).where(begins).limit(_FEW + 1)
-    if len(connection.execute(ids).all()) > _FEW:
-        return [matches]
-    few = sa.select(known_findings.c.id).where(begins, matches)
-    return [known_findings.c.id.in_(list(connection.scalars(few)))]
+def _ids_at(connection: sa.Connection, pattern: PlacePattern) -> list[int] | None:
+    """The findings at such places, where they are few; None where they are many, so that one is soon met in any order.
+
+    Which places there are is looked up among the places, of which there are fewer than findings.
+    """
+    dialect, place = connection.dialect.name, known_findings.c.place
+    if pattern.beginning:
+        begins = _begins(dialect, pattern, place)
+        if _few_ids(connection, begins) is not None:
+            return _few_ids(connection, begins, _matches(dialect, pattern, place))
+    matching = sa.select(known_places.c.place).where(_matches(dialect, pattern, known_places.c.place))
+    places = list(connection.scalars(matching.limit(_FEW_PLACES + 1)))
+    return None if len(places) > _FEW_PLACES else _few_ids(connection, place.in_(places))
 
 
-def _begins(dialect: str, pattern: PlacePattern) -> Condition:
-    place, beginning = known_findings.c.place, pattern.beginning
+def _few_ids(connection: sa.Connection, *conditions: Condition) -> list[int] | None:
+    ids = list(connection.scalars(sa.select(known_findings.c.id).where(*conditions).limit(_FEW + 1)))
+    return None if len(ids) > _FEW else ids
+
+
+def _begins(dialect: str, pattern: PlacePattern, place: "sa.Column[str]") -> Condition:
+    beginning = pattern.beginning
     least, beyond = (">=", "<") if dialect == "sqlite" else ("~>=~", "~<~")  # by bytes, as the index has them
     if pattern.is_exact:
         return place == beginning
@@ -80,8 +125,7 @@ def _begins(dialect: str, pattern: PlacePattern) -> Condition:
     return sa.and_(low, high)
 
 
-def _matches(dialect: str, pattern: PlacePattern) -> Condition:
-    place = known_findings.c.place
+def _matches(dialect: str, pattern: PlacePattern, place: sa.ColumnElement[str]) -> Condition:
     if pattern.is_exact:
         return place == pattern.text
     if dialect == "sqlite":  # whose LIKE takes upper and lower case for the same

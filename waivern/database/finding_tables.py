@@ -123,9 +123,10 @@ known_findings = sa.Table(
     sa.UniqueConstraint("fingerprint", "head_id"),
     sa.CheckConstraint("state IN ('new', 'open', 'fixed', 'unknown')", name="state_known"),
     sa.Index(None, "since", "id"),
-    sa.Index(None, "head_id", "since", "id"),
-    sa.Index(None, "category", "since", "id"),
-    sa.Index(None, "severity_rank", "since", "id"),
+    # what else may be asked for stands behind, so that it is told without the rows
+    sa.Index(None, *("head_id", "since", "id"), *("state", "severity_rank", "category")),
+    sa.Index(None, *("category", "since", "id"), *("state", "severity_rank", "head_id")),
+    sa.Index(None, *("severity_rank", "since", "id"), *("state", "head_id", "category")),
     sa.Index(None, "state", "since", "id"),
     sa.Index(
         None,
@@ -134,4 +135,11 @@ known_findings = sa.Table(
         postgresql_where=sa.text("verdict IS NOT NULL"),
     ),
     sa.Index(None, "place", postgresql_ops={"place": "text_pattern_ops"}),
+)
+
+known_places = sa.Table(  # where something was ever found: what a pattern means is looked up here
+    "known_places",
+    metadata,
+    sa.Column("place", AnyText, primary_key=True),
+    sqlite_with_rowid=False,
 )

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.engine import writing
-from waivern.database.finding_filters import conditions_of, standings
+from waivern.database.finding_filters import beside, parts_of
 from waivern.database.settling import newest_complete, settle
 from waivern.database.tables import artifacts, finding_heads, finding_lines, findings, known_findings, runs
 from waivern.errors import UsageError
@@ -20,12 +20,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"(\d)-(\d{1,17})-(\d{1,18})")
 _BEYOND_HEX = "g"
 
-_ROWS = sa.select(
-    known_findings,
-    finding_heads.c.runbook_name,
-    finding_heads.c.run_id.label("head_run_id"),
-    finding_heads.c.run_at.label("head_run_at"),
-).join(finding_heads, finding_heads.c.id == known_findings.c.head_id)
+
+def _rows(dialect: str) -> sa.Select[Any]:
+    return sa.select(
+        known_findings,
+        finding_heads.c.runbook_name,
+        finding_heads.c.run_id.label("head_run_id"),
+        finding_heads.c.run_at.label("head_run_at"),
+    ).join(finding_heads, finding_heads.c.id == beside(dialect, known_findings.c.head_id))
 
 
 class SqlKnownFindings(KnownFindings):
@@ -46,7 +48,7 @@ class SqlKnownFindings(KnownFindings):
     ) -> Sequence[KnownFinding]:
         columns = _columns_of(order)
         with self._engine.connect() as connection:
-            query = _ROWS.where(*conditions_of(connection, wanted))
+            query = _rows(connection.dialect.name)
             if after is not None:
                 beyond = [
                     sa.literal(value, column.type) for column, value in zip(columns, _values(after, order), strict=True)
@@ -55,8 +57,8 @@ class SqlKnownFindings(KnownFindings):
             query = query.order_by(*(column.desc() for column in columns)).limit(limit)
             rows = [
                 row
-                for standing in standings(wanted.status, today)
-                for row in connection.execute(query.where(*standing))
+                for part in parts_of(connection, wanted, order=order, today=today)
+                for row in connection.execute(query.where(*part))
             ]
         rows.sort(key=lambda row: tuple(getattr(row, column.name) for column in columns), reverse=True)
         return [_known(row, today) for row in rows[:limit]]
@@ -68,7 +70,8 @@ class SqlKnownFindings(KnownFindings):
             return list(connection.scalars(query.limit(limit)))
 
     def with_fingerprint(self, fingerprint: str, *, today: date) -> Sequence[KnownFinding]:
-        query = _ROWS.where(known_findings.c.fingerprint == fingerprint).order_by(finding_heads.c.runbook_name)
+        rows = _rows(self._engine.dialect.name)
+        query = rows.where(known_findings.c.fingerprint == fingerprint).order_by(finding_heads.c.runbook_name)
         with self._engine.connect() as connection:
             return [_known(row, today) for row in connection.execute(query)]
 

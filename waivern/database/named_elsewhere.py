@@ -10,7 +10,7 @@ from waivern.database.column_types import AnyText
 from waivern.database.tables import metadata
 
 _AT_ONCE = 1000
-_REPEATS_FINDINGS = ("known_findings", "finding_heads")
+_REPEATS_FINDINGS = ("known_findings", "known_places", "finding_heads")
 _IN_WORDS: Mapping[str, str] = {
     "artifact_attempts": "attempts at artifacts",
     "artifact_declarations": "declarations of artifacts",

@@ -22,6 +22,7 @@ from waivern.database.tables import (
     finding_sets,
     findings,
     known_findings,
+    known_places,
     runs,
 )
 from waivern.database.whole_artifacts import number_of
@@ -40,6 +41,12 @@ _UNFINISHED = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 _BEGIN_HEAD = {
     "sqlite": sqlite.insert(finding_heads).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(finding_heads).on_conflict_do_nothing(),
+}
+
+
+_ADD_PLACE = {
+    "sqlite": sqlite.insert(known_places).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(known_places).on_conflict_do_nothing(),
 }
 
 
@@ -203,6 +210,7 @@ class _Settling:
     def _add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
             self.connection.execute(sa.insert(known_findings), rows)
+            self._add_places({row["place"] for row in rows})
 
     def _change(self, changes: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
         alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -210,6 +218,12 @@ class _Settling:
             alike.setdefault(tuple(sorted(values)), []).append({"of_row": row_id, **values})
         for rows in alike.values():
             self.connection.execute(_UPDATE, rows)
+            self._add_places({row["place"] for row in rows if "place" in row})
+
+    def _add_places(self, places: Collection[str]) -> None:
+        if places:
+            add = _ADD_PLACE[self.connection.dialect.name]
+            self.connection.execute(add, [{"place": place} for place in sorted(places)])
 
     def _row(self, finding: Finding) -> dict[str, Any]:
         said = {name: getattr(finding, name) for name in SAID}

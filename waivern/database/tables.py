@@ -13,6 +13,7 @@ from waivern.database.finding_tables import finding_lines as finding_lines
 from waivern.database.finding_tables import finding_sets as finding_sets
 from waivern.database.finding_tables import findings as findings
 from waivern.database.finding_tables import known_findings as known_findings
+from waivern.database.finding_tables import known_places as known_places
 from waivern.database.table_names import metadata as metadata
 
 runbooks = sa.Table(
