@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from tests.contracts.test_finding_history import PLAN, entry, message, run_with
 from waivern import Message
+from waivern.database import finding_filters
 from waivern.database.decision_log import SqlDecisionLog
 from waivern.database.engine import writing
 from waivern.database.known_findings import SqlKnownFindings
@@ -232,11 +234,20 @@ def many(engine: sa.Engine) -> sa.Engine:
         (FindingFilter(status=FindingStatus.OPEN), "dcba"),
         (FindingFilter(status=FindingStatus.OPEN, severity="high", location="a*"), "a"),
         (FindingFilter(runbook="no such"), ""),
+        (FindingFilter(category="email", severity="high", location="*.txt"), "a"),
+        (FindingFilter(status=FindingStatus.NEW, severity="low", location="*m_ail"), "c"),
         (FindingFilter(since=datetime.now(UTC) + timedelta(hours=1)), ""),
     ],
 )
-def test_one_can_ask_for_some(many: sa.Engine, wanted: FindingFilter, found: str) -> None:
-    assert sorted(names(pages(many, wanted))) == sorted(found)
+def test_one_can_ask_for_some(
+    many: sa.Engine, wanted: FindingFilter, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many places there are for few, and findings at them; in either order."""
+    for few, few_places in product((0, 1, 5_000), repeat=2):
+        monkeypatch.setattr(finding_filters, "_FEW", few)
+        monkeypatch.setattr(finding_filters, "_FEW_PLACES", few_places)
+        for order in Order:
+            assert sorted(names(pages(many, wanted, order=order))) == sorted(found), (few, few_places, order)
 
 
 @pytest.mark.parametrize("order", list(Order))
