@@ -23,6 +23,7 @@ from waivern.database.decision_log import SqlDecisionLog
 from waivern.database.engine import open_engine
 from waivern.database.event_log import SqlEventLog
 from waivern.database.finding_history import SqlFindingHistory
+from waivern.database.gate_log import SqlGateLog
 from waivern.database.keyring import new_key, read_keyring
 from waivern.database.pruner import SqlPruner
 from waivern.database.run_history import SqlRunHistory
@@ -32,8 +33,10 @@ from waivern.database.tables import blobs, events, foreign_events, metadata, run
 from waivern.database.whole_artifacts import whole_artifacts
 from waivern.history.decisions import Decision, Origin, Verdict
 from waivern.history.event_log import EventKind, hash_of
+from waivern.history.gates import GateResult
 from waivern.history.pruning import PruneRequest
 from waivern.messages.canonical import canonical_bytes
+from waivern.runbooks.gate import parse_gate
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of
 
@@ -130,15 +133,18 @@ def moved(engine: sa.Engine, into: sa.Engine, run_ids: list[str], file: Path) ->
 def test_a_run_is_as_it_was_in_another_database(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
     run_ids = [run_with(engine, {"a": 1}), run_with(engine, {"a": 1, "b": 2}, text="x" * 9000)]
     decide(engine, "a")
+    tripped = [GateResult(parse_gate("any"), number=3), GateResult(parse_gate("incomplete"))]
+    SqlGateLog(engine).note(run_ids[0], tripped, by="ann@here")
     restored = moved(engine, other, run_ids, tmp_path / "runs.zip")
     assert (restored.runs, restored.there_already, restored.decisions_left_out) == (run_ids, [], 0)
+    assert SqlGateLog(other).of_run(run_ids[0]) == {"any": 3, "incomplete": 0}
     assert everything_of(other, run_ids) == everything_of(engine, run_ids)
     assert SqlRunHistory(other).message_of(run_ids[1], "source").content == {"text": "x" * 9000}
     archived, (told, came) = SqlEventLog(engine).newest(limit=1)[0], SqlEventLog(other).newest(limit=2)
     assert (archived.actor, archived.kind, archived.body["runs"]) == ("ann@here", EventKind.RUNS_ARCHIVED, run_ids)
     assert (came.actor, came.kind, came.body["run"]) == ("bo@there", EventKind.RUN_RESTORED, run_ids[1])
     assert came.body["root"] == everything_of(engine, run_ids)["roots"][1]
-    assert (told.actor, told.kind, told.body["events"]) == ("bo@there", EventKind.EVENTS_RESTORED, 4)
+    assert (told.actor, told.kind, told.body["events"]) == ("bo@there", EventKind.EVENTS_RESTORED, 5)
 
 
 def test_what_is_restored_again_is_said_to_be_there(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:

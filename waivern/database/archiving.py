@@ -29,6 +29,7 @@ from waivern.database.tables import (
     findings,
     foreign_events,
     run_attempts,
+    run_gates,
     runbooks,
     runs,
     schedules,
@@ -42,7 +43,7 @@ from waivern.runs.run import RunStatus
 
 Row = dict[str, Any]
 
-_OF_RUNS = (whole_artifacts, run_attempts, artifact_attempts)
+_OF_RUNS = (whole_artifacts, run_attempts, artifact_attempts, run_gates)
 """What has a `run_id`, in the order in which its rows can be written again."""
 
 _DATA = sa.select(blobs.c.data).where(blobs.c.digest == sa.bindparam("wanted", type_=blobs.c.digest.type))

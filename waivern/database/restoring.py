@@ -27,6 +27,7 @@ from waivern.database.tables import (
     events,
     foreign_events,
     run_attempts,
+    run_gates,
     runbooks,
     runs,
     schedules,
@@ -89,7 +90,7 @@ class _Restoring:
         self._insert(connection, runs, (_numbered_here(row) for row in self._of(runs, taken, "id")))
         number = self._write_contents(connection, taken)
         insert_artifacts(connection, self._of(whole_artifacts, taken, "run_id"))
-        for table in (run_attempts, artifact_attempts):
+        for table in (run_attempts, artifact_attempts, run_gates):
             self._insert(connection, table, self._of(table, taken, "run_id"))
         restore_findings(connection, self._bundle)
         left_out = self._write_decisions(connection)
