@@ -4,6 +4,7 @@ FOLDER holds the schemas as their makers publish them; the names of the files st
 with 1 where an export does not fit, or where a schema is missing.
 """
 
+import csv
 import json
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+
+from waivern.exports.dpv import TERMS
 
 _QUICKSTART = Path(__file__).parents[1] / "examples" / "quickstart"
 _MOST_FAULTS = 5
@@ -41,7 +44,10 @@ def main() -> int:
         print(f"{form:<12} {name:<34} {len(objects):>7}  {'fits' if not faults else f'{len(faults)} faults'}")
         for fault in faults[:_MOST_FAULTS]:
             print(f"    {fault}")
-    print("DPV and fideslang: no export uses their terms")
+    terms = _terms_of(json.loads(exports["json"])["rules"])
+    faults = list(_against_vocabulary(folder, terms))
+    fits = fits and not faults
+    print(f"{'json, ropa':<12} {', '.join(_VOCABULARIES):<34} {len(terms):>7}  {faults or 'fits'}")
     return 0 if fits else 1
 
 
@@ -53,7 +59,7 @@ def _exported(place: Path) -> Mapping[str, str]:
     for _ in range(2):
         _ask(shop, "-m", "waivern", "run", "runbook.yaml", "--quiet")
         (shop / "files" / "newsletter.csv").write_text("email\nzoe.march@example.org\n", encoding="utf-8")
-    forms = ("sarif", "openlineage", "ocsf")
+    forms = ("sarif", "openlineage", "ocsf", "json")
     return {form: _ask(shop, "-m", "waivern", "export", "latest", "--format", form) for form in forms}
 
 
@@ -110,6 +116,27 @@ def _against_attributes(described: Path, objects: list[Any]) -> Iterator[str]:
             yield f"object {number}: '{name}' is not known"
         if each.get("activity_id") not in activities:
             yield f"object {number}: activity_id {each.get('activity_id')} is not known"
+
+
+_VOCABULARIES = ("dpv-2.3.csv", "dpv-pd-2.3.csv")
+
+
+def _terms_of(rules: list[Any]) -> set[str]:
+    """Those of the rules that were in use, and all others that an export may name."""
+    in_use = {rule["dpv"] for rule in rules if rule["dpv"]}
+    return in_use | {iri for terms in TERMS.values() for iri in terms.values()}
+
+
+def _against_vocabulary(folder: Path, terms: set[str]) -> Iterator[str]:
+    """Every term is one of the vocabulary."""
+    known: set[str] = set()
+    for name in _VOCABULARIES:
+        if not (folder / name).is_file():
+            yield f"there is no {folder / name}"
+            return
+        with (folder / name).open(encoding="utf-8", newline="") as file:
+            known |= {row["iri"] for row in csv.DictReader(file)}
+    yield from (f"{each} is not known" for each in sorted(terms - known))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 from waivern import __version__
 from waivern.exports.encoding import as_json, in_parts, listed
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.report import Report
+from waivern.exports.report import Report, ReportedRule
 from waivern.exports.reported_finding import ReportedFinding
 from waivern.history.comparison import Change, Difference
 from waivern.history.decisions import Decision
@@ -49,12 +49,16 @@ def _head(report: Report) -> Mapping[str, Any]:
         "complete": report.is_complete,
         "incomplete_because": report.incomplete_because,
         "artifacts": [artifact_as_json(each) for each in report.artifacts],
-        "rules": [asdict(each) for each in report.rules],
+        "rules": [_rule(each) for each in report.rules],
         "not_scanned": [asdict(each) for each in report.left_out],
         "sampled": [asdict(each) for each in report.in_part],
         "without_evidence": list(report.without_evidence),
         "comparison": _comparison(report),
     }
+
+
+def _rule(rule: ReportedRule) -> Mapping[str, Any]:
+    return {**asdict(rule), "dpv": rule.dpv}
 
 
 def _comparison(report: Report) -> Mapping[str, Any] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from waivern.exports.dpv import term_of
 from waivern.exports.reported_finding import ReportedFinding
 from waivern.history.comparison import Change, Comparison, Difference
 from waivern.history.run_history import ArtifactRecord, RunRecord
@@ -40,6 +41,12 @@ class ReportedRule:
     def id(self) -> str:
         """Return "ruleset/rule", which tells it from the rules of other rulesets."""
         return rule_id(self.ruleset, self.name)
+
+    @property
+    def dpv(self) -> str | None:
+        """The IRI of its category in the Data Privacy Vocabulary; None where that has no term for just it."""
+        steps = self.ruleset.split("/")
+        return term_of(steps[1], self.category) if len(steps) == 3 else None
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,21 @@ def test_what_was_not_looked_at_may_be_there_all_the_same(tmp_path: Path) -> Non
     assert "logo.png" in {each["value"] for each in rows_of(said) if each["section"] == "not looked at"}
 
 
+def test_what_has_a_term_in_the_data_privacy_vocabulary_is_told_by_it_declared_or_found(tmp_path: Path) -> None:
+    def terms(rows: list[dict[str, str]]) -> dict[tuple[str, str], str]:
+        return {(each["what"], each["value"]): each["dpv"] for each in rows if each["dpv"]}
+
+    assert terms(rows_of(None)) == {
+        ("data subjects", "customer"): "https://w3id.org/dpv#Customer",
+        ("personal data", "email"): "https://w3id.org/dpv/pd#EmailAddress",
+        ("personal data", "health"): "https://w3id.org/dpv/pd#Health",
+    }
+    declared = terms(rows_of(organisation(tmp_path)))
+    assert declared["purposes", "payment"] == "https://w3id.org/dpv#PaymentManagement"
+    assert declared["personal data", "payment_card"] == "https://w3id.org/dpv/pd#PaymentCard"
+    assert declared["personal data", "email"] == "https://w3id.org/dpv/pd#EmailAddress"
+
+
 def test_special_categories_are_marked_and_suppressed_findings_are_none() -> None:
     special = found("a", RULES[1], finding={"special_category": True})
     suppressed = Decision(Verdict.SUPPRESSED, "test data", "Ann", fingerprint="b" * 32)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from waivern.exports.dpv import term_of
 from waivern.exports.report import Report, ReportedRule, rule_id
 from waivern.exports.reported_finding import ReportedFinding
 from waivern.exports.wording import words
@@ -39,6 +40,7 @@ class Found:
     fingerprints: list[str] = field(default_factory=list)
     facts: Mapping[str, str] = field(default_factory=dict)
     special: bool = False
+    dpv: str = ""
 
     def note(self, reported: ReportedFinding) -> None:
         finding = reported.finding
@@ -68,8 +70,14 @@ def found_in(report: Report) -> list[Found]:
         if rule is None or kind is None:
             continue
         known = words(rule.name if kind == RECIPIENTS else reported.finding.category)
-        found.setdefault((kind, known), Found(kind, known, facts=rule.facts)).note(reported)
+        found.setdefault((kind, known), Found(kind, known, facts=rule.facts, dpv=rule.dpv or "")).note(reported)
     return sorted(found.values(), key=lambda each: (each.kind, each.name))
+
+
+def term_declared(kind: str, name: str) -> str:
+    """Return the IRI of what an organisation calls by the name of a category; "" where there is none."""
+    terms = (term_of(ruleset, name) for ruleset, said in _SAID_BY.items() if said == kind)
+    return next(filter(None, terms), "")
 
 
 def _kind_of(rule: ReportedRule | None) -> str | None:

@@ -64,5 +64,6 @@ def _row(entry: Entry) -> Made:
     ]
     number = element("div", f"{entry.findings:,} in all", class_="note") if entry.findings > len(links) else None
     status = element("span", entry.status, class_=f"badge {_BADGES.get(entry.status, '')}")
-    cells = (entry.article, entry.what, element("b", entry.value), status, [*links, number], entry.remark)
+    term = element("div", element("code", entry.dpv), class_="note") if entry.dpv else None
+    cells = (entry.article, entry.what, [element("b", entry.value), term], status, [*links, number], entry.remark)
     return element("tr", [element("td", cell) for cell in cells])

@@ -16,6 +16,7 @@ from waivern.exports.ropa.found import (
     TRANSFERS,
     Found,
     found_in,
+    term_declared,
 )
 from waivern.exports.wording import count, words
 from waivern.rulesets.classification import load_classification
@@ -37,7 +38,10 @@ _ARTICLES = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the record: of which activity, under which letter, what, by whose word, with links to evidence."""
+    """One line of the record: of which activity, under which letter, what, by whose word, with links to evidence.
+
+    `dpv` is the IRI of the value in the Data Privacy Vocabulary; "" where it has no term for just that.
+    """
 
     activity: str
     article: str
@@ -48,6 +52,7 @@ class Entry:
     places: Sequence[str] = ()
     fingerprints: Sequence[str] = ()
     remark: str = ""
+    dpv: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ def _retention(activity: Activity, said: Organisation) -> Entry:
 
 def _declared(activity: str, kind: str, name: str, found: Sequence[Found]) -> _Keyed:
     if not found:
-        return Entry(activity, _ARTICLES[kind], kind, name, DECLARED), []
+        return Entry(activity, _ARTICLES[kind], kind, name, DECLARED, dpv=term_declared(kind, name)), []
     entry = Entry(
         activity,
         _ARTICLES[kind],
@@ -171,6 +176,7 @@ def _declared(activity: str, kind: str, name: str, found: Sequence[Found]) -> _K
         [place for each in found for place in each.places][:MOST_LINKS],
         [fingerprint for each in found for fingerprint in each.fingerprints][:MOST_LINKS],
         _special(any(each.special for each in found)),
+        found[0].dpv if len(found) == 1 else "",
     )
     return entry, [(each.kind, each.name) for each in found]
 
@@ -184,7 +190,8 @@ def _of_found(found: Found, activity: str, status: str) -> Entry:
     )
     article = _ARTICLES[found.kind]
     remark = _special(found.special)
-    return Entry(activity, article, found.kind, value, status, found.number, found.places, found.fingerprints, remark)
+    evidence = (found.number, found.places, found.fingerprints)
+    return Entry(activity, article, found.kind, value, status, *evidence, remark, found.dpv)
 
 
 def _special(special: object) -> str:

@@ -6,6 +6,7 @@ from waivern.exports.ropa.record import Entry, Record
 
 COLUMNS = (
     *("section", "activity", "article", "what", "value", "status", "findings", "places", "fingerprints", "remark"),
+    "dpv",
 )
 RECORD, NOT_FOUND, NOT_DECLARED, NOT_LOOKED_AT = (
     "record",
@@ -54,5 +55,5 @@ def _not_looked_at(record: Record) -> Iterator[Entry]:
 def _row(section: str, entry: Entry) -> Sequence[str | int]:
     return (
         *(section, entry.activity, entry.article, entry.what, entry.value, entry.status, entry.findings),
-        *(_SEPARATOR.join(entry.places), _SEPARATOR.join(entry.fingerprints), entry.remark),
+        *(_SEPARATOR.join(entry.places), _SEPARATOR.join(entry.fingerprints), entry.remark, entry.dpv),
     )

@@ -11,7 +11,7 @@ from waivern.exports.encoding import to_the_millisecond
 from waivern.exports.ropa.record import Record
 from waivern.exports.ropa.tables import COLUMNS, heading_of, rows_of, sections_of
 
-_WIDTHS = (22, 14, 22, 44, 20, 9, 40, 36, 48)
+_WIDTHS = (22, 14, 22, 44, 20, 9, 40, 36, 48, 40)
 _LONGEST_CELL = 32_000
 _CHANGED = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 
@@ -42,7 +42,7 @@ def workbook_of(record: Record) -> bytes:
             if row[0] == section:
                 sheet.append(_cells(row[1:]))
         for number, width in enumerate(_WIDTHS):
-            sheet.column_dimensions["ABCDEFGHI"[number]].width = width
+            sheet.column_dimensions["ABCDEFGHIJ"[number]].width = width
         for cells in sheet.iter_rows(min_row=4):
             for cell in cells:
                 cell.alignment = Alignment(wrap_text=True, vertical="top")
