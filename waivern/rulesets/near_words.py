@@ -10,6 +10,7 @@ from waivern.rulesets.batch import END_OF_TEXT, Batch
 from waivern.rulesets.context import ContextPlaces
 from waivern.rulesets.engine import Engine, Wanted
 from waivern.rulesets.ready_pattern import ReadyPattern
+from waivern.rulesets.regexes import needs_digit
 from waivern.rulesets.spans import Span
 
 Region = tuple[int, int]
@@ -28,7 +29,9 @@ class NearWords:
 
     def __init__(self, patterns: Sequence[ReadyPattern], make_engine: Callable[[Wanted], Engine]) -> None:
         self._of_ascii = [pattern for pattern in patterns if pattern.form.regex.isascii()]
-        self._others = [pattern for pattern in patterns if not pattern.form.regex.isascii()]
+        self._others = [
+            (pattern, needs_digit(pattern.form.regex)) for pattern in patterns if not pattern.form.regex.isascii()
+        ]
         self._make_engine = make_engine
 
     def values(self, batch: Batch, places: ContextPlaces) -> Iterator[tuple[int, Span]]:
@@ -54,8 +57,8 @@ class NearWords:
     def _tried(self, text: str, regions: Sequence[Region]) -> Iterator[tuple[ReadyPattern, Region]]:
         for first, last in regions if self._others else ():
             has_digit = _DIGIT.search(text, first, last) is not None
-            for pattern in self._others:
-                if has_digit or not pattern.needs_digit:
+            for pattern, wants_digit in self._others:
+                if has_digit or not wants_digit:
                     yield pattern, (first, last)
 
     @functools.cached_property

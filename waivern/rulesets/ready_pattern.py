@@ -1,11 +1,11 @@
 """A value pattern with all that a hit needs made ready, for hits are many."""
 
+import functools
 import logging
 import re
 from typing import NamedTuple
 
 from waivern.rulesets.engine import ValueForm
-from waivern.rulesets.regexes import needs_digit
 from waivern.rulesets.rule import Rule, ValuePattern
 from waivern.rulesets.spans import Span
 from waivern.rulesets.validators import Validator, validator_named
@@ -27,7 +27,6 @@ class ReadyPattern(NamedTuple):
     category: str
     rule_name: str
     form: ValueForm
-    regex: re.Pattern[str]
     validate: Validator | None
     alone: float | None
     in_context: float
@@ -37,7 +36,11 @@ class ReadyPattern(NamedTuple):
     reasons_in_field: tuple[str, ...]
     in_doubt: float | None = None
     literals: tuple[str, ...] = ()
-    needs_digit: bool = False
+
+    @property
+    def regex(self) -> re.Pattern[str]:
+        """What is tried on text; compiled when it first is, as a ruleset may have a thousand and a file few of them."""
+        return _compiled(self.form.regex)
 
     def span(
         self,
@@ -94,7 +97,6 @@ def value_pattern(number: int, rule: Rule, value: ValuePattern) -> ReadyPattern:
         category=rule.category,
         rule_name=rule.name,
         form=ValueForm(value.regex, value.lead),
-        regex=re.compile(value.regex, re.ASCII if value.regex.isascii() else 0),
         validate=validator_named(value.validator) if value.validator else None,
         alone=value.confidence.alone,
         in_context=value.confidence.in_context,
@@ -104,5 +106,9 @@ def value_pattern(number: int, rule: Rule, value: ValuePattern) -> ReadyPattern:
         reasons_in_field=(form, "the field's name speaks for it"),
         in_doubt=value.confidence.in_doubt,
         literals=value.literals,
-        needs_digit=needs_digit(value.regex),
     )
+
+
+@functools.cache
+def _compiled(regex: str) -> re.Pattern[str]:
+    return re.compile(regex, re.ASCII if regex.isascii() else 0)
