@@ -2,8 +2,9 @@
 
 `python -m benchmarks.unchanged_runs [--runs 60] [--tables]`
 
-Half the artifacts are sources of 20 items, half are findings in one of them. The first runs are not counted: they store
-the contents. What is left is what is paid each night for remembering that nothing changed.
+Half the artifacts are sources of 20 items and of 10 that were left out, half are findings in one of them. The first
+runs are not counted: they store the contents. What is left is what is paid each night for remembering that nothing
+changed.
 """
 
 import argparse
@@ -30,7 +31,8 @@ def plan_of(artifacts: int) -> ExecutionPlan:
 
 def source(number: int) -> Message:
     data = [{"content": f"row {row} of {number}", "metadata": {"source": "shop"}} for row in range(20)]
-    return Message("", {"name": f"source{number}", "data": data}, _SOURCE)
+    left_out = [{"what": f"shop/{number}/picture{n}.png", "why": "it is no text"} for n in range(10)]
+    return Message("", {"name": f"source{number}", "data": data, "metadata": {"not_scanned": left_out}}, _SOURCE)
 
 
 def found(number: int) -> Message:

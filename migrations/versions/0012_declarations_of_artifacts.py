@@ -1,4 +1,4 @@
-"""What plans declare of artifacts is kept once and not in each run, and rows of artifacts name their run by a number.
+"""What is the same in every run is kept once, and rows of artifacts name their run by a number.
 
 What a run's root is over stays as it was: the same columns, now read from two tables.
 """
@@ -22,7 +22,7 @@ _RUNS_AT_ONCE = 200
 _DECLARED = ("position", "kind", "component", "schema", "output", "optional", "retain", "aliases")
 _OF_ONE_RUN = (
     *("artifact_id", "epoch", "saved_position", "finding_seq", "started_at", "ended_at", "status", "digest"),
-    *("overview", "message_id", "message_context", "skip_reason", "skipped_because", "error"),
+    *("message_id", "message_context", "skip_reason", "skipped_because", "error"),
     *("pruned_at", "pruned_because"),
 )
 _OF_RUN_ITSELF = (
@@ -42,8 +42,8 @@ _CHILDREN_OF_RUNS = {
 
 def upgrade() -> None:
     (_rebuild_runs if _is_sqlite() else _key_runs_on_postgres)(numbered=True)
-    _create_declarations()
-    _declare_what_there_is()
+    _create_what_is_kept_once()
+    _keep_each_once()
     _replace_artifacts(_artifacts_by_number(), _FROM_IDS)
     _let_attempts_hang_on_runs()
     op.drop_table("artifact_inputs")
@@ -59,6 +59,7 @@ def downgrade() -> None:
     _let_attempts_hang_on_artifacts()
     op.drop_table("artifacts_old")
     op.drop_table("artifact_declarations")
+    op.drop_table("overviews")
     (_rebuild_runs if _is_sqlite() else _key_runs_on_postgres)(numbered=False)
 
 
@@ -139,7 +140,7 @@ def _key_runs_on_postgres(*, numbered: bool) -> None:
         op.create_foreign_key(f"fk_{child}_run_id_runs", child, "runs", ["run_id"], ["id"], ondelete=on_delete)
 
 
-def _create_declarations() -> None:
+def _create_what_is_kept_once() -> None:
     op.create_table(
         "artifact_declarations",
         sa.Column("id", sa.Integer, nullable=False),
@@ -156,43 +157,66 @@ def _create_declarations() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_artifact_declarations")),
         sa.UniqueConstraint("digest", name=op.f("uq_artifact_declarations_digest")),
     )
+    op.create_table(
+        "overviews",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("digest", sa.LargeBinary(32), nullable=False),
+        sa.Column("overview", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_overviews")),
+        sa.UniqueConstraint("digest", name=op.f("uq_overviews_digest")),
+    )
 
 
-def _declare_what_there_is() -> None:
-    """Write each declaration once, and beside each artifact which one is its."""
-    op.add_column("artifacts", sa.Column("declaration_id", sa.Integer))
+def _keep_each_once() -> None:
+    """Write each declaration and each overview once, and beside each artifact which are its own."""
+    for name in ("declaration_id", "overview_id"):
+        op.add_column("artifacts", sa.Column(name, sa.Integer))
     connection = op.get_bind()
     run_ids = list(connection.scalars(sa.text("SELECT id FROM runs ORDER BY id")))
-    known: dict[tuple[Any, ...], int] = {}
+    declarations = _KeptOnce("artifact_declarations", (*_DECLARED, "inputs"))
+    overviews = _KeptOnce("overviews", ("overview",))
     for start in range(0, len(run_ids), _RUNS_AT_ONCE):
         some = {"some": run_ids[start : start + _RUNS_AT_ONCE]}
         inputs: dict[tuple[str, str], list[str]] = {}
         for run_id, artifact_id, input_id in connection.execute(_INPUTS, some):
             inputs.setdefault((run_id, artifact_id), []).append(input_id)
         named = []
-        for run_id, artifact_id, *declared in connection.execute(_DECLARED_IN_RUNS, some):
-            whole = (*declared, _as_json(inputs.get((run_id, artifact_id))))
-            if whole not in known:
-                known[whole] = _declare(dict(zip((*_DECLARED, "inputs"), whole, strict=True)))
-            named.append({"of_run": run_id, "of_artifact": artifact_id, "declaration": known[whole]})
+        for run_id, artifact_id, overview, *declared in connection.execute(_SAID_IN_RUNS, some):
+            ids = {
+                "declaration": declarations.id_of(*declared, _as_json(inputs.get((run_id, artifact_id)))),
+                "overview": None if overview is None else overviews.id_of(overview),
+            }
+            named.append({"of_run": run_id, "of_artifact": artifact_id, **ids})
         if named:
-            connection.execute(_NAME_ITS_DECLARATION, named)
+            connection.execute(_NAME_ITS_OWN, named)
 
 
-def _declare(said: dict[str, Any]) -> int:
-    as_json = "{}" if _is_sqlite() else "CAST({} AS JSON)"
-    values = ", ".join(as_json.format(f":{name}") if name in _LISTS else f":{name}" for name in said)
-    insert = sa.text(
-        f"INSERT INTO artifact_declarations (digest, {_listed(said)})"  # noqa: S608  our own columns
-        f" VALUES (:digest, {values}) RETURNING id"
-    )
-    return int(op.get_bind().execute(insert, {"digest": _digest_of(said), **said}).scalar_one())
+class _KeptOnce:
+    """The rows of a table that says each thing once, found by the digest of it."""
 
+    def __init__(self, table: str, columns: Sequence[str]) -> None:
+        as_json = "{}" if _is_sqlite() else "CAST({} AS JSON)"
+        values = ", ".join(as_json.format(f":{name}") if name in _JSON else f":{name}" for name in columns)
+        self._insert = sa.text(
+            f"INSERT INTO {table} (digest, {_listed(columns)}) VALUES (:digest, {values}) RETURNING id"  # noqa: S608
+        )
+        self._table = table
+        self._columns = columns
+        self._known: dict[tuple[Any, ...], int] = {}
 
-def _digest_of(said: dict[str, Any]) -> bytes:
-    """As the leaf of a row is hashed: a zero byte, and the canonical JSON of what the row holds."""
-    row = {name: int(value) if isinstance(value, bool) else value for name, value in said.items() if value is not None}
-    return hashlib.sha256(b"\x00" + _as_json({"row": row, "what": "artifact_declarations"}).encode()).digest()
+    def id_of(self, *values: Any) -> int:
+        if values not in self._known:
+            said = dict(zip(self._columns, values, strict=True))
+            row = {"digest": self._digest_of(said), **said}
+            self._known[values] = int(op.get_bind().execute(self._insert, row).scalar_one())
+        return self._known[values]
+
+    def _digest_of(self, said: dict[str, Any]) -> bytes:
+        """As the leaf of a row is hashed: a zero byte, and the canonical JSON of what the row holds."""
+        row = {
+            name: int(value) if isinstance(value, bool) else value for name, value in said.items() if value is not None
+        }
+        return hashlib.sha256(b"\x00" + _as_json({"row": row, "what": self._table}).encode()).digest()
 
 
 def _as_json(value: Any) -> Any:
@@ -231,7 +255,7 @@ def _artifacts_by_number() -> Sequence[sa.schema.SchemaItem]:
         sa.Column("ended_at", _INSTANT),
         sa.Column("status", sa.String(10), nullable=False),
         sa.Column("digest", sa.LargeBinary(32)),
-        sa.Column("overview", sa.JSON),
+        sa.Column("overview_id", sa.Integer),
         sa.Column("message_id", sa.Text),
         sa.Column("message_context", sa.JSON),
         sa.Column("skip_reason", sa.String(20)),
@@ -248,6 +272,7 @@ def _artifacts_by_number() -> Sequence[sa.schema.SchemaItem]:
             ["artifact_declarations.id"],
             name="fk_artifacts_declaration_id_artifact_declarations",
         ),
+        sa.ForeignKeyConstraint(["overview_id"], ["overviews.id"], name="fk_artifacts_overview_id_overviews"),
     )
 
 
@@ -344,28 +369,30 @@ def _listed(names: Iterable[str], table: str = "") -> str:
     return ", ".join(f'{table}"{name}"' for name in names)
 
 
-_LISTS = ("aliases", "inputs")
+_JSON = ("aliases", "inputs", "overview")
 _SOME: sa.BindParameter[str] = sa.bindparam("some", expanding=True)
 _INPUTS = sa.text(
     "SELECT run_id, artifact_id, input_id FROM artifact_inputs WHERE run_id IN :some ORDER BY position"
 ).bindparams(_SOME)
-_DECLARED_IN_RUNS = sa.text(
-    f"SELECT run_id, artifact_id, {_listed(_DECLARED[:-1])}, CAST(aliases AS TEXT)"  # noqa: S608  our own columns
+_SAID_IN_RUNS = sa.text(
+    f"SELECT run_id, artifact_id, CAST(overview AS TEXT), {_listed(_DECLARED[:-1])}, CAST(aliases AS TEXT)"  # noqa: S608  our own columns
     " FROM artifacts WHERE run_id IN :some"
 ).bindparams(_SOME)
-_NAME_ITS_DECLARATION = sa.text(
-    "UPDATE artifacts SET declaration_id = :declaration WHERE run_id = :of_run AND artifact_id = :of_artifact"
+_NAME_ITS_OWN = sa.text(
+    "UPDATE artifacts SET declaration_id = :declaration, overview_id = :overview"
+    " WHERE run_id = :of_run AND artifact_id = :of_artifact"
 )
 _FROM_IDS = (
-    f"INSERT INTO artifacts_new (run_number, declaration_id, {_listed(_OF_ONE_RUN)})"  # noqa: S608
-    f" SELECT runs.number, artifacts.declaration_id, {_listed(_OF_ONE_RUN, 'artifacts.')}"
+    f"INSERT INTO artifacts_new (run_number, declaration_id, overview_id, {_listed(_OF_ONE_RUN)})"  # noqa: S608
+    f" SELECT runs.number, artifacts.declaration_id, artifacts.overview_id, {_listed(_OF_ONE_RUN, 'artifacts.')}"
     " FROM artifacts JOIN runs ON runs.id = artifacts.run_id ORDER BY runs.number, artifacts.artifact_id"
 )
 _FROM_NUMBERS = (
-    f"INSERT INTO artifacts_new (run_id, {_listed(_OF_ONE_RUN)}, {_listed(_DECLARED)})"  # noqa: S608
-    f" SELECT runs.id, {_listed(_OF_ONE_RUN, 'artifacts.')}, {_listed(_DECLARED, 'declared.')}"
+    f"INSERT INTO artifacts_new (run_id, overview, {_listed(_OF_ONE_RUN)}, {_listed(_DECLARED)})"  # noqa: S608
+    f" SELECT runs.id, overviews.overview, {_listed(_OF_ONE_RUN, 'artifacts.')}, {_listed(_DECLARED, 'declared.')}"
     " FROM artifacts JOIN runs ON runs.number = artifacts.run_number"
     " JOIN artifact_declarations AS declared ON declared.id = artifacts.declaration_id"
+    " LEFT JOIN overviews ON overviews.id = artifacts.overview_id"
 )
 _EDGES = (
     "INSERT INTO artifact_inputs (run_id, artifact_id, position, input_id)"

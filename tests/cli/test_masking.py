@@ -31,6 +31,8 @@ def test_no_value_that_was_found_is_stored_with_its_finding(ask, folder, names: 
     assert sum(each["match_count"] for one in found for each in one["matched_patterns"]) >= len(names) + len(fixed)
     with sqlite3.connect(folder / ".waivern" / "waivern.db") as database:
         stored += str(database.execute("SELECT * FROM findings").fetchall())
-        stored += str(database.execute("SELECT overview, error FROM artifacts").fetchall())
+        stored += str(
+            database.execute("SELECT overview, error FROM artifacts LEFT JOIN overviews ON id = overview_id").fetchall()
+        )
         stored += str(database.execute("SELECT body FROM events").fetchall())
     assert not [value for value in values if value in stored or value.replace(" ", "") in stored]

@@ -94,8 +94,17 @@ def other(tmp_path: Path) -> Iterator[sa.Engine]:
 
 def everything_of(engine: sa.Engine, run_ids: list[str]) -> dict[str, Any]:
     """All rows that tell of these runs, however a database numbers lines and decisions."""
-    skipped = {"events", "foreign_events", "blob_keys", "services", "chores", "known_findings", "finding_heads"}
-    skipped |= {"artifacts", "artifact_declarations"}  # which are read as one
+    skipped = {
+        "events",
+        "foreign_events",
+        "blob_keys",
+        "services",
+        "chores",
+        "known_findings",
+        "known_places",
+        "finding_heads",
+    }
+    skipped |= {"artifacts", "artifact_declarations", "overviews"}  # which are read as one
     told: dict[str, Any] = {}
     with engine.connect() as connection:
         names = {}

@@ -32,6 +32,7 @@ from waivern.database.tables import (
     finding_sets,
     findings,
     foreign_events,
+    overviews,
     run_attempts,
     runbooks,
     runs,
@@ -59,7 +60,18 @@ MAY_CHANGE = {
     finding_lines: {"id"},
 }
 PROVEN = (
-    *(events, runs, artifacts, artifact_declarations, blobs, runbooks, finding_lines, finding_sets, findings),
+    *(
+        events,
+        runs,
+        artifacts,
+        artifact_declarations,
+        overviews,
+        blobs,
+        runbooks,
+        finding_lines,
+        finding_sets,
+        findings,
+    ),
     *(run_attempts, artifact_attempts),
 )
 
@@ -192,6 +204,7 @@ PARTS = {
     runs: Part.RUN,
     artifacts: Part.ARTIFACT,
     artifact_declarations: Part.DECLARATION,
+    overviews: Part.OVERVIEW,
     blobs: Part.CONTENT,
     runbooks: Part.RUNBOOK,
     finding_lines: Part.FINDINGS,
@@ -210,7 +223,7 @@ def is_named(
     owner = dict(zip((each.name for each in table.primary_key), key, strict=True))
     if table is runbooks:
         return bool(of_kind)
-    if table is artifact_declarations:
+    if table in (artifact_declarations, overviews):
         return bool(damages if column.primary_key else of_kind)
     if table is events:
         named = {f"event {owner['seq']}", f"event {owner['seq'] + 1}"}

@@ -17,7 +17,7 @@ from waivern.database.retention import KEPT, mark_unwanted
 from waivern.database.run_writer import RunWriter
 from waivern.database.tables import artifact_declarations, artifacts, blob_keys
 from waivern.database.tables import blobs as blobs_table
-from waivern.database.whole_artifacts import AS_DECLARED, declare, redeclare
+from waivern.database.whole_artifacts import AS_DECLARED, declare, overview_ids_of, redeclare
 from waivern.errors import ArtifactNotFoundError, ArtifactStoreError, PrunedArtifactError
 from waivern.messages.canonical import CanonicalForm
 from waivern.messages.message import Message
@@ -59,7 +59,7 @@ _FORGET = (
     .values(
         status=ArtifactStatus.PENDING.value,
         digest=None,
-        overview=None,
+        overview_id=None,
         saved_position=None,
         finding_seq=None,
         pruned_at=None,
@@ -189,7 +189,9 @@ class SqlArtifactStore(ArtifactStore):
             self._next_position = connection.execute(_NEXT_POSITION, self._of_run).scalar_one()
         self._see_to_its_row(connection, artifact_id, schema, self._next_position)
         seq = None if found is None else record(connection, run_id, artifact_id, found, at=values["ended_at"])
-        saved = {**values, "finding_seq": seq, "next_position": self._next_position}
+        (overview_id,) = overview_ids_of(connection, [values["overview"]])
+        saved = {**values, "overview_id": overview_id, "finding_seq": seq, "next_position": self._next_position}
+        del saved["overview"]
         if connection.execute(_SUCCEEDED_FIRST, {**saved, "of_digest": form.digest}).rowcount == 0:
             self._write_over(connection, saved)
         self._next_position += 1

@@ -21,6 +21,14 @@ artifact_declarations = sa.Table(  # each once, however many runs declare the sa
     sa.Column("inputs", sa.JSON(none_as_null=True)),  # the artifacts that it is made from, in their order
 )
 
+overviews = sa.Table(  # what messages say in short, each once
+    "overviews",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("digest", Digest, nullable=False, unique=True),  # of the overview
+    sa.Column("overview", sa.JSON, nullable=False),
+)
+
 artifacts = sa.Table(  # a row each run: nothing belongs here that is the same in every one
     "artifacts",
     metadata,
@@ -34,7 +42,7 @@ artifacts = sa.Table(  # a row each run: nothing belongs here that is the same i
     sa.Column("ended_at", UtcDateTime),
     sa.Column("status", sa.String(10), nullable=False),
     sa.Column("digest", Digest, sa.ForeignKey("blobs.digest")),
-    sa.Column("overview", sa.JSON(none_as_null=True)),  # what its message says in short
+    sa.Column("overview_id", sa.Integer, sa.ForeignKey("overviews.id")),
     sa.Column("message_id", AnyText),
     sa.Column("message_context", sa.JSON(none_as_null=True)),
     sa.Column("skip_reason", sa.String(20)),

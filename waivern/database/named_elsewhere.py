@@ -19,6 +19,7 @@ _IN_WORDS: Mapping[str, str] = {
     "finding_sets": "sets of findings",
     "foreign_events": "events of other chains",
     "notifications": "notices",
+    "overviews": "overviews of messages",
     "run_attempts": "attempts at runs",
     "run_gates": "gates of runs",
 }

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from waivern.database.batches import in_batches
 from waivern.database.chain_checks import PAGE, body_of, installation_of, rows_of
 from waivern.database.column_types import json_text
+from waivern.database.kept_once import digest_of_row
 from waivern.database.run_leaves import RunProof, misfits_of
 from waivern.database.stored_values import as_stored
-from waivern.database.tables import artifact_declarations, artifacts, events, foreign_events, runbooks, runs
-from waivern.database.whole_artifacts import digest_of_declaration, number_of
+from waivern.database.tables import artifact_declarations, artifacts, events, foreign_events, overviews, runbooks, runs
+from waivern.database.whole_artifacts import number_of
 from waivern.errors import MessageError
 from waivern.history.event_log import EventKind
 from waivern.history.proof import plain
@@ -31,7 +32,10 @@ _FOREIGN = sa.select(as_stored(foreign_events.c.hash), as_stored(foreign_events.
 _BEGUN = sa.select(as_stored(events.c.at)).order_by(events.c.seq).limit(1)
 _RUNBOOKS = sa.select(*map(as_stored, runbooks.columns)).order_by(runbooks.c.digest)
 
-_DECLARATIONS = sa.select(*map(as_stored, artifact_declarations.columns)).order_by(artifact_declarations.c.id)
+_KEPT_ONCE = (
+    (Part.DECLARATION, artifact_declarations, artifacts.c.declaration_id),
+    (Part.OVERVIEW, overviews, artifacts.c.overview_id),
+)
 
 _OTHER_RUNBOOK = (
     sa.select(runs.c.id, as_stored(runs.c.runbook_digest))
@@ -74,17 +78,22 @@ def check_runbooks(connection: sa.Connection, found: Verification, progress: Pro
         found.report(Part.RUNBOOK, name, f"it is not there under the name that run {row.id} knows", run=row.id)
 
 
-def check_declarations(connection: sa.Connection, found: Verification, *, run_id: str | None) -> None:
-    """Check that what is declared of artifacts has its digest; roots are over those that artifacts name."""
-    wanted = _DECLARATIONS
-    if run_id is not None:
-        of_run = sa.select(artifacts.c.declaration_id).where(artifacts.c.run_number == number_of(run_id))
-        wanted = wanted.where(artifact_declarations.c.id.in_(of_run))
-    for row in rows_of(connection, wanted):
-        with suppress(MessageError, ValueError):
-            if digest_of_declaration(row._mapping) == plain(row.digest):
-                continue
-        found.report(Part.DECLARATION, f"declaration {row.id}", "what it says is not what its digest is of")
+def check_kept_once(connection: sa.Connection, found: Verification, *, run_id: str | None) -> None:
+    """Check that each row that artifacts of many runs name has its digest; roots are over what it says."""
+    for part, table, named_by in _KEPT_ONCE:
+        wanted = sa.select(*map(as_stored, table.columns)).order_by(table.c.id)
+        if run_id is not None:
+            of_run = sa.select(named_by).where(artifacts.c.run_number == number_of(run_id))
+            wanted = wanted.where(table.c.id.in_(of_run))
+        for row in rows_of(connection, wanted):
+            if not _has_digest_of_row(table, row):
+                found.report(part, f"{part} {row.id}", "what it says is not what its digest is of")
+
+
+def _has_digest_of_row(table: sa.Table, row: Any) -> bool:
+    with suppress(MessageError, ValueError):
+        return bool(digest_of_row(table, row._mapping) == plain(row.digest))
+    return False
 
 
 def _events_by_seq(connection: sa.Connection, page: Sequence[Any]) -> Mapping[Any, Any]:

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from waivern.database.artifact_tables import artifact_attempts as artifact_attempts
 from waivern.database.artifact_tables import artifact_declarations as artifact_declarations
 from waivern.database.artifact_tables import artifacts as artifacts
+from waivern.database.artifact_tables import overviews as overviews
 from waivern.database.column_types import AnyText, Digest, UtcDateTime
 from waivern.database.finding_tables import decision_files as decision_files
 from waivern.database.finding_tables import decisions as decisions

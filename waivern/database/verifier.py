@@ -22,7 +22,7 @@ class SqlVerifier(Verifier):
             chain_checks.check_events(connection, found, progress)
             foreign_checks.check_foreign_events(connection, found, progress)
             run_checks.check_runs(connection, found, progress, run_id=run_id)
-            run_checks.check_declarations(connection, found, run_id=run_id)
+            run_checks.check_kept_once(connection, found, run_id=run_id)
             run_checks.check_runbooks(connection, found, progress, run_id=run_id)
             finding_checks.check_findings(connection, found, progress, run_id=run_id)
             blob_checks.check_blobs(connection, found, progress, run_id=run_id)

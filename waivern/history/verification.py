@@ -22,6 +22,7 @@ class Part(StrEnum):
     ATTEMPT = "attempt"
     RUNBOOK = "runbook"
     DECLARATION = "declaration"
+    OVERVIEW = "overview"
     FINDINGS = "findings"
     CONTENT = "content"
 
