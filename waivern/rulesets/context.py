@@ -4,7 +4,7 @@ import functools
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from waivern.rulesets.engine import Edges, Word
 from waivern.rulesets.field_names import unaccented, words_of
@@ -58,7 +58,7 @@ class WordsNear:
         phrases: Lower-case; found as words of their own or in `snake_case`, in capitals too.
     """
 
-    def __init__(self, phrases: Iterable[str]) -> None:
+    def __init__(self, phrases: Sequence[str]) -> None:
         spelt = sorted({word.text for word in words_looked_for(phrases)}, key=len, reverse=True)
         self._longest = max(map(len, spelt), default=0)
         self._words = re.compile(
@@ -93,9 +93,17 @@ class ContextWords:
         )
 
 
-def words_looked_for(phrases: Iterable[str]) -> list[Word]:
+def words_looked_for(phrases: Sequence[str]) -> list[Word]:
     """Return what finds where words and phrases end, as words of their own or in `snake_case`."""
-    return [Word(between.join(phrase.split()), Edges.WHOLE) for phrase in phrases for between in _between(phrase)]
+    written = [between.join(phrase.split()) for phrase in phrases for between in _between(phrase)]
+    return [Word(each, Edges.WHOLE) for each in (*written, *_with_apostrophes(phrases))]
+
+
+def _with_apostrophes(phrases: Iterable[str]) -> Iterator[str]:
+    """Yield "driver's license" of "drivers license", with either apostrophe."""
+    for phrase in phrases:
+        if "s " in phrase:
+            yield from (phrase.replace("s ", f"{sign}s ", 1) for sign in "'\u2019")
 
 
 def _between(phrase: str) -> str:

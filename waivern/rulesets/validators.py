@@ -13,6 +13,7 @@ from ipaddress import IPv6Address
 from typing import Any
 
 from waivern.rulesets.code_values import CODE_VALIDATORS
+from waivern.rulesets.identity_values import IDENTITY_VALIDATORS
 from waivern.rulesets.secret_values import SECRET_VALIDATORS
 
 Validator = Callable[[str], tuple[int, int] | None]
@@ -201,8 +202,8 @@ def _is_phone(text: str, region: str | None) -> bool:
 
 
 def plausible_phone(value: str) -> tuple[int, int] | None:
-    """Accept 7 to 15 digits that are no date, no years, nor one or two digits repeated; for use in context only."""
-    if all(_YEAR.fullmatch(group) for group in re.findall(r"\d+", value)):  # 2008-2019
+    """Accept 7 to 15 digits that are no date, years, decimal, nor one or two digits repeated; for context only."""
+    if _DECIMAL.fullmatch(value) or all(_YEAR.fullmatch(group) for group in re.findall(r"\d+", value)):  # 2008-2019
         return None
     digits = _NOT_WORDS.sub("", value.split("x")[0])
     if not 7 <= len(digits) <= 15 or len(set(digits)) < 3 or calendar_date(value) is not None:
@@ -210,6 +211,7 @@ def plausible_phone(value: str) -> tuple[int, int] | None:
     return 0, len(value)
 
 
+_DECIMAL = re.compile(r"[0-9]{1,3}\.[0-9]{5,}")
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 
 
@@ -290,5 +292,6 @@ _VALIDATORS: dict[str, Validator] = {
     "us_ssn": us_ssn,
     "vehicle_number": vehicle_number,
     **CODE_VALIDATORS,
+    **IDENTITY_VALIDATORS,
     **SECRET_VALIDATORS,
 }

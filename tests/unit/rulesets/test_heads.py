@@ -36,7 +36,7 @@ def test_a_head_goes_up_to_the_first_repeat_without_a_bound(regex: str, head: He
 def test_what_shipped_rules_match_begins_with_what_their_heads_match() -> None:
     seen = 0
     for rule in RULES:
-        for value in rule.values:
+        for value in (each for each in rule.values if each.regex.isascii()):  # no engine is asked for others
             head, text = head_of(value.regex), "\n".join(rule.examples.match).encode()
             for match in re.compile(value.regex.encode()).finditer(text):
                 begun = re.compile(head.regex.encode()).match(text, match.start()) if head is not None else None
