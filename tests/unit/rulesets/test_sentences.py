@@ -21,7 +21,7 @@ KNOWN_TO_BE_MISSED = {
     "S10 2FX",  # nothing near by says that it is a postcode
     "LK63 ABC",  # near "registration" alone half of all that code calls by letters and digits would be a number plate
 }
-KNOWN_TO_BE_WRONG = {"Dr. No", "Mr. Robot", "Frau Holle", "3 January 2024"}
+KNOWN_TO_BE_WRONG = {"Frau Holle", "3 January 2024"}
 
 
 class Label(NamedTuple):

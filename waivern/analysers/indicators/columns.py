@@ -17,6 +17,9 @@ _PERSONAL = frozenset({"name", "email", "date_of_birth", "government_id"})
 """Categories that make a table one of people, so that its weak names count; shops and hotels have telephones too."""
 
 
+_OF_THINGS_TOO = frozenset({"name"})
+"""Categories of what things have as well: a column `name` in a table of other things than people holds their names."""
+
 _MAY_BE_A_FIRMS = frozenset({"phone"})
 _OF_A_FIRM = 0.55
 """Confidence, at the most, of what firms have as well, in a table of firms or places without a column about people."""
@@ -41,8 +44,10 @@ class Columns:
         self._of_firms = {table for table in tables - self._of_people if says.says_firm(table[-1])}
         self.named: dict[Place, list[Span]] = {}
         self.around: dict[Place, Surroundings] = {}
+        self._of_things: dict[Place, frozenset[str]] = {}
         for column, terms in said.items():
             named = [each for each in terms if self._counts(each, _table(column))]
+            self._of_things[column] = self._rules_of_things(set(terms) - set(named))
             self.around[column] = Surroundings(
                 detector.context_words.spoken_for(column.column or "") | {each.rule for each in named},
                 is_cell=True,
@@ -59,11 +64,20 @@ class Columns:
             return spans
         of_people_only = self._of_people_only
         is_of_firms = table in self._of_firms
-        counting = [span for span in spans if span.rule not in of_people_only or (span.is_name and not is_of_firms)]
+        counting = [
+            span
+            for span in spans
+            if span.rule not in self._of_things.get(place, ())
+            and (span.rule not in of_people_only or (span.is_name and not is_of_firms))
+        ]
         return list(map(_less_sure, counting)) if is_of_firms else counting
 
     def _counts(self, named: NamedRule, table: tuple[str, str, str]) -> bool:
         return named.strong or table in (self._of_people if named.beside_people else self._called_after_people)
+
+    def _rules_of_things(self, named: Iterable[NamedRule]) -> frozenset[str]:
+        rules = (self._detector.ruleset.rules[each.rule] for each in named)
+        return frozenset(rule.name for rule in rules if rule.category in _OF_THINGS_TOO)
 
     def _with_people(self, said: Mapping[Place, Iterable[NamedRule]]) -> set[tuple[str, str, str]]:
         """The tables of which some column is about people."""
