@@ -11,7 +11,7 @@ from waivern.database import event_rows
 from waivern.database.archive_rows import Rows, row_as_json
 from waivern.database.archived_findings import ELSEWHERE
 from waivern.database.batches import AT_ONCE, in_batches
-from waivern.database.blobs import EMPTY
+from waivern.database.blobs import BYTES, EMPTY
 from waivern.database.clock import database_now
 from waivern.database.engine import writing
 from waivern.database.migrating import NEWEST
@@ -46,7 +46,7 @@ Row = dict[str, Any]
 _OF_RUNS = (whole_artifacts, run_attempts, artifact_attempts, run_gates)
 """What has a `run_id`, in the order in which its rows can be written again."""
 
-_DATA = sa.select(blobs.c.data).where(blobs.c.digest == sa.bindparam("wanted", type_=blobs.c.digest.type))
+_DATA = sa.select(BYTES).where(blobs.c.digest == sa.bindparam("wanted", type_=blobs.c.digest.type))
 _PAGE = 2_000
 
 

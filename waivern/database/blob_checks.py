@@ -72,22 +72,25 @@ def _report(connection: sa.Connection, digest: str, why: str, found: Verificatio
 
 def _why_damaged(row: Any, keys: KeyRing, found: Verification) -> str | None:
     """Say why a content does not fit; None where it does."""
-    if not isinstance(row.data, bytes) or row.stored_size != len(row.data):
+    data = row.data if row.bulk is None else row.bulk
+    if row.bulk is not None and row.data:
+        return "its bytes are there twice"
+    if not isinstance(data, bytes) or row.stored_size != len(data):
         return "its bytes are not as many as were stored"
-    if row.checksum is not None and row.checksum != zlib.crc32(row.data):
+    if row.checksum is not None and row.checksum != zlib.crc32(data):
         return "its bytes are not those that were stored: their checksum is another"
     if row.codec == EMPTY:
         found.pruned += 1
-        return "it counts as pruned, and has bytes" if row.data else None
-    return _why_not_its_digest(row, keys, found)
+        return "it counts as pruned, and has bytes" if data else None
+    return _why_not_its_digest(row, data, keys, found)
 
 
-def _why_not_its_digest(row: Any, keys: KeyRing, found: Verification) -> str | None:
+def _why_not_its_digest(row: Any, data: bytes, keys: KeyRing, found: Verification) -> str | None:
     digest = str(plain(row.digest))
     key = None if row.key_id is None else WrappedKey(row.key_id, bytes(row.wrapped))
     what = f"content {digest}"
     try:
-        Blob(digest, row.codec, row.size, row.data, key).opened(keys, what=what).check(what=what)
+        Blob(digest, row.codec, row.size, data, key).opened(keys, what=what).check(what=what)
     except EncryptionError:
         found.sealed += 1
     except (CorruptArtifactError, OverflowError, ValueError, TypeError) as error:

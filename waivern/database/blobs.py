@@ -35,7 +35,7 @@ from waivern.messages.packed import PackedItems
 EMPTY = "empty"
 """The codec of a content that was let go of: its digest and size stay, its bytes do not."""
 
-NOTHING = {"stored_size": 0, "data": b"", "checksum": 0}
+NOTHING = {"stored_size": 0, "data": b"", "checksum": 0, "bulk": None}
 """The columns of an empty blob's bytes."""
 
 SEALED = {"gcm-raw": "raw", "gcm-zstd": "zstd", "gcm-parts": "zstd-parts"}
@@ -191,9 +191,13 @@ class Blob:
             raise ValueError(self.digest)
 
 
+BYTES = sa.func.coalesce(blobs.c.bulk, blobs.c.data, type_=sa.LargeBinary)
+"""A blob's bytes, wherever they are."""
+
 AT_REST = (
     *(blobs.c[name] for name in ("digest", "codec", "size", "stored_size")),
-    sa.case((blobs.c.stored_size < LARGE, blobs.c.data)).label("data"),
+    sa.case((blobs.c.stored_size < LARGE, BYTES)).label("data"),
+    sa.case((blobs.c.bulk.is_(None), "data"), else_="bulk").label("held_in"),
     blob_keys.c.key_id,
     blob_keys.c.wrapped,
 )
@@ -209,7 +213,7 @@ def read(connection: sa.Connection, row: Any, *, what: str) -> Blob:
     if row.data is not None:
         return Blob.of_row(row, row.data)
     try:
-        with large_blobs.reading(connection, row.digest) as read_at:
+        with large_blobs.reading(connection, row.digest, blobs.c[row.held_in]) as read_at:
             if row.codec != "zstd-parts":
                 return Blob.of_row(row, read_at(0, row.stored_size))
             return Blob.of_row(row, Pieces(Frames(frames_in(read_at, row.stored_size))))
@@ -265,13 +269,13 @@ def _write(connection: sa.Connection, statement: Any, blob: Blob, **named: str) 
     """Write a blob's columns; say whether there was something to write them to."""
     about = {"codec": blob.codec, "size": blob.size, "stored_size": len(blob.data), **named}
     if isinstance(blob.data, Pieces) and len(blob.data) >= LARGE and connection.dialect.name == "sqlite":
-        room = {"room": len(blob.data), "checksum": blob.data.checksum}
-        is_there = connection.execute(statement.values(data=_ROOM), {**about, **room}).rowcount == 1
+        room = {"data": b"", "room": len(blob.data), "checksum": blob.data.checksum}
+        is_there = connection.execute(statement.values(bulk=_ROOM), {**about, **room}).rowcount == 1
         if is_there:
             large_blobs.write(connection, blob.digest, blob.data)
         return bool(is_there)
     data = bytes(blob.data)
-    written = connection.execute(statement, {**about, "data": data, "checksum": zlib.crc32(data)})
+    written = connection.execute(statement, {**about, "data": data, "checksum": zlib.crc32(data), "bulk": None})
     return bool(written.rowcount == 1)
 
 

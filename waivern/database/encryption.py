@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from waivern.artifacts.encryption import Encryption, EncryptionStatus, KeyUse, Rotated
 from waivern.database import event_rows
-from waivern.database.blobs import EMPTY, SEALED, Blob, write_over
+from waivern.database.blobs import BYTES, EMPTY, SEALED, Blob, write_over
 from waivern.database.clock import database_now
 from waivern.database.emptying import overwriting, write_ahead_log_emptied
 from waivern.database.engine import keys_of, writing
@@ -130,7 +130,8 @@ class SqlEncryption(Encryption):
         return self._keys.wrap(data_key, digest=row.digest)
 
     def _encrypted(self, digests: Sequence[str], *, actor: str) -> int:
-        still_plain = sa.select(blobs).where(blobs.c.digest.in_(digests), blobs.c.codec.not_in((EMPTY, *SEALED)))
+        columns = (blobs.c.digest, blobs.c.codec, blobs.c.size, BYTES.label("data"))
+        still_plain = sa.select(*columns).where(blobs.c.digest.in_(digests), blobs.c.codec.not_in((EMPTY, *SEALED)))
         with writing(self._engine) as connection:
             overwriting(connection)
             rows = connection.execute(still_plain.order_by(blobs.c.digest).with_for_update()).all()

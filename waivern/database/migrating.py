@@ -13,7 +13,7 @@ from waivern.errors import DatabaseError, SchemaOutOfDateError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0013"
+NEWEST = "0014"
 """The revision that this code works with. A test holds it to be the head of `migrations/`; reading that folder at
 each start would cost more than the start itself."""
 

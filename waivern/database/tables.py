@@ -113,7 +113,8 @@ blobs = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),  # bytes of the canonical JSON
     sa.Column("stored_size", sa.BigInteger, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False),
-    sa.Column("checksum", sa.BigInteger),  # CRC-32 of the data; none where it was written before there was one
+    sa.Column("checksum", sa.BigInteger),  # CRC-32 of the bytes; none where they were written before there was one
+    sa.Column("bulk", sa.LargeBinary),  # the bytes, in place of `data`, where they were written a part at a time
 )
 
 blob_keys = sa.Table(  # of the encrypted ones: the key of each, wrapped
