@@ -63,14 +63,14 @@ _ARTIFACT_ATTEMPTS = (
 )
 
 
-_BEGINNING = 6  # bytes of a leaf by which it is told from others: that names a row, and proves nothing
+_BEGINNING = 3  # bytes of a leaf by which it is told from others: that names a row, and proves nothing
 
 
 @dataclass(frozen=True)
 class RunProof:
     """The Merkle root over a run's leaves, the beginning of each, and how many artifacts are in which state.
 
-    `leaves` are 8 characters of base64 each, by which a row that was altered can be named.
+    `leaves` are 4 characters of base64 each, by which a row that was altered can be named.
     """
 
     root: str
