@@ -6,15 +6,16 @@ import pytest
 import sqlalchemy as sa
 
 from tests.installations import migrated
-from waivern import EncryptionError, PrunedArtifactError, RunError
+from waivern import EncryptionError, Message, PrunedArtifactError, RunError, Schema
 from waivern.database.blobs import EMPTY
 from waivern.database.engine import open_engine
 from waivern.database.eraser import SqlEraser
 from waivern.database.event_log import SqlEventLog
 from waivern.database.keyring import new_key, read_keyring
+from waivern.database.named_elsewhere import columns_of_text
 from waivern.database.run_history import SqlRunHistory
 from waivern.database.run_register import SqlRunRegister
-from waivern.database.tables import blob_keys, blobs
+from waivern.database.tables import blob_keys, blobs, metadata
 from waivern.history.event_log import EventKind
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of_dag
@@ -108,3 +109,26 @@ def test_nobody_can_say_who_is_in_a_content_whose_key_is_missing(database_url: s
         engine.dispose()
         with pytest.raises(EncryptionError, match="no key is given"):
             SqlEraser(without).containing(["ann"])
+
+
+def test_every_row_beside_messages_that_names_somebody_is_told_by_what_it_is(database: sa.Engine) -> None:
+    run = SqlRunRegister(database).begin(PLAN, trigger="test")
+    left_out = [{"what": 'JÖRG "the boss".bin', "why": "binary"}]
+    content = {"schemaVersion": "1.0.0", "name": "x", "source": "x", "data": [], "metadata": {"not_scanned": left_out}}
+    run.store.save("a", Message("", content, Schema("standard_input", "1.0.0")))
+    run.log.close(RunStatus.FAILED, error='there is no Jörg "The Boss".txt')
+    eraser = SqlEraser(database)
+    assert eraser.named_elsewhere(['jörg "the boss"']) == {
+        "attempts at runs": 1,
+        "overviews of messages": 1,
+        "runs": 1,
+    }
+    assert eraser.named_elsewhere(["jörg the boss", "somebody else"]) == {}
+
+
+def test_every_table_with_a_text_from_outside_is_looked_through() -> None:
+    looked_through = {column.table.name for _, columns in columns_of_text() for column in columns}
+    assert metadata.tables.keys() - looked_through == {
+        *("blobs", "blob_keys", "chores", "schedule_fires", "unwanted_blobs"),  # nothing but digests, keys and instants
+        *("finding_heads", "known_findings", "known_places"),  # repeat findings
+    }
