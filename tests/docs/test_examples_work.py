@@ -1,5 +1,6 @@
 """What the pages show is true: links lead somewhere, runbooks are valid, commands exist, examples run."""
 
+import json
 import os
 import re
 import shlex
@@ -102,6 +103,11 @@ def test_the_picture_of_a_run_is_that_of_a_run(tmp_path: Path) -> None:
     told = [waivern_told(command, tmp_path) for command in (make, run, history)][1:]
     (picture,) = blocks_of("README.md", "text")
     assert without_what_differs(picture) == without_what_differs("\n".join(told))
+    again = waivern_told("python -m waivern reanalyse latest --quiet --format json", tmp_path)
+    since = json.loads(again)["since_last_run"]
+    assert {name: since[name] for name in ("new", "fixed", "changed", "unknown")} == dict.fromkeys(
+        ("new", "fixed", "changed", "unknown"), 0
+    )
 
 
 def waivern_told(command: str, folder: Path) -> str:
