@@ -518,8 +518,13 @@ def test_no_changed_byte_of_a_content_in_parts_goes_unnoticed(place: int, change
     form = CanonicalForm(many_items(1_100))
     data = bytearray(_PACKED.setdefault("data", bytes(Blob.of(form).data)))
     data[place % len(data)] ^= change
-    with pytest.raises(CorruptArtifactError, match="not what was saved"):
-        Blob(form.digest, "zstd-parts", form.size, bytes(data)).content(what="a")
+    altered = Blob(form.digest, "zstd-parts", form.size, bytes(data))
+    try:
+        content = altered.content(what="a")
+    except CorruptArtifactError as error:
+        assert "not what was saved" in str(error)  # noqa: PT017  a bit of a frame may mean nothing
+    else:
+        assert content == many_items(1_100)
 
 
 _PACKED: dict[str, bytes] = {}
