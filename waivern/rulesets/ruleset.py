@@ -22,7 +22,7 @@ class Ruleset:
         reads_names: Whether what tables and columns are called is read like any text.
         shows_matches: Whether evidence shows what matched: names of services and settings, not anybody's data.
         other_owners: First words that make a weak term mean something else ("company name", "file name").
-        limits: First words that make any term mean a bound ("max age", "min salary").
+        limits: First words that make any term mean a bound or a switch ("max age", "min salary", "send email").
     """
 
     uri: str

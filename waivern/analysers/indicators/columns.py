@@ -1,6 +1,7 @@
 """Columns by their names: which rules a name speaks for, given the table and the columns beside it."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
 from heapq import nsmallest
 
 from waivern.analysers.indicators.items import Cells, Item, Place
@@ -8,6 +9,8 @@ from waivern.rulesets.batch import Surroundings
 from waivern.rulesets.detection import Detector
 from waivern.rulesets.field_names import NamedRule
 from waivern.rulesets.spans import Span
+
+_Table = tuple[str, str, str]
 
 STRONG = 0.85
 WEAK = 0.65
@@ -40,8 +43,9 @@ class Columns:
         tables = {_table(column) for column in said}
         says = detector.field_terms
         self._called_after_people = {table for table in tables if says.says_person(table[-1])}
-        self._of_people = self._called_after_people | self._with_people(said)
-        self._of_firms = {table for table in tables - self._of_people if says.says_firm(table[-1])}
+        called_after_firms = {table for table in tables - self._called_after_people if says.says_firm(table[-1])}
+        self._of_people = self._called_after_people | self._with_people(said, called_after_firms)
+        self._of_firms = called_after_firms - self._of_people
         self.named: dict[Place, list[Span]] = {}
         self.around: dict[Place, Surroundings] = {}
         self._of_things: dict[Place, frozenset[str]] = {}
@@ -72,20 +76,24 @@ class Columns:
         ]
         return list(map(_less_sure, counting)) if is_of_firms else counting
 
-    def _counts(self, named: NamedRule, table: tuple[str, str, str]) -> bool:
+    def _counts(self, named: NamedRule, table: _Table) -> bool:
         return named.strong or table in (self._of_people if named.beside_people else self._called_after_people)
 
     def _rules_of_things(self, named: Iterable[NamedRule]) -> frozenset[str]:
         rules = (self._detector.ruleset.rules[each.rule] for each in named)
         return frozenset(rule.name for rule in rules if rule.category in _OF_THINGS_TOO)
 
-    def _with_people(self, said: Mapping[Place, Iterable[NamedRule]]) -> set[tuple[str, str, str]]:
-        """The tables of which some column is about people."""
+    def _with_people(self, said: Mapping[Place, Iterable[NamedRule]], of_firms: Set[_Table]) -> set[_Table]:
+        """The tables of which some column is about people; one of firms may have a single name, of whom to ask for."""
         rules = self._detector.ruleset.rules
+        about: dict[_Table, list[str]] = defaultdict(list)
+        for column, terms in said.items():
+            categories = {rules[named.rule].category for named in terms if named.strong}
+            about[_table(column)] += categories & _PERSONAL
         return {
-            _table(column)
-            for column, terms in said.items()
-            if any(named.strong and rules[named.rule].category in _PERSONAL for named in terms)
+            table
+            for table, found in about.items()
+            if found and (table not in of_firms or "date_of_birth" in found or found.count("name") > 1)
         }
 
     def _span(self, named: NamedRule) -> Span:
@@ -123,5 +131,5 @@ def _less_sure(span: Span) -> Span:
     return span._replace(confidence=_OF_A_FIRM, reasons=(*span.reasons, _FIRM_TABLE))
 
 
-def _table(column: Place) -> tuple[str, str, str]:
+def _table(column: Place) -> _Table:
     return column.source, column.path or "", column.table or ""
