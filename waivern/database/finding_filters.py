@@ -22,7 +22,7 @@ _BEYOND_ALL = "\U0010ffff"
 def parts_of(
     connection: sa.Connection, wanted: FindingFilter, *, order: Order, today: date
 ) -> Iterator[list[Condition]]:
-    """Yield the conditions of a filter, in parts of which each is read from one index in the order of the list.
+    """Yield the conditions of a filter, in parts of which each is read from one index, the newest first.
 
     Which one is said here: SQLite knows nothing of how many rows have which value, and Postgres not always.
     """
@@ -42,12 +42,12 @@ def parts_of(
         conditions.append(columns["head_id"] == (-1 if head_id is None else head_id))
     if wanted.category is not None:
         conditions.append(columns["category"] == wanted.category)
-    if wanted.severity is not None:
-        conditions.append(columns["severity_rank"] == SEVERITIES.index(wanted.severity))
     if wanted.since is not None:
         conditions.append(known_findings.c.since >= wanted.since)
-    for standing in _standings(wanted.status, today, columns):
-        yield [*conditions, *standing]
+    for rank in _ranks(wanted.severity, order):
+        of_rank = [] if rank is None else [columns["severity_rank"] == rank]
+        for standing in _standings(wanted.status, today, columns):
+            yield [*conditions, *of_rank, *standing]
 
 
 def beside(dialect: str, column: "sa.Column[Any]") -> sa.ColumnElement[Any]:
@@ -57,17 +57,26 @@ def beside(dialect: str, column: "sa.Column[Any]") -> sa.ColumnElement[Any]:
     return sa.UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
+def _ranks(severity: str | None, order: Order) -> list[int] | list[None]:
+    """The severities that are parts by themselves."""
+    if severity is not None:
+        return [SEVERITIES.index(severity)]
+    return [*reversed(range(len(SEVERITIES)))] if order is Order.SEVERITY else [None]
+
+
 def _index_for(wanted: FindingFilter, order: Order) -> str | None:
     """The column whose index is read: that of which the fewest rows have the value, as far as can be known."""
     rare = {FindingStatus.SUPPRESSED: "verdict", FindingStatus.ACCEPTED: "verdict"}
     rare |= {FindingStatus.NEW: "state", FindingStatus.UNKNOWN: "state"}
     if wanted.status in rare:
         return rare[wanted.status]
-    if order is Order.SEVERITY:
-        return "severity_rank"
-    asked = {"head_id": wanted.runbook, "category": wanted.category}
-    asked |= {"severity_rank": wanted.severity, "state": wanted.status}
-    return next((name for name, value in asked.items() if value is not None), None)
+    asked = {
+        "head_id": wanted.runbook is not None,
+        "category": wanted.category is not None,
+        "severity_rank": wanted.severity is not None or order is Order.SEVERITY,
+        "state": wanted.status is not None,
+    }
+    return next((name for name, is_asked in asked.items() if is_asked), None)
 
 
 def _standings(

@@ -53,8 +53,9 @@ class SqlKnownFindings(KnownFindings):
                 beyond = [
                     sa.literal(value, column.type) for column, value in zip(columns, _values(after, order), strict=True)
                 ]
-                query = query.where(sa.tuple_(*columns) < sa.tuple_(*beyond))
-            query = query.order_by(*(column.desc() for column in columns)).limit(limit)
+                rank = [beside(connection.dialect.name, column) for column in columns[:-2]]
+                query = query.where(sa.tuple_(*rank, *columns[-2:]) < sa.tuple_(*beyond))
+            query = query.order_by(known_findings.c.since.desc(), known_findings.c.id.desc()).limit(limit)
             rows = [
                 row
                 for part in parts_of(connection, wanted, order=order, today=today)
