@@ -86,6 +86,40 @@ def test_a_gate_may_stand_in_the_runbook(ask, folder: Path, scan) -> None:
     assert "gates[1]: 'any:hihg' is no gate: 'hihg' is not known. Did you mean 'high'?" in refused.out
 
 
+MAIN = """
+name: Main
+description: for a test
+artifacts:
+  files: {source: {type: filesystem, properties: {path: ./files}}}
+  found: {child_runbook: {path: child.yaml, input_mapping: {texts: files}, output: all}}
+"""
+CHILD = """
+name: Child
+description: for a test
+gates: [any]
+inputs: {texts: {input_schema: standard_input/1.0.0}}
+outputs: {all: {artifact: found}}
+artifacts:
+  found: {inputs: texts, process: {type: personal_data}}
+"""
+
+
+def test_gates_are_those_of_the_runbook_that_is_run_and_a_childs_are_told_as_without_effect(ask, folder: Path) -> None:
+    (folder / "files").mkdir()
+    (folder / "files" / "a.txt").write_text("ann@example.org")
+    (folder / "main.yaml").write_text(MAIN)
+    (folder / "child.yaml").write_text(CHILD)
+    checked = ask("validate", "main.yaml")
+    assert checked.code == 0
+    assert "child.yaml:4: gates: gates of a child runbook are not tried; write them into 'Main'" in checked.out
+    (told,) = json.loads(ask("validate", "main.yaml", "--format", "json").out)
+    assert (told["valid"], len(told["warnings"])) == (True, 1)
+    assert ask("run", "main.yaml", "--quiet").code == 0
+    (folder / "main.yaml").write_text(MAIN + "gates: [any]\n")
+    tripped = ask("run", "main.yaml", "--quiet")
+    assert (tripped.code, "any: tripped by 1 finding" in tripped.out) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("gate", "why"),
     [
