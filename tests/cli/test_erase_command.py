@@ -69,7 +69,7 @@ def test_whatever_row_names_a_person_is_told_in_capitals_or_small(ask, erase, fo
     named = json.loads(erase(who, "--containing", "--reason", "r", "--format", "json").out)["named_elsewhere"]
     assert named == {"decisions": 1, "events": 1, "runbooks": 1}
     named = json.loads(erase("JÖRG.BIN", "--containing", "--reason", "r", "--format", "json").out)["named_elsewhere"]
-    assert named == {"artifacts": 2, "sets of findings": 1}
+    assert named == {"overviews of messages": 2, "sets of findings": 1}
 
 
 def test_a_run_or_an_artifact_is_erased(ask, erase) -> None:

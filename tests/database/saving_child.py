@@ -18,9 +18,9 @@ from waivern.testing.builders import message_of, plan_of, plan_of_dag
 def save_wrongly(engine: sa.Engine) -> None:
     """From now on commit an artifact's state first, and its message in a transaction after it."""
 
-    def write(store, connection, values, form, blob, found) -> None:  # type: ignore[no-untyped-def]
+    def write(store, connection, values, schema, form, blob, found) -> None:  # type: ignore[no-untyped-def]
         connection.execute(sa.text("PRAGMA defer_foreign_keys = ON"))
-        sound(store, connection, values, form, None, found)
+        sound(store, connection, values, schema, form, None, found)
         if blob is not None:
             late.append(blob)
 
