@@ -158,6 +158,6 @@ def _means(pattern: str, table: TableName) -> bool:
 
 def _type_name(type_: sa.types.TypeEngine[object], connection: sa.Connection) -> str:
     try:
-        return type_.compile(connection.dialect)
+        return str(type_.compile(connection.dialect))  # of an ENUM it is a text of SQLAlchemy's own, which is no JSON
     except sa.exc.CompileError:
         return ""
