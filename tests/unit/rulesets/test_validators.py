@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from waivern.rulesets.validators import has_valid_luhn_digit, is_validator, validator_named
 
@@ -58,3 +60,19 @@ def test_there_is_no_validator_that_asks_the_clock_or_is_not_one():
 def test_changing_one_digit_spoils_a_luhn_number():
     assert has_valid_luhn_digit("79927398713")
     assert not any(has_valid_luhn_digit(f"7992739871{digit}") for digit in "012456789")
+
+
+@pytest.mark.parametrize(
+    ("validator", "number"),
+    [
+        ("norwegian_identity_number", "15108695088"),
+        ("polish_identity_card", "ABA300000"),
+        ("spanish_social_security_number", "281234567840"),
+    ],
+)
+@given(data=st.data())
+def test_changing_any_one_digit_spoils_a_number_with_a_check_digit(validator, number, data):
+    place = data.draw(st.sampled_from([place for place, sign in enumerate(number) if sign.isdigit()]))
+    other = data.draw(st.sampled_from(sorted(set("0123456789") - {number[place]})))
+    assert validator_named(validator)(number) is not None
+    assert validator_named(validator)(number[:place] + other + number[place + 1 :]) is None
