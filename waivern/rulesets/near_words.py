@@ -14,6 +14,7 @@ from waivern.rulesets.regexes import needs_digit
 from waivern.rulesets.spans import Span
 
 Region = tuple[int, int]
+_Match = tuple[ReadyPattern, int, int]
 
 
 _DIGIT = re.compile("[0-9]")
@@ -37,30 +38,44 @@ class NearWords:
     def values(self, batch: Batch, places: ContextPlaces) -> Iterator[tuple[int, Span]]:
         """Yield which text a value stands in, and what it is."""
         regions = list(places.regions(batch.bounds_at))
-        for pattern, (first, last) in (*self._occurring(batch.joined, regions), *self._tried(batch.joined, regions)):
-            for match in pattern.regex.finditer(batch.joined, first, last):
-                number, start, end = batch.within_text(*match.span())
-                if places.speak_for(*match.span(), within=batch.bounds(number)):
-                    span = pattern.span(batch.texts[number], start, end, frozenset(), is_near=True)
-                    if span is not None:
-                        yield number, span
+        for pattern, first, last in (*self._occurring(batch.joined, regions), *self._tried(batch.joined, regions)):
+            number, start, end = batch.within_text(first, last)
+            if places.speak_for(first, last, within=batch.bounds(number)):
+                span = pattern.span(batch.texts[number], start, end, frozenset(), is_near=True)
+                if span is not None:
+                    yield number, span
 
-    def _occurring(self, text: str, regions: Sequence[Region]) -> Iterator[tuple[ReadyPattern, Region]]:
+    def _occurring(self, text: str, regions: Sequence[Region]) -> Iterator[_Match]:
+        """What the engine finds; the text is asked where the character before is in it, or bytes are no characters."""
         if not self._of_ascii:
             return
         parts = [text[max(0, first - 1) : last].encode("utf-8", "replace") for first, last in regions]
         starts = list(accumulate((len(part) + 1 for part in parts), initial=0))
-        found = self._engine.scan(END_OF_TEXT.encode().join(parts)).values
-        for number, pattern in {(bisect_right(starts, start) - 1, pattern) for start, _, pattern in found}:
-            yield self._of_ascii[pattern], regions[number]
+        found = [(bisect_right(starts, each[0]) - 1, each) for each in self._scanned(parts)]
+        anew = {(number, pattern) for number, (start, _, pattern) in found if start == starts[number]}
+        anew |= {(number, pattern) for number, (_, _, pattern) in found if not parts[number].isascii()}
+        for number, (start, end, pattern) in found:
+            if (number, pattern) not in anew:
+                offset = max(0, regions[number][0] - 1) - starts[number]
+                yield self._of_ascii[pattern], start + offset, end + offset
+        for number, pattern in anew:
+            yield from _matches(self._of_ascii[pattern], text, regions[number])
 
-    def _tried(self, text: str, regions: Sequence[Region]) -> Iterator[tuple[ReadyPattern, Region]]:
-        for first, last in regions if self._others else ():
-            has_digit = _DIGIT.search(text, first, last) is not None
+    def _scanned(self, parts: Sequence[bytes]) -> Sequence[tuple[int, int, int]]:
+        return self._engine.scan(END_OF_TEXT.encode().join(parts)).values
+
+    def _tried(self, text: str, regions: Sequence[Region]) -> Iterator[_Match]:
+        for region in regions if self._others else ():
+            has_digit = _DIGIT.search(text, *region) is not None
             for pattern, wants_digit in self._others:
                 if has_digit or not wants_digit:
-                    yield pattern, (first, last)
+                    yield from _matches(pattern, text, region)
 
     @functools.cached_property
     def _engine(self) -> Engine:
         return self._make_engine(Wanted([pattern.form for pattern in self._of_ascii]))
+
+
+def _matches(pattern: ReadyPattern, text: str, region: Region) -> Iterator[_Match]:
+    for match in pattern.regex.finditer(text, *region):
+        yield pattern, match.start(), match.end()

@@ -67,13 +67,14 @@ class Findings:
     def add(self, item: Item, spans: Sequence[Span]) -> None:
         """Note what was found in an item; `spans` are sorted."""
         counting = [span for span in spans if span.confidence >= self._threshold]
+        names = [span for span in spans if span.is_name]
         if item.place.is_column or item.is_name:
             for span in counting:
-                self._keep_sample(self._noted(item.place, span), item, span, spans, line=0)
+                self._keep_sample(self._noted(item.place, span), item, span, names, line=0)
         else:
-            self._add_in_file(item, counting, spans)
+            self._add_in_file(item, counting, names)
 
-    def _add_in_file(self, item: Item, counting: Sequence[Span], spans: Sequence[Span]) -> None:
+    def _add_in_file(self, item: Item, counting: Sequence[Span], names: Sequence[Span]) -> None:
         seen: dict[str, set[int]] = defaultdict(set)
         enough = max(MOST_LINES, self._most_evidence)
         line, counted = 1, 0
@@ -85,7 +86,7 @@ class Findings:
             counted = span.start
             seen[span.rule].add(line)
             finding.note_line(line)
-            self._keep_sample(finding, item, span, spans, line=line)
+            self._keep_sample(finding, item, span, names, line=line)
 
     def add_column(self, column: Place, span: Span, cells: Iterable[Item]) -> None:
         """Note what a column's name says; `cells` are its values, or the first of them by row."""
@@ -135,11 +136,11 @@ class Findings:
         finding.place = min(finding.place, place, key=Place.sort_key)
         return finding
 
-    def _keep_sample(self, finding: _Finding, item: Item, span: Span, spans: Sequence[Span], *, line: int) -> None:
+    def _keep_sample(self, finding: _Finding, item: Item, span: Span, names: Sequence[Span], *, line: int) -> None:
         kept = finding.samples
         if len(kept) >= self._most_evidence and (line, item.row, span.start) > kept[-1][:3]:
             return
-        insort(kept, _Sample(line, item.row, span.start, self._masker.evidence(item.content, span, spans)))
+        insort(kept, _Sample(line, item.row, span.start, self._masker.evidence(item.content, span, names)))
         del kept[self._most_evidence :]
 
 

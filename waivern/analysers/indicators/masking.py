@@ -5,7 +5,9 @@ around it only the names of fields and a few words of grammar do, for any other 
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
+from operator import attrgetter
 
 from waivern.rulesets.detection import Detector
 from waivern.rulesets.masking import LONGEST_SHOWN, masked, printable
@@ -31,12 +33,11 @@ class Masker:
         terms = [term for rule in detector.ruleset.rules for term in (*rule.field_names.strong, *rule.field_names.weak)]
         self._terms = {word for term in terms for word in (*term.split(), "".join(term.split()))}
 
-    def evidence(self, text: str, span: Span, spans: Sequence[Span]) -> str:
-        """Return the text around `span`; of all but the names of fields among `spans` only the form is shown."""
+    def evidence(self, text: str, span: Span, names: Sequence[Span]) -> str:
+        """Return the text around `span`; of all but `names`, those of fields, in order, only the form is shown."""
         first = _line_start(text, span.start, self._around)
         last = _line_end(text, span.end, self._around)
         middle = self._middle(text[span.start : span.end], is_name=span.is_name)
-        names = [other for other in spans if other.is_name]
         before = self._context(text, first, span.start, names)
         after = self._context(text, span.end, last, names)
         return printable((before + middle + after).strip())
@@ -50,8 +51,8 @@ class Masker:
         shown = list(_SIGN_AROUND.sub("*", text[first:last]))
         for word in _GRAMMAR.finditer(text, first, last):
             shown[word.start() - first : word.end() - first] = word[0]
-        for name in names:
-            if first <= name.start and name.end <= last:
+        for name in names[bisect_left(names, first, key=_START) : bisect_left(names, last, key=_START)]:
+            if name.end <= last:
                 shown[name.start - first : name.end - first] = self._name(text[name.start : name.end])
         return "".join(shown)
 
@@ -60,6 +61,9 @@ class Masker:
         return _PIECE_OF_NAME.sub(
             lambda piece: piece[0] if piece[0].lower() in self._terms else "*" * len(piece[0]), name
         )
+
+
+_START = attrgetter("start")
 
 
 def _line_start(text: str, start: int, most: int) -> int:
