@@ -1,7 +1,7 @@
 """What an engine is asked and what it answers; see `matching`."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from itertools import product
 from typing import NamedTuple, Protocol
@@ -75,24 +75,25 @@ class Engine(Protocol):
     def scan(self, data: bytes) -> Matched: ...
 
 
-def with_edges(data: bytes, ends: Iterable[int], length: int, edges: Edges) -> Iterator[int]:
-    """Yield those ends of a spelling of `length` bytes beside which stands what has to."""
-    before, behind = _REFUSED_BEFORE[edges], _REFUSED_BEHIND[edges]
-    for end in ends:
-        start = end - length
-        if data[end : end + 1] not in behind and (not start or data[start - 1 : start] not in before):
-            yield end
+def with_edges(data: bytes, ends: Sequence[int], length: int, edges: Edges) -> Sequence[int]:
+    """Return those ends of a spelling of `length` bytes beside which stands what has to."""
+    if edges is Edges.ANY:
+        return ends
+    before, behind, may_end_all = _BESIDE[edges]
+    size = len(data)
+    return [
+        end
+        for end in ends
+        if (behind[data[end]] if end < size else may_end_all) and (end == length or before[data[end - length - 1]])
+    ]
 
 
 KEY_MARK = rb"""["'`>\],;\t\n|:=\x00]"""
-_EVERY = frozenset(bytes([byte]) for byte in range(256))
-_LETTERS = frozenset(sign for sign in _EVERY if sign.isalnum())
-_REFUSED_BEFORE = {Edges.ANY: frozenset[bytes](), Edges.WHOLE: _LETTERS, Edges.KEY: _LETTERS | {b"_"}}
-_REFUSED_BEHIND = {
-    Edges.ANY: frozenset[bytes](),
-    Edges.WHOLE: _LETTERS,
-    Edges.KEY: frozenset({b""} | {sign for sign in _EVERY if not re.match(KEY_MARK, sign)}),
-}
+_NO_LETTER = bytes(not bytes([byte]).isalnum() for byte in range(256))
+_NO_PART_OF_NAME = bytes(not (bytes([byte]).isalnum() or byte == ord("_")) for byte in range(256))
+_MARK = bytes(bool(re.match(KEY_MARK, bytes([byte]))) for byte in range(256))
+_BESIDE = {Edges.WHOLE: (_NO_LETTER, _NO_LETTER, True), Edges.KEY: (_NO_PART_OF_NAME, _MARK, False)}
+"""For each byte whether it may stand before and behind, and whether nothing may stand behind."""
 
 
 class Leads:

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import hyperscan
@@ -64,13 +65,13 @@ class HyperscanEngine:
     def _sorted_out(self, data: bytes, found: list[_Hit]) -> Matched:
         values: list[tuple[int, int, int]] = []
         words: list[list[int]] = [[] for _ in range(self._groups)]
-        for pattern, hits in groupby(found, key=lambda hit: hit[0]):
+        for pattern, hits in groupby(found, key=itemgetter(0)):
             if pattern < self._values:
                 values += self._leads.extended(data, self._exactly(data, hits, pattern), pattern)
             else:
                 groups, length, edges = self._spellings[pattern - self._values]
                 behind = 1 if edges is Edges.KEY else 0
-                ends = list(with_edges(data, (end - behind for _, _, end in hits), length, edges))
+                ends = with_edges(data, [end - behind for _, _, end in hits], length, edges)
                 for group in groups:
                     words[group] += ends
         values.sort()
