@@ -1,6 +1,6 @@
 """What was found in a text, counted in its characters."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from waivern.rulesets.engine import Matched
@@ -50,8 +50,10 @@ def in_characters(text: str, data: bytes, matched: Matched) -> Matched:
     return Matched(values, [[character_at[end] for end in ends] for ends in matched.words])
 
 
-def without_overlaps(spans: Iterable[Span]) -> list[Span]:
+def without_overlaps(spans: Sequence[Span]) -> list[Span]:
     """Return the spans of which no two overlap, sorted by start: the surer wins, of two as sure the longer."""
+    if len(spans) < 2:
+        return list(spans)
     kept: list[Span] = []
     cluster: list[Span] = []
     reach = -1

@@ -108,12 +108,15 @@ class Texts:
             get = metadata.get
             key = (metadata["source"], get("file_path"), get("table"), get("column"))
             place = places.get(key) or _place(places, key, metadata)
+            row = get("row", "")
+            if not isinstance(row, str):
+                row = f"{row:>12}"
             if place.column is None:
-                yield Item(place, content, _row(metadata))
+                yield Item(place, content, row)
             elif with_columns:
                 contents, rows = columns[place]
                 contents.append(content)
-                rows.append(_row(metadata))
+                rows.append(row)
                 room -= len(content) + 1
                 if room < 0:
                     yield columns
@@ -136,11 +139,6 @@ def named_places(places: Iterable[Place]) -> list[Item]:
 def _place(places: dict[tuple[Any, ...], Place], key: tuple[Any, ...], said: Mapping[str, Any]) -> Place:
     source, path, table, column = key
     return places.setdefault(key, Place(source, path, table, column, said.get("context")))
-
-
-def _row(metadata: Mapping[str, Any]) -> str:
-    row = metadata.get("row", "")
-    return row if isinstance(row, str) else f"{row:>12}"
 
 
 def _no_values() -> defaultdict[Place, Cells]:
