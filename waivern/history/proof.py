@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -31,23 +31,23 @@ def plain(value: Any) -> Any:
     An instant is 2026-11-25T09:30:00.000000+00:00, bytes are hexadecimal, a truth value is 0 or 1; a text that is no
     UTF-8, as only damage makes it, has escapes in place of what is not.
     """
-    if isinstance(value, str):  # most are
-        return _plain_text(value)
-    match value:
-        case bool():
-            return int(value)
-        case bytes() | memoryview():
-            return value.hex()
-        case datetime():
-            return instant(value)
-        case _:
-            return value
+    how = _AS_HASHED.get(type(value))
+    return value if how is None else how(value)
 
 
 def _plain_text(text: str) -> str:
     if len(text) == _LENGTH_OF_INSTANT and (found := _SQLITE_INSTANT.fullmatch(text)) is not None:
         return f"{found[1]}T{found[2]}+00:00"
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+_AS_HASHED: Mapping[type, Callable[[Any], Any]] = {
+    bool: int,
+    bytes: bytes.hex,
+    memoryview: memoryview.hex,
+    datetime: instant,
+    str: _plain_text,
+}
 
 
 class MerkleTree:
