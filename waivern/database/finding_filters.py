@@ -1,8 +1,8 @@
 """Which findings are asked for, as conditions that an index answers."""
 
-from collections.abc import Iterator, Mapping
-from datetime import date
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.sql.operators import custom_op
@@ -14,13 +14,22 @@ from waivern.history.place_pattern import PlacePattern
 
 Condition = sa.ColumnElement[bool]
 
+
+class After(NamedTuple):
+    """The place in a list behind which it goes on."""
+
+    rank: int
+    since: datetime
+    id: int
+
+
 _FEW = 5_000
 _FEW_PLACES = 1_000
 _BEYOND_ALL = "\U0010ffff"
 
 
 def parts_of(
-    connection: sa.Connection, wanted: FindingFilter, *, order: Order, today: date
+    connection: sa.Connection, wanted: FindingFilter, *, order: Order, after: After | None, today: date
 ) -> Iterator[list[Condition]]:
     """Yield the conditions of a filter, in parts of which each is read from one index, the newest first.
 
@@ -44,10 +53,11 @@ def parts_of(
         conditions.append(columns["category"] == wanted.category)
     if wanted.since is not None:
         conditions.append(known_findings.c.since >= wanted.since)
-    for rank in _ranks(wanted.severity, order):
+    for rank in _ranks(wanted.severity, order, after):
         of_rank = [] if rank is None else [columns["severity_rank"] == rank]
+        beyond = [] if after is None or (order is Order.SEVERITY and rank != after.rank) else [_is_beyond(after)]
         for standing in _standings(wanted.status, today, columns):
-            yield [*conditions, *of_rank, *standing]
+            yield [*conditions, *of_rank, *beyond, *standing]
 
 
 def beside(dialect: str, column: "sa.Column[Any]") -> sa.ColumnElement[Any]:
@@ -57,11 +67,19 @@ def beside(dialect: str, column: "sa.Column[Any]") -> sa.ColumnElement[Any]:
     return sa.UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
-def _ranks(severity: str | None, order: Order) -> list[int] | list[None]:
-    """The severities that are parts by themselves."""
-    if severity is not None:
-        return [SEVERITIES.index(severity)]
-    return [*reversed(range(len(SEVERITIES)))] if order is Order.SEVERITY else [None]
+def _ranks(severity: str | None, order: Order, after: After | None) -> Sequence[int | None]:
+    """The severities that are parts by themselves, without those that were listed whole."""
+    if severity is None and order is Order.NEWEST:
+        return [None]
+    ranks = range(len(SEVERITIES)) if severity is None else [SEVERITIES.index(severity)]
+    if order is Order.NEWEST or after is None:
+        return ranks
+    return [rank for rank in ranks if rank <= after.rank]
+
+
+def _is_beyond(after: After) -> Condition:
+    place = sa.literal(after.since, known_findings.c.since.type), sa.literal(after.id, known_findings.c.id.type)
+    return sa.tuple_(known_findings.c.since, known_findings.c.id) < sa.tuple_(*place)
 
 
 def _index_for(wanted: FindingFilter, order: Order) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.engine import writing
-from waivern.database.finding_filters import beside, parts_of
+from waivern.database.finding_filters import After, beside, parts_of
 from waivern.database.settling import newest_complete, settle
 from waivern.database.tables import artifacts, finding_heads, finding_lines, findings, known_findings, runs
 from waivern.errors import UsageError
@@ -46,22 +46,15 @@ class SqlKnownFindings(KnownFindings):
     def page(
         self, wanted: FindingFilter, *, order: Order, after: str | None, limit: int, today: date
     ) -> Sequence[KnownFinding]:
-        columns = _columns_of(order)
+        beyond = None if after is None else _place_of(after)
         with self._engine.connect() as connection:
-            query = _rows(connection.dialect.name)
-            if after is not None:
-                beyond = [
-                    sa.literal(value, column.type) for column, value in zip(columns, _values(after, order), strict=True)
-                ]
-                rank = [beside(connection.dialect.name, column) for column in columns[:-2]]
-                query = query.where(sa.tuple_(*rank, *columns[-2:]) < sa.tuple_(*beyond))
-            query = query.order_by(known_findings.c.since.desc(), known_findings.c.id.desc()).limit(limit)
+            newest = _rows(connection.dialect.name).order_by(known_findings.c.since.desc(), known_findings.c.id.desc())
             rows = [
                 row
-                for part in parts_of(connection, wanted, order=order, today=today)
-                for row in connection.execute(query.where(*part))
+                for part in parts_of(connection, wanted, order=order, after=beyond, today=today)
+                for row in connection.execute(newest.where(*part).limit(limit))
             ]
-        rows.sort(key=lambda row: tuple(getattr(row, column.name) for column in columns), reverse=True)
+        rows.sort(key=lambda row: _place_in(order, row), reverse=True)
         return [_known(row, today) for row in rows[:limit]]
 
     def fingerprints(self, beginning: str, *, limit: int) -> Sequence[str]:
@@ -87,18 +80,17 @@ class SqlKnownFindings(KnownFindings):
         return sorted(stays, key=lambda stay: (stay.runbook, stay.first_at, stay.artifact_id))
 
 
-def _columns_of(order: Order) -> list[sa.Column[Any]]:
-    by_time = [known_findings.c.since, known_findings.c.id]
-    return by_time if order is Order.NEWEST else [known_findings.c.severity_rank, *by_time]
+def _place_in(order: Order, row: Any) -> tuple[Any, ...]:
+    by_time = (row.since, row.id)
+    return by_time if order is Order.NEWEST else (row.severity_rank, *by_time)
 
 
-def _values(key: str, order: Order) -> list[Any]:
+def _place_of(key: str) -> After:
     found = _KEY.fullmatch(key)
     if found is None:
         raise UsageError(f"'{key}' is no key", remedy="Give the `key` of the last finding of the page before")
     rank, microseconds, row_id = map(int, found.groups())
-    by_time = [_EPOCH + timedelta(microseconds=microseconds), row_id]
-    return by_time if order is Order.NEWEST else [rank, *by_time]
+    return After(rank, _EPOCH + timedelta(microseconds=microseconds), row_id)
 
 
 def _known(row: Any, today: date) -> KnownFinding:
