@@ -30,6 +30,7 @@ _AROUND_IMPORT = re.compile(r"^(?:import|using|global using|static)\s+|\s+as\s+.
 _STEPS = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _STEPS)
 _QUOTES = "\"'`"
+_QUOTE_BYTES = _QUOTES.encode()
 _LINE_END = re.compile(rb"\n")
 _PLACE = itemgetter("start_line", "end_line", "name")
 
@@ -70,9 +71,9 @@ def structure_of(data: bytes, language: str, *, is_tsx: bool = False) -> dict[st
     """
     asked = _asked("tsx" if is_tsx else language)
     tree = asked.parser.parse(data)
-    told = _Told(data)
+    told, kinds = _Told(data), asked.kinds
     for pattern, captures in asked.matches(tree.root_node):
-        told.note(asked.kind_of(pattern, captures), captures)
+        told.note(kinds.get(pattern) or asked.kind_of(pattern, captures), captures)
     structure, beyond = told.structure(), told.beyond()
     if tree.root_node.has_error:
         structure["has_errors"] = True
@@ -90,15 +91,17 @@ class _Told:
 
     def note(self, kind: str, captures: Mapping[str, Any]) -> None:
         node = captures[kind][0]
-        if kind in self._definitions:
+        mentions = self._mentions.get(kind)
+        if mentions is None:
             self._definitions[kind].append(self._definition(node, captures))
             return
-        text = self._text(node)
+        start, end = node.start_byte, node.end_byte
+        if kind == "string" and start < end and self._data[start] not in _QUOTE_BYTES and node.type == "literal":
+            return  # of SQL numbers are literals too
+        text = self._text(start, end)
         if kind == "import":
             text = _AROUND_IMPORT.sub("", text).strip(_QUOTES)
-        elif kind == "string" and text[:1] not in _QUOTES and node.type == "literal":  # of SQL numbers are literals too
-            return
-        self._mentions[kind].append((self._line(node.start_byte), text))
+        mentions.append((bisect_left(self._line_ends, start) + 1, text))
 
     def structure(self) -> dict[str, Any]:
         """Return the first of each kind, in their order."""
@@ -117,17 +120,19 @@ class _Told:
 
     def _definition(self, node: Any, captures: Mapping[str, Any]) -> dict[str, Any]:
         lines = {"start_line": self._line(node.start_byte), "end_line": self._line(node.end_byte)}
-        entry: dict[str, Any] = {"name": self._text(captures["name"][0]), **lines}
+        entry: dict[str, Any] = {"name": self._text_of(captures["name"][0]), **lines}
         if "function" in captures:
             given = captures.get("parameters")
-            entry["parameters"] = self._text(given[0]).strip("()") if given else ""
+            entry["parameters"] = self._text_of(given[0]).strip("()") if given else ""
         return entry
 
     def _line(self, byte: int) -> int:
         return bisect_left(self._line_ends, byte) + 1
 
-    def _text(self, node: Any) -> str:
-        start, end = node.start_byte, node.end_byte
+    def _text_of(self, node: Any) -> str:
+        return self._text(node.start_byte, node.end_byte)
+
+    def _text(self, start: int, end: int) -> str:
         if end - start > LONGEST_TEXT:
             return self._data[start : min(end, start + 4 * LONGEST_TEXT)].decode("utf-8", "ignore")[:LONGEST_TEXT]
         return self._data[start:end].decode("utf-8", "ignore")
@@ -142,17 +147,16 @@ class _Asked:
         self._language = tree_sitter.Language(getattr(importlib.import_module(grammar.module), grammar.maker)())
         self._query = tree_sitter.Query(self._language, grammar.query)
         self._tree_sitter = tree_sitter
-        self._kinds: dict[int, str] = {}
+        self.kinds: dict[int, str] = {}
 
     @property
     def parser(self) -> Any:
         return self._tree_sitter.Parser(self._language)
 
     def kind_of(self, pattern: int, captures: Mapping[str, Any]) -> str:
-        """Return what the pattern with this number finds, given what it has found once."""
-        if pattern not in self._kinds:
-            self._kinds[pattern] = next(kind for kind in _KINDS if kind in captures)
-        return self._kinds[pattern]
+        """Return what the pattern with this number finds, given what it has found once, and keep it in `kinds`."""
+        kind = self.kinds[pattern] = next(kind for kind in _KINDS if kind in captures)
+        return kind
 
     def matches(self, node: Any) -> Any:
         return self._tree_sitter.QueryCursor(self._query).matches(node)
