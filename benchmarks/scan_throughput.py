@@ -11,6 +11,7 @@ from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
 from waivern.analysers.indicators.items import CHARACTERS_A_SCAN
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
+from waivern.operations.collecting import collect_seldom
 from waivern.rulesets.detection import Detector, detector_for
 from waivern.rulesets.loading import load_ruleset
 
@@ -22,6 +23,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--megabytes", type=float, default=20.0)
     megabytes = arguments.parse_args().megabytes
+    collect_seldom()  # as every process of Waivern's does
     corpus = messages(megabytes)
     with_corpus_mb = peak_memory_mb()
     analyser = PersonalDataAnalyserFactory().create({"pattern_matching": {"ruleset": RULESET}})

@@ -9,6 +9,7 @@ import click
 from waivern import __version__
 from waivern.cli.endings import exit_code_of, leave, open_missing_streams
 from waivern.cli.groups import LazyCommand, LazyGroup
+from waivern.operations.collecting import collect_seldom
 
 COMMANDS = {
     "run": LazyCommand("Run a runbook and remember what it finds.", "waivern.cli.run:run"),
@@ -94,4 +95,5 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text streams here
     logging.captureWarnings(capture=True)
+    collect_seldom()
     leave(exit_code_of(waivern, sys.argv[1:]))

@@ -17,6 +17,7 @@ from typing import Any
 from waivern.errors import DatabaseError
 from waivern.operations.application import Application
 from waivern.operations.carry_out_run import CarriedOut, Listener, carry_out_run
+from waivern.operations.collecting import collect_seldom
 from waivern.runs.run_queue import ClaimedRun
 from waivern.service.self_watch import SelfWatch
 
@@ -147,6 +148,7 @@ def _carry_out_runs(connection: Connection, make_application: MakeApplication, b
         signal.signal(number, _leave_it_to_the_service)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+    collect_seldom()
     application = make_application()
     with suppress(EOFError, OSError):
         for _ in range(_MOST_RUNS):
