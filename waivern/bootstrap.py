@@ -70,49 +70,7 @@ def _keys(settings: Settings) -> "KeyRing":
 
 def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storage:
     """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
-    from waivern.database.archives import SqlArchives
-    from waivern.database.decision_log import SqlDecisionLog
-    from waivern.database.encryption import SqlEncryption
-    from waivern.database.eraser import SqlEraser
-    from waivern.database.event_log import SqlEventLog
-    from waivern.database.finding_history import SqlFindingHistory
-    from waivern.database.gate_log import SqlGateLog
-    from waivern.database.known_findings import SqlKnownFindings
-    from waivern.database.migrating import ensure_usable
-    from waivern.database.notifications import SqlNotifications
-    from waivern.database.past_artifacts import SqlPastArtifacts
-    from waivern.database.pruner import SqlPruner
-    from waivern.database.run_history import SqlRunHistory
-    from waivern.database.run_queue import SqlRunQueue
-    from waivern.database.run_register import SqlRunRegister
-    from waivern.database.schedule_store import SqlScheduleStore
-    from waivern.database.service_register import SqlServiceRegister
-    from waivern.database.verifier import SqlVerifier
+    from waivern.database.storage import SqlStorage
 
     engine = configured_engine(settings, may_create=may_create)
-    try:
-        ensure_usable(engine)
-    except BaseException:
-        engine.dispose()
-        raise
-    history = SqlRunHistory(engine)
-    return Storage(
-        register=SqlRunRegister(engine, lease_s=settings.lease_seconds, actor=actor),
-        history=history,
-        past=SqlPastArtifacts(engine, history),
-        queue=SqlRunQueue(engine, lease_s=settings.lease_seconds, actor=actor),
-        schedules=SqlScheduleStore(engine, actor=actor),
-        services=SqlServiceRegister(engine),
-        notifications=SqlNotifications(engine),
-        findings=SqlFindingHistory(engine),
-        events=SqlEventLog(engine),
-        verifier=SqlVerifier(engine),
-        decisions=SqlDecisionLog(engine),
-        pruner=SqlPruner(engine),
-        known=SqlKnownFindings(engine),
-        encryption=SqlEncryption(engine),
-        eraser=SqlEraser(engine),
-        archives=SqlArchives(engine),
-        gates=SqlGateLog(engine),
-        close=engine.dispose,
-    )
+    return SqlStorage(engine, lease_s=settings.lease_seconds, actor=actor)

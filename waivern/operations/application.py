@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from waivern.artifacts.encryption import Encryption
 from waivern.artifacts.store import PastArtifacts
@@ -28,28 +28,44 @@ from waivern.schedules.schedule_store import ScheduleStore
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Storage:
+class Storage(Protocol):
     """Where runs are kept: the ports onto one database, and how its connections are closed."""
 
-    register: RunRegister
-    history: RunHistory
-    past: PastArtifacts
-    queue: RunQueue
-    schedules: ScheduleStore
-    services: ServiceRegister
-    notifications: Notifications
-    findings: FindingHistory
-    events: EventLog
-    verifier: Verifier
-    decisions: DecisionLog
-    pruner: Pruner
-    known: KnownFindings
-    encryption: Encryption
-    eraser: Eraser
-    archives: Archives
-    gates: GateLog
-    close: Callable[[], None] = lambda: None
+    @property
+    def register(self) -> RunRegister: ...
+    @property
+    def history(self) -> RunHistory: ...
+    @property
+    def past(self) -> PastArtifacts: ...
+    @property
+    def queue(self) -> RunQueue: ...
+    @property
+    def schedules(self) -> ScheduleStore: ...
+    @property
+    def services(self) -> ServiceRegister: ...
+    @property
+    def notifications(self) -> Notifications: ...
+    @property
+    def findings(self) -> FindingHistory: ...
+    @property
+    def events(self) -> EventLog: ...
+    @property
+    def verifier(self) -> Verifier: ...
+    @property
+    def decisions(self) -> DecisionLog: ...
+    @property
+    def pruner(self) -> Pruner: ...
+    @property
+    def known(self) -> KnownFindings: ...
+    @property
+    def encryption(self) -> Encryption: ...
+    @property
+    def eraser(self) -> Eraser: ...
+    @property
+    def archives(self) -> Archives: ...
+    @property
+    def gates(self) -> GateLog: ...
+    def close(self) -> None: ...
 
 
 class Application:

@@ -1,0 +1,155 @@
+"""The ports onto one database; each is made, and its module imported, when it is first asked for."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from waivern.database.engine import Engine
+from waivern.database.migrating import ensure_usable
+
+if TYPE_CHECKING:
+    from waivern.artifacts.encryption import Encryption
+    from waivern.artifacts.store import PastArtifacts
+    from waivern.history.archives import Archives
+    from waivern.history.decision_log import DecisionLog
+    from waivern.history.erasing import Eraser
+    from waivern.history.event_log import EventLog
+    from waivern.history.finding_history import FindingHistory
+    from waivern.history.gates import GateLog
+    from waivern.history.known_findings import KnownFindings
+    from waivern.history.pruning import Pruner
+    from waivern.history.run_history import RunHistory
+    from waivern.history.verification import Verifier
+    from waivern.runs.notifications import Notifications
+    from waivern.runs.run_log import RunRegister
+    from waivern.runs.run_queue import RunQueue
+    from waivern.runs.service_register import ServiceRegister
+    from waivern.schedules.schedule_store import ScheduleStore
+
+
+class SqlStorage:
+    """All that is kept in one database. Whoever asks for the history does not wait for what archives it.
+
+    Args:
+        engine: The database; closed with this.
+        lease_s: Seconds for which a run stays its owner's without a sign of life.
+        actor: Who acts, as events tell it.
+
+    Raises:
+        DatabaseError: it cannot be reached, or is not at the revision that this version works with; then it is closed.
+    """
+
+    def __init__(self, engine: Engine, *, lease_s: float, actor: str) -> None:
+        self._engine = engine
+        self._lease_s = lease_s
+        self._actor = actor
+        try:
+            ensure_usable(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @cached_property
+    def register(self) -> "RunRegister":
+        from waivern.database.run_register import SqlRunRegister
+
+        return SqlRunRegister(self._engine, lease_s=self._lease_s, actor=self._actor)
+
+    @cached_property
+    def history(self) -> "RunHistory":
+        from waivern.database.run_history import SqlRunHistory
+
+        return SqlRunHistory(self._engine)
+
+    @cached_property
+    def past(self) -> "PastArtifacts":
+        from waivern.database.past_artifacts import SqlPastArtifacts
+
+        return SqlPastArtifacts(self._engine, self.history)
+
+    @cached_property
+    def queue(self) -> "RunQueue":
+        from waivern.database.run_queue import SqlRunQueue
+
+        return SqlRunQueue(self._engine, lease_s=self._lease_s, actor=self._actor)
+
+    @cached_property
+    def schedules(self) -> "ScheduleStore":
+        from waivern.database.schedule_store import SqlScheduleStore
+
+        return SqlScheduleStore(self._engine, actor=self._actor)
+
+    @cached_property
+    def services(self) -> "ServiceRegister":
+        from waivern.database.service_register import SqlServiceRegister
+
+        return SqlServiceRegister(self._engine)
+
+    @cached_property
+    def notifications(self) -> "Notifications":
+        from waivern.database.notifications import SqlNotifications
+
+        return SqlNotifications(self._engine)
+
+    @cached_property
+    def findings(self) -> "FindingHistory":
+        from waivern.database.finding_history import SqlFindingHistory
+
+        return SqlFindingHistory(self._engine)
+
+    @cached_property
+    def events(self) -> "EventLog":
+        from waivern.database.event_log import SqlEventLog
+
+        return SqlEventLog(self._engine)
+
+    @cached_property
+    def verifier(self) -> "Verifier":
+        from waivern.database.verifier import SqlVerifier
+
+        return SqlVerifier(self._engine)
+
+    @cached_property
+    def decisions(self) -> "DecisionLog":
+        from waivern.database.decision_log import SqlDecisionLog
+
+        return SqlDecisionLog(self._engine)
+
+    @cached_property
+    def pruner(self) -> "Pruner":
+        from waivern.database.pruner import SqlPruner
+
+        return SqlPruner(self._engine)
+
+    @cached_property
+    def known(self) -> "KnownFindings":
+        from waivern.database.known_findings import SqlKnownFindings
+
+        return SqlKnownFindings(self._engine)
+
+    @cached_property
+    def encryption(self) -> "Encryption":
+        from waivern.database.encryption import SqlEncryption
+
+        return SqlEncryption(self._engine)
+
+    @cached_property
+    def eraser(self) -> "Eraser":
+        from waivern.database.eraser import SqlEraser
+
+        return SqlEraser(self._engine)
+
+    @cached_property
+    def archives(self) -> "Archives":
+        from waivern.database.archives import SqlArchives
+
+        return SqlArchives(self._engine)
+
+    @cached_property
+    def gates(self) -> "GateLog":
+        from waivern.database.gate_log import SqlGateLog
+
+        return SqlGateLog(self._engine)
