@@ -156,7 +156,8 @@ def _carry_out_runs(connection: Connection, make_application: MakeApplication, b
             claimed: ClaimedRun = connection.recv()
             outcome = _carry_out_one(application, claimed, connection, watch)
             is_spent = _threads_hang()
-            connection.send(Done(outcome, is_spent))
+            with suppress(OSError):  # the service was killed meanwhile, and nothing else keeps this process
+                connection.send(Done(outcome, is_spent))
             if is_spent:
                 os._exit(0)  # nobody can end a thread, and the interpreter would wait for it
     application.close()
