@@ -111,9 +111,7 @@ class SqlArtifactStore(ArtifactStore):
             self._writer.submit(
                 lambda connection: self._write(connection, values, schema, form, blob, found), about=artifact_id
             ).result()
-        except (
-            sa.exc.DBAPIError
-        ) as error:  # of this one message: what concerns the database as a whole is a DatabaseError
+        except sa.exc.DBAPIError as error:  # of this one message: what concerns all of the database is a DatabaseError
             raise ArtifactStoreError(f"The database refuses the message of '{artifact_id}': {error.orig}") from error
         self._recent.put(artifact_id, message, form.whole)
 
