@@ -45,7 +45,7 @@ def test_every_import_contract_is_kept() -> None:
 
 
 def test_no_contract_has_a_hole() -> None:
-    """Each of these settings lets imports through that a contract forbids: none may be set, the code is moved instead."""
+    """Each of these settings lets through what a contract forbids: none may be set, the code is moved instead."""
     holes = {"ignore_imports", "unmatched_ignore_imports_alerting", "exclude_type_checking_imports"}
     linted = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     assert not holes & {key for contract in [linted, *contracts()] for key in contract}
