@@ -52,6 +52,10 @@ def names_of(engine: sa.Engine, run_id: str) -> list[str]:
     return [finding.fingerprint[0] for _, finding in SqlFindingHistory(engine).findings_of(run_id)]
 
 
+def test_findings_stand_in_the_order_of_the_bytes_of_their_places_on_every_database(engine: sa.Engine) -> None:
+    assert names_of(engine, run_with(engine, [entry("a"), entry("Z"), entry("B"), entry("_")])) == ["B", "Z", "_", "a"]
+
+
 def test_the_findings_of_each_run_are_told_as_they_were(engine: sa.Engine) -> None:
     first = run_with(engine, [entry("a"), entry("b")])
     second = run_with(engine, [entry("b", count=2), entry("c")], version="2")

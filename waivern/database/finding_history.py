@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from waivern.database.stored_values import in_bytes
 from waivern.database.tables import artifact_declarations, artifacts, finding_lines, finding_sets, findings, runs
 from waivern.database.whole_artifacts import AS_DECLARED
 from waivern.history.finding import Finding
@@ -57,7 +58,8 @@ def _of_run(*wanted: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 
 _OF_RUN = _of_run(artifacts.c.artifact_id, *(findings.c[name] for name in Finding.__struct_fields__)).order_by(
-    artifact_declarations.c.position, findings.c.source, findings.c.place, findings.c.rule, findings.c.fingerprint
+    artifact_declarations.c.position,
+    *(in_bytes(findings.c[name]) for name in ("source", "place", "rule", "fingerprint")),
 )
 _IN_NUMBERS = _of_run(findings.c.severity, sa.func.count(findings.c.fingerprint.distinct())).group_by(
     findings.c.severity
