@@ -23,10 +23,10 @@ from waivern.analysers.indicators.factory import (
 )
 from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
 from waivern.components.analyser import Analyser
+from waivern.gc_tuning import collect_seldom
 from waivern.messages.message import Message
-from waivern.operations.collecting import collect_seldom
-from waivern.rulesets.detection import detector_for
-from waivern.rulesets.loading import load_ruleset
+from waivern.rulesets.detection.detector import detector_for
+from waivern.rulesets.loading.ruleset_loader import load_ruleset
 
 INDICATORS = (
     PersonalDataAnalyserFactory,

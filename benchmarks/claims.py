@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.measuring import print_table
 from benchmarks.services import DATABASES, installation_on
-from tests.faults.services import Installation
+from tests.builders.faulty_services import Installation
 from waivern.bootstrap import build_application
 from waivern.runs.run_queue import NewRun
 from waivern.settings import Settings

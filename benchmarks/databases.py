@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from tests.databases import fresh_postgres_database, postgres_server
-from waivern.database.engine import Synchronous, open_engine
-from waivern.database.migrating import upgrade
+from tests.servers.databases import fresh_postgres_database, postgres_server
+from waivern.database.connection.engine import Synchronous, open_engine
+from waivern.database.schema.migration import upgrade
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.fire_latency import instant
 from benchmarks.measuring import print_table
 from benchmarks.services import DATABASES, installation_on, percentile
-from tests.faults.services import Installation, eventually
+from tests.builders.faulty_services import Installation, eventually
 from waivern.runs.run_queue import NewRun
 
 _TIMEOUT_S = 0.5

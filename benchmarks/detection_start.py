@@ -23,8 +23,8 @@ def lap():
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 start = lap()
-from waivern.rulesets.detection import detector_for
-from waivern.rulesets.loading import load_ruleset
+from waivern.rulesets.detection.detector import detector_for
+from waivern.rulesets.loading.ruleset_loader import load_ruleset
 imported = lap()
 ruleset = load_ruleset(sys.argv[1])
 read = lap()

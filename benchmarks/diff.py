@@ -12,10 +12,10 @@ from benchmarks.databases import bytes_in, postgres, sqlite
 from benchmarks.measuring import measured, print_table
 from waivern import Message, Schema
 from waivern.bootstrap import build_application
-from waivern.database.run_register import SqlRunRegister
+from waivern.database.runs.run_register import SqlRunRegister
 from waivern.operations.application import Application
-from waivern.operations.compare_runs import compare_runs, comparison_as_json
-from waivern.operations.decisions_told import today
+from waivern.operations.findings.compare_runs import compare_runs, comparison_as_json
+from waivern.operations.findings.decision_status import today
 from waivern.runs.run import RunStatus
 from waivern.settings import Settings
 from waivern.testing.builders import message_of, plan_of_dag

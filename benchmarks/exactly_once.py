@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.fire_latency import instant
 from benchmarks.measuring import print_table
 from benchmarks.services import DATABASES, installation_on
-from tests.faults.services import Installation, eventually, stop, this_second
+from tests.builders.faulty_services import Installation, eventually, stop, this_second
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule
 from waivern.schedules.timing import Every, due_between
 

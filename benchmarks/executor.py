@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from benchmarks.databases import bytes_in, postgres, sqlite
 from benchmarks.measuring import Measured, measured, print_table
 from waivern import DAGExecutor, ExecutionPlan, InMemoryArtifactStore
-from waivern.database.run_register import SqlRunRegister
+from waivern.database.runs.run_register import SqlRunRegister
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import plan_of_dag, registry_of
 

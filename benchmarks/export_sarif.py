@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.databases import sqlite
 from benchmarks.measuring import print_table
 from waivern import Message, Schema
-from waivern.database.run_register import SqlRunRegister
+from waivern.database.runs.run_register import SqlRunRegister
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import plan_of_dag
 
@@ -64,8 +64,8 @@ def run_of(register: SqlRunRegister, numbers: range) -> None:
 
 _EXPORT = """
 import re, sys, time
-from waivern.cli.endings import exit_code_of
-from waivern.cli.main import waivern
+from waivern.cli.shell.exit_codes import exit_code_of
+from waivern.cli.shell.main import waivern
 form, output, database = sys.argv[1:]
 code = exit_code_of(waivern, ["export", "latest", "--format", form, "--output", output, "--db", database])
 memory = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())

@@ -17,9 +17,10 @@ import sqlalchemy as sa
 from benchmarks.databases import bytes_in, postgres, sqlite
 from benchmarks.history import DIGEST, run
 from benchmarks.measuring import print_table
-from waivern.database.engine import writing
-from waivern.database.known_findings import SqlKnownFindings
-from waivern.database.tables import (
+from waivern.database.connection.engine import writing
+from waivern.database.current.current_findings import SqlKnownFindings
+from waivern.database.schema.artifact_view import insert_artifacts
+from waivern.database.schema.tables import (
     blobs,
     finding_heads,
     finding_lines,
@@ -29,7 +30,6 @@ from waivern.database.tables import (
     runbooks,
     runs,
 )
-from waivern.database.whole_artifacts import insert_artifacts
 from waivern.history.known_findings import FindingFilter, FindingStatus, Order
 from waivern.runs.run import new_run_id
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.measuring import print_table
 from benchmarks.services import DATABASES, installation_on, middle_and_worst
-from tests.faults.services import Installation, this_second
+from tests.builders.faulty_services import Installation, this_second
 from waivern.schedules.schedule import Overlap, ScheduleDefinition
 from waivern.schedules.timing import Cron, Every
 

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from benchmarks.databases import postgres, sqlite
 from benchmarks.measuring import print_table
-from waivern.database.engine import writing
-from waivern.database.run_history import SqlRunHistory
-from waivern.database.tables import blobs, runbooks, runs
-from waivern.database.whole_artifacts import insert_artifacts
+from waivern.database.connection.engine import writing
+from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.schema.artifact_view import insert_artifacts
+from waivern.database.schema.tables import blobs, runbooks, runs
 from waivern.history.run_history import RunFilter
 from waivern.runs.run import RunStatus, new_run_id
 

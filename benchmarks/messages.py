@@ -20,8 +20,8 @@ from benchmarks.databases import bytes_in, postgres, sqlite
 from benchmarks.measuring import print_table
 from waivern import Message, Schema
 from waivern.artifacts.store import ArtifactStore
-from waivern.database.run_history import SqlRunHistory
-from waivern.database.run_register import SqlRunRegister
+from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.run_register import SqlRunRegister
 from waivern.testing.builders import plan_of_dag
 
 TIMES = 5

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import print_table
-from tests.databases import _a_lock_of_our_own
-from tests.faults.services import Installation, eventually, this_second
-from tests.installations import migrated
+from tests.builders.faulty_services import Installation, eventually, this_second
+from tests.builders.installations import migrated
+from tests.servers.databases import _a_lock_of_our_own
 from waivern.errors import WaivernError
 from waivern.runs.run_queue import NewRun
 from waivern.schedules.schedule import CatchUp, Overlap

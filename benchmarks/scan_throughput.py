@@ -9,11 +9,11 @@ from benchmarks.measuring import Measured, measured, peak_memory_mb, print_table
 from waivern.analysers.indicators.analyser import IndicatorAnalyser
 from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
 from waivern.analysers.indicators.items import CHARACTERS_A_SCAN
+from waivern.gc_tuning import collect_seldom
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
-from waivern.operations.collecting import collect_seldom
-from waivern.rulesets.detection import Detector, detector_for
-from waivern.rulesets.loading import load_ruleset
+from waivern.rulesets.detection.detector import Detector, detector_for
+from waivern.rulesets.loading.ruleset_loader import load_ruleset
 
 INDICATOR = Schema("personal_data_indicator", "1.0.0")
 RULESET = "local/personal_data_indicator/1.0.0"

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.databases import fresh_postgres_database, postgres_server, sqlite_url
-from tests.faults.services import Installation
-from tests.installations import migrated
+from tests.builders.faulty_services import Installation
+from tests.builders.installations import migrated
+from tests.servers.databases import fresh_postgres_database, postgres_server, sqlite_url
 
 DATABASES = ("SQLite", "Postgres")
 

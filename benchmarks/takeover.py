@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.fire_latency import children_of
 from benchmarks.measuring import print_table
 from benchmarks.services import DATABASES, installation_on, middle_and_worst
-from tests.faults.services import Installation, eventually, stop
+from tests.builders.faulty_services import Installation, eventually, stop
 from waivern.errors import WaivernError
 from waivern.runs.run import RunStatus
 from waivern.runs.run_queue import NewRun

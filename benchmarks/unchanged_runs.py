@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from benchmarks.databases import postgres, sqlite
 from benchmarks.measuring import print_table
 from waivern import ExecutionPlan, Message, Schema
-from waivern.database.run_register import SqlRunRegister
+from waivern.database.runs.run_register import SqlRunRegister
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, utc_now
 from waivern.testing.builders import plan_of_dag
 

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from benchmarks.databases import postgres, sqlite
 from benchmarks.measuring import peak_memory_mb, print_table
 from waivern import Message, Schema
-from waivern.database.run_register import SqlRunRegister
-from waivern.database.tables import blobs
-from waivern.database.verifier import SqlVerifier
+from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.schema.tables import blobs
+from waivern.database.verification.verifier import SqlVerifier
 from waivern.messages.canonical import canonical_bytes
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import plan_of_dag

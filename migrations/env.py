@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from waivern.database.migrating import exclusively
-from waivern.database.tables import metadata
+from waivern.database.schema.migration import exclusively
+from waivern.database.schema.tables import metadata
 
 
 def run_migrations() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.databases import fresh_postgres_database, postgres_server, sqlite_url
-from tests.installations import migrated
-from tests.mariadb import fresh_mariadb_database, mariadb_server
-from tests.mongodb import MongoDatabase, fresh_mongo_database, mongodb_server
-from tests.s3 import S3Server, s3_server
+from tests.builders.installations import migrated
+from tests.servers.databases import fresh_postgres_database, postgres_server, sqlite_url
+from tests.servers.mariadb import fresh_mariadb_database, mariadb_server
+from tests.servers.mongodb import MongoDatabase, fresh_mongo_database, mongodb_server
+from tests.servers.s3 import S3Server, s3_server
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ _HOME_OF = {
     "ServiceDescriptor": "waivern.components.container",
     "ServiceNotRegisteredError": "waivern.errors",
     "SourceConfig": "waivern.runbooks.artifact_definition",
-    "SqlArtifactStore": "waivern.database.artifact_store",
+    "SqlArtifactStore": "waivern.database.runs.artifact_store",
     "UsageError": "waivern.errors",
     "WaivernError": "waivern.errors",
 }

@@ -6,7 +6,7 @@ from waivern.components.container import ServiceContainer as ServiceContainer
 from waivern.components.container import ServiceDescriptor as ServiceDescriptor
 from waivern.components.factory import ComponentFactory as ComponentFactory
 from waivern.components.registry import ComponentRegistry as ComponentRegistry
-from waivern.database.artifact_store import SqlArtifactStore as SqlArtifactStore
+from waivern.database.runs.artifact_store import SqlArtifactStore as SqlArtifactStore
 from waivern.errors import AnchorError as AnchorError
 from waivern.errors import ArchiveError as ArchiveError
 from waivern.errors import ArtifactNotFoundError as ArtifactNotFoundError

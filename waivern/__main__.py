@@ -1,5 +1,5 @@
 """`python -m waivern` is the command line."""
 
-from waivern.cli.main import main
+from waivern.cli.shell.main import main
 
 main()

@@ -11,8 +11,8 @@ from waivern.operations.application import Application, Storage
 from waivern.settings import Settings
 
 if TYPE_CHECKING:
-    from waivern.database.engine import Engine, Synchronous
-    from waivern.database.keyring import KeyRing
+    from waivern.database.connection.engine import Engine, Synchronous
+    from waivern.database.connection.keyring import KeyRing
 
 
 def build_application(
@@ -36,7 +36,7 @@ def build_application(
 
 def configured_engine(settings: Settings | None = None, *, may_create: bool = True) -> "Engine":
     """Return an engine for the database of the settings, whatever revision it is at."""
-    from waivern.database.engine import open_engine
+    from waivern.database.connection.engine import open_engine
 
     settings = settings or Settings.from_environment()
     synchronous: Synchronous = "NORMAL" if settings.sqlite_synchronous == "NORMAL" else "FULL"
@@ -52,13 +52,13 @@ def configured_engine(settings: Settings | None = None, *, may_create: bool = Tr
 
 def new_encryption_key() -> str:
     """Return a fresh key for WAIVERN_ENCRYPTION_KEY."""
-    from waivern.database.keyring import new_key
+    from waivern.database.connection.keyring import new_key
 
     return new_key()
 
 
 def _keys(settings: Settings) -> "KeyRing":
-    from waivern.database.keyring import read_keyring
+    from waivern.database.connection.keyring import read_keyring
 
     text, file = (None if said == "none" else said for said in (settings.encryption_key, settings.encryption_key_file))
     if text is not None and file is not None:

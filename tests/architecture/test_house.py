@@ -23,7 +23,7 @@ READ_THE_ENVIRONMENT = {
     "waivern/bootstrap.py": "hands the environment over, as what ${NAME} stands for",
     "waivern/service/hook_command.py": "hands it on to the operator's own command",
     "waivern/runbooks/watched_environment.py": "hands the environment over, and notes what is looked up in it",
-    "waivern/cli/endings.py": "click's own variable for shell completion",
+    "waivern/cli/shell/exit_codes.py": "click's own variable for shell completion",
 }
 
 

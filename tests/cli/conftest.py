@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from tests.cli.odd_components import install_odd_components
-from waivern.cli.endings import exit_code_of
-from waivern.cli.main import waivern
+from waivern.cli.shell.exit_codes import exit_code_of
+from waivern.cli.shell.main import waivern
 
 PATIENCE_S = 30
 

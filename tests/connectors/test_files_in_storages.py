@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.s3 import S3Server
+from tests.servers.s3 import S3Server
 from waivern.connectors.filesystem import remote
 from waivern.connectors.filesystem.factory import FilesystemConnectorFactory
 from waivern.errors import ComponentError, InvalidPropertiesError

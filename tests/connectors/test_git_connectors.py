@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.git_repositories import commit, git, git_server, new_repository
+from tests.builders.git_repositories import commit, git, git_server, new_repository
 from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
 from waivern.components.environment import looking_up_in
 from waivern.components.working_directory import working_in

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
-from tests.git_repositories import git_server, new_repository
+from tests.builders.git_repositories import git_server, new_repository
 from waivern.components.environment import looking_up_in
 from waivern.connectors.git import properties as git_properties
 from waivern.connectors.git.factory import GithubConnectorFactory

@@ -14,7 +14,7 @@ import bson
 import pytest
 from bson import Int64, ObjectId
 
-from tests.mongodb import MongoDatabase
+from tests.servers.mongodb import MongoDatabase
 from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
 from waivern.components.environment import looking_up_in
 from waivern.connectors.mongodb.factory import MongodbConnectorFactory

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.mariadb import as_properties
+from tests.servers.mariadb import as_properties
 from waivern.connectors.sql_database import opening
 from waivern.connectors.sql_database.factory import MysqlConnectorFactory, SqlDatabaseConnectorFactory
 from waivern.connectors.sql_database.opening import Database, reading

@@ -14,7 +14,7 @@ import pytest
 
 from tests.docs.pages import DOCS, PAGES, REPOSITORY, blocks_of, files_in, section_of, text_of
 from waivern import __version__
-from waivern.cli.main import waivern as command_line
+from waivern.cli.shell.main import waivern as command_line
 from waivern.history.decision_file import FILE_NAME, decisions_beside
 from waivern.runbooks.loading import load_runbook
 

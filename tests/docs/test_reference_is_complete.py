@@ -16,8 +16,8 @@ from tests.docs.pages import names_in_first_cells, rows_of, section_of, text_of
 from waivern.analysers.gdpr.properties import ClassifierProperties
 from waivern.analysers.indicators.properties import IndicatorProperties
 from waivern.analysers.source_code.properties import SourceCodeProperties
-from waivern.cli.main import COMMANDS, LazyGroup
-from waivern.cli.main import waivern as command_line
+from waivern.cli.shell.main import COMMANDS, LazyGroup
+from waivern.cli.shell.main import waivern as command_line
 from waivern.components.registry import ANALYSERS
 from waivern.connectors.filesystem.properties import FilesystemProperties
 from waivern.connectors.git.properties import GithubProperties, GitProperties
@@ -28,7 +28,7 @@ from waivern.connectors.sql_database.properties import (
     SqlDatabaseProperties,
     SqliteProperties,
 )
-from waivern.database.tables import metadata
+from waivern.database.schema.tables import metadata
 from waivern.errors import WaivernError
 from waivern.runbooks.json_schema import runbook_json_schema
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason

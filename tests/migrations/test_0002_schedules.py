@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from waivern.database.engine import open_engine, writing
-from waivern.database.migrating import NEWEST, downgrade, upgrade
+from waivern.database.connection.engine import open_engine, writing
+from waivern.database.schema.migration import NEWEST, downgrade, upgrade
 
 AN_INSTANT = "2026-11-01 02:00:00"
 TABLES_OF_0001 = {"alembic_version", "runbooks", "runs", "blobs", "artifacts", "artifact_inputs"}

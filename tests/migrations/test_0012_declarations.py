@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from waivern.database.engine import open_engine, writing
-from waivern.database.migrating import NEWEST, differences, downgrade, upgrade
-from waivern.database.run_history import SqlRunHistory
-from waivern.database.run_leaves import RunProof
-from waivern.database.verifier import SqlVerifier
+from waivern.database.connection.engine import open_engine, writing
+from waivern.database.events.run_merkle import RunProof
+from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.schema.migration import NEWEST, differences, downgrade, upgrade
+from waivern.database.verification.verifier import SqlVerifier
 from waivern.runs.run import RunStatus
 
 CONTENT = hashlib.sha256(b"{}").digest()

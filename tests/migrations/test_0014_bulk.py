@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from waivern.database.engine import open_engine, writing
-from waivern.database.migrating import downgrade, upgrade
+from waivern.database.connection.engine import open_engine, writing
+from waivern.database.schema.migration import downgrade, upgrade
 
 
 def test_the_bytes_of_large_contents_stay_where_their_column_goes(database_url: str) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.databases import sqlite_url
-from tests.installations import migrated
+from tests.builders.installations import migrated
+from tests.servers.databases import sqlite_url
 from waivern import SchemaOutOfDateError
-from waivern.database.engine import open_engine, writing
-from waivern.database.migrating import (
+from waivern.database.connection.engine import open_engine, writing
+from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.schema.migration import (
     NEWEST,
     current_revision,
     differences,
@@ -20,9 +22,7 @@ from waivern.database.migrating import (
     exclusively,
     upgrade,
 )
-from waivern.database.run_history import SqlRunHistory
-from waivern.database.run_register import SqlRunRegister
-from waivern.database.tables import metadata
+from waivern.database.schema.tables import metadata
 from waivern.errors import DatabaseError
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of_dag
@@ -113,7 +113,7 @@ def start_first(url: str, ready: "multiprocessing.synchronize.Barrier", failures
 
 def test_concurrent_first_starts_do_not_break_each_other(database_url: str) -> None:
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["waivern.database.migrating", "alembic.command"])
+    processes.set_forkserver_preload(["waivern.database.schema.migration", "alembic.command"])
     ready, failures = processes.Barrier(6), processes.Queue()
     starters = [processes.Process(target=start_first, args=(database_url, ready, failures)) for _ in range(6)]
     for starter in starters:
@@ -190,8 +190,8 @@ def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(tmp_path: Path) 
 def test_the_packed_folder_of_a_wheel_is_preferred_to_the_one_of_a_checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import waivern.database.migrating as migrating
+    import waivern.database.schema.migration as migrating
 
     shutil.copytree(REPOSITORY / "migrations", tmp_path / "migrations")
-    monkeypatch.setattr(migrating, "__file__", str(tmp_path / "migrating.py"))
+    monkeypatch.setattr(migrating, "__file__", str(tmp_path / "schema" / "migration.py"))
     assert migrating._migrations() == tmp_path / "migrations"

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from tests.faults.services import eventually, this_second
-from tests.schedules import a_definition
-from waivern.database.engine import writing
-from waivern.database.schedule_store import SqlScheduleStore
-from waivern.database.tables import schedule_fires, schedules
+from tests.builders.faulty_services import eventually, this_second
+from tests.builders.schedules import a_definition
+from waivern.database.connection.engine import writing
+from waivern.database.schedules.schedule_store import SqlScheduleStore
+from waivern.database.schema.tables import schedule_fires, schedules
 from waivern.runs.run import utc_now
 from waivern.schedules.schedule import Overlap, Schedule
 from waivern.schedules.timing import Cron, Every

@@ -20,15 +20,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.schedules import a_definition
+from tests.builders.schedules import a_definition
 from waivern.bootstrap import build_application
-from waivern.database.engine import writing
-from waivern.database.event_log import SqlEventLog
-from waivern.database.gate_log import SqlGateLog
-from waivern.database.notifications import SqlNotifications
-from waivern.database.run_queue import SqlRunQueue
-from waivern.database.schedule_store import SqlScheduleStore
-from waivern.database.tables import notifications, runs
+from waivern.database.connection.engine import writing
+from waivern.database.events.event_log import SqlEventLog
+from waivern.database.runs.gate_log import SqlGateLog
+from waivern.database.runs.outbox import SqlNotifications
+from waivern.database.runs.run_queue import SqlRunQueue
+from waivern.database.schedules.schedule_store import SqlScheduleStore
+from waivern.database.schema.tables import notifications, runs
 from waivern.history.gates import GateResult
 from waivern.operations.application import Application
 from waivern.runbooks.gate import parse_gate

@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.databases import sqlite_url
-from tests.faults.services import Installation, eventually, stop, this_second
-from tests.installations import migrated
-from waivern.database.engine import open_engine, writing
-from waivern.database.tables import services
+from tests.builders.faulty_services import Installation, eventually, stop, this_second
+from tests.builders.installations import migrated
+from tests.servers.databases import sqlite_url
+from waivern.database.connection.engine import open_engine, writing
+from waivern.database.schema.tables import services
 from waivern.errors import WaivernError
 from waivern.history.run_history import RunFilter, RunRecord
-from waivern.operations import carry_out_run
-from waivern.operations.carry_out_run import CarriedOut
-from waivern.operations.show_history import show_run
+from waivern.operations.runs import execute_claimed as carry_out_run
+from waivern.operations.runs.execute_claimed import CarriedOut
+from waivern.operations.runs.show_history import show_run
 from waivern.runs.run import RunStatus, SkipReason
 from waivern.runs.run_queue import NewRun
 from waivern.schedules.schedule import CatchUp, Overlap

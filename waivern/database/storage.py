@@ -3,8 +3,8 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from waivern.database.engine import Engine
-from waivern.database.migrating import ensure_usable
+from waivern.database.connection.engine import Engine
+from waivern.database.schema.migration import ensure_usable
 
 if TYPE_CHECKING:
     from waivern.artifacts.encryption import Encryption
@@ -54,102 +54,102 @@ class SqlStorage:
 
     @cached_property
     def register(self) -> "RunRegister":
-        from waivern.database.run_register import SqlRunRegister
+        from waivern.database.runs.run_register import SqlRunRegister
 
         return SqlRunRegister(self._engine, lease_s=self._lease_s, actor=self._actor)
 
     @cached_property
     def history(self) -> "RunHistory":
-        from waivern.database.run_history import SqlRunHistory
+        from waivern.database.runs.run_history import SqlRunHistory
 
         return SqlRunHistory(self._engine)
 
     @cached_property
     def past(self) -> "PastArtifacts":
-        from waivern.database.past_artifacts import SqlPastArtifacts
+        from waivern.database.runs.past_artifacts import SqlPastArtifacts
 
         return SqlPastArtifacts(self._engine, self.history)
 
     @cached_property
     def queue(self) -> "RunQueue":
-        from waivern.database.run_queue import SqlRunQueue
+        from waivern.database.runs.run_queue import SqlRunQueue
 
         return SqlRunQueue(self._engine, lease_s=self._lease_s, actor=self._actor)
 
     @cached_property
     def schedules(self) -> "ScheduleStore":
-        from waivern.database.schedule_store import SqlScheduleStore
+        from waivern.database.schedules.schedule_store import SqlScheduleStore
 
         return SqlScheduleStore(self._engine, actor=self._actor)
 
     @cached_property
     def services(self) -> "ServiceRegister":
-        from waivern.database.service_register import SqlServiceRegister
+        from waivern.database.schedules.service_registry import SqlServiceRegister
 
         return SqlServiceRegister(self._engine)
 
     @cached_property
     def notifications(self) -> "Notifications":
-        from waivern.database.notifications import SqlNotifications
+        from waivern.database.runs.outbox import SqlNotifications
 
         return SqlNotifications(self._engine)
 
     @cached_property
     def findings(self) -> "FindingHistory":
-        from waivern.database.finding_history import SqlFindingHistory
+        from waivern.database.current.finding_history import SqlFindingHistory
 
         return SqlFindingHistory(self._engine)
 
     @cached_property
     def events(self) -> "EventLog":
-        from waivern.database.event_log import SqlEventLog
+        from waivern.database.events.event_log import SqlEventLog
 
         return SqlEventLog(self._engine)
 
     @cached_property
     def verifier(self) -> "Verifier":
-        from waivern.database.verifier import SqlVerifier
+        from waivern.database.verification.verifier import SqlVerifier
 
         return SqlVerifier(self._engine)
 
     @cached_property
     def decisions(self) -> "DecisionLog":
-        from waivern.database.decision_log import SqlDecisionLog
+        from waivern.database.current.decision_log import SqlDecisionLog
 
         return SqlDecisionLog(self._engine)
 
     @cached_property
     def pruner(self) -> "Pruner":
-        from waivern.database.pruner import SqlPruner
+        from waivern.database.data.pruner import SqlPruner
 
         return SqlPruner(self._engine)
 
     @cached_property
     def known(self) -> "KnownFindings":
-        from waivern.database.known_findings import SqlKnownFindings
+        from waivern.database.current.current_findings import SqlKnownFindings
 
         return SqlKnownFindings(self._engine)
 
     @cached_property
     def encryption(self) -> "Encryption":
-        from waivern.database.encryption import SqlEncryption
+        from waivern.database.retention.encryption import SqlEncryption
 
         return SqlEncryption(self._engine)
 
     @cached_property
     def eraser(self) -> "Eraser":
-        from waivern.database.eraser import SqlEraser
+        from waivern.database.data.eraser import SqlEraser
 
         return SqlEraser(self._engine)
 
     @cached_property
     def archives(self) -> "Archives":
-        from waivern.database.archives import SqlArchives
+        from waivern.database.archive.archives import SqlArchives
 
         return SqlArchives(self._engine)
 
     @cached_property
     def gates(self) -> "GateLog":
-        from waivern.database.gate_log import SqlGateLog
+        from waivern.database.runs.gate_log import SqlGateLog
 
         return SqlGateLog(self._engine)

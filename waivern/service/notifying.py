@@ -9,7 +9,7 @@ from typing import Any
 
 from waivern.errors import DatabaseError, WaivernError
 from waivern.operations.application import Application
-from waivern.operations.records_as_json import gates_as_json, instant_as_json, run_as_json
+from waivern.operations.runs.run_as_json import gates_as_json, instant_as_json, run_as_json
 from waivern.runbooks.notify_config import NotifyConfig
 from waivern.runbooks.substitution import resolve
 from waivern.runbooks.watched_environment import WatchedEnvironment

@@ -7,7 +7,7 @@ from datetime import time
 from waivern.errors import DatabaseError
 from waivern.history.pruning import PruneRequest
 from waivern.operations.application import Application
-from waivern.operations.prune_messages import is_night, prune_messages
+from waivern.operations.data.prune_contents import is_night, prune_messages
 from waivern.runs.run import utc_now
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from waivern.errors import DatabaseError
+from waivern.gc_tuning import collect_seldom
 from waivern.operations.application import Application
-from waivern.operations.carry_out_run import CarriedOut, Listener, carry_out_run
-from waivern.operations.collecting import collect_seldom
+from waivern.operations.runs.execute_claimed import CarriedOut, Listener, carry_out_run
 from waivern.runs.run_queue import ClaimedRun
 from waivern.service.self_watch import SelfWatch
 
@@ -29,6 +29,7 @@ MakeApplication = Callable[[], Application]
 _TIME_TO_END_S = 0.1
 _GONE_WITHIN_S = 5.0  # longer only where the kernel itself waits for a device, which nobody can end
 _MOST_RUNS = 200  # then a fresh process takes its place, whatever the components have left behind in it
+_PRELOADED = ("waivern.bootstrap", "waivern.plans.planner", "waivern.database.connection.engine")
 _FIRST_TO_GO = "500"  # of -1000 to 1000: a run, not the service, is ended where the machine runs out of memory
 
 
@@ -128,7 +129,9 @@ def warm_context() -> BaseContext:
     The server lives through a SIGTERM that is meant for the service, which needs its processes to the end.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "waivern.bootstrap", "waivern.plans.planner", "waivern.database.engine"])
+    context.set_forkserver_preload(
+        [__name__, "waivern.bootstrap", "waivern.plans.planner", "waivern.database.connection.engine"]
+    )
     if threading.current_thread() is not threading.main_thread():
         return context
     handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)

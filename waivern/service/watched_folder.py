@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from waivern.operations.application import Application
-from waivern.operations.sync_schedules import Synced, SyncStep, runbook_files, sync_schedules
+from waivern.operations.schedules.sync_schedules import Synced, SyncStep, runbook_files, sync_schedules
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from functools import partial
 from multiprocessing.connection import wait
 
 from waivern.errors import DatabaseUnavailableError
-from waivern.operations.carry_out_run import CarriedOut
+from waivern.operations.runs.execute_claimed import CarriedOut
 from waivern.runs.run import RunStatus, utc_now
 from waivern.runs.run_queue import ClaimedRun, LostRun, RunQueue
 from waivern.service.database_watch import AWAY_S, DatabaseWatch

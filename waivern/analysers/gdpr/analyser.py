@@ -10,7 +10,7 @@ from waivern.components.outputs import check_makes
 from waivern.messages.message import Message
 from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.schema import Schema
-from waivern.rulesets.classification import Classification, ClassificationRule, load_classification
+from waivern.rulesets.loading.classification import Classification, ClassificationRule, load_classification
 
 if TYPE_CHECKING:
     from waivern.analysers.gdpr.properties import ClassifierProperties

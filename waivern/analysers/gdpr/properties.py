@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from waivern.components.language_model import LlmValidation
 from waivern.errors import RulesetError
-from waivern.rulesets.classification import load_classification
+from waivern.rulesets.loading.classification import load_classification
 
 
 class ClassifierProperties(BaseModel):

@@ -15,10 +15,10 @@ from waivern.components.outputs import check_makes
 from waivern.messages.message import Message
 from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.schema import Schema
-from waivern.rulesets.batch import A_NAME, NOTHING_KNOWN, Surroundings
-from waivern.rulesets.detection import Detector, detector_for
-from waivern.rulesets.loading import load_ruleset
-from waivern.rulesets.spans import Span
+from waivern.rulesets.detection.detector import Detector, detector_for
+from waivern.rulesets.engine.batch import A_NAME, NOTHING_KNOWN, Surroundings
+from waivern.rulesets.engine.spans import Span
+from waivern.rulesets.loading.ruleset_loader import load_ruleset
 
 if TYPE_CHECKING:
     from waivern.analysers.indicators.properties import IndicatorProperties

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Set
 from heapq import nsmallest
 
 from waivern.analysers.indicators.items import Cells, Item, Place
-from waivern.rulesets.batch import Surroundings
-from waivern.rulesets.detection import Detector
-from waivern.rulesets.field_names import NamedRule
-from waivern.rulesets.spans import Span
+from waivern.rulesets.detection.detector import Detector
+from waivern.rulesets.detection.field_names import NamedRule
+from waivern.rulesets.engine.batch import Surroundings
+from waivern.rulesets.engine.spans import Span
 
 _Table = tuple[str, str, str]
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from waivern.analysers.indicators.fingerprint import fingerprint_of
 from waivern.analysers.indicators.items import Item, Place
 from waivern.analysers.indicators.masking import Masker
-from waivern.rulesets.masking import masked
-from waivern.rulesets.rule import Severity
-from waivern.rulesets.ruleset import Ruleset
-from waivern.rulesets.spans import Span
+from waivern.rulesets.detection.masking import masked
+from waivern.rulesets.engine.spans import Span
+from waivern.rulesets.model.rule import Severity
+from waivern.rulesets.model.ruleset import Ruleset
 
 MOST_LINES = 5
 """Of a file's lines on which something was found the first so many are named."""

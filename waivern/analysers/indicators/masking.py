@@ -9,9 +9,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from operator import attrgetter
 
-from waivern.rulesets.detection import Detector
-from waivern.rulesets.masking import LONGEST_SHOWN, masked, printable
-from waivern.rulesets.spans import Span
+from waivern.rulesets.detection.detector import Detector
+from waivern.rulesets.detection.masking import LONGEST_SHOWN, masked, printable
+from waivern.rulesets.engine.spans import Span
 
 _AROUND = {"small": 25, "medium": 80, "large": 250, "full": 1000}
 _SIGN_AROUND = re.compile(r"[^\s@.\-/:,;|=\"'`<>{}()\[\]]")

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from waivern.components.language_model import LlmValidation
 from waivern.errors import RulesetError
-from waivern.rulesets.loading import load_ruleset
+from waivern.rulesets.loading.ruleset_loader import load_ruleset
 
 
 class _Strict(BaseModel):

@@ -19,7 +19,7 @@ from waivern.exports.ropa.found import (
     term_declared,
 )
 from waivern.exports.wording import count, words
-from waivern.rulesets.classification import load_classification
+from waivern.rulesets.loading.classification import load_classification
 
 FOUND, DECLARED, BOTH, PROPOSED, MISSING = "found", "declared", "declared and found", "proposed", "missing"
 _TRANSFERS = "local/gdpr_service_integration_classification/1.0.0"

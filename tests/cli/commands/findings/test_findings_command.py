@@ -1,0 +1,112 @@
+"""`waivern findings`, and what is decided about a finding."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.cli.commands.findings.test_diff_command import scan as scan
+
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+WHO = ("--reason", "a made-up address", "--owner", "dpo@example.org")
+
+
+@pytest.fixture
+def listed(ask):
+    """The findings as JSON has them."""
+
+    def asked(*options: str):
+        outcome = ask("findings", *options, "--format", "json")
+        assert (outcome.code, outcome.err) == (0, "")
+        return json.loads(outcome.out)
+
+    return asked
+
+
+def standing(found) -> dict[str, str]:
+    return {each["place"]: each["status"] for each in found}
+
+
+def test_each_finding_stands_as_the_newest_complete_run_says(scan, listed) -> None:
+    scan(a="ann@example.org", b="bo@example.org")
+    assert standing(listed()) == {"a.txt": "new", "b.txt": "new"}
+    scan(b=None, c="cy@example.org")
+    assert standing(listed()) == {"a.txt": "open", "b.txt": "fixed", "c.txt": "new"}
+    scan(a="\x00\x01\x02" * 50)
+    assert standing(listed()) == {"a.txt": "unknown", "b.txt": "fixed", "c.txt": "open"}
+    assert standing(listed("--status", "open")) == {"c.txt": "open"}
+    assert standing(listed("--location", "a*", "--since", "1d")) == {"a.txt": "unknown"}
+
+
+def test_a_list_is_told_as_table_and_csv_page_by_page(ask, scan, listed) -> None:
+    scan(a="ann@example.org", b="bo@example.org", c="cy@example.org")
+    told = ask("findings", "--limit", "2")
+    assert told.out.startswith("FINDING")
+    assert len(told.out.splitlines()) == 3
+    key = told.err.split()[-1]
+    assert len(listed("--after", key)) == 1
+    rows = list(csv.DictReader(io.StringIO(ask("findings", "--format", "csv").out)))
+    assert {row["status"] for row in rows} == {"new"}
+    assert list(rows[0]) == list(listed()[0])
+
+
+def test_a_list_without_findings_says_so(ask, scan) -> None:
+    assert ask("findings").err == "No findings yet\n"
+    scan(a="ann@example.org")
+    assert ask("findings", "--category", "none such").err == "No such finding\n"
+    refused = ask("findings", "--after", "7")
+    assert (refused.code, "'7' is no key" in refused.err) == (2, True)
+
+
+def test_one_finding_tells_its_runs_its_decisions_and_how_it_looked(ask, scan, listed) -> None:
+    for text in ("ann@example.org", "nothing", "ann@example.org bo@example.org"):
+        scan(a=text)
+    (finding,) = listed()
+    name = finding["fingerprint"]
+    assert ask("accept", name[:8], *WHO).code == 0
+    told = ask("findings", "show", name[:8])
+    assert (told.code, told.err) == (0, "")
+    for said in (f"Finding {name}", "a.txt in ./files", "accepted in Files since", "1 time", "2 times"):
+        assert said in told.out
+    assert "accepted by dpo@example.org: a made-up address" in told.out
+    assert "ann@example.org" not in told.out
+    details = json.loads(ask("findings", "show", name, "--format", "json").out)
+    assert [stay["runs"] for stay in details["stays"]] == [1, 1]
+    assert details["standings"][0]["first_run"] == details["stays"][0]["first_run"]
+    assert details["finding"]["evidence"]
+    assert details["seen_in"]["artifact_id"] == "found"
+
+
+def test_what_is_decided_counts_until_it_is_taken_back(ask, scan, listed) -> None:
+    scan(a="ann@example.org")
+    name = listed()[0]["fingerprint"]
+    kept = json.loads(ask("suppress", name, *WHO, "--until", TOMORROW, "--format", "json").out)
+    assert (kept["verdict"], kept["until"], kept["origin"]) == ("suppressed", TOMORROW, "command")
+    assert standing(listed()) == {"a.txt": "suppressed"}
+    assert listed("--status", "open") == []
+    assert ask("reopen", name, *WHO).out == f"Finding {name} is reopened\n"
+    assert standing(listed()) == {"a.txt": "new"}
+    again = ask("reopen", name, *WHO)
+    assert (again.code, "There is nothing to reopen" in again.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (("f" * 32, *WHO), "No run has found 'ffff"),
+        (("ffff", *WHO), "'ffff' is too short"),
+        (("NAME", *WHO, "--until", "2020-01-01"), "2020-01-01 is past"),
+        (("NAME", *WHO, "--until", "soon"), "'soon' is no day"),
+        (("NAME", "--reason", " ", "--owner", "me"), "needs a text as its reason"),
+        (("NAME", "--reason", "why"), "--owner"),
+    ],
+)
+def test_what_cannot_be_decided_is_refused_and_changes_nothing(ask, scan, listed, said, why: str) -> None:
+    scan(a="ann@example.org")
+    name = listed()[0]["fingerprint"]
+    refused = ask("suppress", *(name if each == "NAME" else each for each in said))
+    assert refused.code == 2
+    assert why in refused.err
+    assert standing(listed()) == {"a.txt": "new"}

@@ -1,0 +1,320 @@
+"""`waivern reanalyse`: today's rules, applied to what an earlier run had read."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.commands.findings.test_diff_command import scan as scan
+from tests.cli.commands.findings.test_findings_command import listed as listed
+from tests.cli.commands.findings.test_findings_command import standing
+from tests.cli.conftest import Outcome
+
+Ask = Callable[..., Outcome]
+
+
+@pytest.fixture
+def reanalysed(ask: Ask) -> Callable[..., Any]:
+    """The reanalysis of a run, as JSON has it."""
+
+    def done(run: str = "latest") -> Any:
+        outcome = ask("reanalyse", run, "--quiet", "--format", "json")
+        assert outcome.code == 0, outcome.err
+        return json.loads(outcome.out)
+
+    return done
+
+
+def runs(ask: Ask) -> list[str]:
+    return [run["id"] for run in json.loads(ask("history", "--format", "json").out)]
+
+
+def shown(ask: Ask, run: str) -> Any:
+    return json.loads(ask("history", "show", run, "--format", "json").out)
+
+
+def in_database(folder: Path, statement: str, values: Sequence[object] = ()) -> None:
+    with closing(sqlite3.connect(folder / ".waivern" / "waivern.db")) as connection, connection:
+        connection.execute(statement, values)
+
+
+def test_it_is_a_run_of_its_own_that_is_linked_to_the_old_one_and_touches_no_source(
+    ask: Ask, folder: Path, scan: Any, reanalysed: Any
+) -> None:
+    scan(a="ann@example.org", b="bo@example.org")
+    (old,) = runs(ask)
+    shutil.rmtree(folder / "files")
+    (folder / "files.yaml").unlink()
+    new = reanalysed(old)
+    assert (new["status"], new["trigger"], new["reanalysis_of"]) == ("succeeded", "reanalysis", old)
+    assert new["since_last_run"] == {
+        "base": old, "new": 0, "reopened": 0, "fixed": 0, "changed": 0, "unknown": 0, "unchanged": 2,
+    }  # fmt: skip
+    assert runs(ask) == [new["id"], old]
+    digests = [
+        [each["digest"] for each in shown(ask, run)["artifacts"] if each["artifact_id"] == "files"] for run in runs(ask)
+    ]
+    assert digests[0] == digests[1] != [None]
+    assert shown(ask, old)["reanalysis_of"] is None
+    assert f"reanalysis of run {old}" in ask("history", "show", new["id"]).out
+    assert json.loads(ask("history", "--trigger", "reanalysis", "--format", "json").out)[0]["id"] == new["id"]
+    verified = ask("verify")
+    assert verified.code == 0, verified.out + verified.err
+
+
+RULES = """
+name: words
+version: 1.0.0
+description: for a test
+rules:
+  - name: {word}
+    category: word
+    source: a test
+    words: {{confidence: {{alone: 0.9, in_context: 0.9}}, terms: [{word}]}}
+    examples: {{match: [{word}], no_match: [nothing]}}
+"""
+
+WITH_OWN_RULES = """
+name: Words
+description: for a test
+gates: [new]
+artifacts:
+  files: {source: {type: filesystem, properties: {path: ./files}}}
+  found:
+    inputs: files
+    process: {type: personal_data, properties: {pattern_matching: {ruleset: own/words/1.0.0}}}
+"""
+
+
+@pytest.fixture
+def rules(folder: Path, odd_components: Path) -> Callable[[str], dict[str, str]]:
+    """Let the rules of an installed plug-in look for a word; returns the environment that finds the plug-in."""
+    plug_in = folder / "plug_in"
+    information = plug_in / "own_rules-1.0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: own-rules\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[waivern.rulesets]\nown = own_rules:FOLDER\n")
+    (plug_in / "own_rules.py").write_text(f"FOLDER = {str(plug_in / 'content')!r}\n")
+    (plug_in / "content" / "words").mkdir(parents=True)
+
+    def looking_for(word: str) -> dict[str, str]:
+        (plug_in / "content" / "words" / "1.0.0.yaml").write_text(RULES.format(word=word))
+        return {"PYTHONPATH": f"{plug_in}:{odd_components}"}
+
+    return looking_for
+
+
+def test_what_differs_by_newer_rules_has_them_as_its_reason_and_trips_the_gates_of_the_runbook(
+    ask: Ask, ask_process: Ask, folder: Path, rules: Any, listed: Any
+) -> None:
+    (folder / "files").mkdir()
+    (folder / "files" / "a.txt").write_text("a heron and a plover")
+    (folder / "words.yaml").write_text(WITH_OWN_RULES)
+    assert ask_process("run", "words.yaml", "--quiet", environment=rules("heron")).code == 1
+    (old,) = runs(ask)
+    before = standing(listed())
+    shutil.rmtree(folder / "files")
+    outcome = ask_process("reanalyse", "latest", "--quiet", environment=rules("plover"))
+    assert outcome.code == 1, outcome.err
+    assert "1 new, 1 fixed" in outcome.out
+    assert "the rules changed" in outcome.out
+    assert "new: tripped by 1 finding" in outcome.out
+    new = runs(ask)[0]
+    difference = json.loads(ask("diff", old, new, "--format", "json").out)
+    assert [each["reason"] for each in (*difference["new"], *difference["fixed"])] == ["rules", "rules"]
+    stands = {each["rule"] + each["status"] for each in listed()}
+    assert before == {"a.txt": "new"}
+    assert stands == {"heronnew"}  # as the last scan left it
+
+
+def test_how_findings_stand_and_what_is_compared_next_stays_with_the_scans(
+    ask: Ask, scan: Any, listed: Any, reanalysed: Any
+) -> None:
+    scan(a="ann@example.org")
+    (first,) = runs(ask)
+    scan(a=None, b="bo@example.org")
+    second = runs(ask)[0]
+    before = standing(listed())
+    reanalysed(first)
+    assert standing(listed()) == before == {"a.txt": "fixed", "b.txt": "new"}
+    assert json.loads(ask("export", "Files", "--format", "json").out)["run"]["id"] == second
+    told = json.loads(ask("run", "files.yaml", "--quiet", "--format", "json").out)
+    assert (told["since_last_run"]["base"], told["since_last_run"]["unchanged"]) == (second, 1)
+
+
+def test_a_reanalysis_of_a_reanalysis_is_one_of_the_run_behind_it(ask: Ask, scan: Any, reanalysed: Any) -> None:
+    scan(a="ann@example.org")
+    (old,) = runs(ask)
+    assert reanalysed(reanalysed(old)["id"])["reanalysis_of"] == old
+
+
+def test_the_text_that_the_run_had_is_what_counts_and_what_only_a_source_needs_is_not_asked_for(
+    ask: Ask, folder: Path, scan: Any, reanalysed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (folder / "files.yaml").read_text()
+    monkeypatch.setenv("WHERE", "./files")
+    (folder / "files.yaml").write_text(text.replace("path: ./files", 'path: "${WHERE}"'))
+    scan(a="ann@example.org")
+    (folder / "files.yaml").write_text(text.replace("found:", "renamed:"))
+    monkeypatch.delenv("WHERE")
+    assert [each["artifact_id"] for each in reanalysed()["artifacts"]] == ["files", "found"]
+
+
+def test_children_are_those_of_the_run_too(ask: Ask, folder: Path, reanalysed: Any) -> None:
+    (folder / "main").mkdir()
+    (folder / "templates").mkdir()
+    (folder / "files").mkdir()
+    (folder / "files" / "a.txt").write_text("ann@example.org")
+    (folder / "templates" / "child.yaml").write_text(
+        "name: Child\ndescription: for a test\n"
+        "outputs: {texts: {artifact: read}}\n"
+        f"artifacts: {{read: {{source: {{type: filesystem, properties: {{path: '{folder}/files'}}}}}}}}\n"
+    )
+    (folder / "main" / "main.yaml").write_text(
+        "name: Main\ndescription: for a test\nconfig: {template_paths: [../templates]}\n"
+        "artifacts:\n"
+        "  below: {child_runbook: {path: child.yaml, output: texts}}\n"
+        "  found: {inputs: below, process: {type: personal_data}}\n"
+    )
+    outcome = ask("run", "main/main.yaml", "--quiet")
+    assert outcome.code == 0, outcome.err
+    for gone in ("main", "templates", "files"):
+        shutil.rmtree(folder / gone)
+    assert reanalysed()["since_last_run"]["unchanged"] == 1
+
+
+def test_a_run_whose_sources_are_not_all_kept_is_refused_by_name(ask: Ask, folder: Path, scan: Any) -> None:
+    scan(a="ann@example.org")
+    (old,) = runs(ask)
+    erased = ask("erase", "--artifact", old, "files", "--reason", "request 7", "--yes")
+    assert erased.code == 0, erased.err
+    refused = ask("reanalyse", old)
+    assert refused.code != 0
+    assert f"What the run {old} had read is not all there: 'files' is not kept since" in refused.err
+    assert "request 7" in refused.err
+    assert runs(ask) == [old]
+    assert ask("run", "files.yaml", "--quiet").code == 0
+    assert ask("prune", "--older-than", "0s").code == 0
+    assert "'files' is not kept since" in ask("reanalyse", "latest").err
+
+
+def test_a_run_whose_source_failed_is_refused_by_name(ask: Ask, runbook: Any) -> None:
+    file = runbook({"good": {"texts": ["ann@example.org"]}, "bad": {"does": "fails"}})
+    assert ask("run", file, "--quiet").code == 3
+    refused = ask("reanalyse", "latest")
+    assert "'bad' was not made (failed)" in refused.err
+    assert "'good'" not in refused.err
+
+
+def test_an_optional_source_that_the_run_had_not_read_is_not_there_again_and_the_rest_is_analysed(
+    ask: Ask, runbook: Any, folder: Path, reanalysed: Any
+) -> None:
+    analysed = {"process": {"type": "personal_data"}}
+    file = runbook(
+        {
+            "good": {"texts": ["ann@example.org"]},
+            "bad": {"does": "gives", "texts": ["IBAN DE89 3704 0044 0532 0130 00"], "optional": True},
+            "good_found": {"inputs": "good", **analysed},
+            "bad_found": {"inputs": "bad", **analysed},
+        }
+    )
+    text = (folder / file).read_text()
+    assert ask("run", file, "--quiet").code == 0
+    (whole,) = runs(ask)
+    (folder / file).write_text(text.replace("does: gives", "does: fails"))
+    assert ask("run", file, "--quiet").code == 0
+    old = runs(ask)[0]
+    new = reanalysed(old)
+    states = {each["artifact_id"]: (each["status"], each["skipped_because"]) for each in new["artifacts"]}
+    assert states == {
+        "good": ("succeeded", None),
+        "bad": ("failed", None),
+        "good_found": ("succeeded", None),
+        "bad_found": ("skipped", "bad"),
+    }
+    (error,) = [each["error"] for each in new["artifacts"] if each["error"]]
+    assert error == f"The run {old} had not read it: The source is not there"
+    since = new["since_last_run"]
+    assert (since["base"], since["unchanged"], since["fixed"], since["unknown"]) == (old, 1, 0, 0)
+    (unknown,) = json.loads(ask("diff", whole, new["id"], "--format", "json").out)["unknown"]
+    assert unknown["because"] == "'bad_found' was not made"
+    verified = ask("verify")
+    assert verified.code == 0, verified.out + verified.err
+    again = reanalysed(new["id"])
+    assert (again["reanalysis_of"], again["since_last_run"]["unchanged"]) == (old, 1)
+
+
+def test_what_an_optional_source_had_read_and_is_not_kept_is_refused_all_the_same(ask: Ask, runbook: Any) -> None:
+    file = runbook({"good": {"texts": ["ann@example.org"], "optional": True}})
+    assert ask("run", file, "--quiet").code == 0
+    assert ask("prune", "--older-than", "0s").code == 0
+    refused = ask("reanalyse", "latest")
+    assert (refused.code, "'good' is not kept since" in refused.err) == (2, True)
+
+
+def test_a_run_that_is_going_on_and_one_that_is_unknown_are_refused(ask: Ask, folder: Path, scan: Any) -> None:
+    scan(a="ann@example.org")
+    (old,) = runs(ask)
+    in_database(
+        folder,
+        "update runs set status = 'queued', runbook_digest = null where id = ?",
+        (old,),
+    )
+    assert f"The run {old} is still queued" in ask("reanalyse", old).err
+    in_database(folder, "update runs set status = 'failed' where id = ?", (old,))
+    assert "never began" in ask("reanalyse", old).err
+    assert ask("reanalyse", "ffff").code == 2
+
+
+def test_a_reanalysis_is_not_taken_up_as_if_it_were_a_scan(ask: Ask, folder: Path, scan: Any, reanalysed: Any) -> None:
+    scan(a="ann@example.org")
+    new = reanalysed()["id"]
+    in_database(folder, "update runs set status = 'failed' where id = ?", (new,))
+    refused = ask("run", "files.yaml", "--resume", new)
+    assert (refused.code, "is a reanalysis" in refused.err, "waivern reanalyse" in refused.err) == (2, True, True)
+    assert "has succeeded" in ask("run", "files.yaml", "--resume", "latest").err
+
+
+def test_a_reanalysis_that_is_restored_without_the_run_behind_it_can_be_read(
+    ask: Ask, scan: Any, reanalysed: Any
+) -> None:
+    scan(a="ann@example.org")
+    (old,) = runs(ask)
+    new = reanalysed()["id"]
+    assert ask("archive", new, "--output", "one.waivern").code == 0
+    other = ("--db", "sqlite:///other.db")
+    restored = ask("restore", "one.waivern", *other)
+    assert restored.code == 0, restored.err
+    told = json.loads(ask("history", "show", new, "--format", "json", *other).out)
+    assert told["reanalysis_of"] == old
+    exported = ask("export", new, "--format", "json", *other)
+    assert exported.code == 0, exported.err
+    assert ask("verify", *other).code == 0
+    refused = ask("reanalyse", new, *other)
+    assert (refused.code, f"'{old}'" in refused.err or old in refused.err) == (2, True)
+
+
+def test_a_child_of_which_only_the_text_of_today_could_be_used_is_refused(ask: Ask, folder: Path) -> None:
+    child = folder / "templates" / "child.yaml"
+    child.parent.mkdir()
+    (folder / "files").mkdir()
+    child.write_text(
+        "name: Child\ndescription: for a test\noutputs: {texts: {artifact: read}}\n"
+        f"artifacts: {{read: {{source: {{type: filesystem, properties: {{path: '{folder}/files'}}}}}}}}\n"
+    )
+    (folder / "main.yaml").write_text(
+        f"name: Main\ndescription: for a test\nconfig: {{template_paths: ['{child.parent}']}}\n"
+        "artifacts:\n  below: {child_runbook: {path: child.yaml, output: texts}}\n"
+    )
+    assert ask("run", "main.yaml", "--quiet").code == 0
+    (old,) = runs(ask)
+    child.write_text(child.read_text() + "# another\n")
+    refused = ask("reanalyse", old, "--quiet")
+    assert refused.code == 2
+    assert f"A child runbook of the run {old} is from a folder that config.template_paths names" in refused.err
+    assert runs(ask) == [old]

@@ -1,0 +1,431 @@
+"""Runs move from one database into another and back: nothing is lost, nothing is half done, nothing altered gets in."""
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.builders.installations import migrated
+from tests.database.current.test_finding_history import entry, message
+from tests.servers.databases import fresh_postgres_database, sqlite_url
+from waivern import ArchiveError, EncryptionError, PrunedArtifactError, RunError
+from waivern.database.archive.archive_rows import row_as_json
+from waivern.database.archive.archives import SqlArchives
+from waivern.database.connection.engine import open_engine
+from waivern.database.connection.keyring import new_key, read_keyring
+from waivern.database.current.decision_log import SqlDecisionLog
+from waivern.database.current.finding_history import SqlFindingHistory
+from waivern.database.data.pruner import SqlPruner
+from waivern.database.events.event_log import SqlEventLog
+from waivern.database.events.run_merkle import RunProof
+from waivern.database.runs.gate_log import SqlGateLog
+from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.schema.artifact_view import whole_artifacts
+from waivern.database.schema.tables import blobs, events, foreign_events, metadata, runs
+from waivern.history.decisions import Decision, Origin, Verdict
+from waivern.history.event_log import EventKind, hash_of
+from waivern.history.gates import GateResult
+from waivern.history.pruning import PruneRequest
+from waivern.messages.canonical import canonical_bytes
+from waivern.runbooks.gate import parse_gate
+from waivern.runs.run import RunStatus
+from waivern.testing.builders import message_of, plan_of
+
+Found = Mapping[str, int]
+NUMBERED = {
+    "runs": ("number", "event_seq"),
+    "finding_lines": ("id",),
+    "decisions": ("seq",),
+    "decision_files": ("seq",),
+}
+
+
+def run_with(
+    engine: sa.Engine,
+    found: Found,
+    *,
+    text: str = "ann@example.org",
+    retain: str | None = None,
+    status: RunStatus = RunStatus.SUCCEEDED,
+) -> str:
+    """A run with a source and the findings in it: {name: how often}."""
+    source = {"source": {"type": "any"}, **({"retain": retain} if retain else {})}
+    plan = plan_of({"source": source, "found": {"inputs": ["source"], "process": {"type": "any"}}})
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    run.store.save("source", message_of(text=text))
+    run.store.save("found", message([entry(name, count=count) for name, count in found.items()]))
+    run.log.close(status)
+    return run.run_id
+
+
+def decide(engine: sa.Engine, name: str, verdict: Verdict = Verdict.SUPPRESSED) -> None:
+    decision = Decision(verdict=verdict, fingerprint=name * 32, reason="why", owner="dpo", origin=Origin.COMMAND)
+    SqlDecisionLog(engine).decide(decision, by="dpo@host")
+
+
+@contextmanager
+def another_sqlite(folder: Path, **options: Any) -> Iterator[sa.Engine]:
+    url = sqlite_url(folder)
+    with migrated(url):
+        pass
+    engine = open_engine(url, synchronous="NORMAL", **options)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[sa.Engine]:
+    """Another database: a SQLite file."""
+    (tmp_path / "other").mkdir()
+    with another_sqlite(tmp_path / "other") as engine:
+        yield engine
+
+
+def everything_of(engine: sa.Engine, run_ids: list[str]) -> dict[str, Any]:
+    """All rows that tell of these runs, however a database numbers lines and decisions."""
+    skipped = {
+        "events",
+        "foreign_events",
+        "blob_keys",
+        "services",
+        "chores",
+        "known_findings",
+        "known_places",
+        "finding_heads",
+    }
+    skipped |= {"artifacts", "artifact_declarations", "overviews"}  # which are read as one
+    told: dict[str, Any] = {}
+    with engine.connect() as connection:
+        names = {}
+        for row in connection.execute(sa.select(metadata.tables["finding_lines"])):
+            names[row.id] = f"{row.runbook_name}/{row.artifact_id}"
+        read = [each for name, each in metadata.tables.items() if name not in skipped]
+        for table in (*read, whole_artifacts):
+            name = table.name
+            rows = [row_as_json(table, row) for row in connection.execute(sa.select(table))]
+            for row in rows:
+                if "line_id" in row:
+                    row["line_id"] = names[row["line_id"]]
+                for numbered in NUMBERED.get(name, ()):
+                    row.pop(numbered, None)
+            told[name] = sorted(json.dumps(row, sort_keys=True) for row in rows)
+        told["roots"] = [RunProof.of(connection, run_id).root for run_id in run_ids]
+    told["findings by run"] = [SqlFindingHistory(engine).findings_of(run_id) for run_id in run_ids]
+    return told
+
+
+def has_nothing(engine: sa.Engine) -> bool:
+    with engine.connect() as connection:
+        return not any(
+            connection.scalar(sa.select(sa.func.count()).select_from(table))
+            for name, table in metadata.tables.items()
+            if name not in ("events", "chores")
+        )
+
+
+def moved(engine: sa.Engine, into: sa.Engine, run_ids: list[str], file: Path) -> Any:
+    SqlArchives(engine).archive(run_ids, file, actor="ann@here")
+    return SqlArchives(into).restore(file, actor="bo@there")
+
+
+def test_a_run_is_as_it_was_in_another_database(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
+    run_ids = [run_with(engine, {"a": 1}), run_with(engine, {"a": 1, "b": 2}, text="x" * 9000)]
+    decide(engine, "a")
+    tripped = [GateResult(parse_gate("any"), number=3), GateResult(parse_gate("incomplete"))]
+    SqlGateLog(engine).note(run_ids[0], tripped, by="ann@here")
+    restored = moved(engine, other, run_ids, tmp_path / "runs.zip")
+    assert (restored.runs, restored.there_already, restored.decisions_left_out) == (run_ids, [], 0)
+    assert SqlGateLog(other).of_run(run_ids[0]) == {"any": 3, "incomplete": 0}
+    assert everything_of(other, run_ids) == everything_of(engine, run_ids)
+    assert SqlRunHistory(other).message_of(run_ids[1], "source").content == {"text": "x" * 9000}
+    archived, (told, came) = SqlEventLog(engine).newest(limit=1)[0], SqlEventLog(other).newest(limit=2)
+    assert (archived.actor, archived.kind, archived.body["runs"]) == ("ann@here", EventKind.RUNS_ARCHIVED, run_ids)
+    assert (came.actor, came.kind, came.body["run"]) == ("bo@there", EventKind.RUN_RESTORED, run_ids[1])
+    assert came.body["root"] == everything_of(engine, run_ids)["roots"][1]
+    assert (told.actor, told.kind, told.body["events"]) == ("bo@there", EventKind.EVENTS_RESTORED, 5)
+
+
+def test_what_is_restored_again_is_said_to_be_there(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
+    run_ids = [run_with(engine, {"a": 1})]
+    moved(engine, other, run_ids, tmp_path / "one.zip")
+    run_ids.append(run_with(engine, {"a": 2, "b": 1}))
+    again = moved(engine, other, run_ids, tmp_path / "two.zip")
+    assert (again.runs, again.there_already) == (run_ids[1:], run_ids[:1])
+    assert everything_of(other, run_ids) == everything_of(engine, run_ids)
+    once_more = SqlArchives(other).restore(tmp_path / "one.zip", actor="t")
+    assert (once_more.runs, once_more.there_already) == ([], run_ids[:1])
+    assert everything_of(other, run_ids) == everything_of(engine, run_ids)
+
+
+def test_a_run_that_is_here_and_another_one_is_refused(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
+    run_ids = [run_with(engine, {"a": 1})]
+    moved(engine, other, run_ids, tmp_path / "runs.zip")
+    with other.begin() as connection:
+        connection.execute(sa.update(runs).values(error="altered"))
+    before = everything_of(other, run_ids)
+    with pytest.raises(ArchiveError, match="is here already, and says something else"):
+        SqlArchives(other).restore(tmp_path / "runs.zip", actor="t")
+    assert everything_of(other, run_ids) == before
+
+
+def test_a_run_that_is_going_on_is_not_archived(engine: sa.Engine, tmp_path: Path) -> None:
+    run = SqlRunRegister(engine).begin(plan_of({"a": {"source": {"type": "any"}}}), trigger="test")
+    with pytest.raises(RunError, match="is still running"):
+        SqlArchives(engine).archive([run.run_id], tmp_path / "runs.zip", actor="t")
+    run.log.close(RunStatus.FAILED)
+    assert list(tmp_path.glob("*.zip")) == []
+
+
+def test_one_run_of_many_comes_with_its_findings_alone(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
+    first, second, third = (run_with(engine, found) for found in ({"a": 1}, {"a": 1, "b": 1}, {"b": 2}))
+    moved(engine, other, [second], tmp_path / "second.zip")
+    assert SqlFindingHistory(other).findings_of(second) == SqlFindingHistory(engine).findings_of(second)
+    moved(engine, other, [first, second, third], tmp_path / "all.zip")
+    assert everything_of(other, [first, second, third]) == everything_of(engine, [first, second, third])
+
+
+def test_findings_that_went_another_way_here_are_refused(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
+    run_ids = [run_with(engine, {"a": 1}), run_with(engine, {"b": 1})]
+    mine = run_with(other, {"c": 1})
+    before = everything_of(other, [mine])
+    with pytest.raises(ArchiveError, match="another history of findings here"):
+        moved(engine, other, run_ids, tmp_path / "runs.zip")
+    assert everything_of(other, [mine]) == before
+
+
+def test_what_was_pruned_stays_so(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
+    lets_go = run_with(engine, {"a": 1}, retain="none")
+    keeps = run_with(engine, {"a": 1})
+    moved(engine, other, [lets_go], tmp_path / "runs.zip")
+    with pytest.raises(PrunedArtifactError):
+        SqlRunHistory(other).message_of(lets_go, "source")
+    with zipfile.ZipFile(tmp_path / "runs.zip") as bundle:
+        assert sum(name.startswith("blobs/") for name in bundle.namelist()) == 1
+    assert SqlRunHistory(engine).message_of(keeps, "source").content["text"] == "ann@example.org"
+    SqlPruner(other).prune(PruneRequest(older_than=timedelta(0)), actor="t")
+    SqlArchives(other).restore(tmp_path / "runs.zip", actor="t")
+    with other.connect() as connection:
+        assert set(connection.scalars(sa.select(blobs.c.codec))) == {"empty"}
+
+
+def test_what_was_decided_otherwise_here_counts_here(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
+    first = run_with(engine, {"a": 1, "b": 1})
+    moved(engine, other, [first], tmp_path / "first.zip")
+    decide(other, "a", Verdict.ACCEPTED)
+    decide(engine, "a")
+    decide(engine, "b")
+    restored = moved(engine, other, [first, run_with(engine, {"a": 1, "b": 1})], tmp_path / "runs.zip")
+    assert restored.decisions_left_out == 1
+    assert [each.verdict for each in SqlDecisionLog(other).about("a" * 32)] == [Verdict.ACCEPTED]
+    assert [each.verdict for each in SqlDecisionLog(other).about("b" * 32)] == [Verdict.SUPPRESSED]
+
+
+def test_encrypted_contents_travel_as_they_are_and_need_their_key(tmp_path: Path) -> None:
+    key = new_key()
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+    with another_sqlite(tmp_path / "one", keys=read_keyring(text=key)) as one:
+        run_id = run_with(one, {"a": 1}, text="secret text")
+        SqlArchives(one).archive([run_id], tmp_path / "runs.zip", actor="t")
+    assert b"secret text" not in (tmp_path / "runs.zip").read_bytes()
+    with another_sqlite(tmp_path / "two") as two:
+        with pytest.raises(EncryptionError, match="no key is given"):
+            SqlArchives(two).restore(tmp_path / "runs.zip", actor="t")
+        assert has_nothing(two)
+    with another_sqlite(tmp_path / "three", keys=read_keyring(text=key)) as three:
+        SqlArchives(three).restore(tmp_path / "runs.zip", actor="t")
+        assert SqlRunHistory(three).message_of(run_id, "source").content == {"text": "secret text"}
+
+
+Change = Callable[[dict[str, bytes]], dict[str, bytes]]
+
+
+def rewritten(file: Path, change: Change) -> Path:
+    """The bundle with other files in it; its manifest as it was, unless the change makes it another."""
+    with zipfile.ZipFile(file) as bundle:
+        files = change({name: bundle.read(name) for name in bundle.namelist()})
+    altered = file.with_name("altered.zip")
+    with zipfile.ZipFile(altered, "w") as bundle:
+        for name, data in files.items():
+            bundle.writestr(name, data)
+    return altered
+
+
+def with_manifest(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The same files with a manifest that fits them: what somebody would do who alters a bundle on purpose."""
+    import hashlib
+
+    manifest = json.loads(files["manifest.json"])
+    manifest["files"] = {
+        name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in files.items()
+        if name != "manifest.json"
+    }
+    return {**files, "manifest.json": json.dumps(manifest).encode()}
+
+
+def first_blob(files: Mapping[str, bytes]) -> str:
+    return min(name for name in files if name.startswith("blobs/"))
+
+
+def altered(files: dict[str, bytes], name: str, old: bytes, new: bytes) -> dict[str, bytes]:
+    assert old in files[name]
+    return {**files, name: files[name].replace(old, new)}
+
+
+def on_purpose(name: str, old: bytes, new: bytes) -> Change:
+    """Another text in a file of rows, and a manifest that fits it."""
+    return lambda files: with_manifest(altered(files, f"rows/{name}.jsonl", old, new))
+
+
+def without(files: dict[str, bytes], name: str) -> dict[str, bytes]:
+    return {each: data for each, data in files.items() if each != name}
+
+
+def first_line(data: bytes) -> bytes:
+    return data.splitlines(keepends=True)[0]
+
+
+DAMAGES: dict[str, Change] = {
+    "a row is another": lambda files: altered(files, "rows/runs.jsonl", b"by hand", b"by feet"),
+    "a content is another": lambda files: {**files, first_blob(files): b"{}"},
+    "a content is missing": lambda files: without(files, first_blob(files)),
+    "there is a file too many": lambda files: {**files, "rows/extra.jsonl": b"{}"},
+    "a path leads out": lambda files: with_manifest({**files, "../../etc/passwd": b"x"}),
+    "an absolute path": lambda files: with_manifest({**files, "/etc/passwd": b"x"}),
+    "another version": lambda files: altered(files, "manifest.json", b'"version": 1', b'"version": 2'),
+    "another format": lambda files: altered(files, "manifest.json", b"waivern-archive", b"somebody-elses"),
+    "no manifest": lambda files: without(files, "manifest.json"),
+    "a manifest that is no JSON": lambda files: {**files, "manifest.json": b"{"},
+    "a manifest of a list": lambda files: {**files, "manifest.json": b"[]"},
+    "on purpose: a run's status": on_purpose("runs", b"succeeded", b"failed"),
+    "on purpose: a content": lambda files: with_manifest({**files, first_blob(files): b"{}"}),
+    "on purpose: a set of findings": on_purpose("finding_sets", b'"rules_version":"1"', b'"rules_version":"2"'),
+    "on purpose: a finding": on_purpose("findings", b'"severity":"medium"', b'"severity":"low"'),
+    "on purpose: an event": on_purpose("events", b'"trigger":"test"', b'"trigger":"other"'),
+    "on purpose: a column": on_purpose("runs", b'"epoch"', b'"epochs"'),
+    "on purpose: a type": on_purpose("runs", b'"epoch":1', b'"epoch":"1"'),
+    "on purpose: an artifact less": lambda files: with_manifest(
+        {**files, "rows/artifacts.jsonl": first_line(files["rows/artifacts.jsonl"])}
+    ),
+    "on purpose: a content less": lambda files: with_manifest(without(files, first_blob(files))),
+    "on purpose: a codec": on_purpose("blobs", b'"codec":"raw"', b'"codec":"odd"'),
+    "on purpose: an instant": on_purpose("events", b'"at":', b'"previous":'),
+    "on purpose: a body of another kind": lambda files: with_manifest(
+        {**files, "rows/events.jsonl": b'{"seq":1,"body":[]}\n'}
+    ),
+    "on purpose: no rows": lambda files: with_manifest({**files, "rows/runs.jsonl": b"[]\n"}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_bundle_that_was_damaged_or_altered_is_refused_and_leaves_nothing(
+    tmp_path: Path, other: sa.Engine, damage: str
+) -> None:
+    (tmp_path / "one").mkdir()
+    with another_sqlite(tmp_path / "one") as one:
+        SqlArchives(one).archive([run_with(one, {"a": 1})], tmp_path / "runs.zip", actor="t")
+    with pytest.raises(ArchiveError):
+        SqlArchives(other).restore(rewritten(tmp_path / "runs.zip", DAMAGES[damage]), actor="t")
+    assert has_nothing(other)
+
+
+def test_a_file_that_is_cut_off_anywhere_none_or_no_archive_is_refused(tmp_path: Path, other: sa.Engine) -> None:
+    (tmp_path / "one").mkdir()
+    with another_sqlite(tmp_path / "one") as one:
+        SqlArchives(one).archive([run_with(one, {"a": 1})], tmp_path / "runs.zip", actor="t")
+    whole = (tmp_path / "runs.zip").read_bytes()
+    cut = tmp_path / "cut.zip"
+    for length in (0, 1, len(whole) // 3, len(whole) // 2, len(whole) - 30, len(whole) - 1):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(ArchiveError):
+            SqlArchives(other).restore(cut, actor="t")
+    for path in (tmp_path / "missing.zip", tmp_path):
+        with pytest.raises(ArchiveError):
+            SqlArchives(other).restore(path, actor="t")
+    assert has_nothing(other)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_flipped_byte_is_found_or_changes_nothing(tmp_path: Path, other: sa.Engine, data: st.DataObject) -> None:
+    file, flipped = tmp_path / "runs.zip", tmp_path / "flipped.zip"
+    if not file.exists():
+        (tmp_path / "one").mkdir()
+        with another_sqlite(tmp_path / "one") as one:
+            SqlArchives(one).archive([run_with(one, {"a": 1, "b": 2})], file, actor="t")
+    whole = bytearray(file.read_bytes())
+    whole[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
+    flipped.write_bytes(whole)
+    from waivern.history.bundle import BundleReader
+
+    with BundleReader(file) as sound:
+        sound.check()
+        rows = {name: list(sound.lines(name)) for name in ("runs", "artifacts", "events", "findings")}
+    try:
+        with BundleReader(flipped) as read:
+            read.check()
+            assert {name: list(read.lines(name)) for name in rows} == rows
+    except ArchiveError:
+        pass
+
+
+@pytest.mark.slow
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    made=st.lists(
+        st.tuples(
+            st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3), max_size=3),
+            st.sampled_from(["x", "y", "z" * 3000]),
+            st.sampled_from([None, "none", "30d"]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    decided=st.sampled_from([None, "a"]),
+)
+def test_from_sqlite_to_postgres_and_back_everything_is_as_it_was(
+    postgres_server_url: str, tmp_path_factory: pytest.TempPathFactory, made: Any, decided: str | None
+) -> None:
+    folder = tmp_path_factory.mktemp("moving")
+    for name in ("one", "back"):
+        (folder / name).mkdir()
+    with (
+        another_sqlite(folder / "one") as one,
+        fresh_postgres_database(postgres_server_url) as url,
+        migrated(url) as postgres,
+        another_sqlite(folder / "back") as back,
+    ):
+        run_ids = [
+            run_with(one, found, text=text, retain=retain, status=RunStatus.SUCCEEDED if ok else RunStatus.FAILED)
+            for found, text, retain, ok in made
+        ]
+        if decided is not None and any(decided in found for found, *_ in made):
+            decide(one, decided)
+        moved(one, postgres, run_ids, folder / "there.zip")
+        moved(postgres, back, run_ids, folder / "back.zip")
+        at_first = everything_of(one, run_ids)
+        assert everything_of(postgres, run_ids) == at_first
+        assert everything_of(back, run_ids) == at_first
+        chain = {row.seq: row.hash for row in one.connect().execute(sa.select(events))}
+        with back.connect() as connection:
+            kept = connection.execute(sa.select(foreign_events)).all()
+        assert len({row.origin for row in kept}) == 2
+        for row in kept:
+            said = {name: getattr(row, name) for name in ("seq", "at", "actor", "kind", "previous")}
+            assert hash_of(**said, body=canonical_bytes(row.body)) == row.hash
+        of_first = [row for row in kept if row.kind == EventKind.RUN_CLOSED]
+        assert len(of_first) == len(run_ids)
+        assert all(chain[row.seq] == row.hash for row in of_first)

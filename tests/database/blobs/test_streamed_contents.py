@@ -1,0 +1,67 @@
+"""A stored content can be gone through item by item, small or large, and what was changed is told before any item."""
+
+import random
+import zlib
+
+import pytest
+import sqlalchemy as sa
+
+from waivern.database.blobs.blob_store import LARGE
+from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.schema.tables import blobs
+from waivern.errors import ArtifactNotFoundError, CorruptArtifactError
+from waivern.messages.message import Message
+from waivern.messages.schema import Schema
+from waivern.testing.builders import plan_of_dag
+
+SCHEMA = Schema("any", "1.0.0")
+
+
+def run_of(engine: sa.Engine, number: int) -> str:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"found": []}), trigger="test")
+    items = [{"number": each, "text": f"{each:06d}" * 200} for each in range(number)]
+    run.store.save("found", Message("", {"before": 1, "items": items, "later": {"items": 2}}, SCHEMA))
+    return run.run_id
+
+
+@pytest.mark.parametrize("number", [0, 3, 4000])
+def test_items_come_one_by_one_and_what_stands_around_them_by_itself(engine: sa.Engine, number: int) -> None:
+    run_id, history = run_of(engine, number), SqlRunHistory(engine)
+    assert [each["number"] for each in history.items_of(run_id, "found", "items")] == list(range(number))
+    assert history.content_around(run_id, "found", "items") == {"before": 1, "later": {"items": 2}}
+    assert list(history.items_of(run_id, "found", "nothing")) == []
+
+
+def test_a_changed_content_gives_no_item(engine: sa.Engine) -> None:
+    run_id, history = run_of(engine, 4000), SqlRunHistory(engine)
+    with engine.begin() as connection:
+        data = bytearray(connection.execute(sa.select(blobs.c.data)).scalar_one())
+        data[-200] ^= 1
+        connection.execute(sa.update(blobs).values(data=bytes(data)))
+    with pytest.raises(CorruptArtifactError, match="is not what was saved"):
+        next(iter(history.items_of(run_id, "found", "items")))
+
+
+def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(engine: sa.Engine) -> None:
+    chance = random.Random(1)
+    items = [{"text": chance.randbytes(500).hex()} for _ in range(40_000)]
+    content = {"before": 1, "items": items, "later": 2}
+    run = SqlRunRegister(engine).begin(plan_of_dag({"found": [], "again": []}), trigger="test")
+    run.store.save("found", Message("", content, SCHEMA))
+    with engine.connect() as connection:
+        stored = connection.execute(sa.select(blobs)).one()
+    data = stored.data or stored.bulk
+    assert stored.stored_size == len(data) > LARGE
+    assert stored.checksum == zlib.crc32(data)
+    message = SqlRunHistory(engine).message_of(run.run_id, "found")
+    assert list(message.items_of("items") or ()) == items
+    assert message.content_around("items") == {"before": 1, "later": 2}
+    run.store.save("again", message)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(blobs)) == 1
+
+
+def test_what_was_not_made_is_named(engine: sa.Engine) -> None:
+    with pytest.raises(ArtifactNotFoundError, match="There are: found"):
+        SqlRunHistory(engine).items_of(run_of(engine, 1), "lost", "items")

@@ -1,0 +1,126 @@
+"""What every database does with events: it appends them to one chain, whoever writes at once."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from waivern import WaivernError
+from waivern.database.connection.engine import writing
+from waivern.database.events import event_rows
+from waivern.database.events.event_log import SqlEventLog
+from waivern.database.schema.tables import events
+from waivern.history.event_log import BEFORE_THE_FIRST, Event, EventKind, hash_of
+from waivern.messages.canonical import canonical_bytes
+
+NOW = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
+APPENDERS, EACH = 6, 10
+
+
+@pytest.fixture
+def log(engine: sa.Engine) -> SqlEventLog:
+    return SqlEventLog(engine)
+
+
+def appended(log: SqlEventLog, kind: str = "tried", **body: Any) -> Event:
+    return log.append(actor="ann@desk", kind=kind, body=body)
+
+
+def recomputed(event: Event) -> str:
+    said = {name: getattr(event, name) for name in ("seq", "at", "actor", "kind", "previous")}
+    return hash_of(body=canonical_bytes(event.body), **said)
+
+
+def test_an_event_is_read_as_it_was_appended(log: SqlEventLog) -> None:
+    event = appended(log, b=1, a={"z": [1.5, None, True], "y": "Zoë"})
+    assert list(log.read())[-1] == event
+    assert (event.actor, event.kind, event.body) == (
+        "ann@desk",
+        "tried",
+        {"a": {"y": "Zoë", "z": [1.5, None, True]}, "b": 1},
+    )
+
+
+def test_the_first_event_says_which_chain_it_begins(log: SqlEventLog) -> None:
+    appended(log)
+    first, second = log.read()
+    assert (first.seq, first.kind, first.previous) == (1, EventKind.CHAIN_BEGUN, BEFORE_THE_FIRST)
+    assert (len(first.body["installation"]), first.body["runs_before"]) == (36, 0)
+    assert (second.seq, second.previous) == (2, first.hash)
+
+
+def test_each_event_holds_the_hash_of_the_one_before(log: SqlEventLog) -> None:
+    for number in range(5):
+        appended(log, number=number)
+    chain = list(log.read())
+    assert [event.seq for event in chain] == [1, 2, 3, 4, 5, 6]
+    assert all(after.previous == before.hash for before, after in pairwise(chain))
+    assert [recomputed(event) for event in chain] == [event.hash for event in chain]
+
+
+def test_a_body_is_stored_as_the_bytes_that_are_hashed(log: SqlEventLog, engine: sa.Engine) -> None:
+    body = {"b": 1e22, "a": "\u2028 \x00 <&>", "list": [{"z": 0.1, "y": -0.0}]}
+    event = appended(log, **body)
+    with engine.connect() as connection:
+        stored = connection.scalar(sa.select(sa.cast(events.c.body, sa.Text)).where(events.c.seq == event.seq))
+    assert stored.encode() == canonical_bytes(body)
+
+
+def test_many_who_append_at_once_do_not_fork_the_chain(log: SqlEventLog) -> None:
+    threads = [
+        threading.Thread(target=lambda who=who: [appended(log, who=who, number=number) for number in range(EACH)])
+        for who in range(APPENDERS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    chain = list(log.read())
+    assert [event.seq for event in chain] == list(range(1, APPENDERS * EACH + 2))
+    assert all(after.previous == before.hash for before, after in pairwise(chain))
+    for who in range(APPENDERS):
+        assert [event.body["number"] for event in chain if event.body.get("who") == who] == list(range(EACH))
+
+
+def test_an_event_is_as_durable_as_what_it_tells(log: SqlEventLog, engine: sa.Engine) -> None:
+    appended(log)
+    with pytest.raises(ZeroDivisionError), writing(engine) as connection:
+        event_rows.append(connection, actor="ann@desk", kind="tried", body={}, at=NOW)
+        raise ZeroDivisionError
+    assert [event.seq for event in log.read()] == [1, 2]
+    assert appended(log).seq == 3
+
+
+def test_events_are_read_page_by_page_from_where_one_stopped(log: SqlEventLog) -> None:
+    for number in range(6):
+        appended(log, kind="even" if number % 2 == 0 else "odd", number=number)
+    assert [event.seq for event in log.read(after=2, limit=3)] == [3, 4, 5]
+    assert [event.body["number"] for event in log.read(kinds=["odd"])] == [1, 3, 5]
+    assert [event.seq for event in log.read(limit=0)] == []
+
+
+def test_the_newest_are_told_first(log: SqlEventLog) -> None:
+    for number in range(5):
+        appended(log, kind="even" if number % 2 == 0 else "odd", number=number)
+    newest = log.newest(limit=2)
+    assert [event.seq for event in newest] == [6, 5]
+    assert [event.seq for event in log.newest(limit=2, before=newest[-1].seq)] == [4, 3]
+    assert [event.body["number"] for event in log.newest(limit=9, kinds=["even"])] == [4, 2, 0]
+    assert log.newest(limit=9, since=newest[0].at + timedelta(seconds=1)) == []
+
+
+def test_a_text_that_no_database_takes_is_written_as_an_escape(log: SqlEventLog) -> None:
+    event = log.append(actor="ann\x00\udc80@desk", kind="tried", body={"path": "a\udc80b", "list": ["\udc80"]})
+    (told,) = log.read(after=1)
+    assert told == event
+    assert (told.actor, told.body["path"]) == ("ann\\x00\\udc80@desk", "a\\udc80b")
+    assert recomputed(told) == told.hash
+
+
+def test_what_is_no_json_is_refused_and_nothing_is_written(log: SqlEventLog) -> None:
+    with pytest.raises(WaivernError, match="not JSON"):
+        appended(log, odd=object())
+    assert list(log.read()) == []

@@ -1,0 +1,110 @@
+"""A process killed at any moment leaves no artifact recorded without its readable message."""
+
+import multiprocessing
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.builders.installations import migrated
+from tests.database.runs.saving_child import let_go_until_killed, save_until_killed
+from tests.servers.databases import sqlite_url
+from waivern.database.blobs.blob_store import EMPTY
+from waivern.database.data.pruner import SqlPruner
+from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.schema.artifact_view import whole_artifacts
+from waivern.database.schema.tables import artifacts, blobs, unwanted_blobs
+from waivern.history.pruning import PruneRequest
+from waivern.runs.run import ArtifactStatus
+
+KILLS = 200
+
+
+def kill_at_random(
+    url: str,
+    *,
+    kills: int,
+    seed: int,
+    target: Callable[..., None] = save_until_killed,
+    arguments: tuple[str, ...] = ("sound",),
+) -> None:
+    """Start a process that goes on and on, kill it some milliseconds after it has begun; again."""
+    chance = random.Random(seed)
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["tests.database.runs.saving_child"])
+    for _ in range(kills):
+        here, there = processes.Pipe()
+        child = processes.Process(target=target, args=(url, *arguments, there), daemon=True)
+        child.start()
+        assert here.poll(60), "the child saved nothing"
+        time.sleep(chance.uniform(0, 0.03))
+        child.kill()
+        child.join()
+        child.close()
+        here.close()
+        there.close()
+
+
+def unreadable_artifacts(engine: sa.Engine) -> tuple[int, list[str]]:
+    """Read every artifact that is recorded as succeeded; return how many there are and what is wrong with which."""
+    history = SqlRunHistory(engine)
+    with engine.connect() as connection:
+        said = connection.execute(
+            sa.select(whole_artifacts.c.run_id, whole_artifacts.c.artifact_id).where(
+                whole_artifacts.c.status == ArtifactStatus.SUCCEEDED.value
+            )
+        ).all()
+    wrong = []
+    for run_id, artifact_id in said:
+        try:
+            assert history.message_of(run_id, artifact_id).content["name"] == artifact_id
+        except Exception as error:
+            wrong.append(f"{run_id} {artifact_id}: {error}")
+    return len(said), wrong
+
+
+@pytest.mark.slow
+def test_after_200_kills_every_recorded_artifact_has_its_message(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    with migrated(url) as engine:
+        kill_at_random(url, kills=KILLS, seed=1)
+        recorded, wrong = unreadable_artifacts(engine)
+    assert recorded > KILLS  # the kills came while much was being saved
+    assert not wrong
+
+
+@pytest.mark.slow
+def test_after_60_kills_while_messages_are_let_go_what_is_kept_can_be_read_and_the_rest_goes(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    with migrated(url) as engine:
+        kill_at_random(url, kills=60, seed=3, target=let_go_until_killed, arguments=())
+        history, kept, pruned = SqlRunHistory(engine), 0, 0
+        with engine.connect() as connection:
+            made = connection.execute(sa.select(whole_artifacts).where(whole_artifacts.c.digest.is_not(None))).all()
+        for row in made:
+            if row.pruned_at is None:
+                kept += 1
+                assert history.message_of(row.run_id, row.artifact_id).content["name"] == row.artifact_id
+            else:
+                pruned += 1
+        assert min(kept, pruned) > 0
+        SqlPruner(engine).prune(PruneRequest(), actor="test")
+        with engine.connect() as connection:
+            wanted = sa.select(artifacts.c.digest).where(
+                artifacts.c.digest.is_not(None), artifacts.c.pruned_at.is_(None)
+            )
+            full = set(connection.scalars(sa.select(blobs.c.digest).where(blobs.c.codec != EMPTY)))
+            assert set(connection.scalars(wanted)) == full
+            assert connection.execute(sa.select(unwanted_blobs)).all() == []
+
+
+@pytest.mark.slow
+def test_the_check_finds_a_state_that_is_committed_before_its_message(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    with migrated(url) as engine:
+        kill_at_random(url, kills=8, seed=2, arguments=("state first",))
+        _recorded, wrong = unreadable_artifacts(engine)
+    assert wrong

@@ -1,0 +1,648 @@
+"""What every database does with runs: they begin, are written down, change hands, and are remembered."""
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders.installations import migrated
+from waivern import (
+    ArtifactNotFoundError,
+    CorruptArtifactError,
+    DAGExecutor,
+    DatabaseUnavailableError,
+    Message,
+    RunError,
+    RunTakenOverError,
+    Schema,
+)
+from waivern.artifacts.store import PastArtifacts
+from waivern.components.container import Ready, ServiceDescriptor
+from waivern.database.blobs.blob_store import Blob
+from waivern.database.connection.engine import writing
+from waivern.database.connection.process_identity import Owner
+from waivern.database.runs.past_artifacts import SqlPastArtifacts
+from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.schema.tables import artifacts, blobs, runs
+from waivern.history.run_history import RunFilter
+from waivern.messages.canonical import CanonicalForm
+from waivern.plans.plan import ExecutionPlan
+from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, SkipReason, utc_now
+from waivern.runs.run_log import OpenRun
+from waivern.testing.builders import message_of, plan_of, plan_of_dag, registry_of
+
+Make = Callable[[str], Any]
+
+
+def execute(run: OpenRun, plan: ExecutionPlan, make: Make, *, past: PastArtifacts | None = None) -> None:
+    """Execute the plan in the name of the run; content is {"made": make(name)}."""
+
+    def content(properties: Mapping[str, Any], *_inputs: Any) -> dict[str, Any]:
+        return {"made": make(properties["name"])}
+
+    registry = registry_of(run.store, connectors={"make": content}, analysers={"make": content})
+    if past is not None:
+        registry.container.register(ServiceDescriptor(PastArtifacts, Ready(past)))
+    asyncio.run(DAGExecutor(registry).execute(plan, run_log=run.log))
+
+
+def run_of(engine: sa.Engine, dag: dict[str, list[str]], make: Make = str, **config: Any) -> str:
+    """Begin and execute a run; return its id."""
+    plan = plan_of_dag(dag, **config)
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    execute(run, plan, make)
+    return run.run_id
+
+
+def abandon(run: OpenRun, engine: sa.Engine, *, owner: str) -> None:
+    """Leave a run as a process leaves it that was killed: still running, and its owner gone."""
+    run.log._writer.close(lambda _connection: None)  # type: ignore[attr-defined]  # no more heartbeats, and no end
+    with writing(engine) as connection:
+        connection.execute(sa.update(runs).where(runs.c.id == run.run_id).values(worker_id=owner))
+
+
+def dead_process_of_this_host() -> str:
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
+    return str(replace(Owner.this_process(), pid=int(ended.stdout)))
+
+
+def failing(*names: str) -> Make:
+    def make(name: str) -> str:
+        if name in names:
+            raise RuntimeError("on purpose")
+        return name
+
+    return make
+
+
+def test_a_run_is_remembered_with_every_artifact_and_its_reason(engine: sa.Engine) -> None:
+    run_id = run_of(engine, {"a": [], "b": ["a"], "c": ["b"], "d": []}, failing("b"))
+    history = SqlRunHistory(engine)
+    run = history.find(run_id)
+    assert (run.status, run.runbook, run.trigger) == (RunStatus.FAILED, "by hand", "test")
+    assert (run.artifacts.total, run.artifacts.succeeded, run.artifacts.failed, run.artifacts.skipped) == (4, 2, 1, 1)
+    assert run.duration_seconds is not None
+    a, b, c, _d = history.artifacts_of(run_id)
+    assert (a.status, a.kind, a.component, a.schema) == (ArtifactStatus.SUCCEEDED, "source", "make", "any/1.0.0")
+    assert (b.status, b.error, b.inputs) == (ArtifactStatus.FAILED, "RuntimeError: on purpose", ("a",))
+    assert (c.status, c.skip_reason, c.skipped_because) == (
+        ArtifactStatus.SKIPPED,
+        SkipReason.DEPENDENCY_FAILED,
+        "b",
+    )
+    assert a.started_at is not None
+    assert a.duration_seconds is not None
+    assert history.message_of(run_id, "a").content == {"made": "a"}
+
+
+@pytest.mark.parametrize("is_written_before", [False, True])
+def test_when_work_at_an_artifact_began_is_remembered_however_soon_it_is_saved(
+    engine: sa.Engine, is_written_before: bool
+) -> None:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": []}), trigger="test")
+    began = utc_now() - timedelta(minutes=1)
+    run.log.note(ArtifactChange("a", ArtifactStatus.RUNNING, began))
+    if is_written_before:
+        run.store.save("b", message_of())
+        assert SqlRunHistory(engine).artifacts_of(run.run_id)[0].status is ArtifactStatus.RUNNING
+    run.store.save("a", message_of())
+    run.log.close(RunStatus.SUCCEEDED)
+    assert SqlRunHistory(engine).artifacts_of(run.run_id)[0].started_at == began
+
+
+def test_a_save_of_another_schema_than_was_planned_is_told_with_its_own(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": ["a"]}), trigger="test")
+    for version in ("2.0.0", "3.0.0"):
+        run.store.save("b", Message("", {"is": version}, Schema("other", version)))
+    run.store.save("a", message_of())
+    a, b = SqlRunHistory(engine).artifacts_of(run.run_id)
+    assert (a.schema, b.schema, b.inputs) == ("any/1.0.0", "other/3.0.0", ("a",))
+    run.store.save("b", message_of(is_again="as planned"))
+    assert SqlRunHistory(engine).artifacts_of(run.run_id)[1].schema == "any/1.0.0"
+    run.log.close(RunStatus.SUCCEEDED)
+
+
+def test_a_timeout_is_remembered_as_the_reason(engine: sa.Engine) -> None:
+    def make(name: str) -> None:
+        if name == "slow":
+            time.sleep(1)
+
+    run_id = run_of(engine, {"quick": [], "slow": [], "after": ["slow"]}, make, timeout=0.3)
+    history = SqlRunHistory(engine)
+    assert history.find(run_id).status is RunStatus.TIMED_OUT
+    told = {artifact.artifact_id: (artifact.status, artifact.skip_reason) for artifact in history.artifacts_of(run_id)}
+    assert told == {
+        "quick": (ArtifactStatus.SUCCEEDED, None),
+        "slow": (ArtifactStatus.SKIPPED, SkipReason.TIMEOUT),
+        "after": (ArtifactStatus.SKIPPED, SkipReason.TIMEOUT),
+    }
+
+
+def test_the_same_content_is_stored_once_whatever_the_number_of_runs(engine: sa.Engine) -> None:
+    for _ in range(3):
+        run_of(engine, {"a": [], "b": []}, lambda _name: "the same")
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(blobs)).scalar_one() == 1
+
+
+def test_a_large_message_is_compressed_and_comes_back(engine: sa.Engine) -> None:
+    run_id = run_of(engine, {"a": []}, lambda _name: "long " * 100_000)
+    with engine.connect() as connection:
+        stored = connection.execute(sa.select(blobs.c.codec, blobs.c.size, blobs.c.stored_size)).one()
+    assert stored.codec == "zstd"
+    assert stored.stored_size < stored.size / 100
+    assert SqlRunHistory(engine).message_of(run_id, "a").content == {"made": "long " * 100_000}
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+def test_a_changed_byte_is_found_when_the_message_is_read(engine: sa.Engine, size: int) -> None:
+    run_id = run_of(engine, {"a": []}, lambda _name: "x1y2" * size)
+    with writing(engine) as connection:
+        data = bytearray(connection.execute(sa.select(blobs.c.data)).scalar_one())
+        data[len(data) // 2] ^= 1
+        connection.execute(sa.update(blobs).values(data=bytes(data)))
+    with pytest.raises(CorruptArtifactError, match="not what was saved"):
+        SqlRunHistory(engine).message_of(run_id, "a")
+
+
+def test_who_lost_a_run_changes_nothing_in_it_any_more(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": [], "b": []})
+    late = SqlRunRegister(engine).begin(plan, trigger="test")
+    late.store.save("a", message_of(by="late"))
+    with writing(engine) as connection:
+        connection.execute(sa.update(runs).values(lease_until=utc_now() - timedelta(seconds=1)))
+    new = SqlRunRegister(engine).take_up(late.run_id, plan)
+    assert new.epoch == late.epoch + 1
+    with pytest.raises(RunTakenOverError):
+        late.store.save("b", message_of(by="late"))
+    with pytest.raises(RunTakenOverError):
+        late.store.clear()
+    with pytest.raises(RunTakenOverError):
+        late.log.note(ArtifactChange("b", ArtifactStatus.FAILED, utc_now(), error="late"))
+    with pytest.raises(RunTakenOverError):
+        late.log.close(RunStatus.FAILED)
+    assert new.store.list_artifacts() == ["a"]
+    new.store.save("b", message_of(by="new"))
+    assert new.store.get("b").content == {"by": "new"}
+    new.log.close(RunStatus.SUCCEEDED)
+    assert SqlRunHistory(engine).find(new.run_id).status is RunStatus.SUCCEEDED
+
+
+def test_nothing_is_recorded_after_a_run_was_closed(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": []})
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    second_writer = SqlRunRegister(engine)._opened(run.run_id, 1, run.epoch, frozenset())
+    run.log.close(RunStatus.TIMED_OUT)
+    with pytest.raises(RunTakenOverError):
+        second_writer.store.save("a", message_of())
+    with pytest.raises(RunTakenOverError):
+        second_writer.log.close(RunStatus.SUCCEEDED)
+    (artifact,) = SqlRunHistory(engine).artifacts_of(run.run_id)
+    assert (artifact.status, artifact.skip_reason) == (ArtifactStatus.SKIPPED, SkipReason.TIMEOUT)
+
+
+def test_a_resumed_run_makes_what_did_not_succeed_and_redoes_nothing(engine: sa.Engine) -> None:
+    dag = {"a": [], "b": ["a"], "c": ["b"], "d": []}
+    run_id = run_of(engine, dag, failing("b"))
+    made: list[str] = []
+    plan = plan_of_dag(dag)
+    run = SqlRunRegister(engine).take_up(run_id, plan)
+    execute(run, plan, made.append)
+    assert sorted(made) == ["b", "c"]
+    found = SqlRunHistory(engine).find(run_id)
+    assert (found.id, found.status, found.epoch) == (run_id, RunStatus.SUCCEEDED, 2)
+    assert {artifact.artifact_id: artifact.epoch for artifact in SqlRunHistory(engine).artifacts_of(run_id)} == {
+        "a": 1,
+        "b": 2,
+        "c": 2,
+        "d": 1,
+    }
+
+
+def test_a_run_whose_process_died_on_this_host_is_taken_up_at_once(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": []})
+    run = SqlRunRegister(engine, lease_s=3600).begin(plan, trigger="test")
+    abandon(run, engine, owner=dead_process_of_this_host())
+    assert SqlRunHistory(engine).find(run.run_id).status is RunStatus.INTERRUPTED
+    again = SqlRunRegister(engine).take_up(run.run_id, plan)
+    execute(again, plan, str)
+    assert SqlRunHistory(engine).find(run.run_id).status is RunStatus.SUCCEEDED
+
+
+def test_a_run_of_another_host_is_taken_up_after_its_lease_and_not_before(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": []})
+    run = SqlRunRegister(engine, lease_s=3600).begin(plan, trigger="test")
+    abandon(run, engine, owner="elsewhere|boot/1|7")
+    with pytest.raises(RunError, match="still going, in process 7 on elsewhere"):
+        SqlRunRegister(engine).take_up(run.run_id, plan)
+    with writing(engine) as connection:
+        connection.execute(sa.update(runs).values(lease_until=utc_now() - timedelta(seconds=1)))
+    again = SqlRunRegister(engine).take_up(run.run_id, plan)
+    again.log.close(RunStatus.CANCELLED)
+
+
+def test_a_run_that_is_alive_cannot_be_taken_up(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": []})
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    with pytest.raises(RunError, match=f"still going, in process {os.getpid()}"):
+        SqlRunRegister(engine).take_up(run.run_id, plan)
+    run.log.close(RunStatus.CANCELLED)
+
+
+def test_a_run_that_succeeded_cannot_be_taken_up(engine: sa.Engine) -> None:
+    run_id = run_of(engine, {"a": []})
+    with pytest.raises(RunError, match="has succeeded"):
+        SqlRunRegister(engine).take_up(run_id, plan_of_dag({"a": []}))
+
+
+def test_a_run_cannot_be_taken_up_with_another_runbook(engine: sa.Engine) -> None:
+    run_id = run_of(engine, {"a": []}, failing("a"))
+    with pytest.raises(RunError, match="another version of the runbook"):
+        SqlRunRegister(engine).take_up(run_id, plan_of_dag({"a": [], "b": []}))
+
+
+def test_a_lease_is_renewed_while_nothing_else_happens(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine, lease_s=0.6).begin(plan_of_dag({"a": []}), trigger="test")
+
+    def lease() -> Any:
+        with engine.connect() as connection:
+            return connection.execute(sa.select(runs.c.lease_until)).scalar_one()
+
+    first = lease()
+    give_up = time.monotonic() + 10
+    while lease() == first and time.monotonic() < give_up:
+        time.sleep(0.05)
+    assert lease() > first
+    run.log.close(RunStatus.SUCCEEDED)
+
+
+def test_history_is_newest_first_and_can_be_narrowed(engine: sa.Engine) -> None:
+    ids = [run_of(engine, {"a": []}, failing("a") if number % 2 else str) for number in range(5)]
+    history = SqlRunHistory(engine)
+    assert [run.id for run in history.recent(RunFilter(), limit=3)] == ids[:1:-1]
+    assert [run.id for run in history.recent(RunFilter(status=RunStatus.FAILED), limit=9)] == [ids[3], ids[1]]
+    assert not history.recent(RunFilter(runbook="another"), limit=9)
+    middle = history.find(ids[2]).created_at
+    assert [run.id for run in history.recent(RunFilter(since=middle), limit=9)] == ids[:1:-1]
+    assert [run.id for run in history.recent(RunFilter(until=middle), limit=9)] == ids[1::-1]
+
+
+def test_interrupted_runs_are_found_among_the_running_ones(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": []})
+    alive = SqlRunRegister(engine).begin(plan, trigger="test")
+    dead = [SqlRunRegister(engine).begin(plan, trigger="test") for _ in range(2)]
+    for run in dead:
+        abandon(run, engine, owner=dead_process_of_this_host())
+    history = SqlRunHistory(engine)
+    interrupted = history.recent(RunFilter(status=RunStatus.INTERRUPTED), limit=9)
+    assert [run.id for run in interrupted] == [run.run_id for run in reversed(dead)]
+    assert [run.id for run in history.recent(RunFilter(status=RunStatus.RUNNING), limit=9)] == [alive.run_id]
+    alive.log.close(RunStatus.CANCELLED)
+
+
+def test_a_run_is_found_by_an_unambiguous_prefix_and_as_the_latest(engine: sa.Engine) -> None:
+    history = SqlRunHistory(engine)
+    with pytest.raises(RunError, match="There are no runs yet"):
+        history.find("latest")
+    first, second = run_of(engine, {"a": []}), run_of(engine, {"a": []})
+    assert history.find("latest").id == second
+    different = next(index for index in range(36) if first[index] != second[index])
+    assert history.find(first[: different + 1]).id == first
+    with pytest.raises(RunError, match=f"{second}, {first}"):
+        history.find(first[:different])
+    with pytest.raises(RunError, match="There is no run 'zz%'"):
+        history.find("zz%")
+
+
+def test_a_missing_artifact_of_a_run_is_an_error_that_names_those_there_are(engine: sa.Engine) -> None:
+    run_id = run_of(engine, {"customers": []})
+    with pytest.raises(ArtifactNotFoundError, match="Did you mean 'customers'"):
+        SqlRunHistory(engine).message_of(run_id, "costumers")
+
+
+def test_an_artifact_of_an_earlier_run_is_reused_without_a_new_byte(engine: sa.Engine) -> None:
+    earlier = run_of(engine, {"customers": []}, lambda _name: "x" * 5000)
+    history = SqlRunHistory(engine)
+    past = SqlPastArtifacts(engine, history)
+    found = past.find(from_run="latest", artifact_id="customers", runbook="by hand")
+    assert found.run_id == earlier
+    plan = plan_of({"again": {"reuse": {"from_run": earlier, "artifact": "customers"}}})
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    execute(run, plan, str, past=past)
+    assert history.message_of(run.run_id, "again").content == {"made": "x" * 5000}
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(blobs)).scalar_one() == 1
+
+
+def test_the_latest_run_that_made_an_artifact_is_one_that_succeeded(engine: sa.Engine) -> None:
+    past = SqlPastArtifacts(engine, SqlRunHistory(engine))
+    with pytest.raises(RunError, match="has succeeded and made 'a' yet"):
+        past.find(from_run="latest", artifact_id="a", runbook="by hand")
+    good = run_of(engine, {"a": [], "b": []})
+    run_of(engine, {"a": [], "b": []}, failing("b"))
+    assert past.find(from_run="latest", artifact_id="a", runbook="by hand").run_id == good
+
+
+def test_text_that_a_database_refuses_is_kept_as_an_escape(engine: sa.Engine, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)  # what is captured of a log must be UTF-8 for pytest-xdist
+
+    def make(_name: str) -> None:
+        raise RuntimeError("NUL \x00 and a lone surrogate \udcff")
+
+    run_id = run_of(engine, {"a": []}, make)
+    error = SqlRunHistory(engine).artifacts_of(run_id)[0].error
+    assert error == r"RuntimeError: NUL \x00 and a lone surrogate \udcff"
+
+
+def test_a_bad_write_fails_alone_among_those_it_waited_with(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": []}), trigger="test")
+    writer = run.log._writer  # type: ignore[attr-defined]
+
+    def bad(connection: sa.Connection) -> None:
+        connection.execute(sa.update(artifacts).values(status="odd"))
+
+    def good(connection: sa.Connection) -> None:
+        connection.execute(sa.update(artifacts).values(error="written"))
+
+    futures = [writer.submit(write, urgent=False) for write in (good, bad)]
+    run.store.save("a", message_of())
+    futures[0].result()
+    with pytest.raises(sa.exc.IntegrityError):
+        futures[1].result()
+    assert run.store.list_artifacts() == ["a"]
+    with pytest.raises(sa.exc.IntegrityError):  # nobody waited for it, but it is not lost
+        run.log.close(RunStatus.SUCCEEDED)
+    assert SqlRunHistory(engine).find(run.run_id).status is RunStatus.SUCCEEDED
+
+
+def held(engine: sa.Engine) -> Any:
+    """Hold the lock that every write of a run needs, as a slow backup or a long transaction does."""
+    holding = engine.connect().execution_options(waivern_begin="BEGIN IMMEDIATE")
+    transaction = holding.begin()
+    holding.execute(sa.update(runs).values(error=None))
+    return holding, transaction
+
+
+def test_a_note_that_could_not_be_written_at_once_is_written_later(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": ["a"]}), trigger="test")
+    writer = run.log._writer  # type: ignore[attr-defined]
+    guard, failures = writer._guard, []
+
+    def unreachable_at_first(connection: sa.Connection) -> None:
+        if len(failures) < 3:
+            failures.append("cut off")
+            raise DatabaseUnavailableError("cut off")
+        guard(connection)
+
+    monkeypatch.setattr(writer, "_guard", unreachable_at_first)
+    run.log.note(ArtifactChange("a", ArtifactStatus.FAILED, utc_now(), error="the reason"))
+    give_up = time.monotonic() + 20
+    while len(failures) < 3 and time.monotonic() < give_up:
+        time.sleep(0.02)
+    run.log.close(RunStatus.FAILED)
+    a, b = SqlRunHistory(engine).artifacts_of(run.run_id)
+    assert (a.status, a.error) == (ArtifactStatus.FAILED, "the reason")
+    assert (b.status, b.skip_reason) == (ArtifactStatus.SKIPPED, SkipReason.INTERRUPTED)
+
+
+def test_result_and_database_agree_when_the_database_is_slow_at_the_deadline(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": [], "b": ["a"]}, timeout=0.3)
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    locked: list[Any] = []
+
+    def make(_properties: Mapping[str, Any], *_inputs: Any) -> dict[str, Any]:
+        locked.append(held(engine))
+        return {"made": True}
+
+    def release() -> None:
+        holding, transaction = locked[0]
+        transaction.rollback()
+        holding.close()
+
+    registry = registry_of(run.store, connectors={"make": make}, analysers={"make": make})
+    threading.Timer(1.5, release).start()
+    result = asyncio.run(DAGExecutor(registry).execute(plan, run_log=run.log))
+    told = {artifact.artifact_id: artifact.status for artifact in SqlRunHistory(engine).artifacts_of(run.run_id)}
+    assert result.status is RunStatus.TIMED_OUT
+    assert told == {
+        name: ArtifactStatus.SKIPPED if name in result.skipped else ArtifactStatus.SUCCEEDED for name in ("a", "b")
+    }
+    assert "b" in result.skipped
+
+
+def test_a_running_artifact_shows_within_moments(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
+    run.log.note(ArtifactChange("a", ArtifactStatus.RUNNING, utc_now()))
+    give_up = time.monotonic() + 10
+    history = SqlRunHistory(engine)
+    while history.artifacts_of(run.run_id)[0].status is ArtifactStatus.PENDING and time.monotonic() < give_up:
+        time.sleep(0.02)
+    assert history.artifacts_of(run.run_id)[0].status is ArtifactStatus.RUNNING
+    run.log.close(RunStatus.CANCELLED)
+
+
+def test_a_steady_stream_of_notes_keeps_a_run_alive(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine, lease_s=0.6).begin(plan_of_dag({"a": []}), trigger="test")
+    history = SqlRunHistory(engine)
+    for _ in range(12):
+        run.log.note(ArtifactChange("a", ArtifactStatus.RUNNING, utc_now()))
+        time.sleep(0.1)
+    assert history.find(run.run_id).status is RunStatus.RUNNING
+    run.log.close(RunStatus.CANCELLED)
+
+
+def test_of_two_that_take_up_a_run_at_once_one_gets_it(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": []})
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    abandon(run, engine, owner=dead_process_of_this_host())
+    together, outcomes = threading.Barrier(4), []
+
+    def take_up() -> None:
+        together.wait(10)
+        try:
+            outcomes.append(SqlRunRegister(engine).take_up(run.run_id, plan))
+        except RunError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=take_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (taken,) = [outcome for outcome in outcomes if isinstance(outcome, OpenRun)]
+    assert taken.epoch == 2
+    taken.log.close(RunStatus.CANCELLED)
+
+
+def many_items(number: int) -> dict[str, Any]:
+    return {"name": "many", "data": [{"content": f"{item} " + "x1y2" * 500, "row": item} for item in range(number)]}
+
+
+def saved_in_parts(engine: sa.Engine) -> tuple[str, dict[str, Any]]:
+    content = many_items(2_000)
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
+    run.store.save("a", Message("", content, Schema("any", "1.0.0")))
+    run.log.close(RunStatus.SUCCEEDED)
+    return run.run_id, content
+
+
+def test_a_message_of_many_megabytes_is_kept_in_parts_and_comes_back(engine: sa.Engine) -> None:
+    run_id, content = saved_in_parts(engine)
+    with engine.connect() as connection:
+        stored = connection.execute(sa.select(blobs.c.codec, blobs.c.size, blobs.c.stored_size)).one()
+    assert (stored.codec, stored.size > 4_000_000, stored.stored_size < stored.size / 10) == ("zstd-parts", True, True)
+    assert SqlRunHistory(engine).message_of(run_id, "a").content == content
+    saved_in_parts(engine)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(blobs)) == 1
+
+
+@given(st.integers(0, 2**20), st.integers(1, 255))
+@settings(max_examples=60, deadline=None)
+def test_no_changed_byte_of_a_content_in_parts_goes_unnoticed(place: int, change: int) -> None:
+    form = CanonicalForm(many_items(1_100))
+    data = bytearray(_PACKED.setdefault("data", bytes(Blob.of(form).data)))
+    data[place % len(data)] ^= change
+    altered = Blob(form.digest, "zstd-parts", form.size, bytes(data))
+    try:
+        content = altered.content(what="a")
+    except CorruptArtifactError as error:
+        assert "not what was saved" in str(error)  # noqa: PT017  a bit of a frame may mean nothing
+    else:
+        assert content == many_items(1_100)
+
+
+_PACKED: dict[str, bytes] = {}
+
+
+def test_whoever_closes_a_run_twice_is_told_so(engine: sa.Engine) -> None:
+    run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
+    run.log.close(RunStatus.SUCCEEDED)
+    with pytest.raises(RuntimeError, match="closed"):
+        run.log.close(RunStatus.FAILED)
+
+
+def test_a_cancelled_run_is_closed_as_cancelled_with_every_artifact(engine: sa.Engine) -> None:
+    plan = plan_of_dag({"a": [], "b": ["a"]})
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    started, released = threading.Event(), threading.Event()
+
+    def hang(_properties: Mapping[str, Any], *_inputs: Any) -> dict[str, Any]:
+        started.set()
+        released.wait(30)
+        return {}
+
+    async def cancel_once_it_runs() -> None:
+        registry = registry_of(run.store, connectors={"make": hang}, analysers={"make": hang})
+        running = asyncio.create_task(DAGExecutor(registry).execute(plan, run_log=run.log))
+        await asyncio.to_thread(started.wait, 10)
+        running.cancel()
+        await running
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancel_once_it_runs())
+    released.set()
+    history = SqlRunHistory(engine)
+    assert history.find(run.run_id).status is RunStatus.CANCELLED
+    assert {artifact.skip_reason for artifact in history.artifacts_of(run.run_id)} == {SkipReason.CANCELLED}
+
+
+class Panic(BaseException):
+    """What a library written in another language raises when it gives up."""
+
+
+@pytest.mark.parametrize(
+    "error", [Panic("lost"), DatabaseUnavailableError("The shop is down"), asyncio.CancelledError()]
+)
+def test_whatever_a_component_raises_fails_its_artifact_and_nothing_else(
+    engine: sa.Engine, error: BaseException
+) -> None:
+    def make(name: str) -> str:
+        if name == "bad":
+            raise error
+        return name
+
+    run_id = run_of(engine, {"bad": [], "after": ["bad"], "good": []}, make)
+    history = SqlRunHistory(engine)
+    assert history.find(run_id).status is RunStatus.FAILED
+    told = {artifact.artifact_id: artifact.status.value for artifact in history.artifacts_of(run_id)}
+    assert told == {"bad": "failed", "after": "skipped", "good": "succeeded"}
+
+
+def test_a_run_that_cannot_go_on_says_why_without_a_secret(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "correct-horse-battery")
+    plan = replace(plan_of_dag({"a": []}), variables=frozenset({"SHOP_PASSWORD"}))
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+
+    def fail(*_: Any) -> None:
+        raise DatabaseUnavailableError("no login with correct-horse-battery")
+
+    monkeypatch.setattr(run.store, "save", fail)
+    with pytest.raises(DatabaseUnavailableError):
+        execute(run, plan, str)
+    found = SqlRunHistory(engine).find(run.run_id)
+    assert (found.status, found.error) == (RunStatus.FAILED, "no login with ${SHOP_PASSWORD}")
+    assert SqlRunHistory(engine).artifacts_of(run.run_id)[0].skip_reason is SkipReason.INTERRUPTED
+
+
+def test_what_an_earlier_attempt_said_of_an_artifact_is_gone_when_it_is_made(engine: sa.Engine) -> None:
+    dag = {"a": [], "b": ["a"]}
+    run_id = run_of(engine, dag, failing("a"))
+    run = SqlRunRegister(engine).take_up(run_id, plan_of_dag(dag))
+    assert all(
+        (artifact.status, artifact.error, artifact.skip_reason) == (ArtifactStatus.PENDING, None, None)
+        for artifact in SqlRunHistory(engine).artifacts_of(run_id)
+    )
+    execute(run, plan_of_dag(dag), str)
+    assert {artifact.error for artifact in SqlRunHistory(engine).artifacts_of(run_id)} == {None}
+
+
+def test_a_lost_connection_to_postgres_does_not_lose_the_run(postgres_url: str) -> None:
+    with migrated(postgres_url) as engine:
+        run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": []}), trigger="test")
+        run.store.save("a", message_of(n=1))
+        with sa.create_engine(engine.url, poolclass=sa.NullPool).connect() as other:
+            other.execute(
+                sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            )
+        run.store.save("b", message_of(n=2))
+        run.log.close(RunStatus.SUCCEEDED)
+        assert SqlRunHistory(engine).find(run.run_id).artifacts.succeeded == 2
+
+
+def test_each_failed_attempt_at_an_artifact_is_remembered(engine: sa.Engine) -> None:
+    tried: list[str] = []
+
+    def make(name: str) -> str:
+        tried.append(name)
+        if len(tried) < 3:
+            raise RuntimeError(f"not yet, {len(tried)}")
+        return name
+
+    retry = {"attempts": 3, "delay": 0}
+    plan = plan_of({"a": {"source": {"type": "make", "properties": {"name": "a"}}, "retry": retry}})
+    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    execute(run, plan, make)
+    history = SqlRunHistory(engine)
+    assert history.find(run.run_id).status is RunStatus.SUCCEEDED
+    attempts = history.failed_attempts_of(run.run_id)
+    assert [(each.artifact_id, each.attempt, each.error) for each in attempts] == [
+        ("a", 1, "RuntimeError: not yet, 1"),
+        ("a", 2, "RuntimeError: not yet, 2"),
+    ]
+    assert all(each.started_at <= each.ended_at for each in attempts)

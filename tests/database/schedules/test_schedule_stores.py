@@ -1,0 +1,361 @@
+"""What every database does with schedules: each due instant becomes one run, or a reason why there is none."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.builders.counting import database_work_of
+from tests.builders.schedules import a_definition
+from waivern.database.connection.engine import open_engine, writing
+from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.run_queue import SqlRunQueue
+from waivern.database.schedules.schedule_store import SqlScheduleStore
+from waivern.database.schema.migration import upgrade
+from waivern.database.schema.tables import runs, schedules
+from waivern.errors import ScheduleError
+from waivern.history.run_history import RunFilter
+from waivern.runs.run import RunStatus, utc_now
+from waivern.schedules.deciding import SkippedFire
+from waivern.schedules.schedule import CatchUp, Overlap, Schedule, ScheduleDefinition, ScheduleStatus
+from waivern.schedules.timing import Cron, Every, Once, Timing, due_between
+
+HOURLY = Cron(f"{(utc_now().minute + 30) % 60} * * * *")  # not about now: what is on time is decided otherwise
+EVERY_MINUTE = Cron("* * * * *")
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(engine: sa.Engine) -> SqlScheduleStore:
+    return SqlScheduleStore(engine)
+
+
+def unattended_for(engine: sa.Engine, schedule: Schedule, span: timedelta) -> datetime:
+    """Let the schedule be as if no service had looked at it for so long; return since when."""
+    since = utc_now() - span
+    with writing(engine) as connection:
+        connection.execute(sa.update(schedules).where(schedules.c.id == schedule.id).values(considered_until=since))
+    return since
+
+
+def fire_all(store: SqlScheduleStore, schedule: Schedule) -> Iterator[str]:
+    is_complete = False
+    while not is_complete:
+        (fired,) = store.fire([schedule.id])
+        yield from fired.runs.values()
+        is_complete = fired.is_complete
+
+
+@pytest.mark.parametrize(
+    "timing", [Cron("5 4 * * sun", "Europe/London"), Every(90.5, LONG_AGO), Once(LONG_AGO + timedelta(days=9000))]
+)
+def test_a_schedule_is_found_as_it_was_added(store: SqlScheduleStore, timing: Timing) -> None:
+    definition = ScheduleDefinition(
+        name="Ünusual name",
+        runbook=Path("/books/scan.yaml"),
+        runbook_name="Scan",
+        timing=timing,
+        catch_up=CatchUp.ALL,
+        max_catch_up=7,
+        overlap=Overlap.QUEUE,
+        jitter_s=2.5,
+        priority=-3,
+        max_attempts=9,
+        working_directory=Path("/data"),
+        notify={"webhook": {"url": "${HOOK}"}},
+        declared_in="/books",
+    )
+    added = store.add(definition)
+    found = store.find("Ünusual name")
+    assert found == added
+    assert (found.definition, found.status) == (definition, ScheduleStatus.ACTIVE)
+    assert store.all() == [found]
+
+
+def test_a_name_is_given_once_until_its_schedule_is_removed(store: SqlScheduleStore) -> None:
+    first = store.add(a_definition(HOURLY))
+    with pytest.raises(ScheduleError, match="There is a schedule 'nightly' already"):
+        store.add(a_definition(HOURLY))
+    store.remove(first.id)
+    assert store.add(a_definition(HOURLY)).id != first.id
+    other = store.add(a_definition(HOURLY, name="other"))
+    with pytest.raises(ScheduleError, match="already"):
+        store.change(other.id, a_definition(HOURLY))
+
+
+def test_an_unknown_name_is_told_with_the_nearest(store: SqlScheduleStore) -> None:
+    store.add(a_definition(HOURLY))
+    with pytest.raises(ScheduleError, match="Did you mean 'nightly'"):
+        store.find("nigthly")
+
+
+def test_a_new_schedule_is_not_due_for_what_was_before_it(store: SqlScheduleStore) -> None:
+    schedule = store.add(a_definition(Every(1, LONG_AGO)))
+    (fired,) = store.fire([schedule.id])
+    assert all(due > schedule.created_at for due in fired.runs)
+
+
+def test_each_missed_instant_has_a_run_or_a_reason(engine: sa.Engine, store: SqlScheduleStore) -> None:
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL, max_catch_up=3))
+    since = unattended_for(engine, schedule, timedelta(hours=30))
+    queued = list(fire_all(store, schedule))
+    due = list(due_between(HOURLY, after=since, until=utc_now()))
+    fires = store.fires(schedule.id, limit=100)
+    assert [fire.due_at for fire in fires] == due[::-1]
+    assert [fire.run_id for fire in fires if fire.run_id] == queued[::-1]
+    assert len(queued) == 3
+    assert {fire.skipped for fire in fires if not fire.run_id} == {SkippedFire.CATCH_UP}
+    history = SqlRunHistory(engine)
+    record = history.find(queued[0])
+    assert (record.status, record.trigger, record.schedule) == (RunStatus.QUEUED, "catch_up", "nightly")
+    assert record.due_at == due[-3]
+
+
+def test_thousands_of_missed_instants_are_decided_piece_by_piece(engine: sa.Engine, store: SqlScheduleStore) -> None:
+    schedule = store.add(a_definition(Every(1, LONG_AGO)))
+    unattended_for(engine, schedule, timedelta(seconds=2500))
+    assert len(list(fire_all(store, schedule))) <= 1
+    assert len(store.fires(schedule.id, limit=10_000)) in (2500, 2501, 2502)
+
+
+def test_many_services_that_fire_at_once_make_one_run_of_each_instant(
+    engine: sa.Engine, store: SqlScheduleStore
+) -> None:
+    several = [store.add(a_definition(HOURLY, name=f"s{n}", catch_up=CatchUp.ALL)) for n in range(5)]
+    for schedule in several:
+        unattended_for(engine, schedule, timedelta(hours=12))
+    together = threading.Barrier(6)
+
+    def fire(order: int) -> int:
+        ids = [schedule.id for schedule in several]
+        together.wait()
+        return sum(len(fired.runs) for fired in store.fire(ids[::-1] if order % 2 else ids))
+
+    with ThreadPoolExecutor(6) as services:
+        shares = list(services.map(fire, range(6)))
+    assert sum(shares) == 5 * 12
+    for schedule in several:
+        fires = store.fires(schedule.id, limit=100)
+        assert len({fire.run_id for fire in fires}) == len(fires) == 12
+
+
+def test_while_a_run_is_unfinished_the_next_instant_is_skipped(engine: sa.Engine, store: SqlScheduleStore) -> None:
+    schedule = store.add(a_definition(HOURLY))
+    store.trigger(schedule.id)
+    unattended_for(engine, schedule, timedelta(minutes=61))
+    list(fire_all(store, schedule))
+    newest = store.fires(schedule.id, limit=1)[0]
+    assert newest.skipped is SkippedFire.OVERLAP
+
+
+def test_runs_of_a_schedule_go_one_at_a_time_in_the_order_in_which_they_were_due(
+    engine: sa.Engine, store: SqlScheduleStore
+) -> None:
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL, overlap=Overlap.QUEUE))
+    unattended_for(engine, schedule, timedelta(hours=4))
+    list(fire_all(store, schedule))
+    queue = SqlRunQueue(engine)
+    due = []
+    while (claimed := queue.claim()) is not None:
+        assert queue.claim() is None
+        assert claimed.schedule == "nightly"
+        due.append(claimed.due_at)
+        queue.end(claimed.run_id, claimed.epoch, RunStatus.FAILED)
+    assert len(due) == 4
+    assert due == sorted(due)  # type: ignore[type-var]  # none of them is None
+
+
+def test_claiming_and_firing_are_no_more_work_after_years_of_runs_and_grow_only_with_what_waits(
+    engine: sa.Engine, store: SqlScheduleStore
+) -> None:
+    queue, schedule = SqlRunQueue(engine), store.add(a_definition(EVERY_MINUTE))
+    waiting = list(due_between(EVERY_MINUTE, after=LONG_AGO, until=LONG_AGO + timedelta(minutes=1_000)))
+
+    def claim_and_fire() -> None:
+        claimed = queue.claim()
+        assert claimed is not None
+        assert claimed.due_at == waiting.pop(0)
+        assert queue.claim() is None
+        store.fire([schedule.id])
+        queue.end(claimed.run_id, claimed.epoch, RunStatus.SUCCEEDED)
+
+    store.backfill(schedule.id, waiting[:12])
+    _made_before(engine, schedule, range(100))
+    at_first = database_work_of(engine, claim_and_fire)
+    _made_before(engine, schedule, range(100, 10_000))
+    assert database_work_of(engine, claim_and_fire) < 2 * at_first
+    store.backfill(schedule.id, waiting[10:])
+    assert database_work_of(engine, claim_and_fire) < 150 * at_first  # a hundred times as many wait: each is seen once
+
+
+def _made_before(engine: sa.Engine, schedule: Schedule, numbers: range) -> None:
+    before = LONG_AGO - timedelta(days=400)
+    alike = {"runbook_name": "Scan", "trigger": "schedule", "status": "succeeded", "epoch": 2, "one_at_a_time": True}
+    made = [
+        {**alike, "id": f"{number:036d}", "schedule_id": schedule.id, "due_at": at, "created_at": at}
+        for number, at in ((each, before + timedelta(minutes=each)) for each in numbers)
+    ]
+    with writing(engine) as connection:
+        connection.execute(sa.insert(runs), made)
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("ANALYZE")  # as it does of itself, some time later
+
+
+def test_where_runs_go_one_at_a_time_nobody_claims_an_earlier_one_beside_a_claim_that_is_under_way(
+    postgres_url: str,
+) -> None:
+    engine, slow = open_engine(postgres_url), open_engine(postgres_url)
+    upgrade(engine)
+    store = SqlScheduleStore(engine)
+    schedule = store.add(a_definition(HOURLY, overlap=Overlap.QUEUE))
+    late, early = due_between(HOURLY, after=LONG_AGO, until=LONG_AGO + timedelta(hours=2))
+    store.backfill(schedule.id, [early])
+    about_to_commit, may_commit = threading.Event(), threading.Event()
+
+    @sa.event.listens_for(slow, "commit")
+    def hesitate(_connection: sa.Connection) -> None:
+        about_to_commit.set()
+        may_commit.wait(timeout=10)
+
+    with ThreadPoolExecutor() as claimants:
+        first = claimants.submit(SqlRunQueue(slow).claim)
+        assert about_to_commit.wait(timeout=10)
+        store.backfill(schedule.id, [late])
+        second = claimants.submit(SqlRunQueue(engine).claim)
+        time.sleep(0.3)
+        may_commit.set()
+        claimed = [first.result(), second.result()]
+    engine.dispose()
+    slow.dispose()
+    assert [each is not None for each in claimed] == [True, False]
+
+
+def test_where_overlap_is_allowed_runs_are_claimed_beside_each_other(
+    engine: sa.Engine, store: SqlScheduleStore
+) -> None:
+    schedule = store.add(a_definition(HOURLY, overlap=Overlap.ALLOW))
+    for _ in range(3):
+        store.trigger(schedule.id)
+    queue = SqlRunQueue(engine)
+    assert all(queue.claim() is not None for _ in range(3))
+
+
+def test_what_is_due_while_a_schedule_is_paused_is_skipped_and_remembered(
+    engine: sa.Engine, store: SqlScheduleStore
+) -> None:
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL))
+    store.pause(schedule.id, because="holidays")
+    assert store.find("nightly").paused_because == "holidays"
+    unattended_for(engine, schedule, timedelta(hours=5))
+    store.resume(schedule.id)
+    assert store.find("nightly").status is ScheduleStatus.ACTIVE
+    fires = store.fires(schedule.id, limit=100)
+    assert [fire.skipped for fire in fires] == [SkippedFire.PAUSED] * 5
+
+
+def test_a_change_decides_first_what_was_due_under_the_old_terms(engine: sa.Engine, store: SqlScheduleStore) -> None:
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL))
+    unattended_for(engine, schedule, timedelta(hours=3))
+    store.change(schedule.id, a_definition(Cron("30 1 1 1 *")))
+    assert len(SqlRunHistory(engine).recent(RunFilter(schedule="nightly"), limit=10)) == 3
+
+
+def test_a_removed_schedule_is_due_no_more_and_its_runs_keep_its_name(
+    engine: sa.Engine, store: SqlScheduleStore
+) -> None:
+    schedule = store.add(a_definition(HOURLY))
+    run_id = store.trigger(schedule.id)
+    store.remove(schedule.id)
+    assert store.fire([schedule.id]) == []
+    assert store.all() == []
+    assert SqlRunHistory(engine).find(run_id).schedule == "nightly"
+    with pytest.raises(ScheduleError, match="removed meanwhile"):
+        store.trigger(schedule.id)
+
+
+def test_every_change_shows_in_the_revision_and_firing_does_not(store: SqlScheduleStore) -> None:
+    seen = {store.revision()}
+    schedule = store.add(a_definition(HOURLY))
+    for change in (
+        lambda: None,
+        lambda: store.pause(schedule.id),
+        lambda: store.resume(schedule.id),
+        lambda: store.change(schedule.id, a_definition(Cron("@daily"))),
+        lambda: store.remove(schedule.id),
+    ):
+        change()
+        assert store.revision() not in seen
+        seen.add(store.revision())
+    store.fire([schedule.id])
+    assert store.revision() in seen
+
+
+def test_a_change_shows_in_the_revision_although_the_clock_was_set_back(
+    engine: sa.Engine, store: SqlScheduleStore
+) -> None:
+    schedule, other = store.add(a_definition(HOURLY)), store.add(a_definition(HOURLY, name="other"))
+    with writing(engine) as connection:
+        an_hour_ahead = sa.update(schedules).where(schedules.c.id == other.id)
+        connection.execute(an_hour_ahead.values(changed_at=utc_now() + timedelta(hours=1)))
+    before = store.revision()
+    store.change(schedule.id, a_definition(Cron("1 1 * * *")))
+    assert store.revision() != before
+
+
+def test_of_changes_that_are_made_at_once_none_is_missed(engine: sa.Engine, store: SqlScheduleStore) -> None:
+    names = [f"s{number}" for number in range(8)]
+    ids = [store.add(a_definition(HOURLY, name=name)).id for name in names]
+    with ThreadPoolExecutor(8) as people:
+        for _ in range(5):
+            list(people.map(store.pause, ids))
+    changed = [each.changed_at for each in store.all()]
+    assert len(set(changed)) == len(changed)
+
+
+def test_a_backfill_makes_the_runs_that_are_not_there_once(engine: sa.Engine, store: SqlScheduleStore) -> None:
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.SKIP))
+    unattended_for(engine, schedule, timedelta(hours=4))
+    list(fire_all(store, schedule))
+    until = utc_now()
+    instants = list(due_between(HOURLY, after=until - timedelta(hours=6), until=until + timedelta(hours=2)))
+    past = [instant for instant in instants if instant <= until]
+    made = store.backfill(schedule.id, instants)
+    assert list(made) == past
+    assert store.without_run(schedule.id, past) == []
+    assert store.backfill(schedule.id, instants) == {}
+    assert {fire.run_id for fire in store.fires(schedule.id, limit=100)} == set(made.values())
+    record = SqlRunHistory(engine).find(made[past[0]])
+    assert (record.trigger, record.due_at, record.lateness_seconds) == ("backfill", past[0], None)
+
+
+def test_a_run_on_time_waits_its_share_of_the_jitter(engine: sa.Engine, store: SqlScheduleStore) -> None:
+    schedule = store.add(a_definition(Every(1, LONG_AGO), jitter_s=3600, overlap=Overlap.ALLOW))
+    unattended_for(engine, schedule, timedelta(seconds=3))
+    assert len(list(fire_all(store, schedule))) >= 2
+    assert SqlRunQueue(engine).claim() is None
+
+
+def test_the_newest_run_of_each_schedule_is_told(engine: sa.Engine, store: SqlScheduleStore) -> None:
+    ran, never = store.add(a_definition(HOURLY)), store.add(a_definition(HOURLY, name="never"))
+    store.trigger(ran.id)
+    newest = store.trigger(ran.id)
+    assert {each: last.run_id for each, last in store.last_runs().items()} == {ran.id: newest}
+    assert never.id not in store.last_runs()
+
+
+def test_a_schedule_that_cannot_be_kept_here_stops_no_other(
+    engine: sa.Engine, store: SqlScheduleStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, sound = store.add(a_definition(HOURLY, name="broken")), store.add(a_definition(HOURLY))
+    unattended_for(engine, sound, timedelta(minutes=61))
+    with writing(engine) as connection:
+        connection.execute(sa.update(schedules).where(schedules.c.id == broken.id).values(timezone="Moon/Base"))
+    assert [schedule.name for schedule in store.all()] == ["nightly"]
+    assert [fired.schedule_id for fired in store.fire([broken.id, sound.id])] == [sound.id]
+    assert "'broken' cannot be kept: 'Moon/Base' is no time zone" in caplog.text

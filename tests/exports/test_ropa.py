@@ -1,0 +1,231 @@
+"""The draft record of processing activities: what is found, declared, both, or neither, in three forms."""
+
+import csv
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.docs.pages import blocks_of
+from tests.exports.test_html import Page, report_saying
+from waivern.errors import ExportError
+from waivern.exports.exporter import Preferences
+from waivern.exports.organisation import Organisation, read_organisation
+from waivern.exports.report import ReportedRule
+from waivern.exports.reported_finding import Location, ReportedFinding
+from waivern.exports.ropa.exporter import RopaExporter
+from waivern.history.decisions import Decision, Verdict
+from waivern.testing.sample_reports import failed_report, sample_finding, sample_report
+
+SAID = """
+controller: {name: Shop Ltd, address: 1 High Street, contact: privacy@shop.example}
+data_protection_officer: {name: Ann Officer, contact: dpo@shop.example}
+retention: 6 years after the last order
+security: [disks are encrypted]
+activities:
+  - name: Orders
+    runbooks: [Nightly scan]
+    purposes: [payment]
+    legal_basis: Art. 6(1)(b)
+    data_subjects: customer
+    data_categories: [email, payment_card]
+    recipients: ["Stripe, Inc."]
+    transfers: [{country: United States, recipient: "Stripe, Inc.", safeguards: standard clauses}]
+    retention: 10 years
+  - name: Payroll
+    runbooks: [Another scan]
+    data_subjects: [employee]
+"""
+
+
+def rule(ruleset: str, name: str, category: str, **facts: str) -> ReportedRule:
+    return ReportedRule(name, f"local/{ruleset}/1.0.0", "1", category, "medium", "", "a law", facts)
+
+
+RULES = [
+    rule("personal_data_indicator", "email_address", "email"),
+    rule("personal_data_indicator", "diagnosis", "health"),
+    rule("data_subject_indicator", "customer", "customer"),
+    rule("processing_purposes", "marketing", "marketing"),
+    rule("service_integrations", "stripe", "payment", company="Stripe, Inc.", country="United States"),
+    rule("service_integrations", "adyen", "payment", company="Adyen N.V.", country="Netherlands"),
+    rule("secret_indicator", "aws_key", "cloud_credential"),
+]
+
+
+def found(name: str, of: ReportedRule, **more: Any) -> ReportedFinding:
+    finding = sample_finding(name, rule=of.name, category=of.category, **more.pop("finding", {}))
+    return ReportedFinding(finding, ("x",), Location(), (), (), of.ruleset, **more)
+
+
+def report(**more: Any) -> Any:
+    findings = [found(str(number), each) for number, each in enumerate(RULES)]
+    findings.append(found("9", RULES[0]))
+    return sample_report(findings, rules=RULES, **more)
+
+
+def rows_of(organisation: Organisation | None, of: Any = None) -> list[dict[str, str]]:
+    data = b"".join(RopaExporter().export(of or report(), Preferences("csv", organisation=organisation)))
+    return list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+
+
+def organisation(tmp_path: Path, text: str = SAID) -> Organisation:
+    file = tmp_path / "waivern-organisation.yaml"
+    file.write_text(text, encoding="utf-8")
+    return read_organisation(file)
+
+
+def told(rows: list[dict[str, str]], section: str = "record") -> list[tuple[str, str, str]]:
+    return [(each["what"], each["value"], each["status"]) for each in rows if each["section"] == section]
+
+
+def test_without_a_declaration_what_is_found_makes_up_the_draft() -> None:
+    rows = rows_of(None)
+    assert told(rows) == [
+        ("controller", "", "missing"),
+        ("contact", "DPO <dpo@example.org>", "proposed"),
+        ("purposes", "marketing", "proposed"),
+        ("data subjects", "customer", "found"),
+        ("personal data", "email", "found"),
+        ("personal data", "health", "found"),
+        ("recipients", "Adyen N.V. (adyen, Netherlands)", "proposed"),
+        ("recipients", "Stripe, Inc. (stripe, United States)", "proposed"),
+        ("transfers", "Stripe, Inc. (United States)", "proposed"),
+        ("retention", "", "missing"),
+        ("security", "remove cloud credential from code and files", "proposed"),
+    ]
+    assert {each["activity"] for each in rows if each["section"] == "record"} == {"", "Nightly scan"}
+    assert [each["article"] for each in rows][:5] == [
+        *("Art. 30(1)(a)", "Art. 30(1)(a)", "Art. 30(1)(b)", "Art. 30(1)(c)", "Art. 30(1)(c)"),
+    ]
+    assert told(rows, "declared but not found") == told(rows, "found but not declared") == []
+
+
+def test_what_is_found_is_linked_to_its_evidence() -> None:
+    (email,) = [each for each in rows_of(None) if each["value"] == "email"]
+    assert email["findings"] == "2"
+    assert email["fingerprints"].split("\n") == ["0" * 32, "9" * 32]
+    assert email["places"].split("\n") == ["./files: 0.txt", "./files: 9.txt"]
+
+
+def test_what_is_declared_is_held_against_what_is_found(tmp_path: Path) -> None:
+    rows = rows_of(organisation(tmp_path))
+    record = told(rows)
+    for entry in [
+        ("controller", "Shop Ltd, 1 High Street, privacy@shop.example", "declared"),
+        ("data protection officer", "Ann Officer, dpo@shop.example", "declared"),
+        ("purposes", "payment", "declared"),
+        ("data subjects", "customer", "declared and found"),
+        ("personal data", "email", "declared and found"),
+        ("personal data", "payment_card", "declared"),
+        ("recipients", "Stripe, Inc.", "declared and found"),
+        ("transfers", "Stripe, Inc. (United States): standard clauses", "declared"),
+        ("retention", "10 years", "declared"),
+        ("security", "disks are encrypted", "declared"),
+    ]:
+        assert entry in record
+    assert "Payroll" not in {each["activity"] for each in rows}
+    assert {each[1] for each in told(rows, "declared but not found")} == {"payment", "payment_card"}
+    assert {each[1] for each in told(rows, "found but not declared")} == {
+        "health",
+        "marketing",
+        "Adyen N.V. (adyen, Netherlands)",
+    }
+
+
+def test_what_was_not_looked_at_may_be_there_all_the_same(tmp_path: Path) -> None:
+    said = organisation(tmp_path)
+    remarks = {each["remark"] for each in rows_of(said) if each["section"] == "declared but not found"}
+    assert remarks == {"not everything was looked at: it may be there all the same"}
+    remarks = {each["remark"] for each in rows_of(said, failed_report()) if each["section"] == "declared but not found"}
+    assert remarks == {"the run is incomplete: it may be there all the same"}
+    whole = rows_of(said, report(left_out=(), in_part=(), artifacts=()))
+    remarks = {each["remark"] for each in whole if each["section"] == "declared but not found"}
+    assert remarks == {"everything that the runbook names was looked at"}
+    assert "logo.png" in {each["value"] for each in rows_of(said) if each["section"] == "not looked at"}
+
+
+def test_what_has_a_term_in_the_data_privacy_vocabulary_is_told_by_it_declared_or_found(tmp_path: Path) -> None:
+    def terms(rows: list[dict[str, str]]) -> dict[tuple[str, str], str]:
+        return {(each["what"], each["value"]): each["dpv"] for each in rows if each["dpv"]}
+
+    assert terms(rows_of(None)) == {
+        ("data subjects", "customer"): "https://w3id.org/dpv#Customer",
+        ("personal data", "email"): "https://w3id.org/dpv/pd#EmailAddress",
+        ("personal data", "health"): "https://w3id.org/dpv/pd#Health",
+    }
+    declared = terms(rows_of(organisation(tmp_path)))
+    assert declared["purposes", "payment"] == "https://w3id.org/dpv#PaymentManagement"
+    assert declared["personal data", "payment_card"] == "https://w3id.org/dpv/pd#PaymentCard"
+    assert declared["personal data", "email"] == "https://w3id.org/dpv/pd#EmailAddress"
+
+
+def test_special_categories_are_marked_and_suppressed_findings_are_none() -> None:
+    special = found("a", RULES[1], finding={"special_category": True})
+    suppressed = Decision(Verdict.SUPPRESSED, "test data", "Ann", fingerprint="b" * 32)
+    rows = rows_of(None, sample_report([special, found("b", RULES[2], decision=suppressed)], rules=RULES))
+    assert [each["remark"] for each in rows if each["value"] == "health"] == ["special category (Art. 9 GDPR)"]
+    assert "customer" not in {each["value"] for each in rows}
+
+
+def test_a_workbook_has_a_sheet_for_each_section_and_no_formula(tmp_path: Path) -> None:
+    from openpyxl import load_workbook
+
+    said = Organisation.model_validate({"controller": {"name": "=cmd|' /C calc'!A0"}})
+    data = b"".join(RopaExporter().export(report(), Preferences("xlsx", organisation=said)))
+    book = load_workbook(io.BytesIO(data))
+    assert book.sheetnames == ["Record", "Declared but not found", "Found but not declared", "Not looked at"]
+    cells = [cell for row in book["Record"].iter_rows() for cell in row]
+    assert not any(cell.data_type == "f" for cell in cells)
+    assert "'=cmd|' /C calc'!A0" in {cell.value for cell in cells}
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1))
+@settings(deadline=None, max_examples=50)
+def test_no_text_breaks_out_of_the_page(text: str) -> None:
+    def page(of: str) -> Page:
+        said = Organisation.model_validate({"controller": {"name": of}, "retention": f"r{of}"})
+        parts = RopaExporter().export(report_saying(of), Preferences("html", organisation=said))
+        return Page(b"".join(parts).decode())
+
+    assert page(text).shape == page("x").shape
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("controller: Shop", "waivern-organisation.yaml:1: controller"),
+        ("retention: x\ncontroler: {name: Shop}", "waivern-organisation.yaml:2: controler is not known"),
+        ("activities:\n  - purposes: [a]\n", "waivern-organisation.yaml:2: activities[0].name is required"),
+        (
+            "activities:\n  - name: a\n    transfers: [{recipient: b}]\n",
+            "activities[0].transfers[0].country is required",
+        ),
+        ("a: [", "waivern-organisation.yaml:"),
+        ("controller: {name: a}\nretention: 5\nx: 1", "2 faults"),
+    ],
+)
+def test_faults_are_named_with_their_lines(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ExportError) as raised:
+        organisation(tmp_path, text)
+    assert said in str(raised.value)
+
+
+def test_the_file_that_is_shown_is_one(tmp_path: Path) -> None:
+    (shown,) = blocks_of("docs/exports.md", "yml")
+    said = organisation(tmp_path, shown)
+    assert str(said.controller) == "Shop Ltd, 1 High Street, privacy@shop.example"
+    assert {name for name in Organisation.model_fields if f"{name}:" not in shown} == set()
+    (orders,) = said.activities_of("Nightly scan")
+    assert {name for name in type(orders).model_fields if f"{name}:" not in shown} == set()
+
+
+def test_without_openpyxl_a_workbook_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(ExportError, match=r"pip install 'waivern\[documents\]'"):
+        RopaExporter().export(report(), Preferences("xlsx"))

@@ -1,0 +1,214 @@
+"""Schedules follow what the runbooks of a folder say, on both databases."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import yaml
+
+from waivern.bootstrap import build_application
+from waivern.errors import ScheduleError
+from waivern.operations.application import Application
+from waivern.operations.schedules.manage_schedules import add_schedule, pause_schedule, resume_schedule
+from waivern.operations.schedules.sync_schedules import Synced, SyncStep, sync_schedules
+from waivern.schedules.schedule import Schedule, ScheduleStatus
+from waivern.schedules.timing import Every
+from waivern.service.watched_folder import WatchedFolder
+from waivern.settings import Settings
+
+NIGHTLY = {"cron": "0 2 * * *", "timezone": "Europe/London"}
+
+
+@pytest.fixture
+def application(database_url: str, engine: sa.Engine) -> Iterator[Application]:
+    built = build_application(Settings(database_url=database_url), environment={})
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "books"
+    (made / "below").mkdir(parents=True)
+    return made
+
+
+def write_runbook(path: Path, name: str, schedule: Mapping[str, object] | None = NIGHTLY) -> Path:
+    source = {"source": {"type": "filesystem", "properties": {"path": path.name}}}
+    said = {"name": name, "description": "for a test", "artifacts": {"files": source}}
+    path.write_text(yaml.safe_dump({**said, **({"schedule": dict(schedule)} if schedule else {})}))
+    return path
+
+
+def done(steps: object) -> list[tuple[str, str]]:
+    assert isinstance(steps, list)
+    return [(step.name, step.done.value) for step in steps]
+
+
+def the_only(application: Application) -> Schedule:
+    (schedule,) = application.storage.schedules.all()
+    return schedule
+
+
+def test_every_runbook_that_declares_a_schedule_gets_it(application: Application, folder: Path) -> None:
+    scan = write_runbook(folder / "scan.yaml", "Scan", {**NIGHTLY, "overlap": "queue", "priority": 5})
+    write_runbook(folder / "below" / "other.yml", "Other", {"every": "6h"})
+    write_runbook(folder / "child.yaml", "Child", None)
+    write_runbook(folder / ".hidden.yaml", "Hidden")
+    write_runbook(folder / "notes.txt", "Notes")
+    assert done(sync_schedules(application, folder, dry_run=True)) == [("Other", "added"), ("Scan", "added")]
+    assert application.storage.schedules.all() == []
+    assert done(sync_schedules(application, folder)) == [("Other", "added"), ("Scan", "added")]
+    definition = application.storage.schedules.find("Scan").definition
+    assert (definition.runbook, definition.overlap.value, definition.priority) == (scan, "queue", 5)
+    assert definition.declared_in == str(folder)
+    assert done(sync_schedules(application, folder)) == [("Other", "unchanged"), ("Scan", "unchanged")]
+
+
+def test_an_interval_keeps_its_anchor_until_it_is_another_one(application: Application, folder: Path) -> None:
+    path = write_runbook(folder / "scan.yaml", "Scan", {"every": "6h"})
+    sync_schedules(application, folder)
+    first = the_only(application).definition.timing
+    write_runbook(path, "Scan", {"every": 21600, "priority": 1})
+    assert done(sync_schedules(application, folder)) == [("Scan", "changed")]
+    assert the_only(application).definition.timing == first
+    write_runbook(path, "Scan", {"every": "7h", "priority": 1})
+    assert done(sync_schedules(application, folder)) == [("Scan", "changed")]
+    second = the_only(application).definition.timing
+    assert isinstance(first, Every)
+    assert isinstance(second, Every)
+    assert second.seconds == 7 * 3600
+    assert second.anchor >= first.anchor
+    assert second.anchor.microsecond == 0
+
+
+@pytest.mark.parametrize("how", ["gone", "no schedule", "renamed"])
+def test_what_disappeared_is_paused_with_the_reason_and_resumed_when_it_is_back(
+    application: Application, folder: Path, how: str
+) -> None:
+    path = write_runbook(folder / "scan.yaml", "Scan")
+    sync_schedules(application, folder)
+    if how == "gone":
+        path.unlink()
+    else:
+        write_runbook(path, "Scan" if how == "no schedule" else "New", None if how == "no schedule" else NIGHTLY)
+    assert ("Scan", "paused") in done(sync_schedules(application, folder, dry_run=True))
+    assert application.storage.schedules.find("Scan").status is ScheduleStatus.ACTIVE
+    assert ("Scan", "paused") in done(sync_schedules(application, folder))
+    reason = f"gone from {folder}" if how == "gone" else "declares no schedule of this name any more"
+    assert reason in str(application.storage.schedules.find("Scan").paused_because)
+    assert ("Scan", "paused") not in done(sync_schedules(application, folder))
+    write_runbook(path, "Scan")
+    assert ("Scan", "resumed") in done(sync_schedules(application, folder))
+    resumed = application.storage.schedules.find("Scan")
+    assert (resumed.status, resumed.paused_because) == (ScheduleStatus.ACTIVE, None)
+
+
+@pytest.mark.parametrize("first", ["a person", "the folder"])
+def test_what_a_person_paused_is_never_resumed_by_the_folder(
+    application: Application, folder: Path, first: str
+) -> None:
+    path = write_runbook(folder / "scan.yaml", "Scan")
+    sync_schedules(application, folder)
+    if first == "a person":
+        pause_schedule(application, "Scan")
+    path.unlink()
+    sync_schedules(application, folder)
+    if first == "the folder":
+        pause_schedule(application, "Scan")
+    with pytest.raises(ScheduleError, match="paused already"):
+        pause_schedule(application, "Scan")
+    write_runbook(path, "Scan", {"cron": "0 3 * * *"})
+    (step,) = sync_schedules(application, folder)
+    assert (step.done, step.reason) == (Synced.CHANGED, "it is paused")
+    assert the_only(application).status is ScheduleStatus.PAUSED
+    resume_schedule(application, "Scan")
+    assert sync_schedules(application, folder) == [SyncStep(Synced.UNCHANGED, "Scan", path)]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "name: [unclosed",
+        "name: Scan\nschedule: {cron: '0 2 * * *'}",
+        "name: Scan\ndescription: d\nschedule: {cron: '0 0 31 2 *'}\nartifacts: {a: {inputs: []}}",
+        "name: Scan\ndescription: d\nschedule: {every: 1h}\nartifacts: {a: {inputs: nothing}}",
+    ],
+)
+def test_a_broken_runbook_leaves_its_schedule_and_holds_up_no_other(
+    application: Application, folder: Path, broken: str
+) -> None:
+    path = write_runbook(folder / "scan.yaml", "Scan")
+    sync_schedules(application, folder)
+    before = the_only(application)
+    path.write_text(broken)
+    write_runbook(folder / "zebra.yaml", "Zebra")
+    refused, added = sync_schedules(application, folder)
+    assert (refused.done, refused.runbook, added.done) == (Synced.REFUSED, path, Synced.ADDED)
+    assert str(path) in refused.reason
+    assert application.storage.schedules.find("Scan") == before
+
+
+@pytest.mark.parametrize("copy", ["a.yaml", "z.yaml"])
+def test_a_copy_of_a_runbook_is_refused_and_takes_no_schedule_over(
+    application: Application, folder: Path, copy: str
+) -> None:
+    path = write_runbook(folder / "scan.yaml", "Scan")
+    sync_schedules(application, folder)
+    before = the_only(application)
+    write_runbook(folder / copy, "Scan", {"every": "1h"})
+    steps = {step.runbook: step for step in sync_schedules(application, folder)}
+    assert (steps[path].done, steps[folder / copy].done) == (Synced.UNCHANGED, Synced.REFUSED)
+    assert f"{path} has the same name" in steps[folder / copy].reason
+    path.write_text("name: [unclosed")
+    assert [step.done for step in sync_schedules(application, folder)] == [Synced.REFUSED, Synced.REFUSED]
+    assert the_only(application) == before
+    path.unlink()
+    (step,) = sync_schedules(application, folder)
+    assert (step.done, step.runbook) == (Synced.CHANGED, folder / copy)
+
+
+def test_a_schedule_of_the_same_name_from_elsewhere_is_a_conflict(
+    application: Application, folder: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    write_runbook(elsewhere / "scan.yaml", "Scan")
+    sync_schedules(application, elsewhere)
+    add_schedule(application, "Hand", write_runbook(tmp_path / "hand.yaml", "Hand", None), {"every": "1h"})
+    before = application.storage.schedules.all()
+    write_runbook(folder / "scan.yaml", "Scan", {"every": "1h"})
+    write_runbook(folder / "hand.yaml", "Hand")
+    steps = {step.name: step for step in sync_schedules(application, folder)}
+    assert {step.done for step in steps.values()} == {Synced.REFUSED}
+    assert f"by the runbooks in {elsewhere}" in steps["Scan"].reason
+    assert "by hand" in steps["Hand"].reason
+    assert application.storage.schedules.all() == before
+
+
+def test_a_folder_that_is_not_there_pauses_nothing(application: Application, folder: Path) -> None:
+    write_runbook(folder / "scan.yaml", "Scan")
+    watched = WatchedFolder(application, folder)
+    watched.look()
+    away = folder.rename(folder.with_name("away"))
+    with pytest.raises(ScheduleError, match="There is no folder"):
+        sync_schedules(application, folder)
+    watched.look()
+    assert the_only(application).status is ScheduleStatus.ACTIVE
+    (away / "scan.yaml").unlink()
+    away.rename(folder)
+    watched.look()
+    assert the_only(application).status is ScheduleStatus.PAUSED
+
+
+def test_services_that_follow_one_folder_at_once_add_each_schedule_once(application: Application, folder: Path) -> None:
+    names = [f"Scan {number}" for number in range(8)]
+    for name in names:
+        write_runbook(folder / f"{name}.yaml", name, {"every": "1h"})
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda _: sync_schedules(application, folder), range(4)))
+    assert sorted(schedule.name for schedule in application.storage.schedules.all()) == names
+    assert not [step for steps in told for step in steps if step.done is Synced.REFUSED]
+    assert sum(step.done is Synced.ADDED for steps in told for step in steps) == len(names)

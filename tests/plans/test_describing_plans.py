@@ -1,0 +1,23 @@
+import dataclasses
+
+from tests.builders.counting import times_the_steps
+from tests.plans.planning import derived, plan_of, source
+from waivern.operations.catalogue.describe_plan import describe_plan
+from waivern.plans.plan import ExecutionPlan
+
+
+def test_each_artifact_is_told_with_the_names_it_goes_by():
+    plan = dataclasses.replace(plan_of({"a": source(), "b": derived("a")}), aliases={"x": "b", "y": "a", "z": "b"})
+    told = {each.artifact_id: each.aliases for each in describe_plan(plan).artifacts}
+    assert told == {"a": ("y",), "b": ("x", "z")}
+
+
+def test_four_times_the_artifacts_with_names_of_their_own_are_four_times_the_work_to_describe():
+    plans = {number: named_each(number) for number in (1, 200, 800)}
+    assert describe_plan(plans[800]).artifacts[799].aliases == ("x799",)
+    assert times_the_steps(lambda number: describe_plan(plans[number]), 200) < 5
+
+
+def named_each(number: int) -> ExecutionPlan:
+    plan = plan_of({f"a{at}": source() for at in range(number)})
+    return dataclasses.replace(plan, aliases={f"x{at}": f"a{at}" for at in range(number)})

@@ -1,0 +1,114 @@
+from itertools import permutations
+
+import pytest
+
+from tests.builders.detecting import RULES
+from waivern.rulesets.detection.compiled_pattern import value_pattern
+from waivern.rulesets.detection.detector import Detector, detect
+from waivern.rulesets.detection.field_names import words_of
+
+
+def found(text: str, rule: str) -> list[str]:
+    return [text[span.start : span.end] for span in detect(text, RULES) if span.rule == rule]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("first_name", ["first", "name"]),
+        ("firstName", ["first", "name"]),
+        ("FIRST-NAME", ["first", "name"]),
+        ("HTTPServerName", ["http", "server", "name"]),
+        ("Prénom usuel", ["prénom", "usuel"]),
+        ("address2", ["address", "2"]),
+        ("", []),
+    ],
+)
+def test_a_name_is_split_into_its_words(name, words):
+    assert words_of(name) == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user.first_name",
+        "getFirstName()",
+        '{"first-name": 1}',
+        "id,First Name,email\n1,x,y\n",
+        "<firstname>x</firstname>",
+        "FIRST_NAME = 3",
+        "first_name VARCHAR(20)",
+        "First name: x",
+        "`firstname`",
+    ],
+)
+def test_a_field_is_known_by_its_name_in_any_writing(text):
+    assert found(text, "person_name")
+
+
+@pytest.mark.parametrize("text", ["on a first name basis", "his surname was long", "a first-name basis", "names first"])
+def test_a_word_of_prose_is_no_field(text):
+    assert not found(text, "person_name")
+
+
+def test_a_name_that_says_little_counts_only_beside_names_that_say_more():
+    assert not found('{"name": "x", "city": "y"}', "person_name")
+    assert found('{"name": "x", "email": "y"}', "person_name") == ["name"]
+    assert not found('{"name": "x"' + " " * 500 + '"email": "y"}', "person_name")
+
+
+def test_offsets_are_characters_whatever_stands_before():
+    text = "😀 é \udc80 \x00 wörld ann@example.org"
+    assert found(text, "email_address") == ["ann@example.org"]
+
+
+def test_of_overlapping_finds_the_surer_and_longer_is_kept():
+    text = "IBAN GB82 WEST 1234 5698 7654 32, call 4111 1111 1111 1111"
+    spans = [span for span in detect(text, RULES) if not span.is_name]
+    assert [text[span.start : span.end] for span in spans] == ["GB82 WEST 1234 5698 7654 32", "4111 1111 1111 1111"]
+
+
+def test_a_bare_number_counts_only_where_words_or_a_name_speak_for_it():
+    assert not found("order 9434765870 shipped", "uk_nhs_number")
+    assert found("NHS number: 9434765870", "uk_nhs_number")[-1] == "9434765870"
+    assert found("nhs_number = 943 476 5870", "uk_nhs_number")[-1] == "943 476 5870"
+    assert not found("NHS number" + " x" * 60 + " 9434765870", "uk_nhs_number")
+
+
+def test_groups_of_digits_too_large_for_a_date_are_a_phone_number():
+    assert found("phone: 91 20 5551234567", "phone_number") == ["phone", "91 20 5551234567"]
+
+
+def test_a_value_with_which_its_validator_cannot_cope_is_not_valid():
+    def refuse(value: str) -> tuple[int, int]:
+        raise OverflowError(value)
+
+    rule = RULES.rules[0]
+    pattern = value_pattern(0, rule, rule.values[0])._replace(validate=refuse)
+    assert pattern.span("ann@example.org", 0, 15, frozenset(), is_near=True) is None
+
+
+def test_context_in_capitals_beyond_ascii_counts_too():
+    assert found("NÉE LE 12/03/1985", "date_of_birth") == ["12/03/1985"]
+
+
+@pytest.mark.parametrize("text", ["", "\x00", "\udc80", "\n" * 1000, "@", "a@" * 1000, "+" * 1000, "1" * 10_000])
+def test_odd_texts_are_read_without_a_find(text):
+    assert detect(text, RULES) == []
+
+
+def test_a_long_line_and_many_finds_are_read_whole():
+    many = "ann@example.org " * 20_000
+    assert len(found(many, "email_address")) == 20_000
+    assert found("x" * 3_000_000 + " ann@example.org", "email_address") == ["ann@example.org"]
+
+
+def test_what_is_found_in_a_text_does_not_depend_on_the_texts_that_are_scanned_with_it():
+    told, digits = "tel", " " + "11 22 33 44 55 6 7 " * 9 + " phone"
+    long_header = "z," * 2048 + "surname"
+    strong, weak = "x\nemail: y", "name: y"
+    detector = Detector(RULES)
+    for texts in permutations([told, digits, long_header, strong, weak]):
+        together = detector.detect_all(texts)
+        for number, text in enumerate(texts):
+            assert together.get(number, []) == detector.detect_all([text]).get(0, []), texts

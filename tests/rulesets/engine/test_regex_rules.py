@@ -1,0 +1,59 @@
+import pytest
+
+from waivern.rulesets.engine.regex_rules import fault_of, needs_digit
+
+
+@pytest.mark.parametrize(
+    "regex",
+    [
+        r"\b[0-9]{4}(?:[ \-]?[0-9]{4}){3}\b",
+        r"[a-z]@(?:[A-Za-z0-9-]+\.)+[a-z]{2,}\b",
+        r"(?i)(?:jan|feb)[a-z]{0,6}",
+        r"(?:ab)+c",
+    ],
+)
+def test_a_pattern_that_is_cut_in_one_way_only_is_taken(regex):
+    assert fault_of(regex) is None
+
+
+@pytest.mark.parametrize(
+    ("regex", "why"),
+    [
+        (r"(a+)+b", "more than one way"),
+        (r"(a|a)*b", "more than one way"),
+        (r"(?i)(?:[a-z]*X)+y", "more than one way"),
+        (r"(?:a{1,40}){1,40}b", "more than one way"),
+        (r"(?:a?)+b", "may be empty"),
+        (r"a*", "the empty text"),
+        (r"a.b", "uses any"),
+        (r"[^a]b", "all but"),
+        (r"\Sb", "all but"),
+        (r"\sb", "read differently"),
+        (r"(?<=a)b", "uses assert"),
+        (r"(a)\1", "uses groupref"),
+        (r"^a", "anchor"),
+        (r"a*?b", "uses min repeat"),
+        (r"a\x00b", "NUL"),
+        (r"[\x00-\x20]b", "NUL"),
+        (r"straße", "ASCII"),
+        (r"a(", "not a regular expression"),
+    ],
+)
+def test_a_pattern_that_hangs_or_that_engines_read_differently_is_refused(regex, why):
+    assert why in (fault_of(regex) or "")
+
+
+@pytest.mark.parametrize(
+    ("regex", "needs"),
+    [
+        (r"\b[0-9]{3}-[A-Z]\b", True),
+        (r"[A-Z]{0,2}[0-4]{1,3}", True),
+        (r"(?:a\d|b7)x", True),
+        (r"[A-Z]{2}[0-9]{0,3}", False),
+        (r"(?:a\d|b)x", False),
+        (r"[0-9A-F]{2}", False),
+        (r"\bbox\b", False),
+    ],
+)
+def test_it_is_known_whether_a_pattern_needs_a_digit(regex, needs):
+    assert needs_digit(regex) is needs

@@ -1,0 +1,78 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waivern.rulesets.validators.registry import has_valid_luhn_digit, is_validator, validator_named
+
+
+@pytest.mark.parametrize(
+    ("validator", "value", "part"),
+    [
+        ("email_address", "'-ann.b@example.org", "ann.b@example.org"),
+        ("email_address", "ann@logo.png", None),
+        ("email_address", "a..b@example.org", None),
+        ("email_address", "a" * 65 + "@example.org", None),
+        ("email_address", "ann@-example.org", None),
+        ("payment_card", "4111-1111-1111-1111", "4111-1111-1111-1111"),
+        ("payment_card", "4111 1111 1111 1112", None),
+        ("payment_card", "9111111111111111", None),
+        ("iban", "GB82 WEST 1234 5698 7654 32 then", "GB82 WEST 1234 5698 7654 32"),
+        ("iban", "GB83 WEST 1234 5698 7654 32", None),
+        ("ip_address", "10.1.2.3", "10.1.2.3"),
+        ("ip_address", "127.0.0.1", None),
+        ("ip_address", "1.3.6.1.4", None),
+        ("ipv6_address", "2001:db8::1", "2001:db8::1"),
+        ("ipv6_address", "::1", None),
+        ("international_phone", "+44 20 7946 0958 2026", "+44 20 7946 0958"),
+        ("international_phone", "+000 111 222", None),
+        ("calendar_date", "29/02/2000", "29/02/2000"),
+        ("calendar_date", "29/02/2001", None),
+        ("calendar_date", "1850-01-01", None),
+        ("calendar_date", "1985 5551234567 3", None),
+        ("calendar_date", "3 5551234567 1985", None),
+        ("import_statement", "import stripe", "import stripe"),
+        ("import_statement", "import os, os, stripe as pay", "stripe as pay"),
+        ("import_statement", "import stripe and pay", None),
+        ("call", "return md5(x", "md5(x"),
+        ("call", "def md5(x", None),
+        ("plausible_phone", "12/03/1985", None),
+        ("plausible_phone", "0000000", None),
+        ("plausible_phone", "2008-2019", None),
+        ("plausible_phone", "91 20 5551234567", "91 20 5551234567"),
+        ("swedish_personal_number", "880320-0016", "880320-0016"),
+        ("us_ssn", "308 63 0237", "308 63 0237"),
+        ("stdnum.nl.bsn", "111222333", "111222333"),
+    ],
+)
+def test_a_validator_says_which_part_of_a_value_is_valid(validator, value, part):
+    valid = validator_named(validator)(value)
+    assert (None if valid is None else value[slice(*valid)]) == part
+
+
+def test_there_is_no_validator_that_asks_the_clock_or_is_not_one():
+    assert not is_validator("stdnum.dk.cpr")
+    assert not is_validator("stdnum.util")
+    assert not is_validator("os.path")
+    with pytest.raises(KeyError):
+        validator_named("luck")
+
+
+def test_changing_one_digit_spoils_a_luhn_number():
+    assert has_valid_luhn_digit("79927398713")
+    assert not any(has_valid_luhn_digit(f"7992739871{digit}") for digit in "012456789")
+
+
+@pytest.mark.parametrize(
+    ("validator", "number"),
+    [
+        ("norwegian_identity_number", "15108695088"),
+        ("polish_identity_card", "ABA300000"),
+        ("spanish_social_security_number", "281234567840"),
+    ],
+)
+@given(data=st.data())
+def test_changing_any_one_digit_spoils_a_number_with_a_check_digit(validator, number, data):
+    place = data.draw(st.sampled_from([place for place, sign in enumerate(number) if sign.isdigit()]))
+    other = data.draw(st.sampled_from(sorted(set("0123456789") - {number[place]})))
+    assert validator_named(validator)(number) is not None
+    assert validator_named(validator)(number[:place] + other + number[place + 1 :]) is None

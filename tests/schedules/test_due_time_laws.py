@@ -1,0 +1,239 @@
+"""What holds for the due times of every schedule, over the clock changes of three years in eleven time zones.
+
+Each of 2,000 expressions is held against cronsim in each zone around one of the changes, another one each time. With
+WAIVERN_TEST_EVERY_CLOCK_CHANGE=1 it is held around all of them, which takes some minutes.
+"""
+
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from cronsim import CronSim
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders.schedules import a_schedule
+from waivern.errors import ScheduleError
+from waivern.schedules.deciding import Fire, SkippedFire, decide
+from waivern.schedules.schedule import CatchUp, Overlap, Schedule
+from waivern.schedules.timing import Cron, Every, Timing, due_between
+
+ZONES = (
+    *("Europe/London", "America/New_York", "Australia/Sydney", "Africa/Casablanca", "America/Santiago"),
+    *("Asia/Kolkata", "Pacific/Apia", "Asia/Tehran", "Africa/Cairo", "Asia/Kathmandu", "UTC"),
+)
+EXPRESSIONS = 2_000
+EVERY_CHANGE = bool(os.environ.get("WAIVERN_TEST_EVERY_CLOCK_CHANGE"))
+MOST = 30  # due instants that are compared of one expression in one window
+A_DAY = timedelta(days=1)
+A_MINUTE = timedelta(minutes=1)
+DAYS = ("SUN", "mon", "Tue", "WED", "thu", "FRI", "sat")
+MONTHS = ("jan", "FEB", "Mar", "apr", "MAY", "jun", "JUL", "aug", "SEP", "oct", "NOV", "dec")
+
+
+def a_field(draw: random.Random, lowest: int, highest: int, names: tuple[str, ...] = ()) -> str:
+    """One field of cron in any of its forms."""
+
+    def one(value: int) -> str:
+        return names[value - lowest] if names and value - lowest < len(names) and draw.random() < 0.5 else str(value)
+
+    def values(number: int) -> list[int]:
+        return sorted(draw.randint(lowest, highest) for _ in range(number))
+
+    first, last = values(2)
+    forms = [
+        "*",
+        f"*/{draw.randint(1, highest)}",
+        one(first),
+        f"{first}-{last}",
+        f"{first}-{last}/{draw.randint(1, 9)}",
+    ]
+    forms.append(",".join(one(value) for value in values(draw.randint(2, 4))))
+    forms.append(f"{one(first)},{first}-{last}")
+    return draw.choice(forms)
+
+
+def an_expression(draw: random.Random) -> str:
+    """A valid expression; days are often left open, so that most of them are due within days."""
+    minute, hour = a_field(draw, 0, 59), a_field(draw, 0, 23)
+    day = "*" if draw.random() < 0.6 else a_field(draw, 1, 31)
+    month = "*" if draw.random() < 0.7 else a_field(draw, 1, 12, MONTHS)
+    weekday = "*" if draw.random() < 0.6 else a_field(draw, 0, 7, DAYS)
+    return f"{minute} {hour} {day} {month} {weekday}"
+
+
+def clock_changes(zone: ZoneInfo) -> list[datetime]:
+    """The instants in 2025 to 2027 at which the zone's clock is changed; some others where it never is."""
+    quarters = [datetime(2025, 1, 1, tzinfo=UTC) + A_DAY * number / 96 for number in range(3 * 365 * 96)]
+    offsets = [instant.astimezone(zone).utcoffset() for instant in quarters]
+    changed = [quarters[number + 1] for number in range(len(quarters) - 1) if offsets[number] != offsets[number + 1]]
+    return changed or quarters[:: 96 * 200]
+
+
+def told_by_cronsim(expression: str, zone: ZoneInfo, after: datetime, until: datetime) -> list[datetime]:
+    """What cronsim itself says, with its repetitions taken out: the oracle."""
+    local = after.astimezone(UTC if zone.key == "UTC" else zone)
+    simulated = takewhile(lambda due: due <= until, (due.astimezone(UTC) for due in CronSim(expression, local)))
+    return sorted({due for due in simulated if due > after})
+
+
+def expressions() -> Iterator[str]:
+    draw = random.Random(20261124)
+    made = 0
+    while made < EXPRESSIONS:
+        expression = an_expression(draw)
+        try:
+            Cron(expression)
+        except ScheduleError as error:
+            assert "never due" in str(error), expression  # noqa: PT017  all that a valid one can be refused for
+            continue
+        made += 1
+        yield expression
+
+
+ALL = list(expressions())
+
+
+@pytest.mark.parametrize("zone_name", ZONES)
+def test_two_thousand_expressions_are_due_when_cronsim_says_around_every_clock_change(zone_name: str) -> None:
+    changes = clock_changes(ZoneInfo(zone_name))
+    found = 0
+    for number, expression in enumerate(ALL):
+        for change in changes if EVERY_CHANGE else [changes[number % len(changes)]]:
+            found += compared(Cron(expression, zone_name), change)
+    assert found > EXPRESSIONS  # or the windows are too small to see anything
+
+
+def compared(cron: Cron, change: datetime) -> int:
+    """Hold the due times around a change of the clock against cronsim; return how many there are."""
+    is_frequent = cron.expression.split()[1].startswith("*")
+    after, until = change - (A_DAY / 16 if is_frequent else A_DAY), change + A_DAY / 2
+    due = list(islice(due_between(cron, after=after, until=until), MOST))
+    until = due[-1] if len(due) == MOST else until
+    told = told_by_cronsim(cron.expression, ZoneInfo(cron.timezone), after, until)
+    assert due == told, f"{cron.expression} in {cron.timezone} from {after}"
+    assert due == sorted(set(due))
+    return len(due)
+
+
+def every_minute_that_fits(expression: str, zone: ZoneInfo, after: datetime, until: datetime) -> list[datetime]:
+    """The due times of an expression with `*` in minute or hour, found by looking at each minute that there is."""
+    fields = CronSim(expression, datetime(2026, 1, 1))  # noqa: DTZ001  only to read the fields
+    minute = after.replace(second=0, microsecond=0) + A_MINUTE
+    due = []
+    while minute <= until:
+        local = minute.astimezone(zone)
+        if local.minute in fields.minutes and local.hour in fields.hours and local.month in fields.months:
+            due += [minute] if fields.match_day(local.date()) else []
+        minute += A_MINUTE
+    return due
+
+
+@pytest.mark.parametrize("zone_name", ["Pacific/Chatham", "Australia/Lord_Howe", "Europe/London"])
+def test_where_the_clock_is_not_set_at_a_full_hour_every_due_minute_is_found_and_the_search_ends(
+    zone_name: str,
+) -> None:
+    zone = ZoneInfo(zone_name)
+    starred = [each for each in ALL if "*" in (each.split()[0][0], each.split()[1][0])]
+    changes = clock_changes(zone)
+    for number, expression in enumerate(starred[:300]):
+        change = changes[number % len(changes)]
+        after, until = change - A_DAY / 6, change + A_DAY / 6
+        due = list(due_between(Cron(expression, zone_name), after=after, until=until))
+        assert due == every_minute_that_fits(expression, zone, after, until), f"{expression} around {change}"
+
+
+@pytest.mark.parametrize("zone_name", ZONES)
+def test_asking_from_any_instant_in_between_gives_the_same_times(zone_name: str) -> None:
+    draw = random.Random(zone_name)
+    changes = clock_changes(ZoneInfo(zone_name))
+    for expression in draw.sample(ALL, 80):
+        cron, change = Cron(expression, zone_name), draw.choice(changes)
+        begin, end = change - A_DAY / 8, change + A_DAY / 8
+        due = list(due_between(cron, after=begin, until=end))
+        for _ in range(4):
+            instant = begin + timedelta(seconds=draw.uniform(0, 6 * 3_600))
+            later = [each for each in due if each > instant]
+            following = cron.after(instant)
+            assert (following == later[0]) if later else (following is None or following > end), (expression, instant)
+
+
+timings = st.one_of(
+    st.sampled_from(["* * * * *", "*/7 * * * *", "0 * * * *", "0 2 * * *", "30 1 * * 0"]).map(Cron),
+    st.integers(1, 100_000).map(lambda seconds: Every(seconds, datetime(2026, 1, 1, tzinfo=UTC))),
+)
+instants = st.integers(0, 40_000_000).map(
+    lambda s: datetime(2025, 6, 1, tzinfo=UTC) + timedelta(milliseconds=s * 1000 + 7)
+)
+schedules = st.builds(
+    a_schedule,
+    timings,
+    since=instants,
+    catch_up=st.sampled_from(CatchUp),
+    overlap=st.sampled_from(Overlap),
+    max_catch_up=st.integers(1, 30),
+)
+spans = st.integers(0, 300)  # times that it was due meanwhile
+
+
+def after_so_many(schedule: Schedule, number: int) -> datetime:
+    """The present, after the schedule was due so many times; sometimes just after the last, sometimes later."""
+    due = list(islice(schedule.definition.timing.from_(schedule.considered_until), number))
+    return (due[-1] if due else schedule.considered_until) + timedelta(seconds=number % 40)
+
+
+def after_all_goes(schedule: Schedule, *, now: datetime, at_most: int, is_busy: bool) -> list[Fire]:
+    """The fires of as many goes as it takes; as in the database, what was queued in one is unfinished in the next."""
+    fires: list[Fire] = []
+    is_complete = False
+    while not is_complete:
+        decision = decide(schedule, now=now, has_unfinished_run=is_busy, at_most=at_most)
+        fires.extend(decision.fires)
+        is_busy = is_busy or any(fire.skipped is None for fire in decision.fires)
+        schedule = replace(schedule, considered_until=decision.considered_until)
+        is_complete = decision.is_complete
+    return fires
+
+
+def due_of(timing: Timing, since: datetime, now: datetime) -> list[datetime]:
+    return list(due_between(timing, after=since, until=now))
+
+
+@settings(deadline=None, max_examples=150)
+@given(schedules, spans, st.integers(1, 50), st.booleans())
+def test_in_however_many_goes_it_is_decided_the_outcome_is_the_same(
+    schedule: Schedule, number: int, at_most: int, is_busy: bool
+) -> None:
+    now = after_so_many(schedule, number)
+    in_one = after_all_goes(schedule, now=now, at_most=1_000_000, is_busy=is_busy)
+    assert after_all_goes(schedule, now=now, at_most=at_most, is_busy=is_busy) == in_one
+
+
+@settings(deadline=None, max_examples=150)
+@given(schedules, spans, st.booleans())
+def test_every_due_instant_is_decided_once_and_nothing_else(schedule: Schedule, number: int, is_busy: bool) -> None:
+    now = after_so_many(schedule, number)
+    fires = after_all_goes(schedule, now=now, at_most=1_000, is_busy=is_busy)
+    assert [fire.due_at for fire in fires] == due_of(schedule.definition.timing, schedule.considered_until, now)
+
+
+@settings(deadline=None, max_examples=150)
+@given(schedules, spans)
+def test_as_many_of_the_missed_are_run_as_the_schedule_says(schedule: Schedule, number: int) -> None:
+    fires = after_all_goes(schedule, now=after_so_many(schedule, number), at_most=1_000, is_busy=False)
+    late = [fire for fire in fires if fire.is_late]
+    run = [fire for fire in late if fire.skipped is None]
+    wanted: dict[CatchUp, Any] = {
+        CatchUp.SKIP: 0,
+        CatchUp.LATEST: int(bool(late) and len(late) == len(fires)),
+        CatchUp.ALL: min(schedule.definition.max_catch_up, len(late)),
+    }
+    assert len(run) == wanted[schedule.definition.catch_up]
+    assert run == late[len(late) - len(run) :]
+    assert all(fire.skipped is SkippedFire.CATCH_UP for fire in late if fire not in run)

@@ -1,0 +1,68 @@
+"""`waivern events`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from waivern.cli.shell.escaping import one_line
+from waivern.cli.shell.options import database_option, format_option, listed, pass_existing
+from waivern.cli.shell.time_options import as_instant
+from waivern.cli.terminal.formatting import local_time
+from waivern.cli.terminal.output import Cell, as_json, as_table, write
+from waivern.history.event_log import Event
+from waivern.operations.application import Application
+from waivern.operations.data.list_events import event_as_json, list_events
+
+_TITLES = ("EVENT", "TIME", "WHO", "KIND", "WHAT")
+_NOT_SHOWN = ("root", "leaves", "runbook_digest", "started_at", "ended_at")
+
+
+@click.command(short_help="List audit events, newest first.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only events of this kind; may be given again.")
+@click.option("--since", callback=as_instant, metavar="WHEN", help="Only events from then on: 7d, 12h, 2026-11-01.")
+@click.option(
+    "--before", type=click.IntRange(min=1), metavar="EVENT", help="Only those before this one: the next page."
+)
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="At most so many.")
+@database_option
+@format_option("table", "json")
+@pass_existing
+def events(
+    application: Application,
+    kinds: Sequence[str],
+    since: datetime | None,
+    before: int | None,
+    limit: int,
+    form: str,
+) -> None:
+    """List the events of the chain, newest first: who did what, and when.
+
+    \b
+    Examples:
+      waivern events --kind run.closed --since 7d
+      waivern events --before 1200 --format json
+    """
+    found = listed(lambda: list_events(application, kinds=kinds, since=since, before=before, limit=limit))
+    if form == "json":
+        write(as_json([event_as_json(event) for event in found]))
+    elif found:
+        write(as_table(_TITLES, [_as_row(event) for event in found], right=("EVENT",)))
+    else:
+        click.echo("No such event" if kinds or since or before else "No events yet", err=True)
+
+
+def _as_row(event: Event) -> Sequence[Cell]:
+    return (f"{event.seq:,}", local_time(event.at), event.actor, event.kind, _in_words(event.body))
+
+
+def _in_words(body: Any) -> str:
+    said = [f"{name}={_value(value)}" for name, value in body.items() if name not in _NOT_SHOWN]
+    return one_line(" ".join(said))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{_value(each)}" for name, each in value.items())
+    return str(value)

@@ -1,0 +1,121 @@
+"""`waivern explain`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from waivern.cli.shell.escaping import one_line
+from waivern.cli.shell.options import database_option, format_option, pass_existing
+from waivern.cli.terminal.formatting import count, local_time, short_id
+from waivern.cli.terminal.output import as_json, write
+from waivern.operations.application import Application
+from waivern.operations.findings.explain_finding import Explanation, explain_finding, explanation_as_json
+from waivern.rulesets.model.rule import Rule
+
+_MOST_WORDS = 12
+
+
+@click.command(short_help="Explain a finding: rule, law, matches, confidence.")
+@click.argument("fingerprint")
+@click.option("--run", metavar="RUN", help="The run to look into: its id, the beginning of one, or 'latest'.")
+@database_option
+@format_option("text", "json")
+@pass_existing
+def explain(application: Application, fingerprint: str, run: str | None, form: str) -> None:
+    """Say why a finding is one: its rule and the law behind it, what matched, what made it sure.
+
+    FINGERPRINT is a finding's, or the beginning of it. Without --run the newest hundred runs are looked through.
+
+    \b
+    Examples:
+      waivern explain 3f2a91c0
+      waivern explain 3f2a91c0 --run latest --format json
+    """
+    explanation = explain_finding(application, fingerprint, run=run)
+    write(as_json(explanation_as_json(explanation)) if form == "json" else _as_text(explanation))
+
+
+def _as_text(explanation: Explanation) -> str:
+    finding = explanation.finding
+    lines = [f"Finding {finding['fingerprint']}"]
+    lines += [f"  {name:<10} {one_line(said)}" for name, said in _facts(explanation) if said]
+    lines += _listed("Matched", _matched(explanation))
+    lines += _listed("Evidence", [_sample(each) for each in finding.get("evidence", ())])
+    return "\n".join(lines)
+
+
+def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
+    finding, rule, run = explanation.finding, explanation.rule, explanation.run
+    yield (
+        "found in",
+        f"run {short_id(run.id)} of {run.runbook}, {local_time(run.started_at)}, {explanation.artifact_id}",
+    )
+    yield "what", f"{finding.get('category')}, by the rule {finding.get('rule')}"
+    yield "where", _where(finding)
+    yield "how sure", f"{finding.get('confidence', 0):.0%}: {'; '.join(finding.get('reasons', ()))}"
+    if rule is not None:
+        yield "meaning", rule.description
+        yield "basis", rule.source
+        yield from _looked_for(rule)
+    yield "rules", _rules(explanation)
+
+
+def _looked_for(rule: Rule) -> Iterator[tuple[str, str]]:
+    words, names = rule.words, rule.field_names
+    yield "words", _some(words.terms if words is not None else (), "said by")
+    yield "", _some(words.weak if words is not None else (), "where context speaks for it, by")
+    yield "context", _some(rule.context, "surer near")
+    yield "doubt", _some(rule.doubt, "less sure near")
+    yield "names", _some(names.strong, "fields called")
+    yield "", _some(names.weak, "beside fields of a person, fields called")
+    yield "", _some(names.of_columns, "in a table of people, columns called")
+    yield "only", "in tables of people" if rule.of_people_only else ""
+
+
+def _where(finding: Mapping[str, Any]) -> str:
+    location = finding.get("location", {})
+    source = finding.get("metadata", {}).get("source", "")
+    parts = [f"{key} {location[key]}" for key in ("table", "column") if location.get(key)]
+    if location.get("file_path"):
+        parts.insert(0, str(location["file_path"]))
+    if location.get("lines"):
+        parts.append(f"line {', '.join(map(str, location['lines']))}")
+    return f"{', '.join(parts)} in {source}" if parts else str(source)
+
+
+def _rules(explanation: Explanation) -> str:
+    then, today = explanation.rules_version, explanation.rules_version_today
+    if today is None:
+        return f"{explanation.ruleset} {then}, which is not installed"
+    if today == then:
+        return f"{explanation.ruleset} {then}, the same as today's"
+    gone = "" if explanation.rule is not None else ", which have no such rule"
+    return f"{explanation.ruleset} {then}; today's are {today}{gone}, and what is said of the rule here is theirs"
+
+
+def _matched(explanation: Explanation) -> list[str]:
+    values = {value.name: value for value in explanation.rule.values} if explanation.rule is not None else {}
+    told = []
+    for each in explanation.finding.get("matched_patterns", ()):
+        line = f"{each['pattern']}, {count(each['match_count'], 'time')}"
+        value = values.get(str(each["pattern"]).removeprefix("value: "))
+        if value is not None:
+            checked = f", checked by {value.validator}" if value.validator else ""
+            line += f": {value.regex}{checked}"
+        told.append(line)
+    return told
+
+
+def _sample(sample: Mapping[str, Any]) -> str:
+    line = f"line {sample['line']}: " if sample.get("line") else ""
+    return f"{line}{sample.get('content', '')}"
+
+
+def _some(words: Sequence[str], meaning: str) -> str:
+    more = f" and {len(words) - _MOST_WORDS} more" if len(words) > _MOST_WORDS else ""
+    return f"{meaning} {', '.join(words[:_MOST_WORDS])}{more}" if words else ""
+
+
+def _listed(title: str, items: Sequence[str]) -> list[str]:
+    return [f"{title}:", *(f"  {one_line(item)}" for item in items)] if items else []

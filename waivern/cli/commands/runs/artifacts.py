@@ -1,0 +1,170 @@
+"""`waivern artifacts`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from waivern.cli.shell.escaping import lines
+from waivern.cli.shell.groups import PatientGroup
+from waivern.cli.shell.options import database_option, format_option, pass_existing
+from waivern.cli.terminal.formatting import count, duration, result, state
+from waivern.cli.terminal.output import as_csv, as_json, as_table, write
+from waivern.operations.application import Application
+from waivern.operations.exports.export_artifacts import export_artifacts
+from waivern.operations.runs.run_as_json import artifact_as_json
+from waivern.operations.runs.show_history import show_artifact, show_run
+
+_TITLES = ("ARTIFACT", "STATE", "COMPONENT", "SCHEMA", "TIME", "RESULT")
+_CSV_COLUMNS = (
+    *("artifact_id", "status", "component", "schema", "started_at", "ended_at", "duration_seconds", "skip_reason"),
+    *(
+        "skipped_because",
+        "error",
+        "output",
+        "optional",
+        "digest",
+        "size",
+        "kind",
+        "retain",
+        "pruned_at",
+        "pruned_because",
+    ),
+)
+
+
+@click.group(cls=PatientGroup, short_help="List, show and export a run's artifacts.")
+def artifacts() -> None:
+    """List, show and export what a run made.
+
+    RUN is a run's id, the beginning of one, or 'latest'.
+    """
+
+
+@artifacts.command("list", short_help="List the artifacts of a run.")
+@click.argument("run")
+@database_option
+@format_option("table", "json", "csv")
+@pass_existing
+def list_artifacts(application: Application, run: str, form: str) -> None:
+    """List the artifacts of a run: which were made, and why others were not.
+
+    \b
+    Example:
+      waivern artifacts list latest
+    """
+    found = show_run(application, run).artifacts
+    if form == "json":
+        write(as_json([artifact_as_json(artifact) for artifact in found]))
+    elif form == "csv":
+        write(as_csv([artifact_as_json(artifact) for artifact in found], _CSV_COLUMNS))
+    else:
+        rows = [
+            (
+                artifact.artifact_id,
+                state(artifact.status),
+                artifact.component or "",
+                artifact.schema or "",
+                duration(artifact.duration_seconds),
+                result(artifact),
+            )
+            for artifact in found
+        ]
+        write(as_table(_TITLES, rows, right=("TIME",)))
+
+
+@artifacts.command(short_help="Print what an artifact holds.")
+@click.argument("run")
+@click.argument("artifact")
+@database_option
+@format_option("json", "text")
+@pass_existing
+def show(application: Application, run: str, artifact: str, form: str) -> None:
+    """Print what an artifact holds.
+
+    ARTIFACT is its id, or the name that the runbook gives to what its child runbook makes.
+
+    \b
+    Examples:
+      waivern artifacts show latest personal_data
+      waivern artifacts show latest personal_data --format text
+    """
+    content = show_artifact(application, run, artifact).content
+    write(_as_text(content) if form == "text" else as_json(content))
+
+
+@artifacts.command(short_help="Write the artifacts of a run into files.")
+@click.argument("run")
+@click.option("--output-dir", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where to write.")
+@click.option("--only-outputs", is_flag=True, help="Only what the runbook marks as output.")
+@database_option
+@format_option("text", "json")
+@pass_existing
+def export(application: Application, run: str, output_dir: Path, only_outputs: bool, form: str) -> None:
+    """Write the artifacts of a run into files, one JSON file each.
+
+    They are readable by this user only: what a connector extracted is the data that was scanned.
+
+    \b
+    Example:
+      waivern artifacts export latest --output-dir results
+    """
+    exported = export_artifacts(application, run, output_dir, only_outputs=only_outputs)
+    for artifact_id in exported.pruned:
+        click.echo(f"Left out '{artifact_id}': what it held was pruned", err=True)
+    if form == "json":
+        write(as_json([{"artifact_id": name, "file": str(file)} for name, file in exported.files.items()]))
+    else:
+        write("\n".join(str(file) for file in exported.files.values()))
+        click.echo(f"Wrote {count(len(exported.files), 'artifact')} into {output_dir}", err=True)
+
+
+def _as_text(content: Mapping[str, Any]) -> str:
+    """The findings as a table, what was extracted as texts under their sources; anything else as JSON."""
+    if isinstance(content.get("findings"), list):
+        return _findings(content["findings"])
+    if isinstance(content.get("data"), list):
+        return "\n\n".join(lines(_item(item)) for item in content["data"])
+    return as_json(content)
+
+
+def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        (
+            str(finding.get("category", "")),
+            str(finding.get("rule", "")),
+            _location(finding),
+            _confidence(finding),
+            ", ".join(str(each.get("content", "")) for each in finding.get("evidence") or []),
+        )
+        for finding in findings
+    ]
+    return as_table(("CATEGORY", "RULE", "WHERE", "SURE", "EVIDENCE"), rows, right=("SURE",)) if rows else "No findings"
+
+
+def _confidence(finding: Mapping[str, Any]) -> str:
+    confidence = finding.get("confidence")
+    return f"{confidence:.0%}" if isinstance(confidence, int | float) else ""
+
+
+def _location(finding: Mapping[str, Any]) -> str:
+    """Where something was found, in short: "a.txt:1,7", "customers.email", or what the source is called."""
+    location, metadata = (_mapping(finding.get(key)) for key in ("location", "metadata"))
+    inside = ".".join(str(location[key]) for key in ("table", "column") if location.get(key))
+    place = str(location.get("file_path") or inside or metadata.get("source", ""))
+    found_on = location.get("lines") or ([location["line"]] if location.get("line") else [])
+    return f"{place}:{','.join(map(str, found_on))}" if found_on else place
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _item(item: Any) -> str:
+    if not isinstance(item, Mapping):
+        return as_json(item)
+    metadata = item.get("metadata")
+    source = metadata.get("source") if isinstance(metadata, Mapping) else item.get("file_path")
+    text = item.get("content", item.get("raw_content"))
+    return f"== {source}\n{text if isinstance(text, str) else as_json(text)}"

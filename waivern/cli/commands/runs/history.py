@@ -1,0 +1,131 @@
+"""`waivern history`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from waivern.cli.shell.groups import PatientGroup
+from waivern.cli.shell.options import database_option, format_option, given_database, listed, pass_existing
+from waivern.cli.shell.time_options import as_instant
+from waivern.cli.terminal.formatting import duration, local_time, short_id, state
+from waivern.cli.terminal.output import Cell, as_csv, as_json, as_table, write
+from waivern.cli.terminal.summary import as_text, look_further
+from waivern.history.run_history import ArtifactCounts, RunFilter, RunRecord
+from waivern.operations.application import Application
+from waivern.operations.runs.run_as_json import details_as_json, run_as_json
+from waivern.operations.runs.show_history import show_history, show_run
+from waivern.runs.run import RunStatus, Trigger
+
+_TITLES = ("RUN", "RUNBOOK", "STATUS", "STARTED", "TIME", "ARTIFACTS")
+_CSV_COLUMNS = (
+    *("id", "runbook", "status", "trigger", "schedule", "due_at", "created_at", "started_at", "ended_at"),
+    *("duration_seconds", "artifacts_total", "artifacts_succeeded", "artifacts_failed", "artifacts_skipped", "error"),
+)
+
+
+@click.group(cls=PatientGroup, invoke_without_command=True, short_help="List past runs, or show one.")
+@click.option("--runbook", metavar="NAME", help="Only the runs of this runbook.")
+@click.option("--status", type=click.Choice([status.value for status in RunStatus]), help="Only runs of this status.")
+@click.option("--schedule", metavar="NAME", help="Only the runs of this schedule.")
+@click.option("--trigger", type=click.Choice([each.value for each in Trigger]), help="Only runs that this caused.")
+@click.option(
+    "--since", callback=as_instant, metavar="WHEN", help="Only runs created then or later: 7d, 12h, 2026-11-01."
+)
+@click.option("--until", callback=as_instant, metavar="WHEN", help="Only runs created before that.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="At most so many.")
+@database_option
+@format_option("table", "json", "csv")
+@click.pass_context
+def history(context: click.Context, /, **options: Any) -> None:
+    """List past runs, newest first.
+
+    Times are written as 7d, 12h, 30m (so long ago), 2026-11-01 or 2026-11-01T09:30; where they name no zone, the one
+    of this machine is meant. Tables show times here, JSON and CSV show UTC.
+
+    \b
+    Examples:
+      waivern history --runbook "Nightly scan" --since 7d
+      waivern history --schedule nightly --status failed --format json
+      waivern history show latest
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(_list, **options)
+        return
+    for option in context.command.params:
+        if option.name in options and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            said = f"{option.opts[0]} is about the list of runs"
+            raise click.UsageError(
+                f"{said}; what is meant for '{context.invoked_subcommand}' stands behind it", context
+            )
+
+
+@click.command()
+@pass_existing
+def _list(
+    application: Application,
+    runbook: str | None,
+    status: str | None,
+    schedule: str | None,
+    trigger: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    form: str,
+) -> None:
+    wanted = RunFilter(runbook, RunStatus(status) if status else None, since, until, schedule, trigger)
+    runs = listed(lambda: show_history(application, wanted, limit=limit))
+    if form == "json":
+        write(as_json([run_as_json(run) for run in runs]))
+    elif form == "csv":
+        write(as_csv([_as_csv_row(run) for run in runs], _CSV_COLUMNS))
+    elif runs:
+        write(as_table(_TITLES, [_as_row(run) for run in runs], right=("TIME",)))
+    else:
+        click.echo("No such run" if wanted != RunFilter() else "No runs yet", err=True)
+
+
+@history.command(short_help="Show one run and its artifacts.")
+@click.argument("run")
+@database_option
+@format_option("text", "json")
+@pass_existing
+def show(application: Application, run: str, form: str) -> None:
+    """Show one run: what it made, what it did not make and why.
+
+    RUN is a run's id, the beginning of one, or 'latest'.
+
+    \b
+    Examples:
+      waivern history show latest
+      waivern history show 019ab3c4-5d6e --format json
+    """
+    details = show_run(application, run)
+    if form == "json":
+        write(as_json(details_as_json(details)))
+    else:
+        write(f"{as_text(details)}\n\n{look_further(details, database=given_database())}")
+
+
+def _as_row(run: RunRecord) -> Sequence[Cell]:
+    return (
+        short_id(run.id),
+        run.runbook,
+        state(run.status),
+        "" if run.started_at is None else local_time(run.started_at),
+        duration(run.duration_seconds),
+        _in_words(run.artifacts),
+    )
+
+
+def _in_words(counts: ArtifactCounts) -> str:
+    others = [(counts.failed, "failed"), (counts.skipped, "skipped")]
+    made = f"{counts.succeeded:,} of {counts.total:,}"
+    return ", ".join([made, *(f"{number:,} {word}" for number, word in others if number)])
+
+
+def _as_csv_row(run: RunRecord) -> dict[str, Any]:
+    row = run_as_json(run)
+    return {**row, **{f"artifacts_{name}": number for name, number in row["artifacts"].items()}}

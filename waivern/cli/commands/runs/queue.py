@@ -1,0 +1,121 @@
+"""`waivern status`, `waivern cancel` and `waivern backfill`: what is done, and what is yet to be."""
+
+from datetime import datetime, timedelta
+
+import click
+
+from waivern.cli.shell.options import database_option, format_option, pass_existing
+from waivern.cli.shell.time_options import as_end, as_instant
+from waivern.cli.terminal.formatting import count, duration, local_time, short_id
+from waivern.cli.terminal.output import as_json, write
+from waivern.operations.application import Application
+from waivern.operations.runs.cancel_run import cancel_run
+from waivern.operations.runs.run_as_json import instant_as_json, run_as_json
+from waivern.operations.schedules.backfill import backfill as backfill_schedule
+from waivern.operations.schedules.schedules_as_json import status_as_json
+from waivern.operations.schedules.show_status import show_status
+from waivern.runs.run import utc_now
+from waivern.runs.service_register import RunningRun, ServiceRecord, Status
+
+_UNATTENDED = 3
+
+
+@click.command(short_help="Show services, the queue and running runs.")
+@database_option
+@format_option("text", "json")
+@pass_existing
+def status(application: Application, form: str) -> None:
+    """Show which services are alive, what waits and what is being run.
+
+    The exit code is 3 where something is scheduled and no service keeps time, or waits and no service has workers.
+    """
+    standing = show_status(application)
+    found = standing.status
+    write(as_json(status_as_json(found)) if form == "json" else _as_text(found))
+    for said in standing.unattended:
+        click.echo(said, err=True)
+    if standing.unattended:
+        click.get_current_context().exit(_UNATTENDED)
+
+
+@click.command(short_help="Cancel a queued or running run.")
+@click.argument("run")
+@database_option
+@format_option("text", "json")
+@pass_existing
+def cancel(application: Application, run: str, form: str) -> None:
+    """End a queued or running run; nothing more of it is recorded from then on.
+
+    RUN is a run's id, the beginning of one, or 'latest'.
+    """
+    cancelled = cancel_run(application, run)
+    write(
+        as_json(run_as_json(cancelled)) if form == "json" else f"Cancelled run {cancelled.id} of '{cancelled.runbook}'"
+    )
+
+
+@click.command(short_help="Queue runs for past scheduled times.")
+@click.argument("name")
+@click.option(
+    "--from", "since", callback=as_instant, required=True, metavar="TIME", help="The first instant that counts."
+)
+@click.option(
+    "--to",
+    "until",
+    callback=as_end,
+    metavar="TIME",
+    help="The last instant that counts; a date means its end [now].",
+)
+@click.option("--dry-run", is_flag=True, help="Only say which runs would be queued.")
+@database_option
+@format_option("text", "json")
+@pass_existing
+def backfill(
+    application: Application, name: str, since: datetime, until: datetime | None, dry_run: bool, form: str
+) -> None:
+    """Queue the runs of the schedule NAME for past instants that have none.
+
+    A runbook can tell by ${WAIVERN_DUE_AT} which instant a run is for.
+
+    \b
+    Example:
+      waivern backfill nightly --from 2026-11-01 --to 2026-11-14 --dry-run
+    """
+    made = backfill_schedule(application, name, since=since, until=until or utc_now(), dry_run=dry_run)
+    if form == "json":
+        write(as_json([{"due_at": instant_as_json(each.due_at), "run_id": each.run_id} for each in made]))
+        return
+    lines = [f"{local_time(each.due_at)}  {short_id(each.run_id) if each.run_id else ''}".rstrip() for each in made]
+    verb = "would be queued" if dry_run else "queued"
+    write("\n".join([*lines, f"{count(len(made), 'run')} {verb}"]))
+
+
+def _as_text(status: Status) -> str:
+    services = [f"  {_service(service, status)}" for service in status.services] or ["  none"]
+    lines = ["Services:", *services, f"Queue: {count(status.queued, 'run')} waiting{_oldest(status)}", "Running:"]
+    return "\n".join([*lines, *([f"  {_running(run, status)}" for run in status.running] or ["  nothing"])])
+
+
+def _service(service: ServiceRecord, status: Status) -> str:
+    if service.is_alive:
+        state = f"alive since {local_time(service.started_at)}"
+    elif service.stopped_at is not None:
+        state = f"stopped at {local_time(service.stopped_at)}"
+    else:
+        state = f"gone; last seen {_ago(status, service.seen_at)} ago"
+    return f"{service.kind} on {service.host}, process {service.pid}, {count(service.workers, 'worker')}: {state}"
+
+
+def _oldest(status: Status) -> str:
+    return "" if status.oldest_queued_at is None else f", the oldest for {_ago(status, status.oldest_queued_at)}"
+
+
+def _running(run: RunningRun, status: Status) -> str:
+    since = "just claimed" if run.started_at is None else f"for {_ago(status, run.started_at)}"
+    silent = "; gives no sign of life" if run.lease_until < status.now else ""
+    attempt = f", attempt {run.attempt}" if run.attempt > 1 else ""
+    return f"{short_id(run.run_id)}  {run.runbook}, {since}, by process {run.pid} on {run.host}{attempt}{silent}"
+
+
+def _ago(status: Status, instant: datetime) -> str:
+    return duration(max(status.now - instant, timedelta()).total_seconds())

@@ -1,0 +1,129 @@
+"""`waivern serve` and `waivern worker`: the service, until it is told to stop."""
+
+import functools
+from dataclasses import replace
+from datetime import time
+from pathlib import Path
+
+import click
+
+from waivern.cli.shell.options import AnyCommand, current_settings, database_option, log_format_option, pass_service
+from waivern.cli.shell.worker_bootstrap import set_up
+from waivern.errors import UsageError
+from waivern.operations.application import Application
+from waivern.service.serving import Service, ServiceOptions
+
+_DRAIN_S = 30.0
+
+
+def _service_options(command: AnyCommand) -> AnyCommand:
+    """Add what both commands take."""
+    options = [
+        click.option(
+            "--drain",
+            "drain_s",
+            type=click.FloatRange(min=0, max=86_400),
+            default=_DRAIN_S,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long runs may go on after SIGTERM, before they are handed back.",
+        ),
+        click.option(
+            "--metrics-port",
+            type=click.IntRange(0, 65535),
+            metavar="PORT",
+            help="Answer /healthz and /metrics (Prometheus) on this port; 0 takes any free one.",
+        ),
+        click.option(
+            "--metrics-host",
+            default="127.0.0.1",
+            show_default=True,
+            metavar="ADDRESS",
+            help="The address that they are answered on.",
+        ),
+        log_format_option,
+        database_option,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(short_help="Run the scheduler and workers.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 256),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="How many runs are made at a time, each in its own process; 0 only keeps time.",
+)
+@click.option(
+    "--runbooks",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Follow the `schedule:` of all runbooks in this folder.",
+)
+@_service_options
+@pass_service
+def serve(
+    application: Application,
+    workers: int,
+    runbooks: Path | None,
+    drain_s: float,
+    metrics_port: int | None,
+    metrics_host: str,
+) -> None:
+    """Queue a run whenever a schedule is due, and make queued runs.
+
+    Any number of services may share one database: each due instant makes one run, and each run has one worker. SIGTERM
+    or Ctrl-C lets runs end first; a second one hands them back to the queue and ends at once.
+
+    \b
+    Examples:
+      waivern serve --runbooks /etc/waivern/runbooks
+      waivern serve --workers 0 --metrics-port 9464
+    """
+    if runbooks is not None and not runbooks.is_dir():
+        raise UsageError(f"There is no folder {runbooks}", remedy="Give --runbooks a folder of runbooks")
+    options = ServiceOptions(
+        keeps_time=True,
+        workers=workers,
+        runbooks=runbooks,
+        drain_s=drain_s,
+        metrics_host=metrics_host,
+        metrics_port=metrics_port,
+    )
+    _serve(application, options)
+
+
+@click.command(short_help="Execute queued runs (no scheduler).")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="How many runs are made at a time, each in its own process.",
+)
+@_service_options
+@pass_service
+def worker(application: Application, workers: int, drain_s: float, metrics_port: int | None, metrics_host: str) -> None:
+    """Make queued runs, and leave it to others to keep time.
+
+    \b
+    Example:
+      waivern worker --workers 4 --db postgresql://waivern@db.example.org/waivern
+    """
+    options = ServiceOptions(
+        keeps_time=False, workers=workers, drain_s=drain_s, metrics_host=metrics_host, metrics_port=metrics_port
+    )
+    _serve(application, options)
+
+
+def _serve(application: Application, options: ServiceOptions) -> None:
+    settings = current_settings()
+    prune_at = None if settings.prune_at == "never" else time.fromisoformat(settings.prune_at)
+    make_application = functools.partial(set_up, settings, application.actor)
+    service = Service(application, make_application=make_application, options=replace(options, prune_at=prune_at))
+    service.run(started=lambda: click.echo("Serving; stop with Ctrl-C", err=True))

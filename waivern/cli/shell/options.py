@@ -1,0 +1,127 @@
+"""What several commands share: the application they ask, and options that mean the same everywhere."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from waivern.cli.shell.actors import person_at_terminal, service
+from waivern.cli.shell.logs import log_to_standard_error
+from waivern.errors import DatabaseMissingError
+from waivern.runbooks.watched_environment import WatchedEnvironment
+from waivern.settings import DEFAULT_DATABASE_URL, Settings
+
+Command = Callable[..., Any]
+T = TypeVar("T")
+AnyCommand = TypeVar("AnyCommand", bound=Command)
+
+_DATABASE_URL = "waivern.database_url"
+_LOG_FORMAT = "waivern.log_format"
+_GIVEN = {_DATABASE_URL: "database_url", _LOG_FORMAT: "log_format"}
+
+
+def current_settings() -> Settings:
+    """Return the settings of the current command: the environment's, with the `--db` of it or of its group."""
+    meta = click.get_current_context().meta
+    given = {field: meta[key] for key, field in _GIVEN.items() if meta.get(key)}
+    return replace(Settings.from_environment(), **given)
+
+
+def given_database() -> str | None:
+    """Return the URL that was given as `--db`, if any."""
+    url: str | None = click.get_current_context().meta.get(_DATABASE_URL)
+    return url
+
+
+def database_option(command: AnyCommand) -> AnyCommand:
+    """Add `--db URL`, which `current_settings` reads."""
+    return click.option(
+        "--db",
+        metavar="URL",
+        expose_value=False,
+        callback=_remember_database,
+        help="Where runs are kept, in place of WAIVERN_DATABASE_URL.",
+    )(command)
+
+
+def log_format_option(command: AnyCommand) -> AnyCommand:
+    """Add `--log-format`, which `current_settings` reads."""
+    return click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        expose_value=False,
+        callback=_remember_log_format,
+        help="How log lines are written, in place of WAIVERN_LOG_FORMAT.",
+    )(command)
+
+
+def pass_application(command: Command, *, may_create: bool = True, serves: bool = False) -> Command:
+    """Hand the command the application as its first argument; nothing is opened before something is asked of it.
+
+    What is done counts as done by the person at the terminal, unless the command `serves`.
+    """
+
+    @functools.wraps(command)
+    def with_application(*arguments: Any, **options: Any) -> Any:
+        from waivern.bootstrap import build_application
+
+        context = click.get_current_context()
+        settings = current_settings()
+        environment = context.find_object(WatchedEnvironment) or WatchedEnvironment()
+        log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact)
+        actor = service(str(context.info_name)) if serves else person_at_terminal()
+        application = build_application(settings, environment=environment, may_create=may_create, actor=actor)
+        context.call_on_close(application.close)
+        return command(application, *arguments, **options)
+
+    return with_application
+
+
+pass_existing = functools.partial(pass_application, may_create=False)
+"""Hand the command an application that makes no SQLite file where there is none: for whoever only asks."""
+
+pass_service = functools.partial(pass_application, serves=True)
+"""Hand the command an application in whose name the clock acts, not a person."""
+
+
+def listed(ask: Callable[[], Sequence[T]]) -> Sequence[T]:
+    """Return what a database holds; nothing where the one that is used unless told otherwise was not made yet."""
+    try:
+        return ask()
+    except DatabaseMissingError:
+        if current_settings().database_url != DEFAULT_DATABASE_URL:
+            raise
+        return ()
+
+
+def format_option(*formats: str) -> Callable[[AnyCommand], AnyCommand]:
+    """Add `--format`; the first of `formats` is the default."""
+    return click.option(
+        "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
+    )
+
+
+def working_directory_option(command: AnyCommand) -> AnyCommand:
+    """Add `--working-dir DIR`."""
+    return click.option(
+        "--working-dir",
+        "working_directory",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="What relative paths in the runbook are meant from, in place of its folder.",
+    )(command)
+
+
+def _remember_log_format(context: click.Context, _option: click.Parameter, form: str | None) -> None:
+    if form:
+        context.meta[_LOG_FORMAT] = form
+
+
+def _remember_database(context: click.Context, option: click.Parameter, url: str | None) -> None:
+    if url is not None and not url.strip():
+        raise click.BadParameter("it names no database: is a variable unset?", context, option)
+    if url:
+        context.meta[_DATABASE_URL] = url

@@ -1,0 +1,92 @@
+"""How a person reads instants, durations, states and reasons."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from waivern.cli.shell.escaping import one_line
+from waivern.cli.terminal.output import Styled
+from waivern.exports.wording import count as count
+from waivern.exports.wording import duration as duration
+from waivern.history.decisions import Lapse, Lapsed
+from waivern.history.run_history import ArtifactRecord
+from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
+
+_STYLES = {
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "yellow",
+    "cancelled": "yellow",
+    "interrupted": "yellow",
+    "running": "cyan",
+    "skipped": "yellow",
+}
+_LAPSED = {Lapse.EXPIRED: "has expired", Lapse.STALE: "matches nothing any more"}
+_SHORT_ID = 18  # a UUIDv7's milliseconds and 12 random bits: two runs hardly ever share them
+
+
+def short_id(run_id: str) -> str:
+    """Return the beginning of a run's id, which is as good as the whole."""
+    return run_id[:_SHORT_ID]
+
+
+def lapsed_in_words(lapsed: Iterable[Lapsed]) -> Iterator[str]:
+    """Yield a line for each decision that counts no more."""
+    for decision, why in ((each.decision, each.why) for each in lapsed):
+        said = f"{decision.about}, {decision.verdict.value} by {decision.owner} ({decision.reason})"
+        yield one_line(f"  {said}: {_LAPSED[why]}")
+
+
+def state(status: RunStatus | ArtifactStatus, *, optional: bool = False) -> Styled:
+    """Return a state in its colour: `timed_out` is "timed out"."""
+    text = status.value.replace("_", " ")
+    return Styled(f"{text} (optional)" if optional else text, _STYLES.get(status.value, ""))
+
+
+def local_time(instant: datetime | None) -> str:
+    """Return an instant by the clock on the wall here, to the second."""
+    return "" if instant is None else instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def why_skipped(reason: SkipReason | None, because: str | None) -> str:
+    """Return why an artifact was not made."""
+    if reason is SkipReason.DEPENDENCY_FAILED:
+        return f"'{because}' failed"
+    if reason is SkipReason.TIMEOUT:
+        return "not made before the deadline"
+    if reason is SkipReason.CANCELLED:
+        return "the run was cancelled"
+    return ""
+
+
+def result(artifact: ArtifactRecord) -> str:
+    """Return what an artifact came to, in a few words."""
+    if artifact.status is ArtifactStatus.SKIPPED:
+        return why_skipped(artifact.skip_reason, artifact.skipped_because)
+    if artifact.status is ArtifactStatus.FAILED:
+        return (artifact.error or "").partition("\n")[0]
+    pruned = (
+        "" if artifact.pruned_at is None else f"pruned on {artifact.pruned_at:%Y-%m-%d} ({artifact.pruned_because})"
+    )
+    return "; ".join(filter(None, (_what_it_holds(artifact), pruned)))
+
+
+def _what_it_holds(artifact: ArtifactRecord) -> str:
+    if artifact.overview is None:
+        return ""
+    if artifact.overview.findings:
+        by_category = ", ".join(f"{category} {number:,}" for category, number in artifact.overview.findings.items())
+        return f"{count(artifact.overview.items, 'finding')}: {by_category}"
+    return count(artifact.overview.items, "finding" if _is_indicator(artifact) else "item")
+
+
+def _is_indicator(artifact: ArtifactRecord) -> bool:
+    return (artifact.schema or "").partition("/")[0].endswith("_indicator")
+
+
+def bytes_in_words(number: int) -> str:
+    """Return "512 bytes", "1.5 KB" or "20 MB", in powers of 1000."""
+    amount, units = float(number), iter(("KB", "MB", "GB"))
+    unit = "bytes"
+    while amount >= 999.5 and unit != "GB":
+        amount, unit = amount / 1000, next(units)
+    return f"{number} bytes" if unit == "bytes" else f"{amount:.3g} {unit}"

@@ -1,0 +1,123 @@
+"""What commands print on standard output: tables, JSON, CSV."""
+
+import csv
+import io
+import json
+import sys
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+import click
+
+from waivern.cli.shell.escaping import json_text, one_line
+from waivern.cli.shell.exit_codes import silence
+from waivern.errors import UsageError
+
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_GAP = "  "
+
+
+@dataclass(frozen=True)
+class Styled:
+    """A cell in a colour, where there are colours."""
+
+    text: str
+    style: str
+
+
+Cell = str | Styled
+
+
+def write(text: str) -> None:
+    """Write to standard output. That nobody reads on is no error: what ran has run, and its exit code says how.
+
+    Raises:
+        UsageError: standard output goes to where nothing can be written, such as a full disk.
+    """
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        silence(sys.stdout)
+    except OSError as error:
+        silence(sys.stdout)
+        raise UsageError(f"Standard output cannot be written: {error.strerror}") from None
+
+
+def on_terminal(stream: IO[str]) -> bool:
+    """Say whether a person watches the stream: what goes into a pipe or a file has no colours and does not move."""
+    return stream.isatty()
+
+
+def as_table(titles: Sequence[str], rows: Sequence[Sequence[Cell]], *, right: Collection[str] = ()) -> str:
+    """Return rows under their titles; the columns named in `right` are aligned to the right.
+
+    On a terminal it has colours and keeps to the width; otherwise each row is one line, however long.
+    """
+    if on_terminal(sys.stdout):
+        return _coloured_table(titles, rows, right)
+    texts = [list(titles), *([_text(cell) for cell in row] for row in rows)]
+    widths = [max(_width(row[column]) for row in texts) for column in range(len(titles))]
+    return "\n".join(_plain_row(row, widths, [title in right for title in titles]) for row in texts)
+
+
+def as_json(value: Any) -> str:
+    """Return indented JSON."""
+    return json_text(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def as_csv(objects: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Return RFC 4180 CSV, with line feeds alone, headed by `columns`.
+
+    A text that a spreadsheet would take for a formula has a single quote before it.
+    """
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_csv_cell(each[column]) for column in columns] for each in objects)
+    return written.getvalue().removesuffix("\n")
+
+
+def _csv_cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if value.startswith(_STARTS_A_FORMULA) else text
+
+
+def _text(cell: Cell) -> str:
+    return one_line(cell.text if isinstance(cell, Styled) else cell)
+
+
+def _plain_row(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    padded = [
+        " " * (width - _width(text)) + text if to_right else text + " " * (width - _width(text))
+        for text, width, to_right in zip(texts, widths, right, strict=True)
+    ]
+    return _GAP.join(padded).rstrip()
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes: some East Asian characters take two, accents none."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) != 0 for character in text)
+
+
+def _coloured_table(titles: Sequence[str], rows: Sequence[Sequence[Cell]], right: Collection[str]) -> str:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    last = len(titles) - 1
+    for number, title in enumerate(titles):
+        table.add_column(title, justify="right" if title in right else "left", no_wrap=number != last, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_text(cell), style=cell.style if isinstance(cell, Styled) else "") for cell in row))
+    console = Console(file=io.StringIO(), force_terminal=True, width=Console().width)
+    console.print(table)
+    written: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO from above
+    return "\n".join(line.rstrip() for line in written.splitlines())

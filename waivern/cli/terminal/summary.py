@@ -1,0 +1,180 @@
+"""One run as text: what was made, what was not and why, and where to look further."""
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+
+import click
+
+from waivern.cli.shell.escaping import lines, one_line
+from waivern.cli.terminal.formatting import duration, local_time, result, short_id, state
+from waivern.cli.terminal.output import as_table
+from waivern.history.run_history import ArtifactRecord, RunRecord
+from waivern.operations.runs.show_history import RunDetails
+from waivern.runs.run import ArtifactStatus, RunStatus, Trigger
+
+_UNFINISHED = (RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED, RunStatus.INTERRUPTED)
+
+
+def as_text(details: RunDetails) -> str:
+    """Return the run as a person reads it."""
+    sections = [_heading(details.run), _table(details.artifacts), *_remarks(details)]
+    return "\n\n".join(section for section in sections if section)
+
+
+def look_further(details: RunDetails, *, database: str | None, runbook: str = "RUNBOOK") -> str:
+    """Return the commands that tell more of the run, or take it up again.
+
+    `database` is the URL that was given as `--db`, if any; one that may hold a password is not repeated.
+    """
+    run = short_id(details.run.id)
+    commands = [f"waivern history show {run}"]
+    telling = [each for each in details.artifacts if each.status is ArtifactStatus.SUCCEEDED and each.pruned_at is None]
+    if telling:
+        best = next((each for each in reversed(telling) if each.output), telling[-1])
+        commands.append(f"waivern artifacts show {run} {shlex.quote(one_line(best.artifact_id))}")
+    if details.run.reanalysis_of is not None:
+        commands.append(f"waivern diff {short_id(details.run.reanalysis_of)} {run}")
+    elif details.run.status in _UNFINISHED:
+        commands.append(f"waivern run {shlex.quote(runbook)} --resume {run}")
+    return "\n".join([_title("Look further:"), *(f"  {command}{again(database)}" for command in commands)])
+
+
+def again(database: str | None) -> str:
+    """Return the option that asks the same database again, where one was given."""
+    if database is None:
+        return ""
+    return f" --db {shlex.quote(database)}" if database.startswith("sqlite:") else " --db URL"
+
+
+def _heading(run: RunRecord) -> str:
+    status = state(run.status)
+    said = click.style(status.text, fg=status.style or None, bold=True)
+    took = duration(run.duration_seconds)
+    began = (
+        f"queued {local_time(run.created_at)}" if run.started_at is None else f"started {local_time(run.started_at)}"
+    )
+    facts = [f"Run {run.id}", began]
+    if run.trigger != Trigger.MANUAL:
+        facts.append(_cause(run))
+    if run.due_at is not None:
+        late = run.lateness_seconds
+        facts.append(f"due {local_time(run.due_at)}" + (f" and {duration(late)} late" if late is not None else ""))
+    if run.attempts > 1:
+        facts.append(f"attempt {run.attempts}" + (f" of {run.max_attempts}" if run.max_attempts > 1 else ""))
+    if run.worker is not None and (run.status is RunStatus.RUNNING or run.trigger != Trigger.MANUAL):
+        facts.append(f"made by {run.worker}")
+    heading = f"{click.style(one_line(run.runbook), bold=True)}: {said}{f' in {took}' if took else ''}"
+    return "\n".join([heading, click.style(one_line(", ".join(facts)), dim=True)])
+
+
+def _cause(run: RunRecord) -> str:
+    if run.reanalysis_of is not None:
+        return f"reanalysis of run {run.reanalysis_of}"
+    if run.schedule is None:
+        return f"trigger {run.trigger}"
+    by = {
+        Trigger.SCHEDULE: "by schedule",
+        Trigger.CATCH_UP: "caught up by schedule",
+        Trigger.BACKFILL: "backfilled for",
+    }
+    return f"{by.get(Trigger(run.trigger), 'triggered for')} '{run.schedule}'"
+
+
+def _table(artifacts: Sequence[ArtifactRecord]) -> str:
+    rows = [
+        (
+            artifact.artifact_id,
+            state(artifact.status, optional=artifact.optional and artifact.status is ArtifactStatus.FAILED),
+            duration(artifact.duration_seconds),
+            result(artifact),
+        )
+        for artifact in artifacts
+    ]
+    return as_table(("ARTIFACT", "STATE", "TIME", "RESULT"), rows, right=("TIME",))
+
+
+def _remarks(details: RunDetails) -> Iterator[str]:
+    yield _section("Attempts", _attempts(details))
+    yield _section("Errors", _errors(details))
+    yield _section("Not scanned", _not_scanned(details.artifacts))
+    yield _section("Read in part", _sampled(details.artifacts))
+    yield _section("Gates", _gates(details))
+
+
+def _gates(details: RunDetails) -> Iterator[str]:
+    for gate, number in details.gates.items():
+        yield _indented(f"{gate}: " + (f"tripped by {number:,}" if number else "passed"))
+
+
+def _attempts(details: RunDetails) -> Iterator[str]:
+    """One attempt that went well is not worth a section."""
+    if len(details.attempts) > 1 or any(each.error for each in details.attempts):
+        for each in details.attempts:
+            outcome = (each.outcome or "going on").replace("_", " ")
+            said = f": {each.error}" if each.error else ""
+            yield _indented(f"{each.number}. {local_time(each.started_at)}, {each.worker}: {outcome}{said}")
+    for failed in details.failed_attempts:
+        began = local_time(failed.started_at)
+        yield _indented(f"{failed.artifact_id}, attempt {failed.attempt} at {began}: {failed.error}")
+
+
+def _errors(details: RunDetails) -> Iterator[str]:
+    if details.run.error:
+        yield _indented(f"the run: {details.run.error}")
+    for artifact in details.artifacts:
+        if artifact.error:
+            yield _indented(f"{artifact.artifact_id}: {artifact.error}")
+
+
+def _not_scanned(artifacts: Iterable[ArtifactRecord]) -> Iterator[str]:
+    told: set[tuple[str, str]] = set()
+    for artifact in artifacts:
+        overview = artifact.overview
+        if overview is None or not overview.not_scanned:
+            continue
+        examples = [(str(each.get("what")), str(each.get("why"))) for each in overview.not_scanned_examples]
+        if told.issuperset(examples):
+            continue  # an analyser passes on what its inputs left out
+        told.update(examples)
+        yield _indented(f"{artifact.artifact_id}: {overview.not_scanned:,} left out")
+        yield from (_indented(f"  {what}: {why}") for what, why in examples)
+        yield from _and_more(overview.not_scanned - len(examples))
+
+
+def _sampled(artifacts: Iterable[ArtifactRecord]) -> Iterator[str]:
+    told: set[tuple[str, str, str]] = set()
+    for artifact in artifacts:
+        overview = artifact.overview
+        if overview is None or not overview.sampled:
+            continue
+        examples = [
+            (_named(each, "what"), _named(each, "read"), _named(each, "of")) for each in overview.sampled_examples
+        ]
+        if told.issuperset(examples):
+            continue
+        told.update(examples)
+        yield from (_indented(f"{artifact.artifact_id}: {what}: {read} of {of}") for what, read, of in examples)
+        yield from _and_more(overview.sampled - len(examples))
+
+
+def _named(example: dict[str, object], key: str) -> str:
+    value = example.get(key)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _and_more(number: int) -> Iterator[str]:
+    if number > 0:
+        yield f"    and {number:,} more"
+
+
+def _section(title: str, entries: Iterable[str]) -> str:
+    written = list(entries)
+    return "\n".join([_title(f"{title}:"), *written]) if written else ""
+
+
+def _title(text: str) -> str:
+    return click.style(text, bold=True)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in lines(text).splitlines())

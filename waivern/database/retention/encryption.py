@@ -1,0 +1,148 @@
+"""Looking after the keys of stored contents."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from waivern.artifacts.encryption import Encryption, EncryptionStatus, KeyUse, Rotated
+from waivern.database.blobs.blob_store import BYTES, EMPTY, SEALED, Blob, write_over
+from waivern.database.connection.clock import database_now
+from waivern.database.connection.engine import keys_of, writing
+from waivern.database.connection.keyring import WrappedKey
+from waivern.database.events import event_rows
+from waivern.database.retention.blob_gc import overwriting, write_ahead_log_emptied
+from waivern.database.schema.tables import blob_keys, blobs
+from waivern.errors import EncryptionError
+from waivern.history.event_log import EventKind
+
+_AT_ONCE = 500
+_NUMBERS = sa.select(blob_keys.c.key_id, sa.func.count()).group_by(blob_keys.c.key_id).order_by(blob_keys.c.key_id)
+_BY_CODEC = sa.select(blobs.c.codec, sa.func.count()).group_by(blobs.c.codec)
+_ANY = sa.select(blob_keys.c.key_id).limit(1)
+_REWRAPPED = sa.update(blob_keys).where(
+    blob_keys.c.digest == sa.bindparam("of_digest", type_=blob_keys.c.digest.type),
+    blob_keys.c.key_id == sa.bindparam("before"),
+)
+
+
+def refuse_wrong_keys(connection: sa.Connection) -> None:
+    """Refuse to write contents where those that are there are encrypted, and not under a key that is known.
+
+    Raises:
+        EncryptionError: says under which they are.
+    """
+    keys = keys_of(connection)
+    used = connection.execute(_ANY).scalar_one_or_none()
+    if used is None or keys.knows(used):
+        return
+    in_use = [key_id for key_id, _ in connection.execute(_NUMBERS)]
+    if keys.current is None:
+        raise EncryptionError(
+            f"What this database holds is encrypted under the key {', '.join(in_use)}; no key is given",
+            remedy="Set WAIVERN_ENCRYPTION_KEY, or WAIVERN_ENCRYPTION_KEY_FILE, to that key",
+        )
+    if not any(map(keys.knows, in_use)):
+        raise EncryptionError(
+            f"What this database holds is encrypted under the key {', '.join(in_use)}; given is {', '.join(keys.ids)}",
+            remedy="Give the right key; to change it, give both, the new one first, and `waivern keys rotate`",
+        )
+
+
+class SqlEncryption(Encryption):
+    """A few hundred contents in one transaction, each with its event."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._keys = keys_of(engine)
+
+    def status(self) -> EncryptionStatus:
+        current = None if self._keys.current is None else self._keys.current.id
+        with self._engine.connect() as connection:
+            numbers = {str(key_id): int(number) for key_id, number in connection.execute(_NUMBERS)}
+            codecs = {str(codec): int(number) for codec, number in connection.execute(_BY_CODEC)}
+        known = {**numbers, **{key_id: numbers.get(key_id, 0) for key_id in self._keys.ids}}
+        return EncryptionStatus(
+            [KeyUse(each, number, self._keys.knows(each), each == current) for each, number in known.items()],
+            unencrypted=sum(number for codec, number in codecs.items() if codec != EMPTY and codec not in SEALED),
+            empty=codecs.get(EMPTY, 0),
+        )
+
+    def rotate(self, *, actor: str) -> Rotated:
+        current, done = self._current_id(), 0
+        for rows in self._pages(sa.select(blob_keys).where(blob_keys.c.key_id != current), blob_keys.c.digest):
+            known = [row for row in rows if self._keys.knows(row.key_id)]
+            if known:
+                done += self._rewrapped(known, actor=actor)
+        return Rotated(done, {each.key_id: each.contents for each in self.status().keys if not each.is_known})
+
+    def encrypt(self, *, actor: str) -> int:
+        self._current_id()
+        with self._engine.connect() as connection:
+            refuse_wrong_keys(connection)
+        done = 0
+        plain = sa.select(blobs.c.digest).where(blobs.c.codec.not_in((EMPTY, *SEALED)))
+        for rows in self._pages(plain, blobs.c.digest):
+            done += sum(self._encrypted([row.digest for row in some], actor=actor) for some in _a_few(rows))
+        write_ahead_log_emptied(self._engine)
+        return done
+
+    def _current_id(self) -> str:
+        if self._keys.current is None:
+            raise EncryptionError(
+                "No key is given to encrypt by",
+                remedy="Set WAIVERN_ENCRYPTION_KEY, or WAIVERN_ENCRYPTION_KEY_FILE; `waivern keys new` makes a key",
+            )
+        return self._keys.current.id
+
+    def _pages(self, query: sa.Select[Any], key: sa.Column[str]) -> Iterator[Sequence[Any]]:
+        after: str | None = None
+        while True:
+            page = query.order_by(key).limit(_AT_ONCE)
+            with self._engine.connect() as connection:
+                rows = connection.execute(page if after is None else page.where(key > after)).all()
+            if not rows:
+                return
+            yield rows
+            after = rows[-1].digest
+
+    def _rewrapped(self, rows: Sequence[Any], *, actor: str) -> int:
+        changes = [
+            {"of_digest": row.digest, "before": row.key_id, "key_id": key.key_id, "wrapped": key.wrapped}
+            for row in rows
+            for key in [self._rewrap(row)]
+        ]
+        with writing(self._engine) as connection:
+            connection.execute(_REWRAPPED, changes)
+            body = {"key": self._current_id(), "before": sorted({row.key_id for row in rows}), "contents": len(rows)}
+            at = database_now(connection)
+            event_rows.append(connection, actor=actor, kind=EventKind.KEYS_ROTATED, body=body, at=at)
+        return len(rows)
+
+    def _rewrap(self, row: Any) -> WrappedKey:
+        what = f"the content {row.digest}"
+        try:
+            data_key = self._keys.unwrap(WrappedKey(row.key_id, row.wrapped), digest=row.digest, what=what)
+        except ValueError as error:
+            raise EncryptionError(
+                f"The key of {what} cannot be unwrapped: {error}", remedy="Restore the database from a backup"
+            ) from None
+        return self._keys.wrap(data_key, digest=row.digest)
+
+    def _encrypted(self, digests: Sequence[str], *, actor: str) -> int:
+        columns = (blobs.c.digest, blobs.c.codec, blobs.c.size, BYTES.label("data"))
+        still_plain = sa.select(*columns).where(blobs.c.digest.in_(digests), blobs.c.codec.not_in((EMPTY, *SEALED)))
+        with writing(self._engine) as connection:
+            overwriting(connection)
+            rows = connection.execute(still_plain.order_by(blobs.c.digest).with_for_update()).all()
+            for row in rows:
+                write_over(connection, Blob(row.digest, row.codec, row.size, row.data).sealed(self._keys))
+            body = {"key": self._current_id(), "digests": [row.digest for row in rows]}
+            at = database_now(connection)
+            event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_ENCRYPTED, body=body, at=at)
+        return len(rows)
+
+
+def _a_few(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Contents may be large, and those of one transaction are in memory together."""
+    return (rows[start : start + 20] for start in range(0, len(rows), 20))

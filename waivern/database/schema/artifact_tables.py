@@ -1,0 +1,69 @@
+"""The tables of artifacts: what plans declare of them, and what became of them in each run."""
+
+import sqlalchemy as sa
+
+from waivern.database.connection.column_types import AnyText, Digest, UtcDateTime
+from waivern.database.schema.metadata import metadata
+
+artifact_declarations = sa.Table(  # each once, however many runs declare the same
+    "artifact_declarations",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("digest", Digest, nullable=False, unique=True),  # of the columns that follow
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("component", sa.Text),
+    sa.Column("schema", sa.Text),
+    sa.Column("output", sa.Boolean, nullable=False),
+    sa.Column("optional", sa.Boolean, nullable=False),
+    sa.Column("retain", sa.String(20)),  # none, until_success, or seconds after the run's end; nothing: for good
+    sa.Column("aliases", sa.JSON(none_as_null=True)),
+    sa.Column("inputs", sa.JSON(none_as_null=True)),  # the artifacts that it is made from, in their order
+)
+
+overviews = sa.Table(  # what messages say in short, each once
+    "overviews",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("digest", Digest, nullable=False, unique=True),  # of the overview
+    sa.Column("overview", sa.JSON, nullable=False),
+)
+
+artifacts = sa.Table(  # a row each run: nothing belongs here that is the same in every one
+    "artifacts",
+    metadata,
+    sa.Column("run_number", sa.Integer, sa.ForeignKey("runs.number", ondelete="CASCADE"), primary_key=True),
+    sa.Column("artifact_id", sa.Text, primary_key=True),
+    sa.Column("declaration_id", sa.Integer, sa.ForeignKey("artifact_declarations.id"), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("saved_position", sa.Integer),  # the how-manieth artifact of the run that was first saved
+    sa.Column("finding_seq", sa.Integer),  # which set of its line of findings it holds
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("digest", Digest, sa.ForeignKey("blobs.digest")),
+    sa.Column("overview_id", sa.Integer, sa.ForeignKey("overviews.id")),
+    sa.Column("message_id", AnyText),
+    sa.Column("message_context", sa.JSON(none_as_null=True)),
+    sa.Column("skip_reason", sa.String(20)),
+    sa.Column("skipped_because", sa.Text),
+    sa.Column("error", AnyText),
+    sa.Column("pruned_at", UtcDateTime),  # since when its message is not kept any more
+    sa.Column("pruned_because", AnyText),
+    sa.CheckConstraint("status IN ('pending', 'running', 'succeeded', 'failed', 'skipped')", name="status_known"),
+    sa.CheckConstraint("(status = 'succeeded') = (digest IS NOT NULL)", name="succeeded_has_message"),
+    sqlite_with_rowid=False,
+)
+
+artifact_attempts = sa.Table(  # those that failed
+    "artifact_attempts",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("artifact_id", sa.Text, primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime, nullable=False),
+    sa.Column("error", AnyText, nullable=False),
+    sqlite_with_rowid=False,
+)

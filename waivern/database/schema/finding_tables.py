@@ -1,0 +1,145 @@
+"""The tables of findings and of what was decided about them."""
+
+import sqlalchemy as sa
+
+from waivern.database.connection.column_types import AnyText, Digest, UtcDateTime
+from waivern.database.schema.metadata import metadata
+
+finding_lines = sa.Table(
+    "finding_lines",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("runbook_name", AnyText, nullable=False),
+    sa.Column("artifact_id", sa.Text, nullable=False),
+    sa.Column("last_seq", sa.Integer, nullable=False),
+    sa.UniqueConstraint("runbook_name", "artifact_id"),
+)
+
+finding_sets = sa.Table(
+    "finding_sets",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("finding_lines.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("digest", Digest, nullable=False),
+    sa.Column("ruleset", AnyText),
+    sa.Column("rules_version", AnyText),
+    sa.Column("omissions", sa.JSON(none_as_null=True)),  # what was not looked at; none: only the message knows
+    sa.Column("first_run_id", sa.String(36), nullable=False),
+    sa.Column("first_at", UtcDateTime, nullable=False),
+    sa.Column("last_run_id", sa.String(36), nullable=False),
+    sa.Column("last_at", UtcDateTime, nullable=False),
+    sa.Column("rows_digest", Digest),  # of what is new and gone in it, chained to the set before
+    sa.Index(None, "line_id", "digest"),
+    sqlite_with_rowid=False,
+)
+
+findings = sa.Table(
+    "findings",
+    metadata,
+    sa.Column("line_id", sa.Integer, sa.ForeignKey("finding_lines.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("fingerprint", AnyText, primary_key=True),
+    sa.Column("from_seq", sa.Integer, primary_key=True),  # the first of the sets that hold it as it is
+    sa.Column("to_seq", sa.Integer),  # the last one; none: the newest
+    sa.Column("rule", AnyText, nullable=False),
+    sa.Column("category", AnyText, nullable=False),
+    sa.Column("severity", sa.String(10), nullable=False),
+    sa.Column("special_category", sa.Boolean),  # as a classifier says
+    sa.Column("source", AnyText, nullable=False),
+    sa.Column("place", AnyText, nullable=False),
+    sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("match_count", sa.Integer, nullable=False),
+    sa.Index(None, "line_id", "to_seq"),
+    sa.Index(None, "fingerprint"),
+    sqlite_with_rowid=False,
+)
+
+decisions = sa.Table(  # rows are only ever added
+    "decisions",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("runbook_name", AnyText),  # none: wherever the finding is found
+    sa.Column("fingerprint", AnyText),
+    sa.Column("rule", AnyText),
+    sa.Column("location", AnyText),
+    sa.Column("verdict", sa.String(10), nullable=False),
+    sa.Column("reason", AnyText, nullable=False),
+    sa.Column("owner", AnyText, nullable=False),
+    sa.Column("until", sa.Date),
+    sa.Column("origin", sa.String(10), nullable=False),
+    sa.Column("decided_at", UtcDateTime, nullable=False),
+    sa.Column("decided_by", AnyText, nullable=False),
+    sa.CheckConstraint("verdict IN ('suppressed', 'accepted', 'reopened')", name="verdict_known"),
+    sa.CheckConstraint(
+        "(fingerprint IS NULL) = (rule IS NOT NULL) AND (rule IS NULL) = (location IS NULL)", name="about_one_thing"
+    ),
+    sa.Index(None, "fingerprint"),
+)
+
+decision_files = sa.Table(  # a row each time that it was another one
+    "decision_files",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("runbook_name", AnyText, nullable=False),
+    sa.Column("name", AnyText),  # none: from then on there was no file
+    sa.Column("digest", Digest),
+    sa.Column("run_id", sa.String(36), nullable=False),
+    sa.Column("used_at", UtcDateTime, nullable=False),
+    sa.Index(None, "runbook_name", "seq"),
+)
+
+finding_heads = sa.Table(  # by which run the findings of a runbook stand as `known_findings` says
+    "finding_heads",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("runbook_name", AnyText, nullable=False, unique=True),
+    sa.Column("run_id", sa.String(36)),
+    sa.Column("run_at", UtcDateTime),
+    sa.Column("seqs", sa.JSON, nullable=False),  # {artifact id: [which set the run holds, the newest set then]}
+)
+
+known_findings = sa.Table(
+    "known_findings",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("head_id", sa.Integer, sa.ForeignKey("finding_heads.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("fingerprint", AnyText, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("since", UtcDateTime, nullable=False),  # when it came, came again, or went
+    sa.Column("rule", AnyText, nullable=False),
+    sa.Column("category", AnyText, nullable=False),
+    sa.Column("severity", sa.String(10), nullable=False),
+    sa.Column("severity_rank", sa.SmallInteger, nullable=False),
+    sa.Column("special_category", sa.Boolean),
+    sa.Column("source", AnyText, nullable=False),
+    sa.Column("place", AnyText, nullable=False),
+    sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("match_count", sa.Integer, nullable=False),
+    sa.Column("first_run_id", sa.String(36), nullable=False),
+    sa.Column("first_at", UtcDateTime, nullable=False),
+    sa.Column("last_run_id", sa.String(36)),  # none while the head's run holds it
+    sa.Column("last_at", UtcDateTime),
+    sa.Column("verdict", sa.String(10)),  # suppressed, accepted
+    sa.Column("until", sa.Date),
+    sa.UniqueConstraint("fingerprint", "head_id"),
+    sa.CheckConstraint("state IN ('new', 'open', 'fixed', 'unknown')", name="state_known"),
+    sa.Index(None, "since", "id"),
+    # what else may be asked for stands behind, so that it is told without the rows
+    sa.Index(None, *("head_id", "since", "id"), *("state", "severity_rank", "category")),
+    sa.Index(None, *("category", "since", "id"), *("state", "severity_rank", "head_id")),
+    sa.Index(None, *("severity_rank", "since", "id"), *("state", "head_id", "category")),
+    sa.Index(None, "state", "since", "id"),
+    sa.Index(
+        None,
+        *("verdict", "since", "id"),
+        sqlite_where=sa.text("verdict IS NOT NULL"),
+        postgresql_where=sa.text("verdict IS NOT NULL"),
+    ),
+    sa.Index(None, "place", postgresql_ops={"place": "text_pattern_ops"}),
+)
+
+known_places = sa.Table(  # where something was ever found: what a pattern means is looked up here
+    "known_places",
+    metadata,
+    sa.Column("place", AnyText, primary_key=True),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,228 @@
+"""The tables, as the code of today sees them; how they came to be is told in `migrations/`."""
+
+import sqlalchemy as sa
+
+from waivern.database.connection.column_types import AnyText, Digest, UtcDateTime
+from waivern.database.schema.artifact_tables import artifact_attempts as artifact_attempts
+from waivern.database.schema.artifact_tables import artifact_declarations as artifact_declarations
+from waivern.database.schema.artifact_tables import artifacts as artifacts
+from waivern.database.schema.artifact_tables import overviews as overviews
+from waivern.database.schema.finding_tables import decision_files as decision_files
+from waivern.database.schema.finding_tables import decisions as decisions
+from waivern.database.schema.finding_tables import finding_heads as finding_heads
+from waivern.database.schema.finding_tables import finding_lines as finding_lines
+from waivern.database.schema.finding_tables import finding_sets as finding_sets
+from waivern.database.schema.finding_tables import findings as findings
+from waivern.database.schema.finding_tables import known_findings as known_findings
+from waivern.database.schema.finding_tables import known_places as known_places
+from waivern.database.schema.metadata import metadata as metadata
+
+runbooks = sa.Table(
+    "runbooks",
+    metadata,
+    sa.Column("digest", Digest, primary_key=True),
+    sa.Column("name", AnyText, nullable=False),
+    sa.Column("sources", sa.JSON, nullable=False),  # {path: text}, the main runbook first, nothing resolved
+    sqlite_with_rowid=False,
+)
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", AnyText, nullable=False),
+    sa.Column("runbook_path", AnyText, nullable=False),
+    sa.Column("runbook_name", AnyText, nullable=False),
+    sa.Column("working_directory", AnyText),
+    sa.Column("kind", sa.String(10), nullable=False),  # cron, every, at
+    sa.Column("expression", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text),
+    sa.Column("anchor", UtcDateTime),
+    sa.Column("catch_up", sa.String(10), nullable=False),
+    sa.Column("max_catch_up", sa.Integer, nullable=False),
+    sa.Column("overlap", sa.String(10), nullable=False),
+    sa.Column("jitter_s", sa.Float, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("max_attempts", sa.Integer, nullable=False),
+    sa.Column("notify", sa.JSON(none_as_null=True)),
+    sa.Column("declared_in", AnyText),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("paused_because", AnyText),
+    sa.Column("considered_until", UtcDateTime, nullable=False),  # every due instant up to here is decided
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("removed_at", UtcDateTime),
+    sa.CheckConstraint("status IN ('active', 'paused', 'removed')", name="status_known"),
+    sa.CheckConstraint("(status = 'removed') = (removed_at IS NOT NULL)", name="removed_once"),
+    sa.Index(
+        "uq_schedules_name",
+        "name",
+        unique=True,
+        sqlite_where=sa.text("removed_at IS NULL"),
+        postgresql_where=sa.text("removed_at IS NULL"),
+    ),
+    sa.Index(None, "changed_at"),
+    sqlite_with_rowid=False,
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),  # what rows of artifacts name it by: ids are long
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("runbook_digest", Digest, sa.ForeignKey("runbooks.digest")),  # none before a queued run is planned
+    sa.Column("runbook_name", AnyText, nullable=False),
+    sa.Column("trigger", sa.String(20), nullable=False),
+    sa.Column("schedule_id", sa.String(36), sa.ForeignKey("schedules.id")),
+    sa.Column("due_at", UtcDateTime),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("worker_id", sa.Text),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("deadline", UtcDateTime),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("error", AnyText),
+    sa.Column("runbook_path", AnyText),
+    sa.Column("working_directory", AnyText),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("available_at", UtcDateTime),  # a queued run is not claimed before
+    sa.Column("one_at_a_time", sa.Boolean, nullable=False, server_default=sa.false()),  # among those of its schedule
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),  # begun, without those handed back
+    sa.Column("max_attempts", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("event_seq", sa.BigInteger),  # the newest event that tells of it
+    sa.Column("reanalysis_of", sa.String(36)),  # the run whose sources it looks at again
+    sa.CheckConstraint(
+        "status IN ('queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'interrupted')",
+        name="status_known",
+    ),
+    sa.CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="running_has_lease"),
+    sa.Index(None, "created_at", "id"),
+    sa.Index(None, "status", "created_at"),
+    sa.Index(None, "runbook_name", "created_at"),
+    sa.Index(None, "schedule_id", "created_at"),
+    sa.Index("uq_runs_schedule_id_due_at", "schedule_id", "due_at", unique=True),
+)
+
+blobs = sa.Table(
+    "blobs",
+    metadata,
+    sa.Column("digest", Digest, primary_key=True),
+    sa.Column("codec", sa.String(10), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),  # bytes of the canonical JSON
+    sa.Column("stored_size", sa.BigInteger, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("checksum", sa.BigInteger),  # CRC-32 of the bytes; none where they were written before there was one
+    sa.Column("bulk", sa.LargeBinary),  # the bytes, in place of `data`, where they were written a part at a time
+)
+
+blob_keys = sa.Table(  # of the encrypted ones: the key of each, wrapped
+    "blob_keys",
+    metadata,
+    sa.Column("digest", Digest, sa.ForeignKey("blobs.digest"), primary_key=True),
+    sa.Column("key_id", sa.String(16), nullable=False),  # which key-encryption key wraps it
+    sa.Column("wrapped", sa.LargeBinary(60), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+unwanted_blobs = sa.Table(  # contents that an artifact let go of: they are emptied unless another one keeps them
+    "unwanted_blobs",
+    metadata,
+    sa.Column("digest", Digest, sa.ForeignKey("blobs.digest"), primary_key=True),
+    sa.Column("mark", sa.BigInteger, nullable=False),  # another one each time that it is let go of
+    sqlite_with_rowid=False,
+)
+
+schedule_fires = sa.Table(
+    "schedule_fires",
+    metadata,
+    sa.Column("schedule_id", sa.String(36), sa.ForeignKey("schedules.id"), primary_key=True),
+    sa.Column("fire_time", UtcDateTime, primary_key=True),
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id")),
+    sa.Column("skipped", sa.String(10)),  # why there is no run
+    sa.Column("decided_at", UtcDateTime, nullable=False),
+    sa.CheckConstraint("(run_id IS NULL) = (skipped IS NOT NULL)", name="run_or_reason"),
+    sqlite_with_rowid=False,
+)
+
+run_attempts = sa.Table(
+    "run_attempts",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("worker_id", sa.Text, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("outcome", sa.String(20)),  # a run's final status, or handed_back
+    sa.Column("error", AnyText),
+    sqlite_with_rowid=False,
+)
+
+run_gates = sa.Table(
+    "run_gates",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("gate", AnyText, primary_key=True),
+    sa.Column("tripped", sa.Integer, nullable=False),  # by how many findings, or by how much not scanned
+    sqlite_with_rowid=False,
+)
+
+services = sa.Table(
+    "services",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("kind", sa.String(10), nullable=False),  # serve, worker
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("workers", sa.Integer, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.Column("stopped_at", UtcDateTime),
+    sqlite_with_rowid=False,
+)
+
+chores = sa.Table(
+    "chores",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("next_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+notifications = sa.Table(
+    "notifications",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("target", sa.String(10), primary_key=True),  # webhook, command
+    sa.Column("notice", sa.String(20), primary_key=True),  # failed, timed_out, recovered, gate_tripped
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("next_at", UtcDateTime),  # when it is tried (again); none: it was sent, or given up
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("sent_at", UtcDateTime),
+    sa.Column("error", AnyText),
+    sa.Index(None, "next_at"),
+    sqlite_with_rowid=False,
+)
+
+events = sa.Table(  # what happened, in a chain; only `event_rows` writes it
+    "events",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),  # canonical JSON, which the hash is over as it stands
+    sa.Column("previous", Digest, nullable=False),
+    sa.Column("hash", Digest, nullable=False),
+    sa.Index(None, "kind", "seq"),
+    sqlite_with_rowid=False,
+)
+
+foreign_events = sa.Table(  # of the chains of databases that runs came from; each as it stands there
+    "foreign_events",
+    metadata,
+    sa.Column("origin", sa.String(36), primary_key=True),
+    *(sa.Column(each.name, each.type, primary_key=each.primary_key, nullable=False) for each in events.columns),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,158 @@
+"""Verifying the rows of findings: each set's are those that its digest is over, and none belongs to no set."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from waivern.database.connection.stored_values import as_stored, in_bytes
+from waivern.database.findings.finding_digests import ABOUT, FINDING, RowsDigest
+from waivern.database.schema.tables import artifacts, finding_lines, finding_sets, findings, runs
+from waivern.database.verification.chain_checks import rows_of
+from waivern.errors import MessageError
+from waivern.history.proof import plain
+from waivern.history.verification import Part, Progress, Verification
+
+_SETS = (
+    sa.select(finding_sets.c.line_id, finding_sets.c.seq)
+    .add_columns(*(as_stored(finding_sets.c[name]) for name in (*ABOUT, "rows_digest")))
+    .add_columns(as_stored(finding_lines.c.runbook_name), as_stored(finding_lines.c.artifact_id))
+    .add_columns(as_stored(finding_lines.c.last_seq))
+    .join(finding_lines, finding_lines.c.id == finding_sets.c.line_id)
+    .order_by(finding_sets.c.line_id, finding_sets.c.seq)
+)
+_ADDED = sa.select(
+    findings.c.line_id, findings.c.from_seq, *(as_stored(findings.c[name]) for name in FINDING)
+).order_by(findings.c.line_id, findings.c.from_seq, in_bytes(findings.c.fingerprint))
+_GONE = (
+    sa.select(findings.c.line_id, findings.c.to_seq, as_stored(findings.c.fingerprint))
+    .where(findings.c.to_seq.is_not(None))
+    .order_by(findings.c.line_id, findings.c.to_seq, in_bytes(findings.c.fingerprint))
+)
+_NAMES = sa.select(finding_lines.c.id, as_stored(finding_lines.c.runbook_name), as_stored(finding_lines.c.artifact_id))
+_LAST_SEEN = (  # sets that say when a run saw them last, which saw them at another time; it may be in another database
+    sa.select(finding_sets.c.line_id, finding_sets.c.seq, finding_sets.c.last_run_id)
+    .join(finding_lines, finding_lines.c.id == finding_sets.c.line_id)
+    .join(runs, runs.c.id == finding_sets.c.last_run_id)
+    .join(
+        artifacts,
+        (artifacts.c.run_number == runs.c.number) & (artifacts.c.artifact_id == finding_lines.c.artifact_id),
+    )
+    .where(artifacts.c.finding_seq == finding_sets.c.seq, artifacts.c.ended_at != finding_sets.c.last_at)
+)
+_WITHOUT_SETS = (
+    sa.select(finding_lines.c.id)
+    .where(~sa.exists().where(finding_sets.c.line_id == finding_lines.c.id), finding_lines.c.last_seq != 0)
+    .order_by(finding_lines.c.id)
+)
+
+
+def check_findings(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
+    """Check every set of every line, or of the lines that a run's artifacts are of."""
+    lines = None if run_id is None else _lines_of(connection, run_id)
+    names = {row.id: row for row in connection.execute(_of(_NAMES, finding_lines.c.id, lines))}
+    added = _Heads(rows_of(connection, _of(_ADDED, findings.c.line_id, lines)))
+    gone = _Heads(rows_of(connection, _of(_GONE, findings.c.line_id, lines)))
+    before: Any = None
+    for row in rows_of(connection, _of(_SETS, finding_sets.c.line_id, lines)):
+        if before is None or before.line_id != row.line_id:
+            _check_end(before, found)
+            before = None
+        for stray in (*added.all_before((row.line_id, row.seq)), *gone.all_before((row.line_id, row.seq - 1))):
+            _report_stray(stray, names.get(stray.line_id), found)
+        _check_set(row, before, added, gone, found)
+        before = row
+        progress("findings", found.counts["findings"])
+    _check_end(before, found)
+    for stray in (*added.all_before(None), *gone.all_before(None)):
+        _report_stray(stray, names.get(stray.line_id), found)
+    for row in connection.execute(_of(_LAST_SEEN, finding_sets.c.line_id, lines)):
+        why = f"run {row.last_run_id}, which held them last, did not hold them then"
+        _report(found, names[row.line_id], f"set {row.seq}", why, run=row.last_run_id)
+    for line_id in connection.scalars(_of(_WITHOUT_SETS, finding_lines.c.id, lines)):
+        _report(found, names[line_id], "all sets", "they are missing")
+
+
+def _check_set(row: Any, before: Any, added: "_Heads", gone: "_Heads", found: Verification) -> None:
+    name, run = f"set {row.seq}", str(plain(row.first_run_id))
+    if row.seq != (1 if before is None else before.seq + 1):
+        _report(found, row, name, "the set before it is missing", run=run)
+    digest = RowsDigest(
+        runbook=row.runbook_name,
+        artifact_id=row.artifact_id,
+        seq=row.seq,
+        before=None if before is None else plain(before.rows_digest),
+        about=row._mapping,
+    )
+    try:
+        for finding in added.all_at((row.line_id, row.seq)):
+            found.counts["findings"] += 1
+            digest.add(finding._mapping)
+        for finding in gone.all_at((row.line_id, row.seq - 1)):
+            digest.drop(finding.fingerprint)
+    except (MessageError, ValueError):
+        _report(found, row, name, "its rows cannot be read", run=run)
+        return
+    if row.rows_digest is not None and plain(row.rows_digest) != digest.hex:
+        _report(found, row, name, "its rows are not those of its digest", run=run)
+
+
+def _check_end(last: Any, found: Verification) -> None:
+    if last is not None and last.last_seq != last.seq:
+        why = f"it is the newest, and the line says {last.last_seq}"
+        _report(found, last, f"set {last.seq}", why, run=str(plain(last.first_run_id)))
+
+
+def _report_stray(row: Any, line: Any, found: Verification) -> None:
+    fingerprint = plain(row.fingerprint)
+    if line is None:
+        why = f"it is of line {row.line_id}, which is not there"
+        found.report(Part.FINDINGS, f"finding {fingerprint}", why)
+    else:
+        _report(found, line, f"finding {fingerprint}", "it belongs to a set that is not there")
+
+
+def _report(found: Verification, line: Any, what: str, why: str, *, run: str | None = None) -> None:
+    artifact_id = str(plain(line.artifact_id))
+    first = "" if run is None else f" of run {run}"
+    name = f"findings of '{artifact_id}' of '{plain(line.runbook_name)}', {what}{first}"
+    found.report(Part.FINDINGS, name, why, run=run, artifact_id=artifact_id)
+
+
+def _lines_of(connection: sa.Connection, run_id: str) -> list[int]:
+    lines = (
+        sa.select(finding_lines.c.id)
+        .join(runs, runs.c.runbook_name == finding_lines.c.runbook_name)
+        .join(
+            artifacts,
+            (artifacts.c.run_number == runs.c.number) & (artifacts.c.artifact_id == finding_lines.c.artifact_id),
+        )
+        .where(runs.c.id == run_id, artifacts.c.finding_seq.is_not(None))
+    )
+    return list(connection.scalars(lines))
+
+
+def _of(statement: "sa.Select[Any]", line_id: "sa.Column[Any]", lines: list[int] | None) -> "sa.Select[Any]":
+    return statement if lines is None else statement.where(line_id.in_(lines))
+
+
+class _Heads:
+    """Rows sorted by their first two columns, taken off in the order of sets."""
+
+    def __init__(self, rows: Iterator[Any]) -> None:
+        self._rows = rows
+        self._head = next(rows, None)
+
+    def all_before(self, place: tuple[int, int] | None) -> Iterator[Any]:
+        """Take off the rows whose place is before one; None: all that are left."""
+        while self._head is not None and (place is None or (self._head[0], self._head[1]) < place):
+            yield self._taken()
+
+    def all_at(self, place: tuple[int, int]) -> Iterator[Any]:
+        """Take off the rows whose place it is."""
+        while self._head is not None and (self._head[0], self._head[1]) == place:
+            yield self._taken()
+
+    def _taken(self) -> Any:
+        row, self._head = self._head, next(self._rows, None)
+        return row

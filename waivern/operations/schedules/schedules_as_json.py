@@ -1,0 +1,132 @@
+"""Schedules and the state of the service as JSON objects, on the terms of `records_as_json`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from waivern.operations.runs.run_as_json import instant_as_json, run_as_json
+from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary
+from waivern.operations.schedules.sync_schedules import SyncStep
+from waivern.runs.service_register import RunningRun, ServiceRecord, Status
+from waivern.schedules.schedule_store import FireRecord, LastRun
+from waivern.schedules.timing import Cron, Every, Timing
+
+
+def summary_as_json(summary: ScheduleSummary) -> dict[str, Any]:
+    """Return a schedule as lists show it."""
+    schedule, definition = summary.schedule, summary.schedule.definition
+    return {
+        "name": schedule.name,
+        "runbook": definition.runbook_name,
+        "path": str(definition.runbook),
+        **_timing(definition.timing),
+        "status": schedule.status.value,
+        "paused_because": schedule.paused_because,
+        "next_due_at": instant_as_json(summary.next_due_at),
+        "last_run": None if summary.last_run is None else _last_run(summary.last_run),
+        "catch_up": definition.catch_up.value,
+        "max_catch_up": definition.max_catch_up,
+        "overlap": definition.overlap.value,
+        "jitter_seconds": definition.jitter_s,
+        "priority": definition.priority,
+        "max_attempts": definition.max_attempts,
+        "working_directory": None if definition.working_directory is None else str(definition.working_directory),
+        "declared_in": definition.declared_in,
+        "created_at": instant_as_json(schedule.created_at),
+        "id": schedule.id,
+        "notify": None if definition.notify is None else _notify(definition.notify),
+    }
+
+
+def details_as_json(details: ScheduleDetails) -> dict[str, Any]:
+    """Return one schedule whole."""
+    return {
+        **summary_as_json(details.summary),
+        "next_due": [instant_as_json(instant) for instant in details.next_due],
+        "runs": [run_as_json(run) for run in details.runs],
+        "fires": [_fire(fire) for fire in details.fires],
+    }
+
+
+def step_as_json(step: SyncStep) -> dict[str, Any]:
+    """Return what was done about one schedule."""
+    return {
+        "done": step.done.value,
+        "name": step.name,
+        "path": None if step.runbook is None else str(step.runbook),
+        "reason": step.reason,
+    }
+
+
+def status_as_json(status: Status) -> dict[str, Any]:
+    """Return how an installation stands."""
+    return {
+        "now": instant_as_json(status.now),
+        "services": [_service(service) for service in status.services],
+        "queued": status.queued,
+        "oldest_queued_at": instant_as_json(status.oldest_queued_at),
+        "running": [_running(run) for run in status.running],
+        "schedules": status.schedules,
+    }
+
+
+def _timing(timing: Timing) -> dict[str, Any]:
+    match timing:
+        case Cron():
+            return {"cron": timing.expression, "timezone": timing.timezone}
+        case Every():
+            return {"every_seconds": timing.seconds, "anchor": instant_as_json(timing.anchor)}
+        case _:
+            return {"at": instant_as_json(timing.at)}
+
+
+def _notify(notify: Mapping[str, Any]) -> dict[str, Any]:
+    """Whom is told what, without the address: that alone may let somebody in."""
+    return {"events": list(notify.get("events", ())), "by": [by for by in ("webhook", "command") if notify.get(by)]}
+
+
+def _last_run(run: LastRun) -> dict[str, Any]:
+    return {
+        "id": run.run_id,
+        "status": run.status,
+        "due_at": instant_as_json(run.due_at),
+        "started_at": instant_as_json(run.started_at),
+        "lateness_seconds": run.lateness_seconds,
+    }
+
+
+def _fire(fire: FireRecord) -> dict[str, Any]:
+    return {
+        "due_at": instant_as_json(fire.due_at),
+        "run_id": fire.run_id,
+        "skipped": None if fire.skipped is None else fire.skipped.value,
+        "decided_at": instant_as_json(fire.decided_at),
+    }
+
+
+def _service(service: ServiceRecord) -> dict[str, Any]:
+    return {
+        "kind": service.kind,
+        "host": service.host,
+        "pid": service.pid,
+        "version": service.version,
+        "workers": service.workers,
+        "is_alive": service.is_alive,
+        "started_at": instant_as_json(service.started_at),
+        "seen_at": instant_as_json(service.seen_at),
+        "stopped_at": instant_as_json(service.stopped_at),
+        "id": service.id,
+    }
+
+
+def _running(run: RunningRun) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "runbook": run.runbook,
+        "schedule": run.schedule,
+        "host": run.host,
+        "pid": run.pid,
+        "attempt": run.attempt,
+        "started_at": instant_as_json(run.started_at),
+        "lease_until": instant_as_json(run.lease_until),
+        "deadline": instant_as_json(run.deadline),
+    }
