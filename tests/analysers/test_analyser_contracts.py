@@ -30,7 +30,7 @@ TEXT = message_of(
         file_entry("Our customers get an invoice from employees of the call centre.", path="notice.txt"),
         file_entry("ssl_protocols TLSv1 TLSv1.2;", path="nginx.conf"),
     ],
-    not_scanned=[{"what": "logo.png", "why": "it is binary"}],
+    not_scanned=[{"name": "logo.png", "reason": "it is binary"}],
 )
 CODE = code_of(
     {

@@ -81,10 +81,10 @@ def test_what_no_rule_knows_is_unclassified_and_left_to_a_person():
 
 
 def test_what_was_not_looked_at_and_by_which_rules_is_repeated():
-    found = personal_data(file_entry("ann@example.org"), not_scanned=[{"what": "logo.png", "why": "it is binary"}])
+    found = personal_data(file_entry("ann@example.org"), not_scanned=[{"name": "logo.png", "reason": "it is binary"}])
     said = classified(found)["analysis_metadata"]
     assert said["ruleset"] == "local/gdpr_personal_data_classification/1.0.0"
-    assert said["not_scanned"] == [{"what": "logo.png", "why": "it is binary"}]
+    assert said["not_scanned"] == [{"name": "logo.png", "reason": "it is binary"}]
     assert said["scanned"] == 1
     (rules,) = said["indicator_rules"]
     assert rules.startswith("local/personal_data_indicator/1.0.0 1.0.0+")

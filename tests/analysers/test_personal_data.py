@@ -140,8 +140,8 @@ def test_source_code_is_read_too():
 
 
 def test_what_the_inputs_left_out_stands_beside_the_findings():
-    left_out = [{"what": "a.bin", "why": "it is binary"}]
-    sampled = [{"what": "users", "read": 10, "of": 100}]
+    left_out = [{"name": "a.bin", "reason": "it is binary"}]
+    sampled = [{"name": "users", "read": 10, "total": 100}]
     message = message_of([], not_scanned=left_out, sampled=sampled)
     metadata = PersonalDataAnalyserFactory().create({}).process([message], INDICATOR).content["analysis_metadata"]
     assert metadata["not_scanned"] == left_out

@@ -31,7 +31,7 @@ def structure_of(text: str, language: str) -> dict[str, Any]:
 
 
 def left_out(message: Message) -> dict[str, str]:
-    return {each["what"]: each["why"] for each in message.content["metadata"]["not_scanned"]}
+    return {each["name"]: each["reason"] for each in message.content["metadata"]["not_scanned"]}
 
 
 @pytest.mark.parametrize(

@@ -46,4 +46,4 @@ def texts_of(scan: FileScan) -> dict[str, str]:
 
 
 def left_out_of(scan: FileScan) -> dict[str, str]:
-    return {each["what"]: each["why"] for each in scan.not_scanned}
+    return {each["name"]: each["reason"] for each in scan.not_scanned}

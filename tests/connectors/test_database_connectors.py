@@ -70,7 +70,7 @@ def rows_read(content: Content) -> list[str]:
 
 
 def left_out(content: Content) -> dict[str, str]:
-    return {each["what"]: each["why"] for each in content["metadata"]["not_scanned"]}
+    return {each["name"]: each["reason"] for each in content["metadata"]["not_scanned"]}
 
 
 def test_every_value_is_an_item_and_a_column_without_values_one_without_text(database_url: str) -> None:
@@ -110,7 +110,7 @@ def test_a_large_table_is_sampled_all_over_and_the_share_is_said(database_url: s
     values = [int(text[1:]) for (_, column, _), text in cells(content).items() if column == "v"]
     assert len(set(values)) == 200
     bound = "a value present in 1 % of rows is missed with p < 0.13"
-    assert content["metadata"]["sampled"] == [{"what": "t", "read": 200, "of": 3000, "bound": bound}]
+    assert content["metadata"]["sampled"] == [{"name": "t", "read": 200, "total": 3000, "bound": bound}]
     thirds = Counter((value - 1) // 1000 for value in values)
     assert all(40 < thirds[third] < 95 for third in range(3))  # 67 each, more than four deviations either way
     assert canonical_bytes(scan(database_url, max_rows_per_table=200)) == canonical_bytes(content)
@@ -301,6 +301,13 @@ def test_tables_and_columns_are_chosen_by_patterns_and_what_is_left_is_named(dat
         "shop_view": "a view: what it shows is scanned in its tables",
         "gone": "no table has a name that this pattern of include_tables means",
         "shop_one.b": "excluded by the pattern *.b",
+    }
+    assert {entry["name"]: entry["code"] for entry in content["metadata"]["not_scanned"]} == {
+        "audit": "not_included",
+        "shop_two": "excluded",
+        "shop_view": "duplicate",
+        "gone": "no_match",
+        "shop_one.b": "excluded",
     }
 
 

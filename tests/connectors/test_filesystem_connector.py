@@ -37,7 +37,7 @@ def read(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def left_out(content: Mapping[str, Any]) -> dict[str, str]:
-    return {each["what"]: each["why"] for each in content["metadata"]["not_scanned"]}
+    return {each["name"]: each["reason"] for each in content["metadata"]["not_scanned"]}
 
 
 def write(root: Path, **texts: str) -> None:
@@ -145,7 +145,7 @@ def test_pipes_and_sockets_do_not_block(tmp_path: Path) -> None:
 
 def test_a_pipe_that_took_a_files_place_does_not_block_either(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "file")
-    with pytest.raises(UnreadableError, match="no regular file"):
+    with pytest.raises(UnreadableError, match="not a regular file"):
         read_bytes(str(tmp_path / "file"), limit=10)
 
 

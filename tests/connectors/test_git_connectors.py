@@ -46,7 +46,7 @@ def read(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def left_out(content: Mapping[str, Any]) -> dict[str, str]:
-    return {each["what"]: each["why"] for each in content["metadata"]["not_scanned"]}
+    return {each["name"]: each["reason"] for each in content["metadata"]["not_scanned"]}
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def values(content: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
 
 
 def left_out(content: Mapping[str, Any]) -> dict[str, str]:
-    return {each["what"]: each["why"] for each in content["metadata"]["not_scanned"]}
+    return {each["name"]: each["reason"] for each in content["metadata"]["not_scanned"]}
 
 
 def test_documents_are_taken_apart_by_the_paths_of_their_keys(mongo: MongoDatabase) -> None:
@@ -111,7 +111,7 @@ def test_a_large_collection_is_sampled_and_the_bound_is_said(mongo: MongoDatabas
     mongo.database["visits"].insert_many([{"_id": number, "n": number} for number in range(2000)])
     content = scan(mongo, sample_size=300)
     (sampled,) = content["metadata"]["sampled"]
-    assert (sampled["what"], sampled["read"], sampled["of"]) == ("visits", 300, 2000)
+    assert (sampled["name"], sampled["read"], sampled["total"]) == ("visits", 300, 2000)
     assert sampled["bound"].startswith("a value present in 1 % of rows is missed with p < 0.0")
     assert len(set(values(content)["visits", "n"])) == 300
     assert canonical_bytes(content) == canonical_bytes(scan(mongo, sample_size=300))
@@ -150,7 +150,7 @@ def test_what_is_deleted_meanwhile_is_not_counted_as_read(
 
     monkeypatch.setattr(sampling, "_fetched", after_a_deletion)
     (sampled,) = scan(mongo, sample_size=10)["metadata"]["sampled"]
-    assert (sampled["read"], sampled["of"]) == (9, 30)
+    assert (sampled["read"], sampled["total"]) == (9, 30)
 
 
 def test_collections_are_chosen_by_patterns_and_those_left_out_are_named(mongo: MongoDatabase) -> None:

@@ -44,7 +44,7 @@ def cells(content: Content) -> dict[tuple[str, str, str | None], str]:
 
 
 def left_out(content: Content) -> dict[str, str]:
-    return {each["what"]: each["why"] for each in content["metadata"]["not_scanned"]}
+    return {each["name"]: each["reason"] for each in content["metadata"]["not_scanned"]}
 
 
 def test_every_value_is_an_item_that_says_where_it_is_from(mariadb_url: sa.URL) -> None:
@@ -158,7 +158,7 @@ def test_a_large_table_is_sampled_all_over_and_the_share_is_said(mariadb_url: sa
     values = [int(text[1:]) for (_, column, _), text in cells(content).items() if column == "v"]
     assert len(set(values)) == 200
     [sampled] = content["metadata"]["sampled"]
-    assert (sampled["what"], sampled["read"], sampled["of"]) == ("t", 200, 3000)
+    assert (sampled["name"], sampled["read"], sampled["total"]) == ("t", 200, 3000)
     thirds = Counter((value - 1) // 1000 for value in values)
     assert all(40 < thirds[third] < 95 for third in range(3))  # 67 each, more than four deviations either way
     assert canonical_bytes(scan(mariadb_url, max_rows_per_table=200)) == canonical_bytes(content)

@@ -30,6 +30,7 @@ from waivern.connectors.sql_database.properties import (
 )
 from waivern.database.schema.tables import metadata
 from waivern.errors import WaivernError
+from waivern.messages.not_scanned import ReasonCode
 from waivern.runbooks.json_schema import runbook_json_schema
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 from waivern.settings import Settings
@@ -91,6 +92,11 @@ def test_the_properties_of_a_component_are_described_with_their_defaults(
     assert set(described) == set(real)
     for name, default in real.items():
         assert means(described[name], default), f"{name}: {described[name]} is described, {default!r} is meant"
+
+
+def test_every_reason_code_is_described() -> None:
+    described = {row[0].strip("`") for row in rows_of(section_of("docs/connectors.md", "Not scanned")) if len(row) == 2}
+    assert described - {"code"} == set(ReasonCode)
 
 
 @pytest.mark.parametrize("name", sorted({each.name for each in entry_points(group=ANALYSERS)}))

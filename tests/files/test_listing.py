@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from waivern.files.addresses import kind_of, without_login
 from waivern.files.listing import chosen
 from waivern.files.patterns import Choice
-from waivern.files.walking import File, LeftOut, Walk
+from waivern.files.walking import File, Walk
+from waivern.messages.not_scanned import NotScanned
 
 NAMES = st.sampled_from(["a", "a.txt", "b.txt", "c.png", "logs", "keep.log", "é", "a-b"])
 PATHS = st.lists(st.lists(NAMES, min_size=1, max_size=4).map("/".join), max_size=12, unique=True)
@@ -44,9 +45,9 @@ def test_a_list_is_judged_as_a_walk_through_folders_with_the_same_files_is(
     ]
 
 
-def is_empty_folder(each: "str | LeftOut", listed: list[Entry]) -> bool:
+def is_empty_folder(each: "str | NotScanned", listed: list[Entry]) -> bool:
     """Folders without files below them are in no list."""
-    return isinstance(each, LeftOut) and not any(entry.name.startswith(each.what) for entry in listed)
+    return isinstance(each, NotScanned) and not any(entry.name.startswith(each.name) for entry in listed)
 
 
 @pytest.mark.parametrize(

@@ -129,11 +129,11 @@ def test_merging_keeps_the_first_envelope_and_the_order_of_items() -> None:
 
 
 def test_merging_adds_up_what_was_scanned_and_keeps_every_omission() -> None:
-    one = text("a", scanned=1, not_scanned=[{"what": "x", "why": "binary"}])
-    other = text("b", scanned=2, not_scanned=[{"what": "y", "why": "too large"}])
+    one = text("a", scanned=1, not_scanned=[{"name": "x", "reason": "binary"}])
+    other = text("b", scanned=2, not_scanned=[{"name": "y", "reason": "too large"}])
     merged = concatenated([one, text("c"), other]).content["metadata"]
     assert merged["scanned"] == 3
-    assert [omission["what"] for omission in merged["not_scanned"]] == ["x", "y"]
+    assert [omission["name"] for omission in merged["not_scanned"]] == ["x", "y"]
 
 
 def test_merging_findings_adds_up_their_summary() -> None:

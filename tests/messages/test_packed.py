@@ -114,7 +114,11 @@ def test_a_packed_message_is_checked_and_summed_up_as_any_other():
 
 
 def test_packed_messages_are_merged_as_any_others():
-    plain = [text("a", "b", scanned=1), text("c"), text("d", scanned=2, not_scanned=[{"what": "x", "why": "binary"}])]
+    plain = [
+        text("a", "b", scanned=1),
+        text("c"),
+        text("d", scanned=2, not_scanned=[{"name": "x", "reason": "binary"}]),
+    ]
     large = [
         PackedMessage(each.id, each.content_around("data"), "data", PackedItems(each.content["data"]), TEXT)
         for each in plain

@@ -54,13 +54,13 @@ def test_samples_that_are_drawn_miss_as_often_as_is_said() -> None:
 
 
 def test_an_entry_says_how_much_was_read_and_what_follows() -> None:
-    assert sampled("visits", read=9, of=10) == {
-        "what": "visits",
+    assert sampled("visits", read=9, total=10) == {
+        "name": "visits",
         "read": 9,
-        "of": 10,
+        "total": 10,
         "bound": "a value present in 1 % of rows is missed with p < 0.11",
     }
-    assert sampled("visits", read=0, of=10)["bound"] == "no row was read"
+    assert sampled("visits", read=0, total=10)["bound"] == "no row was read"
 
 
 def test_more_than_there_is_cannot_be_read() -> None:

@@ -11,6 +11,9 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from waivern.files.reading import UnreadableError
+from waivern.messages.not_scanned import ReasonCode
+
 _MARKS = (  # the longer ones first: a UTF-32 mark begins with a UTF-16 one
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -58,8 +61,11 @@ _MOST_CONTROL = 0.05
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
-class NotTextError(Exception):
+class NotTextError(UnreadableError):
     """The bytes are not text; the text says what they seem to be."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, ReasonCode.BINARY)
 
 
 @dataclass(frozen=True)

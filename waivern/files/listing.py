@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
 from waivern.files.patterns import Choice
-from waivern.files.walking import LeftOut
+from waivern.messages.not_scanned import NotScanned
 
 
 class Named(Protocol):
@@ -17,35 +17,28 @@ class Named(Protocol):
 T = TypeVar("T", bound=Named)
 
 
-def chosen(listed: Iterable[T], choice: Choice) -> Iterator[T | LeftOut]:
+def chosen(listed: Iterable[T], choice: Choice) -> Iterator[T | NotScanned]:
     """Yield what patterns mean of a list, in the order in which a walk comes to it, and what they leave out.
 
     What lies below a folder that is left out as a whole has no entry of its own, the folder has one.
     """
-    excluded: str | None = None
-    judged: dict[str, str | None] = {}
+    excluded: NotScanned | None = None
+    folders: dict[str, NotScanned | None] = {}
     for each in sorted(listed, key=lambda each: each.name.split("/")):
-        if excluded is not None and each.name.startswith(excluded):
+        if excluded is not None and each.name.startswith(excluded.name):
             continue
-        excluded = next((folder for folder in _folders(each.name) if _why(folder, choice, judged)), None)
-        why_not = choice.why_not(each.name)
-        if excluded is not None:
-            yield LeftOut(excluded, judged[excluded] or "")
-        elif why_not is not None:
-            yield LeftOut(each.name, why_not)
-        else:
-            yield each
+        excluded = next(filter(None, (_skipped(folder, choice, folders) for folder in _folders(each.name))), None)
+        yield excluded or choice.skip_file(each.name) or each
 
 
 def _folders(name: str) -> Iterator[str]:
-    """The folders that a file is in, the outermost first, each with its "/"."""
     end = name.find("/")
     while end >= 0:
-        yield name[: end + 1]
+        yield name[:end]
         end = name.find("/", end + 1)
 
 
-def _why(folder: str, choice: Choice, judged: dict[str, str | None]) -> str | None:
-    if folder not in judged:
-        judged[folder] = choice.why_nothing_of(folder.removesuffix("/")) if choice.exclude else None
-    return judged[folder]
+def _skipped(folder: str, choice: Choice, known: dict[str, NotScanned | None]) -> NotScanned | None:
+    if folder not in known:
+        known[folder] = choice.skip_folder(folder) if choice.exclude else None
+    return known[folder]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
+from waivern.messages.not_scanned import NotScanned, ReasonCode
+
 
 class Patterns:
     """Patterns as a `.gitignore` has them, over paths relative to the root, written with "/".
@@ -43,20 +45,23 @@ class Choice:
     def of(cls, include: Sequence[str], exclude: Sequence[str]) -> "Choice":
         return cls(Patterns(include), Patterns(exclude))
 
-    def why_not(self, file: str) -> str | None:
-        """Say why a file is not read; None where it is."""
+    def skip_file(self, file: str) -> NotScanned | None:
+        """Return why a file is not scanned; None if it is."""
         excluded = self.why_excluded(file)
-        if excluded is None and self.include and self.include.meaning(file) is None:
-            return "not among include_patterns"
-        return excluded
+        if excluded is not None:
+            return NotScanned(file, excluded, ReasonCode.EXCLUDED)
+        if self.include and self.include.meaning(file) is None:
+            return NotScanned(file, "not among include_patterns", ReasonCode.NOT_INCLUDED)
+        return None
 
     def why_excluded(self, file: str) -> str | None:
         """Say which pattern excludes a file; None where none does."""
         return _excluded(self.exclude.meaning(file))
 
-    def why_nothing_of(self, folder: str) -> str | None:
-        """Say why a folder is left out with all that is in it; None where files must be asked about singly."""
-        return _excluded(self.exclude.meaning_all_of(folder))
+    def skip_folder(self, folder: str) -> NotScanned | None:
+        """Return why a whole folder is not scanned; None if its files have to be checked one by one."""
+        excluded = _excluded(self.exclude.meaning_all_of(folder))
+        return None if excluded is None else NotScanned(f"{folder}/", excluded, ReasonCode.EXCLUDED)
 
 
 def fault_of(pattern: str) -> str | None:

@@ -3,6 +3,8 @@
 import os
 import stat
 
+from waivern.messages.not_scanned import ReasonCode
+
 # A pipe that took the file's place since it was listed must not block, nor a link that did lead out of the root.
 _FLAGS = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -10,12 +12,16 @@ _FLAGS = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 class UnreadableError(Exception):
     """A file is not read; the text says why and names no path."""
 
+    def __init__(self, reason: str, code: ReasonCode = ReasonCode.UNREADABLE) -> None:
+        super().__init__(reason)
+        self.code = code
+
 
 class TooLargeError(UnreadableError):
     """A file holds more than the bytes that were asked for at the most; `size` says how many, where that is known."""
 
     def __init__(self, limit: int, size: int | None = None) -> None:
-        super().__init__(f"larger than {limit} bytes" + ("" if size is None else f" ({size})"))
+        super().__init__(f"larger than {limit} bytes" + ("" if size is None else f" ({size})"), ReasonCode.TOO_LARGE)
         self.size = size
 
 
@@ -24,13 +30,13 @@ def read_bytes(path: str, *, limit: int) -> bytes:
 
     Raises:
         TooLargeError: it holds more than `limit` bytes.
-        UnreadableError: it is no regular file, vanished, or cannot be read.
+        UnreadableError: it is not a regular file, vanished, or cannot be read.
     """
     try:
         with open(path, "rb", opener=_opened) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise UnreadableError("no regular file (a pipe, a socket or a device)")
+                raise UnreadableError("not a regular file (a pipe, a socket or a device)", ReasonCode.UNSUPPORTED)
             if status.st_size > limit:
                 raise TooLargeError(limit, status.st_size)
             content = file.read(status.st_size + 1)

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from waivern.files.decoding import Decoded, NotTextError
+from waivern.files.decoding import Decoded
 from waivern.files.formats.document import Document, Member, Part
 from waivern.files.formats.register import Format, check_installed, format_of
 from waivern.files.reading import TooLargeError, UnreadableError
-from waivern.files.walking import LeftOut, shown
+from waivern.files.walking import shown
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 from waivern.messages.packed import PackedItems
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ MOST_MEMBERS = 10_000
 """Files within one file, whatever their depth."""
 
 _OF_A_PART = 256
-Taken = Part | Member | LeftOut
+Taken = Part | Member | NotScanned
 
 
 class Readable(Protocol):
@@ -55,11 +56,11 @@ class FileScan:
         self.items = PackedItems()
         self.not_scanned: list[dict[str, str]] = []
 
-    def read(self, found: Iterable[Readable | LeftOut]) -> None:
+    def read(self, found: Iterable[Readable | NotScanned]) -> None:
         """Read what was found, in its order."""
         for each in found:
-            if isinstance(each, LeftOut):
-                self._leave_out(shown(each.what), each.why)
+            if isinstance(each, NotScanned):
+                self._skip(shown(each.name), each.reason, each.code)
             else:
                 self._members = 0
                 self._scan(each, shown(each.name), depth=0)
@@ -75,21 +76,22 @@ class FileScan:
             self._size += len(document.content)
             kind = format_of(document) if limits.formats == "auto" else None
             if kind is not None and kind.holds_files and depth >= DEEPEST:
-                raise UnreadableError(f"{kind.what}, nested more than {DEEPEST} deep")
+                raise UnreadableError(f"{kind.what}, nested more than {DEEPEST} deep", ReasonCode.TOO_COMPLEX)
             if kind is None:
                 self._read_as_text(document)
             elif kind.is_text:
                 self._read_text_of(kind, document, depth)
             else:
                 self._take_apart(kind, document, depth)
-        except (UnreadableError, NotTextError) as why:
-            self._leave_out(name, str(why))
+        except UnreadableError as error:
+            self._skip(name, str(error), error.code)
 
     def _bytes_of(self, file: Readable) -> bytes:
         limits = self._selection
         if limits.max_files is not None and self.scanned >= limits.max_files:
-            raise UnreadableError(f"beyond max_files ({limits.max_files})")
-        beyond = UnreadableError(f"beyond max_total_size ({limits.max_total_size} bytes)")
+            raise UnreadableError(f"beyond max_files ({limits.max_files})", ReasonCode.LIMIT_REACHED)
+        reason = f"beyond max_total_size ({limits.max_total_size} bytes)"
+        beyond = UnreadableError(reason, ReasonCode.LIMIT_REACHED)
         if self._is_full:
             raise beyond
         room = limits.max_total_size - self._size
@@ -137,39 +139,41 @@ class FileScan:
                 if isinstance(part, Part):
                     size += len(part.content) + _OF_A_PART
                     if size > document.most and not kind.is_text:
-                        raise UnreadableError(f"it makes more than {document.most} characters")
+                        reason = f"it makes more than {document.most} characters"
+                        raise UnreadableError(reason, ReasonCode.TOO_LARGE)
                 self._take(part, document, depth, text)
         except Exception as error:  # noqa: BLE001  a hostile file may make a parser do anything
-            why = str(error) if isinstance(error, UnreadableError) else f"{kind.what} that cannot be read"
+            if not isinstance(error, UnreadableError):
+                error = UnreadableError(f"{kind.what} that cannot be read", ReasonCode.DAMAGED)
             is_begun = len(self.items) > before
             self.scanned -= not (kind.is_archive or is_begun)
-            self._leave_out(f"{document.name} (the rest)" if is_begun else document.name, why)
+            self._skip(f"{document.name} (the rest)" if is_begun else document.name, str(error), error.code)
         if not kind.is_text:
             self._size += size
 
     def _take(self, part: Taken, document: Document, depth: int, text: Decoded | None) -> None:
-        if isinstance(part, LeftOut):
-            self._leave_out(_storable(part.what), part.why)
+        if isinstance(part, NotScanned):
+            self._skip(_storable(part.name), part.reason, part.code)
         elif isinstance(part, Part):
             said = {key: _storable(value) if isinstance(value, str) else value for key, value in part.metadata.items()}
             self._add(document.name, Part(_storable(part.content), said), text)
         else:
             self._members += 1
             if self._members > MOST_MEMBERS:
-                raise UnreadableError(f"more than {MOST_MEMBERS:,} files within one")
+                raise UnreadableError(f"more than {MOST_MEMBERS:,} files within one", ReasonCode.TOO_COMPLEX)
             self._scan(part, _storable(part.name), depth=depth + 1)
 
     def _check_characters(self, text: Decoded) -> None:
         if text.replaced and self._selection.errors == "strict":
-            raise UnreadableError(f"{text.replaced} characters are not {text.encoding}")
+            raise UnreadableError(f"{text.replaced} characters are not {text.encoding}", ReasonCode.ENCODING)
 
     def _name_unread_characters(self, name: str, text: Decoded) -> None:
         if text.replaced:
-            why = f"they are not {text.encoding} and were read as U+FFFD; the rest of the file was scanned"
-            self._leave_out(f"{name} ({text.replaced} characters)", why)
+            reason = f"they are not {text.encoding} and were read as U+FFFD; the rest of the file was scanned"
+            self._skip(f"{name} ({text.replaced} characters)", reason, ReasonCode.ENCODING)
 
-    def _leave_out(self, what: str, why: str) -> None:
-        self.not_scanned.append({"what": what, "why": why})
+    def _skip(self, name: str, reason: str, code: ReasonCode) -> None:
+        self.not_scanned.append(NotScanned(name, reason, code).as_json())
 
     def _add(self, name: str, part: Part, text: Decoded | None) -> None:
         metadata: dict[str, Any] = {**self._said, "file_path": name}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from waivern.files.patterns import Choice
 from waivern.files.reading import read_bytes
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 
 
 @dataclass(frozen=True)
@@ -22,19 +23,11 @@ class File:
         return read_bytes(self.path, limit=limit)
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """Something that is not read, by its path relative to the root, and why; a folder's ends in "/"."""
-
-    what: str
-    why: str
-
-
 @dataclass
 class Walk:
     """The files below a folder, as far as the patterns mean them.
 
-    Iterating gives each file as a `File` or as a `LeftOut`; what lies below a folder that is left out as a whole has
+    Iterating gives each file as a `File` or as a `NotScanned`; what lies below a folder that is left out as a whole has
     no entry of its own. Folders are gone through by name. Symbolic links come last: what they lead to within the root
     is found under its own name anyway, so a link is read only where its target is a file of the root that was not
     read (its own name was not included); a link to a folder is never gone through, so there are no circles. A file
@@ -49,7 +42,7 @@ class Walk:
     _links: list[File] = field(default_factory=list, init=False)
     _seen: dict[tuple[int, int], str] = field(default_factory=dict, init=False)
 
-    def __iter__(self) -> Iterator[File | LeftOut]:
+    def __iter__(self) -> Iterator[File | NotScanned]:
         self.root = os.path.realpath(self.root)
         self._links.clear()
         self._seen.clear()
@@ -58,62 +51,66 @@ class Walk:
             try:
                 yield self._at_link(link)
             except OSError as error:  # whether its target is there cannot even be asked
-                yield LeftOut(link.name, f"a symbolic link that cannot be followed: {error.strerror}")
+                reason = f"a symbolic link that cannot be followed: {error.strerror}"
+                yield NotScanned(link.name, reason, ReasonCode.UNREADABLE)
 
-    def only(self, file: File) -> File | LeftOut:
+    def only(self, file: File) -> File | NotScanned:
         """Judge the one file that a runbook names instead of a folder, by its name."""
-        why_not = self.choice.why_not(file.name)
-        return LeftOut(file.name, why_not) if why_not is not None else file
+        return self.choice.skip_file(file.name) or file
 
-    def _below_root(self) -> Iterator[File | LeftOut]:
+    def _below_root(self) -> Iterator[File | NotScanned]:
         waiting = _listed(self.root, below="")
         while waiting:
             entry = waiting.pop()
             if not entry.is_folder:
                 yield from self._at(entry)
                 continue
-            excluded = self.choice.why_nothing_of(entry.name)
-            if excluded is not None:
-                yield LeftOut(f"{entry.name}/", excluded)
+            skipped = self.choice.skip_folder(entry.name)
+            if skipped is not None:
+                yield skipped
                 continue
             try:
                 waiting.extend(_listed(entry.path, below=f"{entry.name}/"))
             except OSError as error:
-                yield LeftOut(f"{entry.name}/", f"cannot be listed: {error.strerror}")
+                reason = f"cannot be listed: {error.strerror}"
+                yield NotScanned(f"{entry.name}/", reason, ReasonCode.UNREADABLE)
 
-    def _at(self, entry: "_Entry") -> Iterator[File | LeftOut]:
-        why_not = self.choice.why_not(entry.name)
-        if why_not is not None:
-            yield LeftOut(entry.name, why_not)
+    def _at(self, entry: "_Entry") -> Iterator[File | NotScanned]:
+        skipped = self.choice.skip_file(entry.name)
+        if skipped is not None:
+            yield skipped
         elif entry.is_link:
             self._links.append(File(entry.name, entry.path))
         else:
             yield self._once(File(entry.name, entry.path))
 
-    def _at_link(self, link: File) -> File | LeftOut:
+    def _at_link(self, link: File) -> File | NotScanned:
         target = Path(os.path.realpath(link.path))  # Path.resolve() may raise where links lead in a circle
         if not target.is_relative_to(self.root):
-            return LeftOut(link.name, "a symbolic link that leads out of the root")
+            return NotScanned(link.name, "a symbolic link that leads out of the root", ReasonCode.LINK)
         name = target.relative_to(self.root).as_posix()
         if target.is_dir():
-            return LeftOut(link.name, f"a symbolic link to the folder {shown(name)}/, which has a name of its own")
+            reason = f"a symbolic link to the folder {shown(name)}/, which has a name of its own"
+            return NotScanned(link.name, reason, ReasonCode.DUPLICATE)
         if target.is_symlink() or not target.exists():  # what realpath leaves a link leads in a circle
-            return LeftOut(link.name, "a symbolic link that leads to nothing")
+            return NotScanned(link.name, "a symbolic link that leads to nothing", ReasonCode.LINK)
         excluded = self.choice.why_excluded(name)
         if excluded is not None:
-            return LeftOut(link.name, f"a symbolic link to {shown(name)}, which is {excluded}")
+            reason = f"a symbolic link to {shown(name)}, which is {excluded}"
+            return NotScanned(link.name, reason, ReasonCode.EXCLUDED)
         return self._once(File(link.name, str(target)))
 
-    def _once(self, file: File) -> File | LeftOut:
+    def _once(self, file: File) -> File | NotScanned:
         try:
             status = Path(file.path).lstat()
         except OSError as error:
-            return LeftOut(file.name, f"cannot be read: {error.strerror}")
+            return NotScanned(file.name, f"cannot be read: {error.strerror}", ReasonCode.UNREADABLE)
         if not stat.S_ISREG(status.st_mode):
-            return LeftOut(file.name, "no regular file (a pipe, a socket or a device)")
+            reason = "not a regular file (a pipe, a socket or a device)"
+            return NotScanned(file.name, reason, ReasonCode.UNSUPPORTED)
         first = self._seen.setdefault((status.st_dev, status.st_ino), file.name)
         if first != file.name:
-            return LeftOut(file.name, f"the same file as {shown(first)}")
+            return NotScanned(file.name, f"the same file as {shown(first)}", ReasonCode.DUPLICATE)
         return file
 
 

@@ -133,10 +133,10 @@ def _told_once(
     number = len(told)
     for artifact in artifacts:
         total, examples = (0, ()) if artifact.overview is None else numbers_of(artifact.overview)
-        others = [each for each in examples if each.get("what") not in whole]
+        others = [each for each in examples if each.get("name") not in whole]
         if artifact.artifact_id in noted or not others:
             continue
-        meant = {_in_words(each): None for each in others if not _was_asked_for(str(each.get("why")))}
+        meant = {_in_words(each): None for each in others if not _was_asked_for(str(each.get("reason")))}
         if not meant.keys() <= told.keys():
             told |= meant
             number += total - (len(examples) - len(meant))
@@ -148,8 +148,8 @@ def _was_asked_for(why: str) -> bool:
 
 
 def _in_words(example: Mapping[str, Any]) -> str:
-    why = example.get("why") or f"read in part, {example.get('read'):,} of {example.get('of'):,}"
-    return f"{example.get('what')}: {why}"
+    why = example.get("reason") or f"read in part, {example.get('read'):,} of {example.get('total'):,}"
+    return f"{example.get('name')}: {why}"
 
 
 _OUTCOMES: Mapping[Scope, Callable[[Gate, GatedRun], GateResult]] = {

@@ -32,9 +32,9 @@ class Omissions:
         """Return those of the content of a message."""
         said = content.get("analysis_metadata")
         analysis = said if isinstance(said, Mapping) else {}
-        left_out = {str(each["what"]): str(each["why"]) for each in analysis.get("not_scanned") or ()}
+        left_out = {str(each["name"]): str(each["reason"]) for each in analysis.get("not_scanned") or ()}
         sampled = analysis.get("sampled") or ()
-        in_part = {str(each["what"]): f"read in part, {each['read']:,} of {each['of']:,}" for each in sampled}
+        in_part = {str(each["name"]): f"read in part, {each['read']:,} of {each['total']:,}" for each in sampled}
         return cls(left_out, in_part)
 
     @classmethod

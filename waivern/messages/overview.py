@@ -20,8 +20,8 @@ class Overview:
     Args:
         items: How many items it has.
         findings: How many of its findings are of which category; empty for what is no indicator.
-        not_scanned: How many things its producer left out; `not_scanned_examples` holds the first [{what, why}].
-        sampled: How many things were read in part; `sampled_examples` holds the first [{what, read, of}].
+        not_scanned: How many things were not scanned; `not_scanned_examples` holds the first {name, reason, code}.
+        sampled: How many things were partially scanned; `sampled_examples` holds the first {name, read, total}.
     """
 
     items: int

@@ -4,15 +4,15 @@ import math
 from typing import Any
 
 
-def sampled(what: str, *, read: int, of: int) -> dict[str, Any]:
+def sampled(name: str, *, read: int, total: int) -> dict[str, Any]:
     """Return an entry of `metadata.sampled`.
 
     Args:
-        what: The name of a table or a collection.
+        name: The name of a table or a collection.
         read: How many of its entries were read, every set of as many equally likely.
-        of: How many there are.
+        total: How many there are.
     """
-    return {"what": what, "read": read, "of": of, "bound": bound(read, of)}
+    return {"name": name, "read": read, "total": total, "bound": bound(read, total)}
 
 
 def bound(read: int, of: int) -> str:

@@ -12,6 +12,7 @@ from waivern.components.registry import CONNECTORS
 from waivern.errors import InvalidPropertiesError
 from waivern.messages.canonical import canonical_bytes, content_of
 from waivern.messages.message import Message
+from waivern.messages.not_scanned import ReasonCode
 from waivern.messages.validation import check_message
 
 _READING = ("open", "os.listdir", "os.scandir", "socket.connect", "sqlite3.connect", "subprocess.Popen", "os.system")
@@ -65,11 +66,12 @@ class ConnectorContract:
         for message in _extracted(factory, properties):
             metadata = message.content.get("metadata", {})
             for each in metadata.get("not_scanned", []):
-                assert each["what"].strip()
-                assert each["why"].strip()
+                assert each["name"].strip()
+                assert each["reason"].strip()
+                assert each["code"] in set(ReasonCode)
             for each in metadata.get("sampled", []):
-                assert each["what"].strip()
-                assert 0 <= each["read"] <= each["of"]
+                assert each["name"].strip()
+                assert 0 <= each["read"] <= each["total"]
 
     def test_making_it_reads_nothing(self, factory: ComponentFactory[Connector], properties: Mapping[str, Any]) -> None:
         factory.create(properties)  # imports what it needs, which is reading too

@@ -89,7 +89,7 @@ def test_it_makes_no_difference_how_often_one_looks(engine: sa.Engine) -> None:
 
 def left_out(*entries: dict[str, Any], what: str) -> Message:
     made = message(entries)
-    analysis = {**made.content["analysis_metadata"], "not_scanned": [{"what": what, "why": "not UTF-8"}]}
+    analysis = {**made.content["analysis_metadata"], "not_scanned": [{"name": what, "reason": "not UTF-8"}]}
     return Message("", {**made.content, "analysis_metadata": analysis}, made.schema)
 
 

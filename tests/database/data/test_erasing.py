@@ -113,7 +113,7 @@ def test_nobody_can_say_who_is_in_a_content_whose_key_is_missing(database_url: s
 
 def test_every_row_beside_messages_that_names_somebody_is_told_by_what_it_is(database: sa.Engine) -> None:
     run = SqlRunRegister(database).begin(PLAN, trigger="test")
-    left_out = [{"what": 'JÖRG "the boss".bin', "why": "binary"}]
+    left_out = [{"name": 'JÖRG "the boss".bin', "reason": "binary"}]
     content = {"schemaVersion": "1.0.0", "name": "x", "source": "x", "data": [], "metadata": {"not_scanned": left_out}}
     run.store.save("a", Message("", content, Schema("standard_input", "1.0.0")))
     run.log.close(RunStatus.FAILED, error='there is no Jörg "The Boss".txt')

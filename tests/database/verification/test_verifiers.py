@@ -95,7 +95,7 @@ def entry(name: str, count: int = 1) -> dict[str, Any]:
 
 
 def message(*entries: dict[str, Any]) -> Message:
-    analysis = {"ruleset": "local/x/1.0.0", "rules_version": "1", "not_scanned": [{"what": "b.txt", "why": "large"}]}
+    analysis = {"ruleset": "local/x/1.0.0", "rules_version": "1", "not_scanned": [{"name": "b.txt", "reason": "large"}]}
     content = {"findings": list(entries), "summary": {"text": "lorem ipsum " * 200}, "analysis_metadata": analysis}
     return Message("m-1", content, INDICATOR, {"by": "test"})
 

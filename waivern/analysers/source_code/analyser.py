@@ -8,6 +8,7 @@ from waivern.analysers.source_code.languages import language_of
 from waivern.components.analyser import Analyser
 from waivern.components.outputs import check_makes
 from waivern.messages.message import Message
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.schema import Schema
 
@@ -51,26 +52,27 @@ class SourceCodeAnalyser(Analyser):
         data, lines = PackedItems(), 0
         for item in _files(inputs):
             entry = self._entry(item)
-            if isinstance(entry, str):
-                not_scanned.append({"what": str(item["metadata"]["file_path"]), "why": entry})
+            if isinstance(entry, NotScanned):
+                not_scanned.append(entry.as_json())
             else:
                 data.append(entry)
                 lines += entry["metadata"]["line_count"]
         metadata: dict[str, Any] = {"total_files": len(data), "total_lines": lines, "not_scanned": not_scanned}
         return PackedMessage("source_code", self._around(inputs, metadata), "data", data, SOURCE_CODE)
 
-    def _entry(self, item: Mapping[str, Any]) -> dict[str, Any] | str:
+    def _entry(self, item: Mapping[str, Any]) -> dict[str, Any] | NotScanned:
         """The file's entry, or why it has none."""
         path, text = str(item["metadata"]["file_path"]), item["content"]
         language, wanted = language_of(path, text), self._properties.language
         if language is None:
-            return "no source code of a known language"
+            return NotScanned(path, "no source code of a known language", ReasonCode.UNSUPPORTED)
         if wanted is not None and language != wanted:
-            return f"{language}, and only {wanted} is wanted"
+            return NotScanned(path, f"{language}, and only {wanted} is wanted", ReasonCode.NOT_INCLUDED)
         data = text.encode("utf-8", "replace")
         size = len(data)
         if size > self._properties.max_file_size:
-            return f"larger than max_file_size, {self._properties.max_file_size:,} bytes"
+            reason = f"larger than max_file_size, {self._properties.max_file_size:,} bytes"
+            return NotScanned(path, reason, ReasonCode.TOO_LARGE)
         entry = {"file_path": path, "language": language, "raw_content": text}
         lines = text.count("\n") + bool(text[-1:].strip("\n"))
         metadata: dict[str, Any] = {"source": item["metadata"]["source"], "file_size": size, "line_count": lines}

@@ -132,7 +132,7 @@ def _not_scanned(artifacts: Iterable[ArtifactRecord]) -> Iterator[str]:
         overview = artifact.overview
         if overview is None or not overview.not_scanned:
             continue
-        examples = [(str(each.get("what")), str(each.get("why"))) for each in overview.not_scanned_examples]
+        examples = [(str(each.get("name")), str(each.get("reason"))) for each in overview.not_scanned_examples]
         if told.issuperset(examples):
             continue  # an analyser passes on what its inputs left out
         told.update(examples)
@@ -148,7 +148,7 @@ def _sampled(artifacts: Iterable[ArtifactRecord]) -> Iterator[str]:
         if overview is None or not overview.sampled:
             continue
         examples = [
-            (_named(each, "what"), _named(each, "read"), _named(each, "of")) for each in overview.sampled_examples
+            (_named(each, "name"), _named(each, "read"), _named(each, "total")) for each in overview.sampled_examples
         ]
         if told.issuperset(examples):
             continue

@@ -9,8 +9,8 @@ from waivern.connectors.filesystem.properties import FilesystemProperties
 from waivern.files.addresses import without_login
 from waivern.files.patterns import Choice
 from waivern.files.scanning import FileScan, Readable
-from waivern.files.walking import LeftOut
 from waivern.messages.message import Message
+from waivern.messages.not_scanned import NotScanned
 from waivern.messages.packed import PackedMessage
 from waivern.messages.schema import Schema
 
@@ -20,7 +20,7 @@ STANDARD_INPUT = Schema("standard_input", "1.0.0")
 class Place(Protocol):
     """Where files are; the root itself must be readable, or `found` raises `ComponentError`."""
 
-    def found(self, choice: Choice) -> Iterator[Readable | LeftOut]: ...
+    def found(self, choice: Choice) -> Iterator[Readable | NotScanned]: ...
 
 
 class FilesystemConnector(Connector):

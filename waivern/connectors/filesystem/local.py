@@ -7,7 +7,8 @@ from pathlib import Path
 
 from waivern.errors import ComponentError
 from waivern.files.patterns import Choice
-from waivern.files.walking import File, LeftOut, Walk
+from waivern.files.walking import File, Walk
+from waivern.messages.not_scanned import NotScanned
 
 _REMEDY = "Correct `path`; a relative one is meant from the runbook's folder, or from --working-dir"
 
@@ -19,7 +20,7 @@ class LocalPlace:
     written: str
     root: Path
 
-    def found(self, choice: Choice) -> Iterator[File | LeftOut]:
+    def found(self, choice: Choice) -> Iterator[File | NotScanned]:
         """Yield what there is below the root; the root itself must be readable.
 
         Raises:

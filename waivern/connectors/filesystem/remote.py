@@ -10,7 +10,7 @@ from waivern.files.addresses import kind_of, without_login
 from waivern.files.listing import chosen
 from waivern.files.patterns import Choice
 from waivern.files.reading import TooLargeError, UnreadableError, within_limit
-from waivern.files.walking import LeftOut
+from waivern.messages.not_scanned import NotScanned
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -25,7 +25,7 @@ class RemotePlace:
     address: str
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def found(self, choice: Choice) -> Iterator["RemoteFile | LeftOut"]:
+    def found(self, choice: Choice) -> Iterator["RemoteFile | NotScanned"]:
         """Yield what there is below the address.
 
         A storage of objects has no folders: an empty object whose name ends in "/" stands for one, and is none.

@@ -18,8 +18,8 @@ from waivern.errors import ComponentError
 from waivern.files.listing import chosen
 from waivern.files.patterns import Choice
 from waivern.files.scanning import FileScan
-from waivern.files.walking import LeftOut
 from waivern.messages.message import Message
+from waivern.messages.not_scanned import NotScanned
 from waivern.messages.packed import PackedMessage
 from waivern.messages.schema import Schema
 
@@ -93,7 +93,7 @@ class GitConnector(Connector):
                 remedy="Correct `subfolder`",
             )
         choice = Choice.of(selection.include_patterns, selection.exclude_patterns)
-        found = [each if isinstance(each, LeftOut) else each.left_out() or each for each in chosen(listed, choice)]
+        found = [each if isinstance(each, NotScanned) else each.left_out() or each for each in chosen(listed, choice)]
         wanted = list(dict.fromkeys(each.blob for each in found if isinstance(each, Entry)))
         if wanted and selection.clone_strategy in ("minimal", "partial"):
             repository.complete(wanted)

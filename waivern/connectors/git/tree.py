@@ -8,12 +8,12 @@ from typing import Self
 
 from waivern.connectors.git.program import Git, end
 from waivern.files.reading import TooLargeError, UnreadableError
-from waivern.files.walking import LeftOut
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 
 _LINK, _SUBMODULE = "120000", "160000"
 _WHY_NOT = {
-    _LINK: "a symbolic link: what it leads to has a name of its own",
-    _SUBMODULE: "a submodule, which is a repository of its own",
+    _LINK: ("a symbolic link: what it leads to has a name of its own", ReasonCode.DUPLICATE),
+    _SUBMODULE: ("a submodule, which is a repository of its own", ReasonCode.LINK),
 }
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _LONGEST_POINTER = 1024
@@ -27,10 +27,10 @@ class Entry:
     mode: str
     blob: str
 
-    def left_out(self) -> LeftOut | None:
+    def left_out(self) -> NotScanned | None:
         """Return why it is no file that can be read; None where it is one."""
         why_not = _WHY_NOT.get(self.mode)
-        return None if why_not is None else LeftOut(self.name, why_not)
+        return None if why_not is None else NotScanned(self.name, *why_not)
 
 
 def entries_of(git: Git, commit: str, *, below: str) -> Iterator[Entry]:
@@ -80,12 +80,13 @@ class Blobs:
         """
         size = self._sizes.get(blob)
         if size is None:
-            raise UnreadableError("missing in the repository, which is damaged")
+            raise UnreadableError("missing in the repository, which is damaged", ReasonCode.DAMAGED)
         if size > limit:
             raise TooLargeError(limit, size)
         content = self._handed_out(blob, size)
         if size <= _LONGEST_POINTER and content.startswith(_POINTER):
-            raise UnreadableError("a pointer to Git LFS, which holds the content outside of the repository")
+            reason = "a pointer to Git LFS, which holds the content outside of the repository"
+            raise UnreadableError(reason, ReasonCode.LINK)
         return content
 
     def _handed_out(self, blob: str, size: int) -> bytes:
@@ -100,7 +101,7 @@ class Blobs:
         except OSError:
             said, content = [], b""
         if len(content) != size + 1 or said[-1:] != [str(size).encode("ascii")]:
-            raise UnreadableError("cannot be read: the repository is damaged")
+            raise UnreadableError("cannot be read: the repository is damaged", ReasonCode.DAMAGED)
         return content[:-1]
 
 

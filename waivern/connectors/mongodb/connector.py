@@ -10,8 +10,8 @@ from waivern.components.outputs import check_makes
 from waivern.connectors.mongodb.addresses import Server
 from waivern.connectors.mongodb.reading import HowMuch, Item, ReadCollection, read_collection
 from waivern.errors import ComponentError
-from waivern.files.walking import LeftOut
 from waivern.messages.message import Message
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.sampled import sampled
 from waivern.messages.schema import Schema
@@ -66,7 +66,7 @@ class MongodbConnector(Connector):
         items = PackedItems()
         found = self._reading(lambda database: [self._read(database, each, items) for each in self._judged(database)])
         read = [each for each in found if isinstance(each, ReadCollection)]
-        left_out = [each for each in found if isinstance(each, LeftOut)]
+        left_out = [each for each in found if isinstance(each, NotScanned)]
         left_out += [each for collection in read for each in collection.left_out()]
         around = {
             "schemaVersion": "1.0.0",
@@ -74,8 +74,8 @@ class MongodbConnector(Connector):
             "source": self._source,
             "metadata": {
                 "scanned": len(read),
-                "not_scanned": [{"what": each.what, "why": each.why} for each in left_out],
-                "sampled": [sampled(each.name, read=each.read, of=each.of) for each in read if each.read < each.of],
+                "not_scanned": [each.as_json() for each in left_out],
+                "sampled": [sampled(each.name, read=each.read, total=each.of) for each in read if each.read < each.of],
                 "tables": [_description(each) for each in read],
             },
         }
@@ -104,7 +104,7 @@ class MongodbConnector(Connector):
                 remedy="Check that it is there, that the address names it, and that its user may read it",
             ) from None
 
-    def _judged(self, database: "Database[dict[str, Any]]") -> Iterator[str | LeftOut]:
+    def _judged(self, database: "Database[dict[str, Any]]") -> Iterator[str | NotScanned]:
         listed = {each["name"]: each.get("type", "collection") for each in database.list_collections()}
         if not listed:  # to MongoDB, a database that is not there is one without collections
             raise ComponentError(f"The database {self._source} has no collection", remedy="Correct `database`")
@@ -115,30 +115,31 @@ class MongodbConnector(Connector):
             yield self._why_not(name, listed[name], included=bool(included)) or name
         for pattern in self._selection.include:
             if pattern in unused:
-                yield LeftOut(pattern, "no collection has a name that this pattern of include_collections means")
+                reason = "no collection has a name that this pattern of include_collections means"
+                yield NotScanned(pattern, reason, ReasonCode.NO_MATCH)
 
-    def _why_not(self, name: str, kind: str, *, included: bool) -> LeftOut | None:
+    def _why_not(self, name: str, kind: str, *, included: bool) -> NotScanned | None:
         excluded = next((each for each in self._selection.exclude if fnmatchcase(name, each)), None)
         if name.startswith(_OF_THE_SYSTEM):
-            return LeftOut(name, "a collection of the server's own")
+            return NotScanned(name, "a collection of the server's own", ReasonCode.SYSTEM)
         if excluded is not None:
-            return LeftOut(name, f"excluded by the pattern {excluded}")
+            return NotScanned(name, f"excluded by the pattern {excluded}", ReasonCode.EXCLUDED)
         if self._selection.include and not included:
-            return LeftOut(name, "not among include_collections")
-        return LeftOut(name, _VIEW) if kind == "view" else None
+            return NotScanned(name, "not among include_collections", ReasonCode.NOT_INCLUDED)
+        return NotScanned(name, _VIEW, ReasonCode.DUPLICATE) if kind == "view" else None
 
     def _read(
-        self, database: "Database[dict[str, Any]]", found: str | LeftOut, items: PackedItems
-    ) -> ReadCollection | LeftOut:
+        self, database: "Database[dict[str, Any]]", found: str | NotScanned, items: PackedItems
+    ) -> ReadCollection | NotScanned:
         """A collection that cannot be read takes no other one down, but a server that is lost does."""
         from pymongo.errors import OperationFailure
 
-        if isinstance(found, LeftOut):
+        if isinstance(found, NotScanned):
             return found
         try:
             read = read_collection(database[found], self._how_much, self._item)
         except OperationFailure as error:
-            return LeftOut(found, f"cannot be read: {self._reason(error)}")
+            return NotScanned(found, f"cannot be read: {self._reason(error)}", ReasonCode.UNREADABLE)
         items.extend(read.items)
         read.items = PackedItems()
         return read

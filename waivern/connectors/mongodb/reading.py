@@ -10,7 +10,7 @@ from waivern.connectors.mongodb.flattening import DEEPEST, Leaf, TooDeep, leaves
 from waivern.connectors.mongodb.sampling import Placed, count, sample
 from waivern.connectors.mongodb.values import NotTextError, as_text, is_shown, plain, type_of
 from waivern.files.formats.columns import MOST_COLUMNS
-from waivern.files.walking import LeftOut
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 from waivern.messages.packed import PackedItems
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ class ReadCollection:
     read: int = 0
     items: PackedItems = field(default_factory=PackedItems)
     types: dict[str, set[str]] = field(default_factory=dict)
-    unread: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unread: Counter[tuple[str, str, ReasonCode]] = field(default_factory=Counter)
 
-    def left_out(self) -> Iterator[LeftOut]:
-        for (path, why), number in self.unread.items():
-            what = f"{self.name}.{path}" if path else self.name
-            yield LeftOut(what, f"{number} of the values that were read {why}")
+    def left_out(self) -> Iterator[NotScanned]:
+        for (path, reason, code), number in self.unread.items():
+            name = f"{self.name}.{path}" if path else self.name
+            yield NotScanned(name, f"{number} of the values that were read {reason}", code)
 
 
 def read_collection(
@@ -80,7 +80,7 @@ class _Reader:
         row = str(identity) if is_shown(identity) else f"#{placed.place}"
         for leaf in leaves_of(placed.document):
             if isinstance(leaf, TooDeep):
-                self._read.unread[leaf.path, f"lie more than {DEEPEST} deep"] += 1
+                self._read.unread[leaf.path, f"lie more than {DEEPEST} deep", ReasonCode.TOO_COMPLEX] += 1
             elif self._is_wanted(leaf):
                 self._take(leaf, row)
 
@@ -94,13 +94,14 @@ class _Reader:
         types = self._read.types.get(leaf.path)
         if types is None:
             if len(self._read.types) >= MOST_COLUMNS:
-                self._read.unread["", f"stand under more than {MOST_COLUMNS:,} different paths"] += 1
+                reason = f"stand under more than {MOST_COLUMNS:,} different paths"
+                self._read.unread["", reason, ReasonCode.TOO_COMPLEX] += 1
                 return False
             types = self._read.types[leaf.path] = set()
         types.add(type_of(leaf.value))
         excluded = self._excluding(leaf.path)
         if excluded is not None:
-            self._read.unread[leaf.path, f"are excluded by the pattern {excluded}"] += 1
+            self._read.unread[leaf.path, f"are excluded by the pattern {excluded}", ReasonCode.EXCLUDED] += 1
         return excluded is None
 
     def _take(self, leaf: Leaf, row: str) -> None:
@@ -108,12 +109,12 @@ class _Reader:
         try:
             text = as_text(leaf.value)
         except NotTextError:
-            unread[leaf.path, "are binary data"] += 1
+            unread[leaf.path, "are binary data", ReasonCode.BINARY] += 1
             return
         if len(text) > longest:
-            unread[leaf.path, f"were read only up to max_value_size ({longest})"] += 1
+            unread[leaf.path, f"were read only up to max_value_size ({longest})", ReasonCode.TRUNCATED] += 1
         if _REPLACED in text:
-            unread[leaf.path, "have U+FFFD, which stands where bytes were no UTF-8"] += 1
+            unread[leaf.path, "have U+FFFD, which stands where bytes were no UTF-8", ReasonCode.ENCODING] += 1
         if text:
             self._with_text.add(leaf.path)
             self._read.items.append(self._item(text[:longest], table=self._read.name, column=leaf.path, row=row))

@@ -8,8 +8,9 @@ from waivern.components.connector import Connector
 from waivern.components.outputs import check_makes
 from waivern.connectors.sql_database.opening import Database, reading, reason
 from waivern.connectors.sql_database.reading import HowMuch, Item, ReadTable, read_table
-from waivern.connectors.sql_database.tables import LeftOut, Selection, TableName, shape_of, tables_in
+from waivern.connectors.sql_database.tables import Selection, TableName, shape_of, tables_in
 from waivern.messages.message import Message
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.sampled import sampled
 from waivern.messages.schema import Schema
@@ -45,7 +46,7 @@ class SqlDatabaseConnector(Connector):
         check_makes(self, output_schema)
         found, items = reading(self._database, self._read)
         read = [each for each in found if isinstance(each, ReadTable)]
-        left_out = [each for each in found if isinstance(each, LeftOut)]
+        left_out = [each for each in found if isinstance(each, NotScanned)]
         left_out += [each for table in read for each in table.left_out]
         around = {
             "schemaVersion": "1.0.0",
@@ -53,18 +54,20 @@ class SqlDatabaseConnector(Connector):
             "source": self._database.source,
             "metadata": {
                 "scanned": len(read),
-                "not_scanned": [{"what": each.what, "why": each.why} for each in left_out],
+                "not_scanned": [each.as_json() for each in left_out],
                 "sampled": [_share(each) for each in read if each.read < each.of],
                 "tables": [_description(each) for each in read],
             },
         }
         return PackedMessage(self.get_name(), around, "data", items, STANDARD_INPUT)
 
-    def _read(self, connection: sa.Connection) -> tuple[list[ReadTable | LeftOut], PackedItems]:
+    def _read(self, connection: sa.Connection) -> tuple[list[ReadTable | NotScanned], PackedItems]:
         found, items = list(tables_in(connection, self._selection)), PackedItems()
-        return [each if isinstance(each, LeftOut) else self._read_one(connection, each, items) for each in found], items
+        return [
+            each if isinstance(each, NotScanned) else self._read_one(connection, each, items) for each in found
+        ], items
 
-    def _read_one(self, connection: sa.Connection, name: TableName, items: PackedItems) -> ReadTable | LeftOut:
+    def _read_one(self, connection: sa.Connection, name: TableName, items: PackedItems) -> ReadTable | NotScanned:
         """A table that cannot be read takes no other one down: on Postgres a savepoint keeps the transaction usable."""
         try:
             with connection.begin_nested():
@@ -72,7 +75,7 @@ class SqlDatabaseConnector(Connector):
         except sa.exc.SQLAlchemyError as error:
             if connection.invalidated:
                 raise
-            return LeftOut(name.shown, f"cannot be read: {reason(error, self._database)}")
+            return NotScanned(name.shown, f"cannot be read: {reason(error, self._database)}", ReasonCode.UNREADABLE)
 
     def _item(self, text: str, *, table: str, column: str, row: str | None) -> Item:
         metadata: dict[str, Any] = {
@@ -111,7 +114,7 @@ class PostgresConnector(SqlDatabaseConnector):
 
 
 def _share(read: ReadTable) -> dict[str, Any]:
-    return sampled(read.table.name.shown, read=read.read, of=read.of)
+    return sampled(read.table.name.shown, read=read.read, total=read.of)
 
 
 def _description(read: ReadTable) -> dict[str, Any]:

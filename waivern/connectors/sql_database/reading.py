@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from waivern.connectors.sql_database.sampling import Row, Sample, sample
 from waivern.connectors.sql_database.selecting import rows_of
-from waivern.connectors.sql_database.tables import Column, LeftOut, Table
+from waivern.connectors.sql_database.tables import Column, Table
 from waivern.connectors.sql_database.values import NotTextError, as_text
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 from waivern.messages.packed import PackedItems
 
 Item = dict[str, Any]
@@ -35,7 +36,7 @@ class ReadTable:
     table: Table
     read: int
     of: int
-    left_out: Sequence[LeftOut]
+    left_out: Sequence[NotScanned]
 
 
 @dataclass
@@ -45,11 +46,13 @@ class _Unread:
     binary: Counter[str] = field(default_factory=Counter)
     cut: Counter[str] = field(default_factory=Counter)
 
-    def left_out(self, table: str, longest: int) -> Iterator[LeftOut]:
+    def left_out(self, table: str, longest: int) -> Iterator[NotScanned]:
         for column, count in self.binary.items():
-            yield LeftOut(f"{table}.{column}", f"{count} of the values that were read are binary data")
+            reason = f"{count} of the values that were read are binary data"
+            yield NotScanned(f"{table}.{column}", reason, ReasonCode.BINARY)
         for column, count in self.cut.items():
-            yield LeftOut(f"{table}.{column}", f"{count} values were read only up to max_value_size ({longest})")
+            reason = f"{count} values were read only up to max_value_size ({longest})"
+            yield NotScanned(f"{table}.{column}", reason, ReasonCode.TRUNCATED)
 
 
 def read_table(
@@ -114,7 +117,7 @@ def _texts(taken: Sample, columns: Sequence[Column], longest: int, unread: _Unre
                 yield text[:longest], column.name, row.name
 
 
-def _columns_to_read(table: Table, exclude: Sequence[str]) -> tuple[list[LeftOut], list[Column]]:
+def _columns_to_read(table: Table, exclude: Sequence[str]) -> tuple[list[NotScanned], list[Column]]:
     left_out, columns = [], []
     for column in table.columns:
         shown = f"{table.name.shown}.{column.name}"
@@ -123,5 +126,5 @@ def _columns_to_read(table: Table, exclude: Sequence[str]) -> tuple[list[LeftOut
         if pattern is None:
             columns.append(column)
         else:
-            left_out.append(LeftOut(shown, f"excluded by the pattern {pattern}"))
+            left_out.append(NotScanned(shown, f"excluded by the pattern {pattern}", ReasonCode.EXCLUDED))
     return left_out, columns

@@ -8,9 +8,10 @@ from fnmatch import fnmatchcase
 import sqlalchemy as sa
 
 from waivern.errors import ComponentError, did_you_mean
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 
-_VIEW = "a view: what it shows is scanned in its tables"
-_FOREIGN = "a foreign table: it lies in another database"
+_VIEW = ("a view: what it shows is scanned in its tables", ReasonCode.DUPLICATE)
+_FOREIGN = ("a foreign table: it lies in another database", ReasonCode.UNSUPPORTED)
 _NOT_PLAIN = sa.text(
     "SELECT relation.relname, relation.relispartition FROM pg_catalog.pg_class AS relation"
     " JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace"
@@ -25,14 +26,6 @@ class TableName:
     name: str
     schema: str | None
     shown: str
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A table, a column or some of its values that are not read, and why."""
-
-    what: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,7 @@ class Selection:
     exclude: Sequence[str] = ()
 
 
-def tables_in(connection: sa.Connection, selection: Selection) -> Iterator[TableName | LeftOut]:
+def tables_in(connection: sa.Connection, selection: Selection) -> Iterator[TableName | NotScanned]:
     """Find the tables to read, in the order of their names, and those that are left out.
 
     Views are left out: they repeat what stands in tables. A table's partitions are read as part of it.
@@ -89,15 +82,16 @@ def tables_in(connection: sa.Connection, selection: Selection) -> Iterator[Table
             yield _judged(name, selection, included=bool(included))
     for pattern in selection.include:
         if pattern in unused:
-            yield LeftOut(pattern, "no table has a name that this pattern of include_tables means")
+            reason = "no table has a name that this pattern of include_tables means"
+            yield NotScanned(pattern, reason, ReasonCode.NO_MATCH)
 
 
-def _judged(name: TableName, selection: Selection, *, included: bool) -> TableName | LeftOut:
+def _judged(name: TableName, selection: Selection, *, included: bool) -> TableName | NotScanned:
     excluded = next((each for each in selection.exclude if _means(each, name)), None)
     if excluded is not None:
-        return LeftOut(name.shown, f"excluded by the pattern {excluded}")
+        return NotScanned(name.shown, f"excluded by the pattern {excluded}", ReasonCode.EXCLUDED)
     if selection.include and not included:
-        return LeftOut(name.shown, "not among include_tables")
+        return NotScanned(name.shown, "not among include_tables", ReasonCode.NOT_INCLUDED)
     return name
 
 
@@ -138,7 +132,9 @@ def _schemas(inspector: sa.Inspector, asked: Sequence[str]) -> Sequence[str | No
     return sorted(set(asked))
 
 
-def _in_schema(connection: sa.Connection, inspector: sa.Inspector, schema: str | None) -> Iterator[TableName | LeftOut]:
+def _in_schema(
+    connection: sa.Connection, inspector: sa.Inspector, schema: str | None
+) -> Iterator[TableName | NotScanned]:
     partitions: set[str] = set()
     beside = dict.fromkeys(inspector.get_view_names(schema=schema), _VIEW)
     if inspector.dialect.name == "postgresql":
@@ -148,7 +144,7 @@ def _in_schema(connection: sa.Connection, inspector: sa.Inspector, schema: str |
     default = inspector.default_schema_name
     for name in sorted({*inspector.get_table_names(schema=schema), *beside} - partitions):
         shown = name if schema in (None, default) else f"{schema}.{name}"
-        yield LeftOut(shown, beside[name]) if name in beside else TableName(name, schema, shown)
+        yield NotScanned(shown, *beside[name]) if name in beside else TableName(name, schema, shown)
 
 
 def _means(pattern: str, table: TableName) -> bool:

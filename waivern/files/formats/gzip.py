@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from gzip import GzipFile
 from io import BytesIO
 
-from waivern.files.formats.archives import MOST_TIMES, is_bomb
+from waivern.files.formats.archives import bomb_error, is_bomb
 from waivern.files.formats.document import Document, Member, stem_of, suffix_of, within
 from waivern.files.reading import TooLargeError, UnreadableError
+from waivern.messages.not_scanned import ReasonCode
 
 _CHUNK = 1 << 16
 
@@ -26,9 +27,9 @@ def _unpacked(content: bytes, limit: int) -> bytes:
             while chunk := file.read(_CHUNK):
                 unpacked += chunk
                 if is_bomb(len(unpacked), len(content)):
-                    raise UnreadableError(f"a bomb: unpacked it is more than {MOST_TIMES} times as large")
+                    raise bomb_error()
                 if len(unpacked) > limit:
                     raise TooLargeError(limit)
     except (EOFError, OSError, zlib.error):
-        raise UnreadableError("damaged gzip data") from None
+        raise UnreadableError("damaged gzip data", ReasonCode.DAMAGED) from None
     return bytes(unpacked)

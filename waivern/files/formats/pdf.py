@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from waivern.files.formats.columns import in_one_line
 from waivern.files.formats.document import Document, Part
 from waivern.files.reading import UnreadableError
-from waivern.files.walking import LeftOut
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MOST_NAMED = 20
 
 
-def read(document: Document) -> Iterator[Part | LeftOut]:
+def read(document: Document) -> Iterator[Part | NotScanned]:
     """Make one part a page, and one of each form field and property.
 
     Pages that cannot be read, or hold no text, are left out by their numbers.
@@ -39,18 +39,20 @@ def _unlock(reader: "PdfReader") -> None:
 
     try:
         if reader.is_encrypted and not reader.decrypt(""):
-            raise UnreadableError("an encrypted PDF document")
+            raise UnreadableError("an encrypted PDF document", ReasonCode.ENCRYPTED)
     except (DependencyError, NotImplementedError):
-        raise UnreadableError("an encrypted PDF document, by a cipher that is not read") from None
+        reason = "an encrypted PDF document, by a cipher that is not read"
+        raise UnreadableError(reason, ReasonCode.ENCRYPTED) from None
 
 
-def _pages(reader: "PdfReader", name: str) -> Iterator[Part | LeftOut]:
+def _pages(reader: "PdfReader", name: str) -> Iterator[Part | NotScanned]:
     without_text: list[int] = []
     for number, page in enumerate(reader.pages, start=1):
         try:
             text = page.extract_text()
         except Exception as error:  # noqa: BLE001  a page may be broken in any way, the others are read
-            yield LeftOut(f"{name} (page {number})", f"a page that cannot be read ({type(error).__name__})")
+            reason = f"a page that cannot be read ({type(error).__name__})"
+            yield NotScanned(f"{name} (page {number})", reason, ReasonCode.DAMAGED)
             continue
         if text.strip():
             yield Part(text, {"page": number})
@@ -59,16 +61,17 @@ def _pages(reader: "PdfReader", name: str) -> Iterator[Part | LeftOut]:
     if without_text:
         named = ", ".join(map(str, without_text[:_MOST_NAMED])) + (", ..." if len(without_text) > _MOST_NAMED else "")
         pages = "page" if len(without_text) == 1 else f"{len(without_text)} pages:"
-        yield LeftOut(f"{name} ({pages} {named})", "no text: blank, or a picture of one")
+        yield NotScanned(f"{name} ({pages} {named})", "no text: blank, or a picture of one", ReasonCode.NO_TEXT)
 
 
-def _properties(reader: "PdfReader", name: str) -> Iterator[Part | LeftOut]:
+def _properties(reader: "PdfReader", name: str) -> Iterator[Part | NotScanned]:
     try:
         said = [("properties", key.lstrip("/"), value) for key, value in (reader.metadata or {}).items()]
         fields = reader.get_form_text_fields() or {}
         said += [("form", str(key), value) for key, value in fields.items()]
     except Exception as error:  # noqa: BLE001  likewise
-        yield LeftOut(f"{name} (form and properties)", f"they cannot be read ({type(error).__name__})")
+        reason = f"they cannot be read ({type(error).__name__})"
+        yield NotScanned(f"{name} (form and properties)", reason, ReasonCode.DAMAGED)
         return
     for table, column, value in said:
         if value is not None and str(value).strip():

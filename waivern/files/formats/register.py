@@ -10,9 +10,9 @@ from typing import cast
 from waivern.files.formats.archives import listed
 from waivern.files.formats.document import Document, Member, Part, suffix_of
 from waivern.files.reading import UnreadableError
-from waivern.files.walking import LeftOut
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 
-Reader = Callable[[Document], Iterator[Part | Member | LeftOut]]
+Reader = Callable[[Document], Iterator[Part | Member | NotScanned]]
 
 
 @dataclass(frozen=True)
@@ -119,4 +119,5 @@ def check_installed(kind: Format) -> None:
         UnreadableError: it takes packages that are not installed; the text says which extra has them.
     """
     if not kind.is_installed:
-        raise UnreadableError(f"{kind.what}: pip install 'waivern[documents]' to read it")
+        reason = f"{kind.what}: pip install 'waivern[documents]' to read it"
+        raise UnreadableError(reason, ReasonCode.NOT_INSTALLED)

@@ -12,14 +12,14 @@ from waivern.files.formats.columns import in_one_line
 from waivern.files.formats.document import Document, Part
 from waivern.files.formats.office import properties_of, text_of
 from waivern.files.formats.tables import table_parts
-from waivern.files.walking import LeftOut
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 
 _COMMENTS = re.compile(  # the first as Excel has them, the second as openpyxl does
     r"xl/(?:comments\d*|comments/comment\d*|threadedComments/threadedComment\d*|drawings/drawing\d*)\.xml"
 )
 
 
-def read(document: Document) -> Iterator[Part | LeftOut]:
+def read(document: Document) -> Iterator[Part | NotScanned]:
     """Make one part a column and stretch of rows of each sheet; a formula is read as the value it last had.
 
     Raises:
@@ -36,7 +36,7 @@ def read(document: Document) -> Iterator[Part | LeftOut]:
         yield Part(in_one_line(value), {"table": "properties", "column": key})
 
 
-def _sheets(document: Document) -> Iterator[Part | LeftOut]:
+def _sheets(document: Document) -> Iterator[Part | NotScanned]:
     from openpyxl import load_workbook
 
     warnings.filterwarnings("ignore", module=r"openpyxl\.")  # what it does not keep is nothing that is read
@@ -47,8 +47,8 @@ def _sheets(document: Document) -> Iterator[Part | LeftOut]:
             try:
                 yield from table_parts(map(_as_texts, sheet.iter_rows(values_only=True)), table=str(sheet.title))
             except Exception as error:  # noqa: BLE001  a sheet may be broken in any way, the others are read
-                why = f"a sheet that cannot be read to its end ({type(error).__name__})"
-                yield LeftOut(f"{document.name} (sheet {sheet.title})", why)
+                reason = f"a sheet that cannot be read to its end ({type(error).__name__})"
+                yield NotScanned(f"{document.name} (sheet {sheet.title})", reason, ReasonCode.DAMAGED)
     finally:
         book.close()
 

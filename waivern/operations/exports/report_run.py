@@ -109,7 +109,7 @@ class _Contents:
         if omissions is None:
             self._note_overview(artifact)
         else:
-            named = [{"what": what, "why": why} for what, why in omissions.left_out.items()]
+            named = [{"name": what, "reason": why} for what, why in omissions.left_out.items()]
             sampled = [] if artifact.overview is None else artifact.overview.sampled_examples
             self._note(artifact, {"not_scanned": named, "sampled": sampled})
         held = self._remembered.get(artifact.artifact_id)
@@ -126,17 +126,17 @@ class _Contents:
         if beyond > 0:
             self._note(
                 artifact,
-                {"not_scanned": [{"what": f"{beyond:,} more", "why": "the message that named them was pruned"}]},
+                {"not_scanned": [{"name": f"{beyond:,} more", "reason": "the message that named them was pruned"}]},
             )
 
     def _note(self, artifact: ArtifactRecord, said: Any) -> None:
         """What an artifact took over from its inputs is told of them."""
         described = said if isinstance(said, Mapping) else {}
         for each in described.get("not_scanned") or ():
-            what, why = str(each["what"]), str(each["why"])
+            what, why = str(each["name"]), str(each["reason"])
             self._left_out.setdefault((what, why), LeftOut(artifact.artifact_id, what, why))
         for each in described.get("sampled") or ():
-            part = ReadInPart(artifact.artifact_id, str(each["what"]), each["read"], each["of"], each.get("bound"))
+            part = ReadInPart(artifact.artifact_id, str(each["name"]), each["read"], each["total"], each.get("bound"))
             self._in_part.setdefault(part.what, part)
 
 

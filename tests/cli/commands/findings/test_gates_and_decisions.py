@@ -225,8 +225,8 @@ def test_a_run_that_failed_ends_as_failed_whatever_its_gates_say(ask, runbook) -
 
 
 def test_a_run_that_only_reads_can_be_incomplete_too(ask, runbook) -> None:
-    left_out = [{"what": f"{number}.bin", "why": "binary"} for number in range(9)]
-    left_out += [{"what": "b", "why": "excluded by the pattern b"}]
+    left_out = [{"name": f"{number}.bin", "reason": "binary"} for number in range(9)]
+    left_out += [{"name": "b", "reason": "excluded by the pattern b"}]
     file = runbook({"files": {"not_scanned": left_out[::-1]}})
     told = json.loads(ask("run", file, "--fail-on", "incomplete", "--format", "json").out)
     (gate,) = told["gates"]

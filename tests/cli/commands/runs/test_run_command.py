@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 MIXED = {
-    "good": {"texts": ["one", "two"], "not_scanned": [{"what": "x.png", "why": "binary data"}]},
+    "good": {"texts": ["one", "two"], "not_scanned": [{"name": "x.png", "reason": "binary data"}]},
     "bad": {"does": "fails", "text": "The CRM does not answer", "optional": True},
     "from_bad": {"inputs": ["bad"], "optional": True},
     "all": {"inputs": ["good"], "output": True},
