@@ -18,19 +18,19 @@ from benchmarks.databases import bytes_in, postgres, sqlite
 from benchmarks.history import DIGEST, run
 from benchmarks.measuring import print_table
 from waivern.database.connection.engine import writing
-from waivern.database.current.current_findings import SqlKnownFindings
+from waivern.database.current.current_findings import SqlCurrentFindings
 from waivern.database.schema.artifact_view import insert_artifacts
 from waivern.database.schema.tables import (
     blobs,
-    finding_heads,
-    finding_lines,
-    finding_sets,
+    current_findings,
+    finding_snapshots,
+    finding_state_cursors,
+    finding_streams,
     findings,
-    known_findings,
     runbooks,
     runs,
 )
-from waivern.history.known_findings import FindingFilter, FindingStatus, Order
+from waivern.history.current_findings import FindingFilter, FindingStatus, Order
 from waivern.runs.run import new_run_id
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,7 +60,7 @@ _WHAT = f"'rule' || (f % 200), 'category' || (f % 50), {_SEVERITY}"
 _WHERE = f"'files', {_PLACE}, 0.9, 1"
 
 _INSERT_FINDINGS = f"""
-INSERT INTO findings (line_id, fingerprint, from_seq, to_seq, rule, category, severity, source, place,
+INSERT INTO findings (stream_id, fingerprint, valid_from, valid_to, rule, category, severity, source, location,
     confidence, match_count)
 {_NUMBERS}, v(version) AS (VALUES (0), (1), (2), (3))
 SELECT 1 + f % {RUNBOOKS}, {{fingerprint}}, {_SET} + version,
@@ -68,15 +68,15 @@ SELECT 1 + f % {RUNBOOKS}, {{fingerprint}}, {_SET} + version,
 FROM n CROSS JOIN v ORDER BY 1, 2, 3
 """
 _INSERT_KNOWN = f"""
-INSERT INTO known_findings (head_id, fingerprint, state, since, rule, category, severity, severity_rank, source, place,
-    confidence, match_count, first_run_id, first_at, verdict)
+INSERT INTO current_findings (cursor_id, fingerprint, state, since, rule, category, severity, severity_rank,
+    source, location, confidence, match_count, first_run_id, first_at, verdict)
 {_NUMBERS}
 SELECT 1 + f % {RUNBOOKS}, {{fingerprint}}, {_STATE}, {{instant}}, {_WHAT}, {_RANK}, {_WHERE}, 'r', {{instant}},
     {_VERDICT}
 FROM n ORDER BY 2
 """
 
-_INSERT_PLACES = "INSERT INTO known_places SELECT DISTINCT place FROM known_findings"
+_INSERT_PLACES = "INSERT INTO finding_locations SELECT DISTINCT location FROM current_findings"
 
 
 def fill(engine: sa.Engine, rows: int) -> None:
@@ -85,7 +85,7 @@ def fill(engine: sa.Engine, rows: int) -> None:
     name = engine.dialect.name
     words = dict(_SQLITE if name == "sqlite" else _POSTGRES)
     words["instant"] = words["instant"].format(minutes=f"({_SET}) * {RUNBOOKS} + f % {RUNBOOKS}")
-    indexes = [*findings.indexes, *known_findings.indexes]
+    indexes = [*findings.indexes, *current_findings.indexes]
     with writing(engine) as connection:
         if name == "sqlite":
             connection.exec_driver_sql("PRAGMA cache_size = -400000")
@@ -112,10 +112,12 @@ def _fill_runs(engine: sa.Engine) -> None:
             connection.execute(sa.insert(runs), made)
             insert_artifacts(connection, [_artifact(each["id"], seq) for seq, each in enumerate(made, 1)])
             line = {"id": number + 1, "runbook_name": name, "artifact_id": "found", "last_seq": RUNS_EACH}
-            connection.execute(sa.insert(finding_lines), line)
-            connection.execute(sa.insert(finding_sets), [_set(number + 1, s, each) for s, each in enumerate(made, 1)])
-            newest = {"run_id": made[-1]["id"], "run_at": instants[-1], "seqs": {"found": [RUNS_EACH, RUNS_EACH]}}
-            connection.execute(sa.insert(finding_heads), {"id": number + 1, "runbook_name": name, **newest})
+            connection.execute(sa.insert(finding_streams), line)
+            connection.execute(
+                sa.insert(finding_snapshots), [_set(number + 1, s, each) for s, each in enumerate(made, 1)]
+            )
+            newest = {"run_id": made[-1]["id"], "run_at": instants[-1], "snapshots": {"found": [RUNS_EACH, RUNS_EACH]}}
+            connection.execute(sa.insert(finding_state_cursors), {"id": number + 1, "runbook_name": name, **newest})
 
 
 def _artifact(run_id: object, seq: int) -> dict[str, object]:
@@ -127,13 +129,20 @@ def _artifact(run_id: object, seq: int) -> dict[str, object]:
         "status": "succeeded",
         "epoch": 1,
     }
-    return {**said, "output": False, "optional": False, "digest": DIGEST, "finding_seq": seq}
+    return {**said, "output": False, "optional": False, "digest": DIGEST, "snapshot_seq": seq}
 
 
-def _set(line_id: int, seq: int, made: dict[str, object]) -> dict[str, object]:
+def _set(stream_id: int, seq: int, made: dict[str, object]) -> dict[str, object]:
     seen = {"first_run_id": made["id"], "first_at": made["started_at"]}
     last = {"last_run_id": made["id"], "last_at": made["started_at"]}
-    return {"line_id": line_id, "seq": seq, "digest": f"{line_id:032x}{seq:032x}", "omissions": {}, **seen, **last}
+    return {
+        "stream_id": stream_id,
+        "seq": seq,
+        "digest": f"{stream_id:032x}{seq:032x}",
+        "omissions": {},
+        **seen,
+        **last,
+    }
 
 
 FILTERS: dict[str, tuple[FindingFilter, Order]] = {
@@ -165,7 +174,7 @@ def measure(name: str, engine: sa.Engine, rows: int) -> list[list[object]]:
     began = time.perf_counter()
     fill(engine, rows)
     print(f"{name}: filled in {time.perf_counter() - began:,.0f} s, {bytes_in(engine) / 1e9:.1f} GB", flush=True)
-    known = SqlKnownFindings(engine)
+    known = SqlCurrentFindings(engine)
     table: list[list[object]] = []
     for what, (wanted, order) in FILTERS.items():
         found, took = _median_ms(partial(_first_page, known, wanted, order))
@@ -183,7 +192,7 @@ def _middle() -> str:
     return f"0-{(at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)}-0"
 
 
-def _first_page(known: SqlKnownFindings, wanted: FindingFilter, order: Order, after: str | None = None) -> int:
+def _first_page(known: SqlCurrentFindings, wanted: FindingFilter, order: Order, after: str | None = None) -> int:
     known.settle(today=TODAY)
     return len(known.page(wanted, order=order, after=after, limit=20, today=TODAY))
 

@@ -78,7 +78,7 @@ def torment(installation: Installation, server: Any, times: int, away_s: float) 
     states = {row.id: row.status for row in installation.query("SELECT id, status FROM runs")}
     lost = sum(run_id not in states for run_id in load.acknowledged)
     not_succeeded = sum(status != "succeeded" for status in states.values())
-    without_run = "SELECT count(*) AS n FROM schedule_fires WHERE run_id IS NULL AND skipped <> 'paused'"
+    without_run = "SELECT count(*) AS n FROM schedule_triggers WHERE run_id IS NULL AND skipped <> 'paused'"
     missed = installation.query(without_run)[0].n
     return times, len(load.acknowledged), load.refused, lost, not_succeeded, made_again(installation), missed
 

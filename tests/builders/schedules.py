@@ -21,7 +21,7 @@ def a_schedule(
         definition=a_definition(timing, **terms),
         status=status,
         paused_because=None,
-        considered_until=since,
+        evaluated_until=since,
         created_at=since,
         changed_at=since,
         removed_at=None,

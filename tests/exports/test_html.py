@@ -60,7 +60,7 @@ def text_of(report: Report) -> str:
 
 def report_saying(text: str) -> Report:
     """A report that says a text wherever a report may say anything."""
-    finding = sample_finding("a", rule=text, category=text, severity=text, source=text, place=text)
+    finding = sample_finding("a", rule=text, category=text, severity=text, source=text, location=text)
     gone = msgspec.structs.replace(finding, fingerprint="b" * 32)
     decision = Decision(Verdict.ACCEPTED, f"r{text}", f"o{text}", fingerprint="a" * 32)
     reported = ReportedFinding(
@@ -181,7 +181,9 @@ def test_a_run_that_did_not_end_well_says_so_first() -> None:
 def test_of_very_many_findings_the_gravest_are_shown_and_the_rest_is_counted() -> None:
     many = [
         ReportedFinding(
-            sample_finding(f"{number:032x}", severity="high" if number % 1000 == 0 else "low", place=f"{number}.txt"),
+            sample_finding(
+                f"{number:032x}", severity="high" if number % 1000 == 0 else "low", location=f"{number}.txt"
+            ),
             ("x",),
             Location(),
             (),

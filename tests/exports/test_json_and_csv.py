@@ -64,7 +64,7 @@ def test_no_cell_begins_a_formula(text: str) -> None:
 @given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
 def test_whatever_a_finding_says_it_is_one_row_of_harmless_cells(rule: str, place: str, sample: str) -> None:
     finding = ReportedFinding(
-        sample_finding(rule=rule, place=place), ("x",), Location(place), (Evidence(sample),), (sample,), None
+        sample_finding(rule=rule, location=place), ("x",), Location(place), (Evidence(sample),), (sample,), None
     )
     text = written(CsvExporter, sample_report([finding], comparison=None)).decode()
     head, row = csv.reader(io.StringIO(text, newline=""))

@@ -79,9 +79,9 @@ def test_what_was_not_made_or_not_looked_at_is_unknown() -> None:
 
 
 def test_a_folder_or_table_that_was_left_out_covers_what_is_in_it() -> None:
-    in_folder = replace(A_FINDING, place="logs/a.txt")
-    in_table = replace(A_FINDING, place="customers.email")
-    in_sheet = replace(A_FINDING, place="a.xlsx:people.email")
+    in_folder = replace(A_FINDING, location="logs/a.txt")
+    in_table = replace(A_FINDING, location="customers.email")
+    in_sheet = replace(A_FINDING, location="a.xlsx:people.email")
     for finding, what in ((in_folder, "logs/"), (in_table, "customers"), (in_sheet, "a.xlsx")):
         comparison = compared(a_side("base", finding), a_side("head", omissions={what: "left out"}))
         assert told(comparison) == [(Change.UNKNOWN, Reason.SCOPE)]
@@ -109,7 +109,7 @@ findings = st.builds(
     severity=st.just("low"),
     special_category=st.none() | st.booleans(),
     source=st.just("s"),
-    place=st.sampled_from(["a.txt", "logs/b.txt", "t.c"]),
+    location=st.sampled_from(["a.txt", "logs/b.txt", "t.c"]),
     confidence=st.sampled_from([0.5, 0.9]),
     match_count=st.integers(1, 3),
 )
@@ -135,5 +135,5 @@ def test_each_finding_is_told_once_and_nothing_that_was_not_looked_at_is_fixed(
         assert (each.change in (Change.NEW, Change.REOPENED)) == (name in after - before)
         assert (each.change is Change.REOPENED) == (name in (after - before) & seen)
         if each.change is Change.FIXED:
-            assert not any(each.finding.place.startswith(what.rstrip("/")) for what in left_now)
+            assert not any(each.finding.location.startswith(what.rstrip("/")) for what in left_now)
         assert (each.because is not None) == (each.reason is Reason.SCOPE)

@@ -2,13 +2,14 @@
 
 import multiprocessing
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from tests.builders.installations import migrated
-from tests.servers.databases import sqlite_url
+from tests.servers.databases import fresh_postgres_database, sqlite_url
 from waivern import SchemaOutOfDateError
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.runs.run_history import SqlRunHistory
@@ -23,6 +24,7 @@ from waivern.database.schema.migration import (
     upgrade,
 )
 from waivern.database.schema.tables import metadata
+from waivern.database.verification.verifier import SqlVerifier
 from waivern.errors import DatabaseError
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of_dag
@@ -89,7 +91,31 @@ def test_an_empty_postgres_asks_to_be_upgraded(postgres_url: str) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize(("revision", "said"), [("9999", "newer than"), ("0000", "this version of Waivern needs")])
+@pytest.mark.parametrize("direction", [ensure_usable, upgrade])
+def test_a_database_of_a_pre_release_is_refused_by_name(engine: sa.Engine, direction: Callable[..., object]) -> None:
+    with writing(engine) as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0014'"))
+    with pytest.raises(SchemaOutOfDateError, match=r"pre-release.*revision 0014.*Use a new database"):
+        direction(engine)
+
+
+def test_a_replayed_migration_makes_the_tables_that_alembic_makes(postgres_server_url: str) -> None:
+    """The tests' own shortcut is checked, too: both ways end in the same tables."""
+    for _ in range(2):
+        with fresh_postgres_database(postgres_server_url) as url, migrated(url) as engine:
+            assert differences(engine) == []
+            assert current_revision(engine) == NEWEST
+
+
+def test_downgrade_and_upgrade_leave_a_database_that_verifies(engine: sa.Engine) -> None:
+    remember_a_run(engine)
+    assert downgrade(engine, "base") is None
+    upgrade(engine)
+    remember_a_run(engine)
+    assert not SqlVerifier(engine).verify(progress=lambda *_: None).damages
+
+
+@pytest.mark.parametrize(("revision", "said"), [("9999_x", "newer than"), ("0000_x", "this version of Waivern needs")])
 def test_a_database_of_another_revision_is_refused(engine: sa.Engine, revision: str, said: str) -> None:
     with writing(engine) as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})

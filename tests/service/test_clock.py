@@ -8,7 +8,7 @@ from tests.builders.faulty_services import eventually, this_second
 from tests.builders.schedules import a_definition
 from waivern.database.connection.engine import writing
 from waivern.database.schedules.schedule_store import SqlScheduleStore
-from waivern.database.schema.tables import schedule_fires, schedules
+from waivern.database.schema.tables import schedule_triggers, schedules
 from waivern.runs.run import utc_now
 from waivern.schedules.schedule import Overlap, Schedule
 from waivern.schedules.timing import Cron, Every
@@ -33,8 +33,8 @@ def _decide_already(engine: sa.Engine, schedule: Schedule, since: datetime) -> N
     """As no part of Waivern does, and as may happen to a database that is put together from two backups."""
     alike = {"schedule_id": schedule.id, "skipped": "paused", "decided_at": since}
     with writing(engine) as connection:
-        rows = [{**alike, "fire_time": since + timedelta(seconds=number)} for number in range(-5, 60)]
-        connection.execute(sa.insert(schedule_fires), rows)
+        rows = [{**alike, "due_at": since + timedelta(seconds=number)} for number in range(-5, 60)]
+        connection.execute(sa.insert(schedule_triggers), rows)
 
 
 def test_many_schedules_that_are_due_at_once_are_decided_with_few_statements(engine: sa.Engine) -> None:
@@ -50,4 +50,4 @@ def test_many_schedules_that_are_due_at_once_are_decided_with_few_statements(eng
 
 def _due_a_minute_ago(engine: sa.Engine) -> None:
     with writing(engine) as connection:
-        connection.execute(sa.update(schedules).values(considered_until=utc_now() - timedelta(minutes=1)))
+        connection.execute(sa.update(schedules).values(evaluated_until=utc_now() - timedelta(minutes=1)))

@@ -33,7 +33,7 @@ from waivern.history.gates import GateResult
 from waivern.operations.application import Application
 from waivern.runbooks.gate import parse_gate
 from waivern.runbooks.notify_config import NotifyConfig
-from waivern.runs.notifications import Notice, lease_s, notice_of
+from waivern.runs.notifications import NotificationKind, lease_s, notice_of
 from waivern.runs.run import RunStatus, utc_now
 from waivern.schedules.timing import Cron
 from waivern.service.hook_command import run_command
@@ -102,7 +102,7 @@ def test_only_wanted_notices_are_sent_and_recovered_only_after_a_failure(
         assert not ({"failed", "timed_out"} <= on and status in (RunStatus.FAILED, RunStatus.TIMED_OUT))
     else:
         assert notice.value in on
-        assert (notice is Notice.RECOVERED) == (status is RunStatus.SUCCEEDED)
+        assert (notice is NotificationKind.RECOVERED) == (status is RunStatus.SUCCEEDED)
 
 
 def test_a_notice_is_signed_as_the_standard_says(receiver: Receiver) -> None:
@@ -239,7 +239,8 @@ def more_runs(engine: sa.Engine, *statuses: RunStatus) -> list[str]:
 def make_due(engine: sa.Engine) -> None:
     with writing(engine) as connection:
         connection.execute(
-            sa.update(notifications).where(notifications.c.next_at.is_not(None)), {"next_at": utc_now() - timedelta(1)}
+            sa.update(notifications).where(notifications.c.next_attempt_at.is_not(None)),
+            {"next_attempt_at": utc_now() - timedelta(1)},
         )
 
 
@@ -251,7 +252,7 @@ def test_each_run_that_deserves_it_has_one_notice_for_each_target(engine: sa.Eng
     )
     box = SqlNotifications(engine)
     due = box.claim_due(limit=100)
-    assert sorted((made.index(each.run_id), each.notice.value, each.target) for each in due) == [
+    assert sorted((made.index(each.run_id), each.kind.value, each.target) for each in due) == [
         *((1, "failed", "command"), (1, "failed", "webhook")),
         *((2, "recovered", "command"), (2, "recovered", "webhook")),
         *((4, "timed_out", "command"), (4, "timed_out", "webhook")),
@@ -282,7 +283,7 @@ def test_switching_notices_on_tells_nothing_of_what_was_before(engine: sa.Engine
     assert box.claim_due(limit=5) == []
     (later,) = more_runs(engine, RunStatus.SUCCEEDED)
     (due,) = box.claim_due(limit=5)
-    assert (due.run_id, due.notice) == (later, Notice.RECOVERED)
+    assert (due.run_id, due.kind) == (later, NotificationKind.RECOVERED)
 
 
 def test_a_run_that_waited_for_days_is_told_of_like_any_other(engine: sa.Engine) -> None:
@@ -318,7 +319,7 @@ def tripped(engine: sa.Engine, run_id: str, **numbers: int) -> None:
 
 
 def told_of(engine: sa.Engine) -> list[tuple[str, str]]:
-    return sorted((each.run_id, each.notice.value) for each in SqlNotifications(engine).claim_due(limit=100))
+    return sorted((each.run_id, each.kind.value) for each in SqlNotifications(engine).claim_due(limit=100))
 
 
 def test_a_gate_that_tripped_is_told_once_beside_a_recovery(engine: sa.Engine) -> None:
@@ -346,11 +347,11 @@ def test_what_one_notice_came_to_says_nothing_of_another_of_the_same_run(engine:
     _, run_id = ended_runs(engine, RunStatus.FAILED, RunStatus.SUCCEEDED, notify={"command": ["y"]})
     tripped(engine, run_id, any=1)
     box = SqlNotifications(engine)
-    due = {each.notice: each for each in box.claim_due(limit=5)}
-    box.sent(due[Notice.RECOVERED])
-    box.failed(due[Notice.GATE_TRIPPED], error="busy", retry_in_s=0)
+    due = {each.kind: each for each in box.claim_due(limit=5)}
+    box.sent(due[NotificationKind.RECOVERED])
+    box.failed(due[NotificationKind.GATE_TRIPPED], error="busy", retry_in_s=0)
     (again,) = box.claim_due(limit=5)
-    assert (again.run_id, again.notice, again.attempt) == (run_id, Notice.GATE_TRIPPED, 2)
+    assert (again.run_id, again.kind, again.attempt) == (run_id, NotificationKind.GATE_TRIPPED, 2)
 
 
 def test_how_gates_came_out_is_an_event(engine: sa.Engine) -> None:
@@ -441,5 +442,5 @@ def test_a_receiver_that_is_away_is_told_later_and_no_secret_is_kept(
     eventually(lambda: row().error is not None)
     assert "127.0.0.1 could not be asked" in row().error
     assert "hunter2" not in row().error
-    assert row().next_at is not None
+    assert row().next_attempt_attempt_at is not None
     assert tally.registry.get_sample_value("waivern_notices_total", {"outcome": "failed"}) == 1

@@ -78,7 +78,7 @@ def test_a_service_runs_what_is_due_and_ends_when_it_is_told(installation: Insta
     with installation.service() as process:
         eventually(lambda: installation.times_begun()["b"] >= 3, what=installation.said)
         assert stop(process) == 0
-    fires = installation.query("SELECT fire_time, run_id, skipped FROM schedule_fires ORDER BY fire_time")
+    fires = installation.query("SELECT due_at, run_id, skip_reason FROM schedule_triggers ORDER BY due_at")
     assert len(fires) >= 3
     assert all(fire.run_id and not fire.skipped for fire in fires)
     with installation.application() as application:
@@ -474,5 +474,5 @@ def test_each_night_one_of_the_services_prunes(installation: Installation) -> No
     assert not is_pruned()
     with installation.service(), installation.service("worker"):
         eventually(is_pruned, what=installation.said)
-    (chore,) = installation.query("SELECT CAST(next_at AS TEXT) AS at FROM chores")
+    (chore,) = installation.query("SELECT CAST(next_run_at AS TEXT) AS at FROM periodic_tasks")
     assert "03:30:00" in chore.at

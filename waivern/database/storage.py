@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from waivern.artifacts.encryption import Encryption
     from waivern.artifacts.store import PastArtifacts
     from waivern.history.archives import Archives
+    from waivern.history.current_findings import CurrentFindings
     from waivern.history.decision_log import DecisionLog
     from waivern.history.erasing import Eraser
     from waivern.history.event_log import EventLog
     from waivern.history.finding_history import FindingHistory
     from waivern.history.gates import GateLog
-    from waivern.history.known_findings import KnownFindings
     from waivern.history.pruning import Pruner
     from waivern.history.run_history import RunHistory
     from waivern.history.verification import Verifier
@@ -125,10 +125,10 @@ class SqlStorage:
         return SqlPruner(self._engine)
 
     @cached_property
-    def known(self) -> "KnownFindings":
-        from waivern.database.current.current_findings import SqlKnownFindings
+    def known(self) -> "CurrentFindings":
+        from waivern.database.current.current_findings import SqlCurrentFindings
 
-        return SqlKnownFindings(self._engine)
+        return SqlCurrentFindings(self._engine)
 
     @cached_property
     def encryption(self) -> "Encryption":

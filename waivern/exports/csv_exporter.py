@@ -14,7 +14,7 @@ from waivern.history.records_as_json import finding_as_json
 
 COLUMNS = (
     *("run", "runbook", "fingerprint", "rule", "category", "severity", "special_category", "confidence"),
-    *("match_count", "source", "place", "file_path", "table", "column", "lines", "evidence", "reasons", "ruleset"),
+    *("match_count", "source", "location", "file_path", "table", "column", "lines", "evidence", "reasons", "ruleset"),
     *("artifacts", "change", "change_reason", "change_because"),
     *("decision", "decision_reason", "decision_owner", "decision_until"),
 )

@@ -121,7 +121,9 @@ def _line(reported: ReportedFinding) -> str:
     lines = f" line {', '.join(map(str, reported.location.lines))}" if reported.location.lines else ""
     samples = ", ".join(each.content for each in reported.evidence or ())
     change = f" ({reported.change.value})" if reported.change is not None else ""
-    return f"{finding.severity}: {finding.place}{lines} in {finding.source}{change}: {samples}  [{finding.fingerprint}]"
+    return (
+        f"{finding.severity}: {finding.location}{lines} in {finding.source}{change}: {samples}  [{finding.fingerprint}]"
+    )
 
 
 def _text(text: str) -> str:

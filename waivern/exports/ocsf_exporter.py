@@ -103,7 +103,7 @@ def _about_the_run(report: Report) -> Mapping[str, Any]:
 
 def _event(report: Report, finding: Finding, activity: tuple[int, str], status: tuple[int, str]) -> dict[str, Any]:
     event = _base(report, activity, _SEVERITIES.get(finding.severity, (99, "Other")), status)
-    where = finding.place or finding.source
+    where = finding.location or finding.source
     event["message"] = f"{finding.rule.replace('_', ' ').capitalize()} in {where}"
     event["confidence_score"] = round(finding.confidence * 100)
     event["confidence_id"], event["confidence"] = _confidence(finding.confidence)
@@ -141,7 +141,7 @@ def _info(report: Report, finding: Finding, rule: ReportedRule | None) -> Mappin
     said = "" if rule is None else " ".join(part for part in (rule.description, f"Source: {rule.source}") if part)
     return without_none(
         uid=finding.fingerprint,
-        title=f"{finding.rule.replace('_', ' ').capitalize()} in {finding.place or finding.source}",
+        title=f"{finding.rule.replace('_', ' ').capitalize()} in {finding.location or finding.source}",
         desc=said,
         types=[finding.category],
         created_time=_milliseconds(report.run.created_at),
@@ -173,7 +173,7 @@ def _place(finding: Finding, location: Location) -> Mapping[str, Any]:
 
 
 def _resource(finding: Finding) -> Mapping[str, Any]:
-    return {"uid": f"{finding.source}/{finding.place}", "name": finding.place or finding.source, "type": "data"}
+    return {"uid": f"{finding.source}/{finding.location}", "name": finding.location or finding.source, "type": "data"}
 
 
 def _confidence(confidence: float) -> tuple[int, str]:

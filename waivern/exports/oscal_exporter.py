@@ -110,11 +110,11 @@ def _observation(report: Report, reported: ReportedFinding, uuid: str) -> Mappin
         {"description": f"Line {each.line}: {each.content}" if each.line else each.content or "(empty)"}
         for each in reported.evidence or ()
     ]
-    where = f"{finding.place} in {finding.source}" if finding.place else finding.source
+    where = f"{finding.location} in {finding.source}" if finding.location else finding.source
     times = count(finding.match_count, "time")
     return without_none(
         uuid=uuid,
-        title=_line(f"{words(finding.rule)} in {finding.place or finding.source}"),
+        title=_line(f"{words(finding.rule)} in {finding.location or finding.source}"),
         description=f"{words(finding.rule)}, {times}, {finding.confidence:.0%} sure, at {where}",
         props=_properties(
             fingerprint=finding.fingerprint,

@@ -144,7 +144,7 @@ def _went(finding: Finding, before: _Found, after: _Found) -> Difference:
 
 
 def _not_looked_at(finding: Finding, artifacts: Iterable[str], side: Side) -> str | None:
-    return why_not_looked_at(finding.place, artifacts, side.held, side.omissions)
+    return why_not_looked_at(finding.location, artifacts, side.held, side.omissions)
 
 
 def why_not_looked_at(
@@ -196,5 +196,5 @@ _IN_ORDER = list(Change)
 
 def _order(difference: Difference) -> tuple[int, str, str, str, str]:
     finding = difference.finding
-    place = (finding.source, finding.place, finding.rule, finding.fingerprint)
+    place = (finding.source, finding.location, finding.rule, finding.fingerprint)
     return (_IN_ORDER.index(difference.change), *place)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from waivern.errors import DecisionError
 from waivern.history.finding import Finding
-from waivern.history.place_pattern import PlacePattern
+from waivern.history.location_pattern import LocationPattern
 
 
 class Verdict(StrEnum):
@@ -80,7 +80,7 @@ class Decision:
         """Say whether it is about a finding."""
         if self.fingerprint is not None:
             return self.fingerprint == finding.fingerprint
-        return self.rule == finding.rule and PlacePattern(self.location or "").matches(finding.place)
+        return self.rule == finding.rule and LocationPattern(self.location or "").matches(finding.location)
 
 
 class Lapse(StrEnum):
@@ -113,10 +113,10 @@ class DecisionsInForce:
         self.expired = [each for _, each in newest.values() if each.has_expired(today)]
         counting = [(number, each) for number, each in newest.values() if not each.has_expired(today)]
         self._of_one = {each.fingerprint: (number, each) for number, each in counting if each.fingerprint}
-        self._of_rule: dict[str, list[tuple[int, Decision, PlacePattern]]] = {}
+        self._of_rule: dict[str, list[tuple[int, Decision, LocationPattern]]] = {}
         for number, each in counting:
             if each.rule is not None:
-                self._of_rule.setdefault(each.rule, []).append((number, each, PlacePattern(each.location or "")))
+                self._of_rule.setdefault(each.rule, []).append((number, each, LocationPattern(each.location or "")))
 
     @property
     def standing(self) -> list[Decision]:
@@ -139,7 +139,7 @@ class DecisionsInForce:
         about = [
             (number, each)
             for number, each, pattern in self._of_rule.get(finding.rule, ())
-            if pattern.matches(finding.place)
+            if pattern.matches(finding.location)
         ]
         if finding.fingerprint in self._of_one:
             about.append(self._of_one[finding.fingerprint])

@@ -21,7 +21,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
         severity: low, medium, high or critical.
         special_category: Whether it is of Art. 9(1) GDPR, as a classifier says; None where none was asked.
         source: Where the data came from, as the connector names it.
-        place: Where in the source: a file's path, "table.column", or both with a colon between.
+        location: Where in the source: a file's path, "table.column", or both with a colon between.
         confidence: From 0 to 1.
         match_count: How many matches it stands for.
     """
@@ -32,7 +32,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     severity: str
     special_category: bool | None
     source: str
-    place: str
+    location: str
     confidence: float
     match_count: int
 
@@ -84,7 +84,7 @@ def _finding(entry: Mapping[str, Any]) -> Finding:
         severity=str(entry.get("severity", MEDIUM)),
         special_category=special if isinstance(special, bool) else None,
         source=str(metadata.get("source", "")) if isinstance(metadata, Mapping) else "",
-        place=place_of(entry.get("location")),
+        location=location_of(entry.get("location")),
         confidence=_number(entry.get("confidence"), 0.0),
         match_count=int(sum(_number(each.get("match_count"), 0) for each in entry.get("matched_patterns") or ())),
     )
@@ -95,7 +95,7 @@ def finding_of(entry: Any) -> Finding | None:
     return _finding(entry) if _is_finding(entry) else None
 
 
-def place_of(location: Any) -> str:
+def location_of(location: Any) -> str:
     """Return where in its source a finding is, without lines: "notes.txt", "customers.email", "a.xlsx:people.email"."""
     said = location if isinstance(location, Mapping) else {}
     inside = ".".join(str(said[key]) for key in ("table", "column") if said.get(key))

@@ -79,7 +79,7 @@ def try_gates(gates: Iterable[Gate], run: GatedRun) -> list[GateResult]:
 
 def _by_findings(gate: Gate, run: GatedRun) -> GateResult:
     meant = [each for each in _in_scope(gate.scope, run) if _is_meant(gate, each) and run.decisions.on(each) is None]
-    meant.sort(key=lambda finding: (-_rank(finding.severity), finding.source, finding.place, finding.rule))
+    meant.sort(key=lambda finding: (-_rank(finding.severity), finding.source, finding.location, finding.rule))
     return GateResult(gate, findings=meant, number=len(meant))
 
 

@@ -82,7 +82,7 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity,
         "special_category": finding.special_category,
         "source": finding.source,
-        "place": finding.place,
+        "location": finding.location,
         "confidence": finding.confidence,
         "match_count": finding.match_count,
     }

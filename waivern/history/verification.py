@@ -61,7 +61,7 @@ class Verification:
     """What was looked at, and what does not fit.
 
     Args:
-        counts: How many of what were verified: events, foreign_events, runs, artifacts, runbooks, findings, contents,
+        counts: How many of what were verified: events, imported_events, runs, artifacts, runbooks, findings, contents,
             bytes.
         open_runs: Runs that have not ended, of which nothing can be proven yet.
         unproven_runs: Runs that had ended before there were events: nothing but their contents can be proven.

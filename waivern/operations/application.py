@@ -10,12 +10,12 @@ from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
 from waivern.history.archives import Archives
+from waivern.history.current_findings import CurrentFindings
 from waivern.history.decision_log import DecisionLog
 from waivern.history.erasing import Eraser
 from waivern.history.event_log import UNNAMED, EventLog
 from waivern.history.finding_history import FindingHistory
 from waivern.history.gates import GateLog
-from waivern.history.known_findings import KnownFindings
 from waivern.history.pruning import Pruner
 from waivern.history.run_history import RunHistory
 from waivern.history.verification import Verifier
@@ -56,7 +56,7 @@ class Storage(Protocol):
     @property
     def pruner(self) -> Pruner: ...
     @property
-    def known(self) -> KnownFindings: ...
+    def known(self) -> CurrentFindings: ...
     @property
     def encryption(self) -> Encryption: ...
     @property

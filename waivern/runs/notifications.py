@@ -19,7 +19,7 @@ _FAILURES = {
 }
 
 
-class Notice(StrEnum):
+class NotificationKind(StrEnum):
     """What there is to tell of a run that has ended."""
 
     FAILED = "failed"
@@ -29,18 +29,18 @@ class Notice(StrEnum):
 
 
 @dataclass(frozen=True)
-class DueNotice:
+class DueNotification:
     """A notice that is to be sent now, for the `attempt`-th time; `notify` is the schedule's, unresolved."""
 
     run_id: str
     target: str
-    notice: Notice
+    kind: NotificationKind
     attempt: int
     schedule: str
     notify: Mapping[str, Any]
 
 
-def notice_of(status: RunStatus, before: RunStatus | None, on: Collection[str]) -> Notice | None:
+def notice_of(status: RunStatus, before: RunStatus | None, on: Collection[str]) -> NotificationKind | None:
     """Return what is to be told of a run, or None.
 
     Args:
@@ -49,15 +49,19 @@ def notice_of(status: RunStatus, before: RunStatus | None, on: Collection[str]) 
         on: The names of the notices that are wanted.
     """
     if status is RunStatus.SUCCEEDED:
-        name = Notice.RECOVERED.value if before in _FAILURES else None
+        name = NotificationKind.RECOVERED.value if before in _FAILURES else None
     else:
         name = _FAILURES.get(status)
-    return Notice(name) if name is not None and name in on else None
+    return NotificationKind(name) if name is not None and name in on else None
 
 
-def gate_notice_of(status: RunStatus, on: Collection[str]) -> Notice | None:
+def gate_notice_of(status: RunStatus, on: Collection[str]) -> NotificationKind | None:
     """Return what is to be told of a run by whose findings a gate tripped: of one that failed, that is told alone."""
-    return Notice.GATE_TRIPPED if status is RunStatus.SUCCEEDED and Notice.GATE_TRIPPED.value in on else None
+    return (
+        NotificationKind.GATE_TRIPPED
+        if status is RunStatus.SUCCEEDED and NotificationKind.GATE_TRIPPED.value in on
+        else None
+    )
 
 
 def lease_s(target: str, notify: Mapping[str, Any]) -> float:
@@ -76,15 +80,15 @@ class Notifications(ABC):
     """
 
     @abstractmethod
-    def claim_due(self, *, limit: int) -> Sequence[DueNotice]:
+    def claim_due(self, *, limit: int) -> Sequence[DueNotification]:
         """Take up to `limit` notices that are due, each for as long as `lease_s` says; then it is due again."""
 
     @abstractmethod
-    def sent(self, notice: DueNotice) -> None:
+    def sent(self, notice: DueNotification) -> None:
         """Note that a notice has arrived."""
 
     @abstractmethod
-    def failed(self, notice: DueNotice, *, error: str, retry_in_s: float | None) -> None:
+    def failed(self, notice: DueNotification, *, error: str, retry_in_s: float | None) -> None:
         """Note that a notice did not arrive; None gives it up.
 
         Nothing is noted where it has arrived by now, or where somebody else has claimed it since.

@@ -24,7 +24,7 @@ class ServiceRecord:
     version: str
     workers: int
     started_at: datetime
-    seen_at: datetime
+    heartbeat_at: datetime
     stopped_at: datetime | None
     is_alive: bool
 

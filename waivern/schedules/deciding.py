@@ -36,14 +36,14 @@ class Decision:
     """What becomes of the next due instants, ascending; where it `is_complete` these are all that are due by now."""
 
     fires: tuple[Fire, ...]
-    considered_until: datetime
+    evaluated_until: datetime
     is_complete: bool
 
 
 def decide(schedule: Schedule, *, now: datetime, has_unfinished_run: bool, at_most: int = 1000) -> Decision:
-    """Decide the due instants after `schedule.considered_until` up to `now`.
+    """Decide the due instants after `schedule.evaluated_until` up to `now`.
 
-    Decided in several goes, with `considered_until` moved on each time, the outcome is the same as in one.
+    Decided in several goes, with `evaluated_until` moved on each time, the outcome is the same as in one.
 
     Args:
         schedule: What is due when, and what its terms are.
@@ -51,7 +51,7 @@ def decide(schedule: Schedule, *, now: datetime, has_unfinished_run: bool, at_mo
         has_unfinished_run: Whether a run of it is queued or running.
         at_most: How many instants are decided in one go.
     """
-    timing, since = schedule.definition.timing, schedule.considered_until
+    timing, since = schedule.definition.timing, schedule.evaluated_until
     due = list(islice(due_between(timing, after=since, until=now), at_most + 1))
     is_complete = len(due) <= at_most
     fires = tuple(_decided(schedule, due[:at_most], now, has_unfinished_run=has_unfinished_run))
@@ -79,7 +79,7 @@ def _decided(schedule: Schedule, due: list[datetime], now: datetime, *, has_unfi
 
 def _caught_up_from(schedule: Schedule, now: datetime, on_time_from: datetime) -> datetime | None:
     """From which missed instant on they are run after all; None: none of them is."""
-    definition, since = schedule.definition, schedule.considered_until
+    definition, since = schedule.definition, schedule.evaluated_until
     if definition.catch_up is CatchUp.SKIP:
         return None
     just_before = on_time_from - timedelta(microseconds=1)

@@ -85,13 +85,13 @@ class ScheduleDefinition:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule as it is kept; each due instant up to `considered_until` has been decided."""
+    """A schedule as it is kept; each due instant up to `evaluated_until` has been decided."""
 
     id: str
     definition: ScheduleDefinition
     status: ScheduleStatus
     paused_because: str | None
-    considered_until: datetime
+    evaluated_until: datetime
     created_at: datetime
     changed_at: datetime
     removed_at: datetime | None

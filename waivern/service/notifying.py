@@ -13,7 +13,7 @@ from waivern.operations.runs.run_as_json import gates_as_json, instant_as_json, 
 from waivern.runbooks.notify_config import NotifyConfig
 from waivern.runbooks.substitution import resolve
 from waivern.runbooks.watched_environment import WatchedEnvironment
-from waivern.runs.notifications import DueNotice, Notice
+from waivern.runs.notifications import DueNotification, NotificationKind
 from waivern.runs.run import utc_now
 from waivern.service.hook_command import run_command
 from waivern.service.tally import Tally
@@ -45,7 +45,7 @@ class Notifier:
         for notice in due:
             threading.Thread(target=self._deliver, args=(notice,), name="waivern-notice", daemon=True).start()
 
-    def _deliver(self, notice: DueNotice) -> None:
+    def _deliver(self, notice: DueNotification) -> None:
         environment = WatchedEnvironment(self._application.environment)
         about = {"run_id": notice.run_id, "schedule": notice.schedule}
         try:
@@ -57,20 +57,20 @@ class Notifier:
             else:
                 self._notifications.sent(notice)
                 self._tally.noticed("sent")
-                logger.info("Told %s: %s", notice.target, notice.notice.value, extra=about)
+                logger.info("Told %s: %s", notice.target, notice.kind.value, extra=about)
         except DatabaseError as error:
             logger.warning("How a notice fared cannot be recorded, it is sent again: %s", error, extra=about)
         finally:
             self._under_way.release()
 
-    def _failed(self, notice: DueNotice, error: str, about: Mapping[str, object]) -> None:
+    def _failed(self, notice: DueNotification, error: str, about: Mapping[str, object]) -> None:
         wait = _WAITS_S[notice.attempt - 1] if notice.attempt <= len(_WAITS_S) else None
         self._notifications.failed(notice, error=error, retry_in_s=wait)
         self._tally.noticed("failed" if wait is not None else "given_up")
         what_next = "it is given up" if wait is None else f"the next attempt follows in {wait:g} s"
         logger.warning("The %s could not be told, %s: %s", notice.target, what_next, error, extra=about)
 
-    def _send(self, notice: DueNotice, environment: WatchedEnvironment) -> None:
+    def _send(self, notice: DueNotification, environment: WatchedEnvironment) -> None:
         config = NotifyConfig.model_validate(resolve(dict(notice.notify), environment), strict=False)
         body = self._body(notice)
         if notice.target == "webhook" and config.webhook is not None:
@@ -78,20 +78,20 @@ class Notifier:
             post(
                 hook.url,
                 body,
-                message_id=f"{notice.run_id}.{notice.notice.value}",
+                message_id=f"{notice.run_id}.{notice.kind.value}",
                 timestamp=int(time.time()),
                 secret=hook.secret,
                 timeout_s=hook.timeout,
                 allow_private=hook.allow_private,
             )
         elif notice.target == "command" and config.command is not None:
-            variables = {"WAIVERN_NOTICE": notice.notice.value, "WAIVERN_RUN": notice.run_id}
+            variables = {"WAIVERN_NOTICE": notice.kind.value, "WAIVERN_RUN": notice.run_id}
             run_command(config.command, body, environment=variables, timeout_s=config.timeout)
 
-    def _body(self, notice: DueNotice) -> bytes:
+    def _body(self, notice: DueNotification) -> bytes:
         storage = self._application.storage
         data: dict[str, Any] = {"schedule": notice.schedule, "run": run_as_json(storage.history.find(notice.run_id))}
-        if notice.notice is Notice.GATE_TRIPPED:
+        if notice.kind is NotificationKind.GATE_TRIPPED:
             data["gates"] = gates_as_json(storage.gates.of_run(notice.run_id))
-        said = {"type": f"run.{notice.notice.value}", "timestamp": instant_as_json(utc_now()), "data": data}
+        said = {"type": f"run.{notice.kind.value}", "timestamp": instant_as_json(utc_now()), "data": data}
         return json.dumps(said, ensure_ascii=False).encode()

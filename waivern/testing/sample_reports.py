@@ -48,7 +48,7 @@ def sample_finding(name: str = "a", **more: Any) -> Finding:
         "severity": "medium",
         "special_category": None,
         "source": "./files",
-        "place": f"{name}.txt",
+        "location": f"{name}.txt",
         "confidence": 0.95,
         "match_count": 2,
         **more,
@@ -98,7 +98,12 @@ def _findings() -> Sequence[ReportedFinding]:
     )
     file = sample_finding("a")
     column = sample_finding(
-        "b", rule="payment_card", category="payment_card", severity="critical", source="shop.db", place="orders.payment"
+        "b",
+        rule="payment_card",
+        category="payment_card",
+        severity="critical",
+        source="shop.db",
+        location="orders.payment",
     )
     pruned = sample_finding("c", rule="ip_address", category="ip_address", severity="low", special_category=False)
     return [
@@ -136,8 +141,8 @@ def _rules() -> Sequence[ReportedRule]:
 
 
 def _comparison() -> Comparison:
-    gone = sample_finding("d", place="old.txt")
-    unknown = sample_finding("e", place="logo.png")
+    gone = sample_finding("d", location="old.txt")
+    unknown = sample_finding("e", location="logo.png")
     return Comparison(
         sample_run(1),
         sample_run(2),

@@ -30,7 +30,7 @@ from waivern.database.runs.gate_log import SqlGateLog
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
 from waivern.database.schema.artifact_view import whole_artifacts
-from waivern.database.schema.tables import blobs, events, foreign_events, metadata, runs
+from waivern.database.schema.tables import blobs, events, imported_events, metadata, runs
 from waivern.history.decisions import Decision, Origin, Verdict
 from waivern.history.event_log import EventKind, hash_of
 from waivern.history.gates import GateResult
@@ -43,7 +43,7 @@ from waivern.testing.builders import message_of, plan_of
 Found = Mapping[str, int]
 NUMBERED = {
     "runs": ("number", "event_seq"),
-    "finding_lines": ("id",),
+    "finding_streams": ("id",),
     "decisions": ("seq",),
     "decision_files": ("seq",),
 }
@@ -96,27 +96,27 @@ def everything_of(engine: sa.Engine, run_ids: list[str]) -> dict[str, Any]:
     """All rows that tell of these runs, however a database numbers lines and decisions."""
     skipped = {
         "events",
-        "foreign_events",
+        "imported_events",
         "blob_keys",
         "services",
-        "chores",
-        "known_findings",
-        "known_places",
-        "finding_heads",
+        "periodic_tasks",
+        "current_findings",
+        "finding_locations",
+        "finding_state_cursors",
     }
     skipped |= {"artifacts", "artifact_declarations", "overviews"}  # which are read as one
     told: dict[str, Any] = {}
     with engine.connect() as connection:
         names = {}
-        for row in connection.execute(sa.select(metadata.tables["finding_lines"])):
+        for row in connection.execute(sa.select(metadata.tables["finding_streams"])):
             names[row.id] = f"{row.runbook_name}/{row.artifact_id}"
         read = [each for name, each in metadata.tables.items() if name not in skipped]
         for table in (*read, whole_artifacts):
             name = table.name
             rows = [row_as_json(table, row) for row in connection.execute(sa.select(table))]
             for row in rows:
-                if "line_id" in row:
-                    row["line_id"] = names[row["line_id"]]
+                if "stream_id" in row:
+                    row["stream_id"] = names[row["stream_id"]]
                 for numbered in NUMBERED.get(name, ()):
                     row.pop(numbered, None)
             told[name] = sorted(json.dumps(row, sort_keys=True) for row in rows)
@@ -130,7 +130,7 @@ def has_nothing(engine: sa.Engine) -> bool:
         return not any(
             connection.scalar(sa.select(sa.func.count()).select_from(table))
             for name, table in metadata.tables.items()
-            if name not in ("events", "chores")
+            if name not in ("events", "periodic_tasks")
         )
 
 
@@ -311,7 +311,7 @@ DAMAGES: dict[str, Change] = {
     "a manifest of a list": lambda files: {**files, "manifest.json": b"[]"},
     "on purpose: a run's status": on_purpose("runs", b"succeeded", b"failed"),
     "on purpose: a content": lambda files: with_manifest({**files, first_blob(files): b"{}"}),
-    "on purpose: a set of findings": on_purpose("finding_sets", b'"rules_version":"1"', b'"rules_version":"2"'),
+    "on purpose: a set of findings": on_purpose("finding_snapshots", b'"rules_version":"1"', b'"rules_version":"2"'),
     "on purpose: a finding": on_purpose("findings", b'"severity":"medium"', b'"severity":"low"'),
     "on purpose: an event": on_purpose("events", b'"trigger":"test"', b'"trigger":"other"'),
     "on purpose: a column": on_purpose("runs", b'"epoch"', b'"epochs"'),
@@ -421,7 +421,7 @@ def test_from_sqlite_to_postgres_and_back_everything_is_as_it_was(
         assert everything_of(back, run_ids) == at_first
         chain = {row.seq: row.hash for row in one.connect().execute(sa.select(events))}
         with back.connect() as connection:
-            kept = connection.execute(sa.select(foreign_events)).all()
+            kept = connection.execute(sa.select(imported_events)).all()
         assert len({row.origin for row in kept}) == 2
         for row in kept:
             said = {name: getattr(row, name) for name in ("seq", "at", "actor", "kind", "previous")}

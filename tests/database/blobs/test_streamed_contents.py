@@ -51,7 +51,7 @@ def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(eng
     run.store.save("found", Message("", content, SCHEMA))
     with engine.connect() as connection:
         stored = connection.execute(sa.select(blobs)).one()
-    data = stored.data or stored.bulk
+    data = stored.data or stored.chunked_data
     assert stored.stored_size == len(data) > LARGE
     assert stored.checksum == zlib.crc32(data)
     message = SqlRunHistory(engine).message_of(run.run_id, "found")

@@ -12,14 +12,14 @@ from tests.database.current.test_finding_history import PLAN, entry, message, ru
 from waivern import Message
 from waivern.database.connection.engine import writing
 from waivern.database.current import finding_filters
-from waivern.database.current.current_findings import SqlKnownFindings
+from waivern.database.current.current_findings import SqlCurrentFindings
 from waivern.database.current.decision_log import SqlDecisionLog
 from waivern.database.runs.past_artifacts import SqlPastArtifacts
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
 from waivern.errors import RunError, UsageError
+from waivern.history.current_findings import CurrentFinding, FindingFilter, FindingStatus, Order
 from waivern.history.decisions import Decision, Verdict
-from waivern.history.known_findings import FindingFilter, FindingStatus, KnownFinding, Order
 from waivern.history.run_history import RunFilter
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of
@@ -35,8 +35,8 @@ def pages(
     order: Order = Order.NEWEST,
     after: str | None = None,
     limit: int = 50,
-) -> list[KnownFinding]:
-    known = SqlKnownFindings(engine)
+) -> list[CurrentFinding]:
+    known = SqlCurrentFindings(engine)
     known.settle(today=TODAY)
     return list(known.page(wanted, order=order, after=after, limit=limit, today=TODAY))
 
@@ -45,7 +45,7 @@ def standing(engine: sa.Engine, wanted: FindingFilter = ANY) -> dict[str, str]:
     return {each.finding.fingerprint[0]: each.status.value for each in pages(engine, wanted)}
 
 
-def names(found: list[KnownFinding]) -> str:
+def names(found: list[CurrentFinding]) -> str:
     return "".join(each.finding.fingerprint[0] for each in found)
 
 
@@ -176,9 +176,9 @@ def test_what_does_not_change_is_not_written(engine: sa.Engine) -> None:
         run_with(engine, [entry("a"), entry("b")])
         standing(engine)
     with writing(engine) as connection:
-        connection.execute(sa.text("UPDATE known_findings SET place = 'left alone'"))
+        connection.execute(sa.text("UPDATE current_findings SET location = 'left alone'"))
     run_with(engine, [entry("a"), entry("b")])
-    assert {each.finding.place for each in pages(engine)} == {"left alone"}
+    assert {each.finding.location for each in pages(engine)} == {"left alone"}
 
 
 def decide(engine: sa.Engine, verdict: Verdict, name: str, until: date | None = None) -> None:
@@ -256,7 +256,7 @@ def test_pages_follow_one_another_without_gap(many: sa.Engine, order: Order, sta
     wanted = FindingFilter(status=status)
     whole = pages(many, wanted, order=order)
     assert len(whole) == 4
-    one_by_one: list[KnownFinding] = []
+    one_by_one: list[CurrentFinding] = []
     while page := pages(many, wanted, order=order, after=one_by_one[-1].key if one_by_one else None, limit=1):
         one_by_one += page
     assert one_by_one == whole
@@ -271,11 +271,11 @@ def test_a_key_that_is_none_is_refused(engine: sa.Engine) -> None:
 
 def test_a_finding_tells_in_which_runs_it_stayed(engine: sa.Engine) -> None:
     made = [run_with(engine, held) for held in ([entry("a")], [entry("a")], [], [entry("a")], [entry("a", count=3)])]
-    stays = SqlKnownFindings(engine).stays_of("a" * 32)
+    stays = SqlCurrentFindings(engine).stays_of("a" * 32)
     assert [(stay.first_run, stay.last_run, stay.runs, stay.finding.match_count) for stay in stays] == [
         (made[0], made[1], 2, 1),
         (made[3], made[3], 1, 1),
         (made[4], made[4], 1, 3),
     ]
-    assert SqlKnownFindings(engine).fingerprints("aaaa", limit=5) == ["a" * 32]
-    assert SqlKnownFindings(engine).fingerprints("b", limit=5) == []
+    assert SqlCurrentFindings(engine).fingerprints("aaaa", limit=5) == ["a" * 32]
+    assert SqlCurrentFindings(engine).fingerprints("b", limit=5) == []

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.database.current.test_finding_history import PLAN, entry, run_with
-from waivern.database.current.current_findings import SqlKnownFindings
+from waivern.database.current.current_findings import SqlCurrentFindings
 from waivern.database.current.decision_log import SqlDecisionLog
 from waivern.database.events.event_log import SqlEventLog
 from waivern.errors import DecisionError
@@ -33,8 +33,8 @@ def decision(verdict: Verdict = Verdict.SUPPRESSED, fingerprint: str | None = A,
     return Decision(verdict, fingerprint=fingerprint, **said)
 
 
-def found(fingerprint: str = A, *, rule: str = "email_address", place: str = "a.txt") -> Finding:
-    return Finding(fingerprint, rule, "email", "medium", None, "files", place, 0.9, 1)
+def found(fingerprint: str = A, *, rule: str = "email_address", location: str = "a.txt") -> Finding:
+    return Finding(fingerprint, rule, "email", "medium", None, "files", location, 0.9, 1)
 
 
 def by_rule(location: str, **more: Any) -> Decision:
@@ -87,9 +87,9 @@ def test_a_file_speaks_for_its_runbook_by_fingerprint_or_by_rule_and_place(log: 
     assert log.use_file("one", file_of(decision(), by_rule("b*")), run_id=RUN, by="ada")
     one, other = log.in_force("one", today=TODAY), log.in_force("other", today=TODAY)
     assert one.on(found(A)) is not None
-    assert one.on(found(B, place="b.txt")) is not None
-    assert one.on(found(B, place="c/b.txt")) is None
-    assert one.on(found(B, place="b.txt", rule="iban")) is None
+    assert one.on(found(B, location="b.txt")) is not None
+    assert one.on(found(B, location="c/b.txt")) is None
+    assert one.on(found(B, location="b.txt", rule="iban")) is None
     assert other.on(found(A)) is None
 
 
@@ -117,7 +117,7 @@ def test_a_finding_that_is_reopened_by_hand_is_open_in_spite_of_an_older_pattern
 
 
 def settled(engine: sa.Engine) -> None:
-    SqlKnownFindings(engine).settle(today=TODAY)
+    SqlCurrentFindings(engine).settle(today=TODAY)
 
 
 def lapsed(log: SqlDecisionLog, **asked: Any) -> list[tuple[str, str | None]]:

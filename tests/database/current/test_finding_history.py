@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from waivern import Message, Schema
 from waivern.database.current.finding_history import SqlFindingHistory
 from waivern.database.runs.run_register import SqlRunRegister
-from waivern.database.schema.tables import finding_sets, findings
+from waivern.database.schema.tables import finding_snapshots, findings
 from waivern.history.finding import Finding, findings_in
 from waivern.runs.run import RunStatus, utc_now
 from waivern.testing.builders import message_of, plan_of_dag
@@ -63,7 +63,7 @@ def test_the_findings_of_each_run_are_told_as_they_were(engine: sa.Engine) -> No
     history = SqlFindingHistory(engine)
     assert (names_of(engine, first), names_of(engine, second), names_of(engine, third)) == (["a", "b"], ["b", "c"], [])
     (artifact_id, told) = history.findings_of(second)[0]
-    assert (artifact_id, told.match_count, told.place, told.source) == ("found", 2, "b.txt", "files")
+    assert (artifact_id, told.match_count, told.location, told.source) == ("found", 2, "b.txt", "files")
     assert [history.sets_of(run)["found"].rules_version for run in (first, second, third)] == ["1", "2", "1"]
     assert set(history.sets_of(third)) == {"found"}
 
@@ -84,7 +84,7 @@ def test_what_does_not_change_costs_no_row(engine: sa.Engine) -> None:
     again = run_with(engine, [entry("a"), entry("b")])
     with engine.connect() as connection:
         numbers = [
-            connection.scalar(sa.select(sa.func.count()).select_from(table)) for table in (findings, finding_sets)
+            connection.scalar(sa.select(sa.func.count()).select_from(table)) for table in (findings, finding_snapshots)
         ]
     assert numbers == [3, 2]
     assert names_of(engine, again) == ["a", "b"]

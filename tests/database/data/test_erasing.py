@@ -129,6 +129,12 @@ def test_every_row_beside_messages_that_names_somebody_is_told_by_what_it_is(dat
 def test_every_table_with_a_text_from_outside_is_looked_through() -> None:
     looked_through = {column.table.name for _, columns in columns_of_text() for column in columns}
     assert metadata.tables.keys() - looked_through == {
-        *("blobs", "blob_keys", "chores", "schedule_fires", "unwanted_blobs"),  # nothing but digests, keys and instants
-        *("finding_heads", "known_findings", "known_places"),  # repeat findings
+        *(
+            "blobs",
+            "blob_keys",
+            "periodic_tasks",
+            "schedule_triggers",
+            "gc_candidates",
+        ),  # nothing but digests, keys and instants
+        *("finding_state_cursors", "current_findings", "finding_locations"),  # repeat findings
     }

@@ -26,7 +26,7 @@ from waivern.database.runs.past_artifacts import SqlPastArtifacts
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
 from waivern.database.schema.artifact_view import number_of
-from waivern.database.schema.tables import artifacts, blobs, runs, unwanted_blobs
+from waivern.database.schema.tables import artifacts, blobs, gc_candidates, runs
 from waivern.history.event_log import EventKind
 from waivern.history.pruning import PruneRequest
 from waivern.runs.run import ArtifactStatus, RunStatus, utc_now
@@ -198,7 +198,7 @@ def test_a_mark_that_was_left_behind_is_seen_to_by_the_next_pruning(engine: sa.E
     assert SqlPruner(engine).prune(ALL, actor="test").contents == 1
     assert stored(engine) == (1, 1)
     with engine.connect() as connection:
-        assert connection.execute(sa.select(unwanted_blobs)).all() == []
+        assert connection.execute(sa.select(gc_candidates)).all() == []
 
 
 def test_the_earlier_content_of_what_is_saved_twice_is_kept_by_nobody_and_emptied(engine: sa.Engine) -> None:

@@ -16,7 +16,7 @@ from waivern.database.blobs.blob_store import EMPTY
 from waivern.database.data.pruner import SqlPruner
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.schema.artifact_view import whole_artifacts
-from waivern.database.schema.tables import artifacts, blobs, unwanted_blobs
+from waivern.database.schema.tables import artifacts, blobs, gc_candidates
 from waivern.history.pruning import PruneRequest
 from waivern.runs.run import ArtifactStatus
 
@@ -98,7 +98,7 @@ def test_after_60_kills_while_messages_are_let_go_what_is_kept_can_be_read_and_t
             )
             full = set(connection.scalars(sa.select(blobs.c.digest).where(blobs.c.codec != EMPTY)))
             assert set(connection.scalars(wanted)) == full
-            assert connection.execute(sa.select(unwanted_blobs)).all() == []
+            assert connection.execute(sa.select(gc_candidates)).all() == []
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def unattended_for(engine: sa.Engine, schedule: Schedule, span: timedelta) -> da
     """Let the schedule be as if no service had looked at it for so long; return since when."""
     since = utc_now() - span
     with writing(engine) as connection:
-        connection.execute(sa.update(schedules).where(schedules.c.id == schedule.id).values(considered_until=since))
+        connection.execute(sa.update(schedules).where(schedules.c.id == schedule.id).values(evaluated_until=since))
     return since
 
 
@@ -195,7 +195,7 @@ def test_claiming_and_firing_are_no_more_work_after_years_of_runs_and_grow_only_
 
 def _made_before(engine: sa.Engine, schedule: Schedule, numbers: range) -> None:
     before = LONG_AGO - timedelta(days=400)
-    alike = {"runbook_name": "Scan", "trigger": "schedule", "status": "succeeded", "epoch": 2, "one_at_a_time": True}
+    alike = {"runbook_name": "Scan", "trigger": "schedule", "status": "succeeded", "epoch": 2, "exclusive": True}
     made = [
         {**alike, "id": f"{number:036d}", "schedule_id": schedule.id, "due_at": at, "created_at": at}
         for number, at in ((each, before + timedelta(minutes=each)) for each in numbers)

@@ -34,4 +34,4 @@ def test_a_service_that_gives_no_sign_is_gone_and_forgotten_after_a_day(engine: 
 
 def _last_seen(engine: sa.Engine, ago: timedelta) -> None:
     with writing(engine) as connection:
-        connection.execute(sa.update(services).values(seen_at=utc_now() - ago))
+        connection.execute(sa.update(services).values(heartbeat_at=utc_now() - ago))

@@ -28,10 +28,10 @@ from waivern.database.schema.tables import (
     blob_keys,
     blobs,
     events,
-    finding_lines,
-    finding_sets,
+    finding_snapshots,
+    finding_streams,
     findings,
-    foreign_events,
+    imported_events,
     overviews,
     run_attempts,
     runbooks,
@@ -56,8 +56,8 @@ WORDS = ("failed", "skipped", "timed_out", "raw")  # where the database takes on
 MAY_CHANGE = {
     runs: {"lease_until"},
     artifacts: {"pruned_at", "pruned_because"},
-    finding_sets: {"last_run_id", "last_at"},
-    finding_lines: {"id"},
+    finding_snapshots: {"last_run_id", "last_at"},
+    finding_streams: {"id"},
 }
 PROVEN = (
     *(
@@ -68,8 +68,8 @@ PROVEN = (
         overviews,
         blobs,
         runbooks,
-        finding_lines,
-        finding_sets,
+        finding_streams,
+        finding_snapshots,
         findings,
     ),
     *(run_attempts, artifact_attempts),
@@ -207,8 +207,8 @@ PARTS = {
     overviews: Part.OVERVIEW,
     blobs: Part.CONTENT,
     runbooks: Part.RUNBOOK,
-    finding_lines: Part.FINDINGS,
-    finding_sets: Part.FINDINGS,
+    finding_streams: Part.FINDINGS,
+    finding_snapshots: Part.FINDINGS,
     findings: Part.FINDINGS,
     run_attempts: Part.ATTEMPT,
     artifact_attempts: Part.ATTEMPT,
@@ -235,7 +235,7 @@ def is_named(
         with engine.connect() as connection:
             held_by = {tuple(row) for row in connection.execute(holders)}
         return any((each.run, each.artifact_id) in held_by for each in of_kind)
-    if table in (finding_lines, finding_sets, findings):
+    if table in (finding_streams, finding_snapshots, findings):
         return any(each.artifact_id is not None for each in of_kind) or column.primary_key
     if column.primary_key:
         return any(each.run == owner.get("run_id", each.run) is not None for each in damages)
@@ -392,7 +392,7 @@ def test_a_run_that_is_made_to_look_unfinished_is_found(history: sa.Engine) -> N
 def test_runs_that_had_ended_before_there_were_events_are_told_as_unproven(history: sa.Engine) -> None:
     deleted(history, events)
     execute(history, sa.update(runs).values(event_seq=None))
-    execute(history, sa.update(finding_sets).values(rows_digest=None))
+    execute(history, sa.update(finding_snapshots).values(rows_digest=None))
     assert (verified(history).unproven_runs, verified(history).damage) == (3, 0)
     run_with(history, entry("z"))
     found = verified(history)
@@ -433,20 +433,20 @@ def restored(history: sa.Engine, tmp_path: Path) -> Iterator[sa.Engine]:
 def test_events_of_another_chain_are_proven_too(restored: sa.Engine) -> None:
     found = verified(restored)
     assert (found.damage, found.damages) == (0, [])
-    assert (found.counts["foreign_events"], found.counts["events"]) == (4, 4)
+    assert (found.counts["imported_events"], found.counts["events"]) == (4, 4)
 
 
 def test_any_altered_value_of_an_event_of_another_chain_is_found(restored: sa.Engine) -> None:
     drawn, unnamed = random.Random(), []
-    for column in foreign_events.columns:
-        value, *key = drawn.choice(stored(restored, foreign_events, column))
-        other = put_in_its_place(restored, foreign_events, column, key, value, drawn)
+    for column in imported_events.columns:
+        value, *key = drawn.choice(stored(restored, imported_events, column))
+        other = put_in_its_place(restored, imported_events, column, key, value, drawn)
         told = verified(restored).damages
         if not told or any(each.part is not Part.EVENT for each in told):
             unnamed.append((column.name, value, other, told))
-        names = [each.name for each in foreign_events.primary_key]
+        names = [each.name for each in imported_events.primary_key]
         now = [other if name == column.name else each for name, each in zip(names, key, strict=True)]
-        assert replaced(restored, foreign_events, column, now, value)
+        assert replaced(restored, imported_events, column, now, value)
     assert unnamed == []
     assert verified(restored).damage == 0
 
@@ -454,15 +454,15 @@ def test_any_altered_value_of_an_event_of_another_chain_is_found(restored: sa.En
 @pytest.mark.parametrize("kind", ["run.opened", "run.closed"])
 def test_an_event_of_another_chain_that_is_missing_or_put_in_is_found(restored: sa.Engine, kind: str) -> None:
     with restored.connect() as connection:
-        rows = connection.execute(sa.select(foreign_events).where(foreign_events.c.kind == kind)).all()
-    deleted(restored, foreign_events, foreign_events.c.seq == rows[0].seq)
+        rows = connection.execute(sa.select(imported_events).where(imported_events.c.kind == kind)).all()
+    deleted(restored, imported_events, imported_events.c.seq == rows[0].seq)
     names = {"the events of other chains"}
     if kind == "run.closed":
         names.add(f"event {rows[0].seq} of the chain {rows[0].origin}")
     assert {each.what for each in verified(restored).damages} == names
-    execute(restored, sa.insert(foreign_events).values(rows[0]._asdict()))
+    execute(restored, sa.insert(imported_events).values(rows[0]._asdict()))
     assert verified(restored).damage == 0
-    execute(restored, sa.insert(foreign_events).values({**rows[0]._asdict(), "origin": "elsewhere"}))
+    execute(restored, sa.insert(imported_events).values({**rows[0]._asdict(), "origin": "elsewhere"}))
     assert {each.what for each in verified(restored).damages} == {"the events of other chains"}
 
 
@@ -471,7 +471,7 @@ def test_a_second_restore_says_anew_which_events_of_other_chains_there_are(
 ) -> None:
     moved(history, restored, run_ids(history)[2:], tmp_path / "third.zip")
     found = verified(restored)
-    assert (found.damage, found.counts["foreign_events"]) == (0, 6)
+    assert (found.damage, found.counts["imported_events"]) == (0, 6)
     moved(history, restored, run_ids(history)[2:], tmp_path / "again.zip")
     assert verified(restored).damage == 0
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from waivern.cli.shell.actors import person_at_terminal, service
+from waivern.cli.shell.callers import person_at_terminal, service
 from waivern.cli.shell.logs import log_to_standard_error
 from waivern.errors import DatabaseMissingError
 from waivern.runbooks.watched_environment import WatchedEnvironment

@@ -55,7 +55,7 @@ def _line(difference: Difference) -> str:
 
 def finding_in_words(finding: Finding) -> str:
     """Return what a finding is and where it is, in a line."""
-    where = f"{finding.place} in {finding.source}" if finding.place else finding.source
+    where = f"{finding.location} in {finding.source}" if finding.location else finding.source
     return f"{finding.fingerprint[:12]}  {finding.severity:<8}  {finding.rule}  {where}"
 
 

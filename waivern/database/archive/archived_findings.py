@@ -9,15 +9,16 @@ from waivern.database.archive.archive_rows import row_from_json
 from waivern.database.connection.batches import AT_ONCE, in_batches
 from waivern.database.connection.column_types import json_text
 from waivern.database.findings.finding_digests import RowsDigest, digest_of_rows
-from waivern.database.schema.tables import finding_lines, finding_sets, findings
+from waivern.database.schema.tables import finding_snapshots, finding_streams, findings
 from waivern.errors import ArchiveError
 from waivern.history.bundle import BundleReader
 
 ELSEWHERE = "elsewhere"
 """In place of the run that saw a set of findings last, where no run that came along did."""
 
-_OF_LINE = sa.select(finding_lines).where(
-    finding_lines.c.runbook_name == sa.bindparam("of_name"), finding_lines.c.artifact_id == sa.bindparam("of_artifact")
+_OF_LINE = sa.select(finding_streams).where(
+    finding_streams.c.runbook_name == sa.bindparam("of_name"),
+    finding_streams.c.artifact_id == sa.bindparam("of_artifact"),
 )
 
 
@@ -28,26 +29,26 @@ def restore_findings(connection: sa.Connection, bundle: BundleReader) -> None:
         ArchiveError: the findings of a runbook went another way here.
     """
     sets: dict[int, list[dict[str, Any]]] = {}
-    for said in bundle.lines("finding_sets"):
-        row = row_from_json(finding_sets, said)
-        sets.setdefault(row["line_id"], []).append(row)
+    for said in bundle.lines("finding_snapshots"):
+        row = row_from_json(finding_snapshots, said)
+        sets.setdefault(row["stream_id"], []).append(row)
     written: dict[int, int] = {}
-    for said in bundle.lines("finding_lines"):
-        line = row_from_json(finding_lines, said)
-        line_id = _written_line(connection, line, sets.get(line["id"], []))
-        if line_id is not None:
-            written[line["id"]] = line_id
+    for said in bundle.lines("finding_streams"):
+        line = row_from_json(finding_streams, said)
+        stream_id = _written_line(connection, line, sets.get(line["id"], []))
+        if stream_id is not None:
+            written[line["id"]] = stream_id
     for some in in_batches(_findings_of(bundle, written), AT_ONCE):
         connection.execute(sa.insert(findings), list(some))
-    for line_id in written.values():
-        _check_line(connection, line_id)
+    for stream_id in written.values():
+        _check_line(connection, stream_id)
 
 
 def _findings_of(bundle: BundleReader, written: dict[int, int]) -> Iterator[dict[str, Any]]:
     for said in bundle.lines("findings"):
         row = row_from_json(findings, said)
-        if row["line_id"] in written:
-            yield {**row, "line_id": written[row["line_id"]]}
+        if row["stream_id"] in written:
+            yield {**row, "stream_id": written[row["stream_id"]]}
 
 
 def _written_line(connection: sa.Connection, line: dict[str, Any], sets: list[dict[str, Any]]) -> int | None:
@@ -67,41 +68,41 @@ def _written_line(connection: sa.Connection, line: dict[str, Any], sets: list[di
         return None
     if here is None:
         inserted = connection.execute(
-            sa.insert(finding_lines).returning(finding_lines.c.id),
+            sa.insert(finding_streams).returning(finding_streams.c.id),
             {name: line[name] for name in ("runbook_name", "artifact_id", "last_seq")},
         )
-        line_id = int(inserted.scalar_one())
+        stream_id = int(inserted.scalar_one())
     else:
-        line_id = here.id
+        stream_id = here.id
         connection.execute(
-            sa.update(finding_lines).where(finding_lines.c.id == line_id), {"last_seq": line["last_seq"]}
+            sa.update(finding_streams).where(finding_streams.c.id == stream_id), {"last_seq": line["last_seq"]}
         )
-        connection.execute(sa.delete(findings).where(findings.c.line_id == line_id))
-    connection.execute(sa.insert(finding_sets), [{**row, "line_id": line_id} for row in sets[len(known) :]])
-    return line_id
+        connection.execute(sa.delete(findings).where(findings.c.stream_id == stream_id))
+    connection.execute(sa.insert(finding_snapshots), [{**row, "stream_id": stream_id} for row in sets[len(known) :]])
+    return stream_id
 
 
 def _note_who_saw_it_last(connection: sa.Connection, ours: Any, theirs: dict[str, Any]) -> None:
     is_later = ours.last_run_id == ELSEWHERE or ours.last_at < theirs["last_at"]
     if theirs["last_run_id"] != ELSEWHERE and is_later:
-        is_it = (finding_sets.c.line_id == ours.line_id) & (finding_sets.c.seq == ours.seq)
+        is_it = (finding_snapshots.c.stream_id == ours.stream_id) & (finding_snapshots.c.seq == ours.seq)
         seen = {name: theirs[name] for name in ("last_run_id", "last_at")}
-        connection.execute(sa.update(finding_sets).where(is_it), seen)
+        connection.execute(sa.update(finding_snapshots).where(is_it), seen)
 
 
-def _check_line(connection: sa.Connection, line_id: int) -> None:
+def _check_line(connection: sa.Connection, stream_id: int) -> None:
     """Compute anew what proves each set; raises ArchiveError where it is not what the set says."""
-    line = connection.execute(sa.select(finding_lines).where(finding_lines.c.id == line_id)).one()
+    line = connection.execute(sa.select(finding_streams).where(finding_streams.c.id == stream_id)).one()
     added: dict[int, list[dict[str, Any]]] = {}
     gone: dict[int, list[str]] = {}
-    for row in connection.execute(sa.select(findings).where(findings.c.line_id == line_id)):
-        added.setdefault(row.from_seq, []).append(row._asdict())
-        if row.to_seq is not None:
-            gone.setdefault(row.to_seq + 1, []).append(row.fingerprint)
+    for row in connection.execute(sa.select(findings).where(findings.c.stream_id == stream_id)):
+        added.setdefault(row.valid_from, []).append(row._asdict())
+        if row.valid_to is not None:
+            gone.setdefault(row.valid_to + 1, []).append(row.fingerprint)
     before: str | None = None
-    for held in _sets_of(connection, line_id):
+    for held in _sets_of(connection, stream_id):
         about = held._asdict()
-        about["omissions"] = None if held.omissions is None else json_text(held.omissions)
+        about["coverage_gaps"] = None if held.coverage_gaps is None else json_text(held.coverage_gaps)
         digest = RowsDigest(
             runbook=line.runbook_name, artifact_id=line.artifact_id, seq=held.seq, before=before, about=about
         )
@@ -114,6 +115,8 @@ def _check_line(connection: sa.Connection, line_id: int) -> None:
         before = held.rows_digest
 
 
-def _sets_of(connection: sa.Connection, line_id: int) -> list[Any]:
-    of_line = sa.select(finding_sets).where(finding_sets.c.line_id == line_id).order_by(finding_sets.c.seq)
+def _sets_of(connection: sa.Connection, stream_id: int) -> list[Any]:
+    of_line = (
+        sa.select(finding_snapshots).where(finding_snapshots.c.stream_id == stream_id).order_by(finding_snapshots.c.seq)
+    )
     return list(connection.execute(of_line))

@@ -25,7 +25,7 @@ from waivern.database.schema.tables import (
     decision_files,
     decisions,
     events,
-    foreign_events,
+    imported_events,
     run_attempts,
     run_gates,
     runbooks,
@@ -167,7 +167,7 @@ class _Restoring:
         own = _origin(connection)
         came_from = self._bundle.manifest.get("origin")
         rows = [{"origin": came_from, **row} for row in self._rows(events, "events")]
-        rows += list(self._rows(foreign_events, "foreign_events"))
+        rows += list(self._rows(imported_events, "imported_events"))
         taken = [row for row in rows if row["origin"] != own]
         for row in taken:
             if not isinstance(row["origin"], str) or not _is_sound(row):
@@ -175,7 +175,7 @@ class _Restoring:
                     f"The archive's event {row['seq']} of the chain {str(row['origin'])[:40]} was altered",
                     remedy="Take another copy of it",
                 )
-        self._fill(connection, foreign_events, taken)
+        self._fill(connection, imported_events, taken)
         return len(taken)
 
     def _tell(self, connection: sa.Connection, run_ids: Sequence[str], *, actor: str) -> None:
@@ -212,7 +212,7 @@ class _Restoring:
         found: dict[str, Mapping[str, Any]] = {}
         came_from = self._bundle.manifest.get("origin")
         rows = [{"origin": came_from, **row} for row in self._rows(events, "events")]
-        for row in [*self._rows(foreign_events, "foreign_events"), *rows]:
+        for row in [*self._rows(imported_events, "imported_events"), *rows]:
             if row["kind"] in (EventKind.RUN_CLOSED, EventKind.RUN_RESTORED):
                 found[row["body"].get("run")] = row
         return found

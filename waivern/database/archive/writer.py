@@ -25,10 +25,10 @@ from waivern.database.schema.tables import (
     decision_files,
     decisions,
     events,
-    finding_lines,
-    finding_sets,
+    finding_snapshots,
+    finding_streams,
     findings,
-    foreign_events,
+    imported_events,
     run_attempts,
     run_gates,
     runbooks,
@@ -107,7 +107,7 @@ class _Archiving:
                 "runs": [{"id": row["id"], "runbook": row["runbook_name"], "status": row["status"]} for row in of_runs],
             },
             "contents": self._written["blobs"],
-            "events": self._written["events"] + self._written["foreign_events"],
+            "events": self._written["events"] + self._written["imported_events"],
         }
 
     def _contents(self) -> set[str]:
@@ -135,16 +135,20 @@ class _Archiving:
         seen_last = self._seen_last()
         newest: dict[int, int] = {}
         lines: list[Row] = []
-        for line_id, seq in seen_last:
-            newest[line_id] = max(seq, newest.get(line_id, 0))
-        for line_id, last in sorted(newest.items()):
-            (line,) = self._rows(finding_lines, finding_lines.c.id, [line_id])
+        for stream_id, seq in seen_last:
+            newest[stream_id] = max(seq, newest.get(stream_id, 0))
+        for stream_id, last in sorted(newest.items()):
+            (line,) = self._rows(finding_streams, finding_streams.c.id, [stream_id])
             lines.append({**line, "last_seq": last})
-        self._lines("finding_lines", lines)
-        self._lines("finding_sets", map(_seen_by(seen_last), self._up_to(finding_sets, finding_sets.c.seq, newest)))
+        self._lines("finding_streams", lines)
+        self._lines(
+            "finding_snapshots",
+            map(_seen_by(seen_last), self._up_to(finding_snapshots, finding_snapshots.c.seq, newest)),
+        )
         fingerprints = set[str]()
         self._lines(
-            "findings", _noting(fingerprints, map(_clipped(newest), self._up_to(findings, findings.c.from_seq, newest)))
+            "findings",
+            _noting(fingerprints, map(_clipped(newest), self._up_to(findings, findings.c.valid_from, newest))),
         )
         return fingerprints
 
@@ -159,8 +163,8 @@ class _Archiving:
         return seen
 
     def _up_to(self, table: sa.Table, seq: sa.Column[Any], newest: dict[int, int]) -> Iterator[Row]:
-        for line_id, last in sorted(newest.items()):
-            of_line = sa.select(table).where(table.c.line_id == line_id, seq <= last)
+        for stream_id, last in sorted(newest.items()):
+            of_line = sa.select(table).where(table.c.stream_id == stream_id, seq <= last)
             for row in self._stream(of_line.order_by(*table.primary_key.columns)):
                 yield row_as_json(table, row)
 
@@ -177,10 +181,10 @@ class _Archiving:
             if concerns(row.body, run_ids, digests)
         )
         self._lines("events", concerning)
-        others = self._stream(sa.select(foreign_events).order_by(foreign_events.c.origin, foreign_events.c.seq))
+        others = self._stream(sa.select(imported_events).order_by(imported_events.c.origin, imported_events.c.seq))
         self._lines(
-            "foreign_events",
-            (row_as_json(foreign_events, row) for row in others if concerns(row.body, run_ids, digests)),
+            "imported_events",
+            (row_as_json(imported_events, row) for row in others if concerns(row.body, run_ids, digests)),
         )
 
     def _rows(self, table: Rows, key: sa.ColumnElement[Any], wanted: Collection[Any]) -> Iterator[Row]:
@@ -225,15 +229,15 @@ def _numbers_of(run_ids: Sequence[str]) -> sa.Select[Any]:
 
 def _holders(run_ids: Sequence[str]) -> sa.Select[Any]:
     return (
-        sa.select(finding_lines.c.id, artifacts.c.finding_seq.label("seq"), runs.c.id.label("run_id"))
+        sa.select(finding_streams.c.id, artifacts.c.snapshot_seq.label("seq"), runs.c.id.label("run_id"))
         .add_columns(artifacts.c.ended_at.label("at"))
         .join(runs, runs.c.number == artifacts.c.run_number)
         .join(
-            finding_lines,
-            (finding_lines.c.runbook_name == runs.c.runbook_name)
-            & (finding_lines.c.artifact_id == artifacts.c.artifact_id),
+            finding_streams,
+            (finding_streams.c.runbook_name == runs.c.runbook_name)
+            & (finding_streams.c.artifact_id == artifacts.c.artifact_id),
         )
-        .where(runs.c.id.in_(run_ids), artifacts.c.finding_seq.is_not(None))
+        .where(runs.c.id.in_(run_ids), artifacts.c.snapshot_seq.is_not(None))
     )
 
 
@@ -241,7 +245,7 @@ def _seen_by(last: dict[tuple[int, int], dict[str, Any]]) -> Any:
     """A set that no run of the bundle holds was seen elsewhere last."""
 
     def seen(row: Row) -> Row:
-        by = last.get((row["line_id"], row["seq"]))
+        by = last.get((row["stream_id"], row["seq"]))
         if by is None:
             return {**row, "last_run_id": ELSEWHERE}
         return {**row, "last_run_id": by["run"], "last_at": by["at"].isoformat()}
@@ -253,7 +257,7 @@ def _clipped(newest: dict[int, int]) -> Any:
     """A finding that is there beyond the newest set of the bundle is, in it, there to this day."""
 
     def clip(row: Row) -> Row:
-        return {name: value for name, value in row.items() if name != "to_seq" or value < newest[row["line_id"]]}
+        return {name: value for name, value in row.items() if name != "valid_to" or value < newest[row["stream_id"]]}
 
     return clip
 

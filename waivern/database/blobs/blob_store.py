@@ -19,7 +19,7 @@ from waivern.database.blobs import large_blobs
 from waivern.database.blobs.framing import Pieces, frames_in, own_unpacker
 from waivern.database.connection.engine import keys_of
 from waivern.database.connection.keyring import NO_KEYS, KeyRing, WrappedKey
-from waivern.database.schema.tables import blob_keys, blobs, unwanted_blobs
+from waivern.database.schema.tables import blob_keys, blobs, gc_candidates
 from waivern.errors import CorruptArtifactError, MessageError
 from waivern.messages.canonical import (
     CanonicalForm,
@@ -35,7 +35,7 @@ from waivern.messages.packed import PackedItems
 EMPTY = "empty"
 """The codec of a content that was let go of: its digest and size stay, its bytes do not."""
 
-NOTHING = {"stored_size": 0, "data": b"", "checksum": 0, "bulk": None}
+NOTHING = {"stored_size": 0, "data": b"", "checksum": 0, "chunked_data": None}
 """The columns of an empty blob's bytes."""
 
 SEALED = {"gcm-raw": "raw", "gcm-zstd": "zstd", "gcm-parts": "zstd-parts"}
@@ -191,13 +191,13 @@ class Blob:
             raise ValueError(self.digest)
 
 
-BYTES = sa.func.coalesce(blobs.c.bulk, blobs.c.data, type_=sa.LargeBinary)
+BYTES = sa.func.coalesce(blobs.c.chunked_data, blobs.c.data, type_=sa.LargeBinary)
 """A blob's bytes, wherever they are."""
 
 AT_REST = (
     *(blobs.c[name] for name in ("digest", "codec", "size", "stored_size")),
     sa.case((blobs.c.stored_size < LARGE, BYTES)).label("data"),
-    sa.case((blobs.c.bulk.is_(None), "data"), else_="bulk").label("held_in"),
+    sa.case((blobs.c.chunked_data.is_(None), "data"), else_="chunked_data").label("held_in"),
     blob_keys.c.key_id,
     blob_keys.c.wrapped,
 )
@@ -270,12 +270,12 @@ def _write(connection: sa.Connection, statement: Any, blob: Blob, **named: str) 
     about = {"codec": blob.codec, "size": blob.size, "stored_size": len(blob.data), **named}
     if isinstance(blob.data, Pieces) and len(blob.data) >= LARGE and connection.dialect.name == "sqlite":
         room = {"data": b"", "room": len(blob.data), "checksum": blob.data.checksum}
-        is_there = connection.execute(statement.values(bulk=_ROOM), {**about, **room}).rowcount == 1
+        is_there = connection.execute(statement.values(chunked_data=_ROOM), {**about, **room}).rowcount == 1
         if is_there:
             large_blobs.write(connection, blob.digest, blob.data)
         return bool(is_there)
     data = bytes(blob.data)
-    written = connection.execute(statement, {**about, "data": data, "checksum": zlib.crc32(data), "bulk": None})
+    written = connection.execute(statement, {**about, "data": data, "checksum": zlib.crc32(data), "chunked_data": None})
     return bool(written.rowcount == 1)
 
 
@@ -287,7 +287,7 @@ _INSERTS = {
 _OF_DIGEST = blobs.c.digest == sa.bindparam("wanted")
 _EXISTS = sa.select(blobs.c.size).where(_OF_DIGEST, blobs.c.codec != sa.bindparam("empty"))
 _LOCKED = sa.select(blobs.c.codec).where(_OF_DIGEST).with_for_update(read=True)
-_WANTED_AGAIN = sa.delete(unwanted_blobs).where(unwanted_blobs.c.digest == sa.bindparam("wanted"))
+_WANTED_AGAIN = sa.delete(gc_candidates).where(gc_candidates.c.digest == sa.bindparam("wanted"))
 _FILLED = sa.update(blobs).where(_OF_DIGEST).execution_options(preserve_rowcount=True)
 _KEY_ID = sa.select(blob_keys.c.key_id).where(blob_keys.c.digest == sa.bindparam("wanted"))
 _KEY_GONE = sa.delete(blob_keys).where(blob_keys.c.digest == sa.bindparam("wanted"))

@@ -16,8 +16,8 @@ _FIRST, _LENGTH = sa.bindparam("first", type_=sa.Integer), sa.bindparam("length"
 
 
 def write(connection: sa.Connection, digest: str, pieces: Pieces) -> None:
-    """Write the bytes of a blob into the room that `bulk` has for them, on SQLite."""
-    with driver_errors_explained(connection), _opened(connection, digest, blobs.c.bulk, readonly=False) as room:
+    """Write the bytes of a blob into the room that `chunked_data` has for them, on SQLite."""
+    with driver_errors_explained(connection), _opened(connection, digest, blobs.c.chunked_data, readonly=False) as room:
         for piece in pieces:
             room.write(piece)
 

@@ -11,10 +11,17 @@ import sqlalchemy as sa
 from waivern.database.connection.engine import writing
 from waivern.database.current.finding_filters import After, beside, parts_of
 from waivern.database.current.refresh import newest_complete, settle
-from waivern.database.schema.tables import artifacts, finding_heads, finding_lines, findings, known_findings, runs
+from waivern.database.schema.tables import (
+    artifacts,
+    current_findings,
+    finding_state_cursors,
+    finding_streams,
+    findings,
+    runs,
+)
 from waivern.errors import UsageError
+from waivern.history.current_findings import CurrentFinding, CurrentFindings, FindingFilter, FindingStatus, Order, Stay
 from waivern.history.finding import Finding
-from waivern.history.known_findings import FindingFilter, FindingStatus, KnownFinding, KnownFindings, Order, Stay
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"(\d)-(\d{1,17})-(\d{1,18})")
@@ -23,14 +30,14 @@ _BEYOND_HEX = "g"
 
 def _rows(dialect: str) -> sa.Select[Any]:
     return sa.select(
-        known_findings,
-        finding_heads.c.runbook_name,
-        finding_heads.c.run_id.label("head_run_id"),
-        finding_heads.c.run_at.label("head_run_at"),
-    ).join(finding_heads, finding_heads.c.id == beside(dialect, known_findings.c.head_id))
+        current_findings,
+        finding_state_cursors.c.runbook_name,
+        finding_state_cursors.c.run_id.label("head_run_id"),
+        finding_state_cursors.c.run_at.label("head_run_at"),
+    ).join(finding_state_cursors, finding_state_cursors.c.id == beside(dialect, current_findings.c.cursor_id))
 
 
-class SqlKnownFindings(KnownFindings):
+class SqlCurrentFindings(CurrentFindings):
     """Reads what `settling` writes."""
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -45,10 +52,12 @@ class SqlKnownFindings(KnownFindings):
 
     def page(
         self, wanted: FindingFilter, *, order: Order, after: str | None, limit: int, today: date
-    ) -> Sequence[KnownFinding]:
+    ) -> Sequence[CurrentFinding]:
         beyond = None if after is None else _place_of(after)
         with self._engine.connect() as connection:
-            newest = _rows(connection.dialect.name).order_by(known_findings.c.since.desc(), known_findings.c.id.desc())
+            newest = _rows(connection.dialect.name).order_by(
+                current_findings.c.since.desc(), current_findings.c.id.desc()
+            )
             rows = [
                 row
                 for part in parts_of(connection, wanted, order=order, after=beyond, today=today)
@@ -63,9 +72,9 @@ class SqlKnownFindings(KnownFindings):
         with self._engine.connect() as connection:
             return list(connection.scalars(query.limit(limit)))
 
-    def with_fingerprint(self, fingerprint: str, *, today: date) -> Sequence[KnownFinding]:
+    def with_fingerprint(self, fingerprint: str, *, today: date) -> Sequence[CurrentFinding]:
         rows = _rows(self._engine.dialect.name)
-        query = rows.where(known_findings.c.fingerprint == fingerprint).order_by(finding_heads.c.runbook_name)
+        query = rows.where(current_findings.c.fingerprint == fingerprint).order_by(finding_state_cursors.c.runbook_name)
         with self._engine.connect() as connection:
             return [_known(row, today) for row in connection.execute(query)]
 
@@ -74,7 +83,7 @@ class SqlKnownFindings(KnownFindings):
             rows = connection.execute(_HOLDERS, {"of_fingerprint": fingerprint}).all()
             stays = [
                 stay
-                for _, ranges in groupby(rows, key=lambda row: row.line_id)
+                for _, ranges in groupby(rows, key=lambda row: row.stream_id)
                 for stay in _stays(connection, list(ranges))
             ]
         return sorted(stays, key=lambda stay: (stay.runbook, stay.first_at, stay.artifact_id))
@@ -93,10 +102,10 @@ def _place_of(key: str) -> After:
     return After(rank, _EPOCH + timedelta(microseconds=microseconds), row_id)
 
 
-def _known(row: Any, today: date) -> KnownFinding:
+def _known(row: Any, today: date) -> CurrentFinding:
     microseconds = (row.since - _EPOCH) // timedelta(microseconds=1)
     is_held = row.last_run_id is None
-    return KnownFinding(
+    return CurrentFinding(
         key=f"{row.severity_rank}-{microseconds}-{row.id}",
         runbook=row.runbook_name,
         finding=_finding(row),
@@ -121,7 +130,7 @@ def _status(row: Any, today: date) -> FindingStatus:
 def _stays(connection: sa.Connection, ranges: Sequence[Any]) -> Iterator[Stay]:
     """The runs of a line's runbook that held the finding, those together that follow one another."""
     looked = connection.execute(_LOOKED, {"of_name": ranges[0].runbook_name, "of_artifact": ranges[0].artifact_id})
-    for held_as, some in groupby(looked, key=lambda run: _held_as(run.finding_seq, ranges)):
+    for held_as, some in groupby(looked, key=lambda run: _held_as(run.snapshot_seq, ranges)):
         if held_as is not None:
             in_order = list(some)
             first, last = in_order[0], in_order[-1]
@@ -134,27 +143,29 @@ def _stays(connection: sa.Connection, ranges: Sequence[Any]) -> Iterator[Stay]:
 
 
 def _held_as(seq: int, ranges: Sequence[Any]) -> Any:
-    return next((row for row in ranges if row.from_seq <= seq and (row.to_seq is None or seq <= row.to_seq)), None)
+    return next(
+        (row for row in ranges if row.valid_from <= seq and (row.valid_to is None or seq <= row.valid_to)), None
+    )
 
 
 _HOLDERS = (
-    sa.select(findings, finding_lines.c.runbook_name, finding_lines.c.artifact_id)
-    .join(finding_lines, finding_lines.c.id == findings.c.line_id)
+    sa.select(findings, finding_streams.c.runbook_name, finding_streams.c.artifact_id)
+    .join(finding_streams, finding_streams.c.id == findings.c.stream_id)
     .where(findings.c.fingerprint == sa.bindparam("of_fingerprint"))
-    .order_by(findings.c.line_id, findings.c.from_seq)
+    .order_by(findings.c.stream_id, findings.c.valid_from)
 )
 _LOOKED = (
-    sa.select(runs.c.id, runs.c.started_at, runs.c.created_at, artifacts.c.finding_seq)
+    sa.select(runs.c.id, runs.c.started_at, runs.c.created_at, artifacts.c.snapshot_seq)
     .join(artifacts, artifacts.c.run_number == runs.c.number)
     .where(runs.c.runbook_name == sa.bindparam("of_name"), artifacts.c.artifact_id == sa.bindparam("of_artifact"))
-    .where(artifacts.c.finding_seq.is_not(None))
+    .where(artifacts.c.snapshot_seq.is_not(None))
     .order_by(runs.c.created_at, runs.c.id)
 )
-_NAMES = sa.select(finding_lines.c.runbook_name).distinct().subquery()
+_NAMES = sa.select(finding_streams.c.runbook_name).distinct().subquery()
 _NEWEST = newest_complete(_NAMES.c.runbook_name).correlate(_NAMES).scalar_subquery()
 _BEHIND = (
     sa.select(_NAMES.c.runbook_name)
-    .join(finding_heads, finding_heads.c.runbook_name == _NAMES.c.runbook_name, isouter=True)
-    .where(finding_heads.c.run_id.is_(None) | finding_heads.c.run_id.is_distinct_from(_NEWEST))
+    .join(finding_state_cursors, finding_state_cursors.c.runbook_name == _NAMES.c.runbook_name, isouter=True)
+    .where(finding_state_cursors.c.run_id.is_(None) | finding_state_cursors.c.run_id.is_distinct_from(_NEWEST))
     .order_by(_NAMES.c.runbook_name)
 )

@@ -13,7 +13,7 @@ from waivern.database.current.decision_rows import OLDEST_FIRST, decision_of, de
 from waivern.database.current.expired_decisions import lapsed_decisions
 from waivern.database.current.verdicts import judge, judge_everywhere
 from waivern.database.events.event_rows import append
-from waivern.database.schema.tables import decision_files, decisions, finding_heads, findings
+from waivern.database.schema.tables import decision_files, decisions, finding_state_cursors, findings
 from waivern.errors import DecisionError
 from waivern.history.decision_log import DecisionFile, DecisionLog
 from waivern.history.decisions import Decision, DecisionsInForce, Lapsed, Origin, Verdict
@@ -50,10 +50,10 @@ class SqlDecisionLog(DecisionLog):
             row = _row_of_file(runbook, file, run_id=run_id, at=now)
             _add(connection, decided)
             connection.execute(sa.insert(decision_files), row)
-            head = sa.select(finding_heads.c.id).where(finding_heads.c.runbook_name == runbook)
-            head_id = connection.execute(head).scalar_one_or_none()
-            if head_id is not None:
-                judge(connection, head_id, runbook, today=now.date())
+            head = sa.select(finding_state_cursors.c.id).where(finding_state_cursors.c.runbook_name == runbook)
+            cursor_id = connection.execute(head).scalar_one_or_none()
+            if cursor_id is not None:
+                judge(connection, cursor_id, runbook, today=now.date())
             used = {name: row[name] for name in ("runbook_name", "name", "digest", "run_id")}
             body = {**used, "decided": [_told(each) for each in decided]}
             append(connection, actor=by, kind=EventKind.DECISION_FILE_USED, body=body, at=now)
@@ -93,7 +93,7 @@ def _refuse_the_unseen(connection: sa.Connection, decision: Decision) -> None:
     name = decision.fingerprint
     if name is None:
         return
-    seen = sa.select(findings.c.line_id).where(findings.c.fingerprint == name).limit(1)
+    seen = sa.select(findings.c.stream_id).where(findings.c.fingerprint == name).limit(1)
     if connection.execute(seen).first() is None:
         raise DecisionError(f"No run has found '{name}'", remedy="`waivern findings` lists what was found")
 

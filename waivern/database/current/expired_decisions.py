@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from waivern.database.current.decision_rows import decisions_in_force
 from waivern.database.current.finding_filters import at_place
 from waivern.database.current.refresh import newest_complete
-from waivern.database.schema.tables import decisions, finding_heads, known_findings
+from waivern.database.schema.tables import current_findings, decisions, finding_state_cursors
 from waivern.history.decisions import Decision, Lapse, Lapsed, Origin
-from waivern.history.place_pattern import PlacePattern
+from waivern.history.location_pattern import LocationPattern
 
 
 def lapsed_decisions(connection: sa.Connection, runbook: str | None, *, today: date) -> list[Lapsed]:
@@ -36,20 +36,22 @@ def _with_decisions(connection: sa.Connection, today: date) -> list[str]:
     of_files = sa.select(decisions.c.runbook_name).where(decisions.c.runbook_name.is_not(None))
     expired = sa.select(decisions.c.fingerprint).where(decisions.c.runbook_name.is_(None), decisions.c.until < today)
     of_findings = (
-        sa.select(finding_heads.c.runbook_name)
-        .join(known_findings, known_findings.c.head_id == finding_heads.c.id)
-        .where(known_findings.c.fingerprint.in_(expired))
+        sa.select(finding_state_cursors.c.runbook_name)
+        .join(current_findings, current_findings.c.cursor_id == finding_state_cursors.c.id)
+        .where(current_findings.c.fingerprint.in_(expired))
     )
     return sorted(connection.scalars(sa.union(of_files, of_findings)))
 
 
 def _matches_something(connection: sa.Connection, runbook: str, decision: Decision) -> bool:
     """Say whether a finding of the runbook that is not fixed is what the decision is about."""
-    head_id = sa.select(finding_heads.c.id).where(finding_heads.c.runbook_name == runbook).scalar_subquery()
+    cursor_id = (
+        sa.select(finding_state_cursors.c.id).where(finding_state_cursors.c.runbook_name == runbook).scalar_subquery()
+    )
     if decision.fingerprint is not None:
-        meant = [known_findings.c.fingerprint == decision.fingerprint]
+        meant = [current_findings.c.fingerprint == decision.fingerprint]
     else:
-        at = at_place(connection.dialect.name, PlacePattern(decision.location or ""))
-        meant = [known_findings.c.rule == decision.rule, at]
-    held = (known_findings.c.head_id == head_id, known_findings.c.state != "fixed")
-    return connection.execute(sa.select(known_findings.c.id).where(*held, *meant).limit(1)).first() is not None
+        at = at_place(connection.dialect.name, LocationPattern(decision.location or ""))
+        meant = [current_findings.c.rule == decision.rule, at]
+    held = (current_findings.c.cursor_id == cursor_id, current_findings.c.state != "fixed")
+    return connection.execute(sa.select(current_findings.c.id).where(*held, *meant).limit(1)).first() is not None

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.sql.operators import custom_op
 
 from waivern.database.current.refresh import SEVERITIES
-from waivern.database.schema.tables import finding_heads, known_findings, known_places
-from waivern.history.known_findings import FindingFilter, FindingStatus, Order
-from waivern.history.place_pattern import PlacePattern
+from waivern.database.schema.tables import current_findings, finding_locations, finding_state_cursors
+from waivern.history.current_findings import FindingFilter, FindingStatus, Order
+from waivern.history.location_pattern import LocationPattern
 
 Condition = sa.ColumnElement[bool]
 
@@ -36,23 +36,23 @@ def parts_of(
     Which one is said here: SQLite knows nothing of how many rows have which value, and Postgres not always.
     """
     dialect = connection.dialect.name
-    pattern = None if wanted.location is None else PlacePattern(wanted.location)
+    pattern = None if wanted.location is None else LocationPattern(wanted.location)
     ids = None if pattern is None else _ids_at(connection, pattern)
     index = "id" if ids is not None else _index_for(wanted, order)
-    columns = {each.name: each if each.name == index else beside(dialect, each) for each in known_findings.columns}
+    columns = {each.name: each if each.name == index else beside(dialect, each) for each in current_findings.columns}
     conditions: list[Condition] = []
     if ids is not None:
-        conditions.append(known_findings.c.id.in_(ids))
+        conditions.append(current_findings.c.id.in_(ids))
     elif pattern is not None:
-        conditions.append(_matches(dialect, pattern, columns["place"]))
+        conditions.append(_matches(dialect, pattern, columns["location"]))
     if wanted.runbook is not None:
-        named = sa.select(finding_heads.c.id).where(finding_heads.c.runbook_name == wanted.runbook)
-        head_id = connection.execute(named).scalar_one_or_none()
-        conditions.append(columns["head_id"] == (-1 if head_id is None else head_id))
+        named = sa.select(finding_state_cursors.c.id).where(finding_state_cursors.c.runbook_name == wanted.runbook)
+        cursor_id = connection.execute(named).scalar_one_or_none()
+        conditions.append(columns["cursor_id"] == (-1 if cursor_id is None else cursor_id))
     if wanted.category is not None:
         conditions.append(columns["category"] == wanted.category)
     if wanted.since is not None:
-        conditions.append(known_findings.c.since >= wanted.since)
+        conditions.append(current_findings.c.since >= wanted.since)
     for rank in _ranks(wanted.severity, order, after):
         of_rank = [] if rank is None else [columns["severity_rank"] == rank]
         beyond = [] if after is None or (order is Order.SEVERITY and rank != after.rank) else [_is_beyond(after)]
@@ -78,8 +78,8 @@ def _ranks(severity: str | None, order: Order, after: After | None) -> Sequence[
 
 
 def _is_beyond(after: After) -> Condition:
-    place = sa.literal(after.since, known_findings.c.since.type), sa.literal(after.id, known_findings.c.id.type)
-    return sa.tuple_(known_findings.c.since, known_findings.c.id) < sa.tuple_(*place)
+    place = sa.literal(after.since, current_findings.c.since.type), sa.literal(after.id, current_findings.c.id.type)
+    return sa.tuple_(current_findings.c.since, current_findings.c.id) < sa.tuple_(*place)
 
 
 def _index_for(wanted: FindingFilter, order: Order) -> str | None:
@@ -89,7 +89,7 @@ def _index_for(wanted: FindingFilter, order: Order) -> str | None:
     if wanted.status in rare:
         return rare[wanted.status]
     asked = {
-        "head_id": wanted.runbook is not None,
+        "cursor_id": wanted.runbook is not None,
         "category": wanted.category is not None,
         "severity_rank": wanted.severity is not None or order is Order.SEVERITY,
         "state": wanted.status is not None,
@@ -100,8 +100,8 @@ def _index_for(wanted: FindingFilter, order: Order) -> str | None:
 def _standings(
     status: FindingStatus | None, today: date, columns: Mapping[str, sa.ColumnElement[Any]]
 ) -> Iterator[list[Condition]]:
-    state, verdict, until = columns["state"], columns["verdict"], known_findings.c.until
-    undecided = known_findings.c.verdict.is_(None) | (until.is_not(None) & (until < today))
+    state, verdict, until = columns["state"], columns["verdict"], current_findings.c.until
+    undecided = current_findings.c.verdict.is_(None) | (until.is_not(None) & (until < today))
     if status is None:
         yield []
     elif status in (FindingStatus.SUPPRESSED, FindingStatus.ACCEPTED):
@@ -115,34 +115,34 @@ def _standings(
         yield [state == status.value, undecided]
 
 
-def at_place(dialect: str, pattern: PlacePattern) -> Condition:
+def at_place(dialect: str, pattern: LocationPattern) -> Condition:
     """Return the condition that a finding is at such a place."""
     return sa.and_(
-        _begins(dialect, pattern, known_findings.c.place), _matches(dialect, pattern, known_findings.c.place)
+        _begins(dialect, pattern, current_findings.c.location), _matches(dialect, pattern, current_findings.c.location)
     )
 
 
-def _ids_at(connection: sa.Connection, pattern: PlacePattern) -> list[int] | None:
+def _ids_at(connection: sa.Connection, pattern: LocationPattern) -> list[int] | None:
     """The findings at such places, where they are few; None where they are many, so that one is soon met in any order.
 
     Which places there are is looked up among the places, of which there are fewer than findings.
     """
-    dialect, place = connection.dialect.name, known_findings.c.place
+    dialect, place = connection.dialect.name, current_findings.c.location
     if pattern.beginning:
         begins = _begins(dialect, pattern, place)
         if _few_ids(connection, begins) is not None:
             return _few_ids(connection, begins, _matches(dialect, pattern, place))
-    matching = sa.select(known_places.c.place).where(_matches(dialect, pattern, known_places.c.place))
+    matching = sa.select(finding_locations.c.location).where(_matches(dialect, pattern, finding_locations.c.location))
     places = list(connection.scalars(matching.limit(_FEW_PLACES + 1)))
     return None if len(places) > _FEW_PLACES else _few_ids(connection, place.in_(places))
 
 
 def _few_ids(connection: sa.Connection, *conditions: Condition) -> list[int] | None:
-    ids = list(connection.scalars(sa.select(known_findings.c.id).where(*conditions).limit(_FEW + 1)))
+    ids = list(connection.scalars(sa.select(current_findings.c.id).where(*conditions).limit(_FEW + 1)))
     return None if len(ids) > _FEW else ids
 
 
-def _begins(dialect: str, pattern: PlacePattern, place: "sa.Column[str]") -> Condition:
+def _begins(dialect: str, pattern: LocationPattern, place: "sa.Column[str]") -> Condition:
     beginning = pattern.beginning
     least, beyond = (">=", "<") if dialect == "sqlite" else ("~>=~", "~<~")  # by bytes, as the index has them
     if pattern.is_exact:
@@ -152,7 +152,7 @@ def _begins(dialect: str, pattern: PlacePattern, place: "sa.Column[str]") -> Con
     return sa.and_(low, high)
 
 
-def _matches(dialect: str, pattern: PlacePattern, place: sa.ColumnElement[str]) -> Condition:
+def _matches(dialect: str, pattern: LocationPattern, place: sa.ColumnElement[str]) -> Condition:
     if pattern.is_exact:
         return place == pattern.text
     if dialect == "sqlite":  # whose LIKE takes upper and lower case for the same

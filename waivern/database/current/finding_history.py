@@ -8,7 +8,14 @@ import sqlalchemy as sa
 
 from waivern.database.connection.stored_values import in_bytes
 from waivern.database.schema.artifact_view import AS_DECLARED
-from waivern.database.schema.tables import artifact_declarations, artifacts, finding_lines, finding_sets, findings, runs
+from waivern.database.schema.tables import (
+    artifact_declarations,
+    artifacts,
+    finding_snapshots,
+    finding_streams,
+    findings,
+    runs,
+)
 from waivern.history.finding import Finding
 from waivern.history.finding_history import FindingHistory, HeldSet
 from waivern.history.omissions import Omissions
@@ -17,22 +24,29 @@ _ASKED_AT_ONCE = 500
 _FETCHED_AT_ONCE = 5_000
 
 _HELD = (
-    sa.select(artifacts.c.artifact_id, artifacts.c.finding_seq, finding_sets.c.ruleset, finding_sets.c.rules_version)
+    sa.select(
+        artifacts.c.artifact_id,
+        artifacts.c.snapshot_seq,
+        finding_snapshots.c.ruleset,
+        finding_snapshots.c.rules_version,
+    )
     .join(runs, runs.c.number == artifacts.c.run_number)
     .join(artifact_declarations, AS_DECLARED)
     .join(
-        finding_lines,
-        (finding_lines.c.runbook_name == runs.c.runbook_name)
-        & (finding_lines.c.artifact_id == artifacts.c.artifact_id),
+        finding_streams,
+        (finding_streams.c.runbook_name == runs.c.runbook_name)
+        & (finding_streams.c.artifact_id == artifacts.c.artifact_id),
     )
     .join(
-        finding_sets,
-        (finding_sets.c.line_id == finding_lines.c.id) & (finding_sets.c.seq == artifacts.c.finding_seq),
+        finding_snapshots,
+        (finding_snapshots.c.stream_id == finding_streams.c.id) & (finding_snapshots.c.seq == artifacts.c.snapshot_seq),
     )
-    .where(runs.c.id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None))
+    .where(runs.c.id == sa.bindparam("of_run"), artifacts.c.snapshot_seq.is_not(None))
     .order_by(artifact_declarations.c.position)
 )
-_OMISSIONS = _HELD.add_columns(finding_sets.c.omissions).where(artifacts.c.artifact_id == sa.bindparam("of_artifact"))
+_COVERAGE_GAPS = _HELD.add_columns(finding_snapshots.c.coverage_gaps).where(
+    artifacts.c.artifact_id == sa.bindparam("of_artifact")
+)
 
 
 def _of_run(*wanted: sa.ColumnElement[Any]) -> sa.Select[Any]:
@@ -43,23 +57,23 @@ def _of_run(*wanted: sa.ColumnElement[Any]) -> sa.Select[Any]:
         .join(runs, runs.c.number == artifacts.c.run_number)
         .join(artifact_declarations, AS_DECLARED)
         .join(
-            finding_lines,
-            (finding_lines.c.runbook_name == runs.c.runbook_name)
-            & (finding_lines.c.artifact_id == artifacts.c.artifact_id),
+            finding_streams,
+            (finding_streams.c.runbook_name == runs.c.runbook_name)
+            & (finding_streams.c.artifact_id == artifacts.c.artifact_id),
         )
         .join(
             findings,
-            (findings.c.line_id == finding_lines.c.id)
-            & (findings.c.from_seq <= artifacts.c.finding_seq)
-            & (findings.c.to_seq.is_(None) | (findings.c.to_seq >= artifacts.c.finding_seq)),
+            (findings.c.stream_id == finding_streams.c.id)
+            & (findings.c.valid_from <= artifacts.c.snapshot_seq)
+            & (findings.c.valid_to.is_(None) | (findings.c.valid_to >= artifacts.c.snapshot_seq)),
         )
-        .where(runs.c.id == sa.bindparam("of_run"), artifacts.c.finding_seq.is_not(None))
+        .where(runs.c.id == sa.bindparam("of_run"), artifacts.c.snapshot_seq.is_not(None))
     )
 
 
 _OF_RUN = _of_run(artifacts.c.artifact_id, *(findings.c[name] for name in Finding.__struct_fields__)).order_by(
     artifact_declarations.c.position,
-    *(in_bytes(findings.c[name]) for name in ("source", "place", "rule", "fingerprint")),
+    *(in_bytes(findings.c[name]) for name in ("source", "location", "rule", "fingerprint")),
 )
 _IN_NUMBERS = _of_run(findings.c.severity, sa.func.count(findings.c.fingerprint.distinct())).group_by(
     findings.c.severity
@@ -75,7 +89,7 @@ class SqlFindingHistory(FindingHistory):
     def sets_of(self, run_id: str) -> Mapping[str, HeldSet]:
         with self._engine.connect() as connection:
             rows = connection.execute(_HELD, {"of_run": run_id}).all()
-        return {row.artifact_id: HeldSet(row.finding_seq, row.ruleset, row.rules_version) for row in rows}
+        return {row.artifact_id: HeldSet(row.snapshot_seq, row.ruleset, row.rules_version) for row in rows}
 
     def omissions_of(self, run_id: str, artifact_id: str) -> Omissions | None:
         with self._engine.connect() as connection:
@@ -118,17 +132,17 @@ def findings_of_run(connection: sa.Connection, run_id: str) -> list[tuple[str, F
 
 def omissions_of_artifact(connection: sa.Connection, run_id: str, artifact_id: str) -> Omissions | None:
     """Return what was not looked at on the way to an artifact; None where nobody wrote it down."""
-    row = connection.execute(_OMISSIONS, {"of_run": run_id, "of_artifact": artifact_id}).first()
-    return None if row is None or row.omissions is None else Omissions.from_json(row.omissions)
+    row = connection.execute(_COVERAGE_GAPS, {"of_run": run_id, "of_artifact": artifact_id}).first()
+    return None if row is None or row.coverage_gaps is None else Omissions.from_json(row.coverage_gaps)
 
 
 def _seen(runbook: str, fingerprints: Sequence[str], before: datetime) -> sa.Select[tuple[str]]:
-    first = (finding_sets.c.line_id == findings.c.line_id) & (finding_sets.c.seq == findings.c.from_seq)
+    first = (finding_snapshots.c.stream_id == findings.c.stream_id) & (finding_snapshots.c.seq == findings.c.valid_from)
     return (
         sa.select(findings.c.fingerprint)
-        .join(finding_lines, finding_lines.c.id == findings.c.line_id)
-        .join(finding_sets, first)
-        .where(finding_lines.c.runbook_name == runbook, finding_sets.c.first_at < before)
+        .join(finding_streams, finding_streams.c.id == findings.c.stream_id)
+        .join(finding_snapshots, first)
+        .where(finding_streams.c.runbook_name == runbook, finding_snapshots.c.first_at < before)
         .where(findings.c.fingerprint.in_(fingerprints))
         .distinct()
     )

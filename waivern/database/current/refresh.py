@@ -18,12 +18,12 @@ from waivern.database.runs.past_artifacts import made_message
 from waivern.database.schema.artifact_view import number_of
 from waivern.database.schema.tables import (
     artifacts,
-    finding_heads,
-    finding_lines,
-    finding_sets,
+    current_findings,
+    finding_locations,
+    finding_snapshots,
+    finding_state_cursors,
+    finding_streams,
     findings,
-    known_findings,
-    known_places,
     runs,
 )
 from waivern.errors import ArtifactStoreError
@@ -39,14 +39,14 @@ _GONE = ("fixed", "unknown")
 _UNFINISHED = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 
 _BEGIN_HEAD = {
-    "sqlite": sqlite.insert(finding_heads).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(finding_heads).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(finding_state_cursors).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(finding_state_cursors).on_conflict_do_nothing(),
 }
 
 
 _ADD_PLACE = {
-    "sqlite": sqlite.insert(known_places).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(known_places).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(finding_locations).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(finding_locations).on_conflict_do_nothing(),
 }
 
 
@@ -64,16 +64,16 @@ def settle(connection: sa.Connection, runbook: str, *, today: date) -> None:
         return
     head = _locked_head(connection, runbook)
     lines = {row.artifact_id: row for row in connection.execute(_LINES, {"of_name": runbook})}
-    held = {row.artifact_id: row.finding_seq for row in connection.execute(_HELD, {"of_run": run.id})}
-    seqs = {name: [held.get(name), line.last_seq] for name, line in lines.items()}
+    held = {row.artifact_id: row.snapshot_seq for row in connection.execute(_HELD, {"of_run": run.id})}
+    snapshots = {name: [held.get(name), line.last_seq] for name, line in lines.items()}
     is_another_run = head.run_id != run.id
     if is_another_run:
         connection.execute(_NO_LONGER_NEW, {"of_head": head.id})
-    if seqs != head.seqs:
+    if snapshots != head.snapshots:
         _Settling(connection, head, run, lines, held).settle()
         judge(connection, head.id, runbook, today=today)
-    if is_another_run or seqs != head.seqs:
-        connection.execute(_MOVE, {"of_head": head.id, "run_id": run.id, "run_at": _began(run), "seqs": seqs})
+    if is_another_run or snapshots != head.snapshots:
+        connection.execute(_MOVE, {"of_head": head.id, "run_id": run.id, "run_at": _began(run), "snapshots": snapshots})
 
 
 def _run_that_tells(connection: sa.Connection, runbook: str) -> Any:
@@ -83,8 +83,8 @@ def _run_that_tells(connection: sa.Connection, runbook: str) -> Any:
 
 
 def _locked_head(connection: sa.Connection, runbook: str) -> Any:
-    connection.execute(_BEGIN_HEAD[connection.dialect.name], {"runbook_name": runbook, "seqs": {}})
-    locked = sa.select(finding_heads).where(finding_heads.c.runbook_name == runbook).with_for_update()
+    connection.execute(_BEGIN_HEAD[connection.dialect.name], {"runbook_name": runbook, "snapshots": {}})
+    locked = sa.select(finding_state_cursors).where(finding_state_cursors.c.runbook_name == runbook).with_for_update()
     return connection.execute(locked).one()
 
 
@@ -109,7 +109,7 @@ class _Settling:
 
     @cached_property
     def known(self) -> dict[str, Any]:
-        of_head = sa.select(known_findings).where(known_findings.c.head_id == self.head.id)
+        of_head = sa.select(current_findings).where(current_findings.c.cursor_id == self.head.id)
         return {row.fingerprint: row for row in self.connection.execute(of_head)}
 
     @cached_property
@@ -117,7 +117,7 @@ class _Settling:
         """What came into the lines since they were settled: its first row and its last one."""
         fresh: dict[str, tuple[Any, Any]] = {}
         for artifact_id, line in self.lines.items():
-            settled = self.head.seqs.get(artifact_id, [None, 0])[1]
+            settled = self.head.snapshots.get(artifact_id, [None, 0])[1]
             if line.last_seq > settled:
                 for row in self.connection.execute(_ROWS_SINCE, {"of_line": line.id, "of_seq": settled}):
                     first, last = fresh.get(row.fingerprint, (row, row))
@@ -129,7 +129,7 @@ class _Settling:
         """What is no longer held, with why it was not looked at, if it was not."""
         names = [name for name, row in self.known.items() if row.state != "fixed" and name not in self.found]
         passed = [name for name in self.fresh if name not in self.found and name not in self.known]
-        places = {name: self.known[name].place for name in names} | {n: self.fresh[n][1].place for n in passed}
+        places = {name: self.known[name].location for name in names} | {n: self.fresh[n][1].location for n in passed}
         holders = self._holders(places)
         return {
             name: why_not_looked_at(place, holders[name], self.held, self._omissions) for name, place in places.items()
@@ -141,12 +141,12 @@ class _Settling:
         holders: dict[str, list[str]] = {name: [] for name in fingerprints}
         for some in _batches(sorted(fingerprints)):
             held_by = (
-                sa.select(findings.c.fingerprint, findings.c.line_id)
-                .where(findings.c.fingerprint.in_(some), findings.c.line_id.in_(list(artifact_of)))
+                sa.select(findings.c.fingerprint, findings.c.stream_id)
+                .where(findings.c.fingerprint.in_(some), findings.c.stream_id.in_(list(artifact_of)))
                 .distinct()
             )
-            for fingerprint, line_id in self.connection.execute(held_by):
-                holders[fingerprint].append(artifact_of[line_id])
+            for fingerprint, stream_id in self.connection.execute(held_by):
+                holders[fingerprint].append(artifact_of[stream_id])
         return holders
 
     def _omissions(self, artifact_id: str) -> Omissions:
@@ -209,8 +209,8 @@ class _Settling:
 
     def _add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
-            self.connection.execute(sa.insert(known_findings), rows)
-            self._add_places({row["place"] for row in rows})
+            self.connection.execute(sa.insert(current_findings), rows)
+            self._add_places({row["location"] for row in rows})
 
     def _change(self, changes: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
         alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -218,17 +218,17 @@ class _Settling:
             alike.setdefault(tuple(sorted(values)), []).append({"of_row": row_id, **values})
         for rows in alike.values():
             self.connection.execute(_UPDATE, rows)
-            self._add_places({row["place"] for row in rows if "place" in row})
+            self._add_places({row["location"] for row in rows if "location" in row})
 
     def _add_places(self, places: Collection[str]) -> None:
         if places:
             add = _ADD_PLACE[self.connection.dialect.name]
-            self.connection.execute(add, [{"place": place} for place in sorted(places)])
+            self.connection.execute(add, [{"location": place} for place in sorted(places)])
 
     def _row(self, finding: Finding) -> dict[str, Any]:
         said = {name: getattr(finding, name) for name in SAID}
         rank = SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else 0
-        return {"head_id": self.head.id, "fingerprint": finding.fingerprint, "severity_rank": rank, **said}
+        return {"cursor_id": self.head.id, "fingerprint": finding.fingerprint, "severity_rank": rank, **said}
 
 
 def _first(row: Any) -> dict[str, Any]:
@@ -254,32 +254,35 @@ def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
         yield names[start : start + _ASKED_AT_ONCE]
 
 
-_LINES = sa.select(finding_lines).where(finding_lines.c.runbook_name == sa.bindparam("of_name"))
-_HELD = sa.select(artifacts.c.artifact_id, artifacts.c.finding_seq).where(
-    artifacts.c.run_number == number_of(sa.bindparam("of_run")), artifacts.c.finding_seq.is_not(None)
+_LINES = sa.select(finding_streams).where(finding_streams.c.runbook_name == sa.bindparam("of_name"))
+_HELD = sa.select(artifacts.c.artifact_id, artifacts.c.snapshot_seq).where(
+    artifacts.c.run_number == number_of(sa.bindparam("of_run")), artifacts.c.snapshot_seq.is_not(None)
 )
 _NEWEST_WITH_FINDINGS = (
     sa.select(runs.c.id, runs.c.started_at, runs.c.created_at)
     .where(runs.c.runbook_name == sa.bindparam("of_name"), runs.c.status.not_in(_UNFINISHED))
     .where(runs.c.reanalysis_of.is_(None))
-    .where(sa.exists().where(artifacts.c.run_number == runs.c.number, artifacts.c.finding_seq.is_not(None)))
+    .where(sa.exists().where(artifacts.c.run_number == runs.c.number, artifacts.c.snapshot_seq.is_not(None)))
     .order_by(runs.c.created_at.desc(), runs.c.id.desc())
     .limit(1)
 )
 _ROWS_SINCE = (
     sa.select(
         findings,
-        *(finding_sets.c[name] for name in ("first_run_id", "first_at", "last_run_id", "last_at")),
+        *(finding_snapshots.c[name] for name in ("first_run_id", "first_at", "last_run_id", "last_at")),
         runs.c.reanalysis_of,
     )
-    .join(finding_sets, (finding_sets.c.line_id == findings.c.line_id) & (finding_sets.c.seq == findings.c.from_seq))
-    .join(runs, runs.c.id == finding_sets.c.first_run_id, isouter=True)
-    .where(findings.c.line_id == sa.bindparam("of_line"), findings.c.from_seq > sa.bindparam("of_seq"))
+    .join(
+        finding_snapshots,
+        (finding_snapshots.c.stream_id == findings.c.stream_id) & (finding_snapshots.c.seq == findings.c.valid_from),
+    )
+    .join(runs, runs.c.id == finding_snapshots.c.first_run_id, isouter=True)
+    .where(findings.c.stream_id == sa.bindparam("of_line"), findings.c.valid_from > sa.bindparam("of_seq"))
 )
 _NO_LONGER_NEW = (
-    sa.update(known_findings)
-    .where(known_findings.c.head_id == sa.bindparam("of_head"), known_findings.c.state == "new")
+    sa.update(current_findings)
+    .where(current_findings.c.cursor_id == sa.bindparam("of_head"), current_findings.c.state == "new")
     .values(state="open")
 )
-_MOVE = sa.update(finding_heads).where(finding_heads.c.id == sa.bindparam("of_head"))
-_UPDATE = sa.update(known_findings).where(known_findings.c.id == sa.bindparam("of_row"))
+_MOVE = sa.update(finding_state_cursors).where(finding_state_cursors.c.id == sa.bindparam("of_head"))
+_UPDATE = sa.update(current_findings).where(current_findings.c.id == sa.bindparam("of_row"))

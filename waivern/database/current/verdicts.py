@@ -7,24 +7,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.current.decision_rows import decisions_in_force
-from waivern.database.schema.tables import finding_heads, known_findings
+from waivern.database.schema.tables import current_findings, finding_state_cursors
 from waivern.history.decisions import Decision, DecisionsInForce
 from waivern.history.finding import Finding
 
-_JUDGED = (known_findings.c.verdict, known_findings.c.until)
-_ROWS = sa.select(known_findings.c.id, *(known_findings.c[name] for name in Finding.__struct_fields__), *_JUDGED).where(
-    known_findings.c.head_id == sa.bindparam("of_head")
-)
-_WRITE = sa.update(known_findings).where(known_findings.c.id == sa.bindparam("of_row"))
+_JUDGED = (current_findings.c.verdict, current_findings.c.until)
+_ROWS = sa.select(
+    current_findings.c.id, *(current_findings.c[name] for name in Finding.__struct_fields__), *_JUDGED
+).where(current_findings.c.cursor_id == sa.bindparam("of_head"))
+_WRITE = sa.update(current_findings).where(current_findings.c.id == sa.bindparam("of_row"))
 
 
-def judge(connection: sa.Connection, head_id: int, runbook: str, *, today: date, only: str | None = None) -> None:
+def judge(connection: sa.Connection, cursor_id: int, runbook: str, *, today: date, only: str | None = None) -> None:
     """Write down what counts for the findings of a runbook, or only for the one with this fingerprint."""
     in_force = decisions_in_force(connection, runbook, today=today)
-    rows = _ROWS if only is None else _ROWS.where(known_findings.c.fingerprint == only)
+    rows = _ROWS if only is None else _ROWS.where(current_findings.c.fingerprint == only)
     concerned: dict[int, Any] = {}
-    for condition in [known_findings.c.verdict.is_not(None), *_concerned(in_force.standing)]:
-        for row in connection.execute(rows.where(condition), {"of_head": head_id}):
+    for condition in [current_findings.c.verdict.is_not(None), *_concerned(in_force.standing)]:
+        for row in connection.execute(rows.where(condition), {"of_head": cursor_id}):
             concerned[row.id] = row
     for row in concerned.values():
         _write(connection, row, in_force)
@@ -33,20 +33,20 @@ def judge(connection: sa.Connection, head_id: int, runbook: str, *, today: date,
 def judge_everywhere(connection: sa.Connection, fingerprint: str, *, today: date) -> None:
     """Write down what counts for a finding, in each runbook that has it."""
     having_it = (
-        sa.select(finding_heads.c.id, finding_heads.c.runbook_name)
-        .join(known_findings, known_findings.c.head_id == finding_heads.c.id)
-        .where(known_findings.c.fingerprint == fingerprint)
+        sa.select(finding_state_cursors.c.id, finding_state_cursors.c.runbook_name)
+        .join(current_findings, current_findings.c.cursor_id == finding_state_cursors.c.id)
+        .where(current_findings.c.fingerprint == fingerprint)
     )
-    for head_id, runbook in connection.execute(having_it).all():
-        judge(connection, head_id, runbook, today=today, only=fingerprint)
+    for cursor_id, runbook in connection.execute(having_it).all():
+        judge(connection, cursor_id, runbook, today=today, only=fingerprint)
 
 
 def _concerned(standing: Iterable[Decision]) -> Iterator[sa.ColumnElement[bool]]:
     for decision in standing:
         if decision.fingerprint is not None:
-            yield known_findings.c.fingerprint == decision.fingerprint
+            yield current_findings.c.fingerprint == decision.fingerprint
         else:
-            yield known_findings.c.rule == decision.rule
+            yield current_findings.c.rule == decision.rule
 
 
 def _write(connection: sa.Connection, row: Any, in_force: DecisionsInForce) -> None:

@@ -15,7 +15,7 @@ from waivern.database.events import event_rows
 from waivern.database.retention.blob_gc import empty, write_ahead_log_emptied
 from waivern.database.retention.retention_rules import KEPT
 from waivern.database.schema.artifact_view import number_of
-from waivern.database.schema.tables import artifacts, blob_keys, blobs, runs, unwanted_blobs
+from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates, runs
 from waivern.errors import RunError
 from waivern.history.erasing import ErasableContent, Eraser, HeldBy
 from waivern.history.event_log import EventKind
@@ -117,7 +117,7 @@ def _erase(connection: sa.Connection, digests: Sequence[str], *, reason: str, ac
     erased = {"pruned_at": at, "pruned_because": f"erased: {reason}"}
     connection.execute(sa.update(artifacts).where(artifacts.c.digest.in_(there), *KEPT), erased)
     empty(connection, there)
-    connection.execute(sa.delete(unwanted_blobs).where(unwanted_blobs.c.digest.in_(there)))
+    connection.execute(sa.delete(gc_candidates).where(gc_candidates.c.digest.in_(there)))
     body: dict[str, Any] = {"digests": there, "reason": reason}
     event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_ERASED, body=body, at=at)
     return len(there)

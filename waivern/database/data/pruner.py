@@ -15,7 +15,7 @@ from waivern.database.connection.engine import describe, writing
 from waivern.database.retention.blob_gc import empty_unwanted, write_ahead_log_emptied
 from waivern.database.retention.retention_rules import KEPT, NONE, UNTIL_SUCCESS, mark_unwanted, tell_pruned
 from waivern.database.schema.artifact_view import AS_DECLARED, number_of
-from waivern.database.schema.tables import artifact_declarations, artifacts, blobs, chores, runs
+from waivern.database.schema.tables import artifact_declarations, artifacts, blobs, periodic_tasks, runs
 from waivern.errors import DatabaseUnavailableError
 from waivern.history.pruning import Pruned, PrunedMessage, Pruner, PruneRequest, retention_as_text
 from waivern.runs.run import RunStatus
@@ -101,10 +101,12 @@ class SqlPruner(Pruner):
 
     def claim(self, chore: str, *, next_at: datetime) -> bool:
         with writing(self._engine) as connection:
-            first = {"name": chore, "next_at": next_at}
+            first = {"name": chore, "next_run_at": next_at}
             connection.execute(_FIRST_CLAIM[connection.dialect.name], first)
-            due = sa.update(chores).where(chores.c.name == chore, chores.c.next_at <= database_now(connection))
-            return connection.execute(due.values(next_at=next_at)).rowcount == 1
+            due = sa.update(periodic_tasks).where(
+                periodic_tasks.c.name == chore, periodic_tasks.c.next_run_at <= database_now(connection)
+            )
+            return connection.execute(due.values(next_run_at=next_at)).rowcount == 1
 
     def _due(self, request: PruneRequest) -> Sequence[PrunedMessage]:
         wanted = _CANDIDATES
@@ -189,6 +191,6 @@ def _let_go(connection: sa.Connection, messages: Sequence[PrunedMessage], *, act
 
 
 _FIRST_CLAIM = {
-    "sqlite": sqlite.insert(chores).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(chores).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(periodic_tasks).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(periodic_tasks).on_conflict_do_nothing(),
 }

@@ -10,14 +10,14 @@ from waivern.database.connection.column_types import AnyText
 from waivern.database.schema.tables import metadata
 
 _AT_ONCE = 1000
-_REPEATS_FINDINGS = ("known_findings", "known_places", "finding_heads")
+_REPEATS_FINDINGS = ("current_findings", "finding_locations", "finding_state_cursors")
 _IN_WORDS: Mapping[str, str] = {
     "artifact_attempts": "attempts at artifacts",
     "artifact_declarations": "declarations of artifacts",
     "decision_files": "files of decisions",
-    "finding_lines": "names of artifacts with findings",
-    "finding_sets": "sets of findings",
-    "foreign_events": "events of other chains",
+    "finding_streams": "names of artifacts with findings",
+    "finding_snapshots": "sets of findings",
+    "imported_events": "events of other chains",
     "notifications": "notices",
     "overviews": "overviews of messages",
     "run_attempts": "attempts at runs",

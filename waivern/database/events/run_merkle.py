@@ -17,8 +17,8 @@ from waivern.database.connection.stored_values import as_stored, in_bytes
 from waivern.database.schema.artifact_view import whole_artifacts
 from waivern.database.schema.tables import (
     artifact_attempts,
-    finding_lines,
-    finding_sets,
+    finding_snapshots,
+    finding_streams,
     run_attempts,
     runs,
 )
@@ -31,7 +31,7 @@ _OF_RUN = sa.bindparam("of_run", type_=sa.String)
 _RUN = sa.select(*(as_stored(column) for column in runs.columns if column.name not in RUN_MAY_CHANGE)).where(
     runs.c.id == _OF_RUN
 )
-_FINDINGS = sa.type_coerce(finding_sets.c.rows_digest, sa.types.NullType()).label("findings")
+_FINDINGS = sa.type_coerce(finding_snapshots.c.rows_digest, sa.types.NullType()).label("findings")
 _ARTIFACTS = (
     sa.select(
         *(as_stored(each) for each in whole_artifacts.columns if each.name not in {"run_id", *ARTIFACT_MAY_CHANGE}),
@@ -40,13 +40,14 @@ _ARTIFACTS = (
     .select_from(whole_artifacts)
     .join(runs, runs.c.id == whole_artifacts.c.run_id)
     .outerjoin(
-        finding_lines,
-        (finding_lines.c.runbook_name == runs.c.runbook_name)
-        & (finding_lines.c.artifact_id == whole_artifacts.c.artifact_id),
+        finding_streams,
+        (finding_streams.c.runbook_name == runs.c.runbook_name)
+        & (finding_streams.c.artifact_id == whole_artifacts.c.artifact_id),
     )
     .outerjoin(
-        finding_sets,
-        (finding_sets.c.line_id == finding_lines.c.id) & (finding_sets.c.seq == whole_artifacts.c.finding_seq),
+        finding_snapshots,
+        (finding_snapshots.c.stream_id == finding_streams.c.id)
+        & (finding_snapshots.c.seq == whole_artifacts.c.snapshot_seq),
     )
     .where(whole_artifacts.c.run_id == _OF_RUN)
     .order_by(whole_artifacts.c.position, in_bytes(whole_artifacts.c.artifact_id))

@@ -50,7 +50,7 @@ def schedule_of(row: Any) -> Schedule:
         definition=definition,
         status=ScheduleStatus(row.status),
         paused_because=row.paused_because,
-        considered_until=row.considered_until,
+        evaluated_until=row.evaluated_until,
         created_at=row.created_at,
         changed_at=row.changed_at,
         removed_at=row.removed_at,

@@ -10,10 +10,10 @@ from typing import Any
 from waivern.history.proof import leaf_of
 
 FINDING = (
-    *("fingerprint", "rule", "category", "severity", "special_category", "source", "place", "confidence"),
+    *("fingerprint", "rule", "category", "severity", "special_category", "source", "location", "confidence"),
     "match_count",
 )
-ABOUT = ("digest", "ruleset", "rules_version", "omissions", "first_run_id", "first_at")
+ABOUT = ("digest", "ruleset", "rules_version", "coverage_gaps", "first_run_id", "first_at")
 """Of a set, what never changes."""
 
 
@@ -32,7 +32,7 @@ class RowsDigest:
         self, *, runbook: str, artifact_id: str, seq: int, before: str | None, about: Mapping[str, Any]
     ) -> None:
         said = {"runbook": runbook, "artifact_id": artifact_id, "seq": seq, "before": before}
-        self._sha = hashlib.sha256(leaf_of("finding_sets", {**said, **{name: about[name] for name in ABOUT}}))
+        self._sha = hashlib.sha256(leaf_of("finding_snapshots", {**said, **{name: about[name] for name in ABOUT}}))
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count a finding that begins with this set; all of them by fingerprint, before any that is gone."""

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.connection.column_types import escaped, json_text
 from waivern.database.findings.finding_digests import RowsDigest, digest_of_rows
-from waivern.database.schema.tables import finding_lines, finding_sets, findings, runs
+from waivern.database.schema.tables import finding_snapshots, finding_streams, findings, runs
 from waivern.history.finding import Finding, findings_in
 from waivern.history.omissions import Omissions
 from waivern.messages.message import Message
@@ -90,29 +90,35 @@ def _add_set(
     seen = {"first_run_id": run_id, "first_at": at, "last_run_id": run_id, "last_at": at}
     rules = {"ruleset": _plain(held.ruleset), "rules_version": _plain(held.rules_version)}
     omissions = held.omissions.as_json()
-    about: dict[str, Any] = {"digest": held.digest, **rules, "omissions": omissions, **seen}
+    about: dict[str, Any] = {"digest": held.digest, **rules, "coverage_gaps": omissions, **seen}
     digest = RowsDigest(
         runbook=line.runbook_name,
         artifact_id=line.artifact_id,
         seq=seq,
         before=connection.scalar(_DIGEST_OF, {"of_line": line.id, "of_seq": seq - 1}),
-        about={**about, "omissions": json_text(omissions)},
+        about={**about, "coverage_gaps": json_text(omissions)},
     )
     about["rows_digest"] = digest_of_rows(digest, added=rows, gone=gone)
-    connection.execute(sa.insert(finding_sets), {"line_id": line.id, "seq": seq, **about})
+    connection.execute(sa.insert(finding_snapshots), {"stream_id": line.id, "seq": seq, **about})
     connection.execute(_LENGTHEN, {"of_line": line.id, "last_seq": seq})
 
 
-def _end(connection: sa.Connection, line_id: int, seq: int, fingerprints: Iterable[str]) -> None:
-    ended = [{"of_line": line_id, "of_fingerprint": fingerprint, "to_seq": seq} for fingerprint in fingerprints]
+def _end(connection: sa.Connection, stream_id: int, seq: int, fingerprints: Iterable[str]) -> None:
+    ended = [{"of_line": stream_id, "of_fingerprint": fingerprint, "valid_to": seq} for fingerprint in fingerprints]
     if ended:
         connection.execute(_END, ended)
 
 
-def _row(finding: Finding, line_id: int, seq: int) -> dict[str, Any]:
+def _row(finding: Finding, stream_id: int, seq: int) -> dict[str, Any]:
     """As the database will hold it, for that is what its set's digest is over."""
     said = {name: _plain(getattr(finding, name)) for name in ("fingerprint", *_SAID)}
-    return {"line_id": line_id, "from_seq": seq, "to_seq": None, **said, "confidence": float(finding.confidence)}
+    return {
+        "stream_id": stream_id,
+        "valid_from": seq,
+        "valid_to": None,
+        **said,
+        "confidence": float(finding.confidence),
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -128,30 +134,30 @@ def _text(value: Any) -> str | None:
 
 
 _SAID: Sequence[str] = (
-    *("rule", "category", "severity", "special_category", "source", "place", "confidence", "match_count"),
+    *("rule", "category", "severity", "special_category", "source", "location", "confidence", "match_count"),
 )
 _NAME_OF = sa.select(runs.c.runbook_name).where(runs.c.id == sa.bindparam("of_run"))
 _INSERT_LINE = {
-    "sqlite": sqlite.insert(finding_lines).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(finding_lines).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(finding_streams).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(finding_streams).on_conflict_do_nothing(),
 }
 _LINE = (
-    sa.select(finding_lines.c.id, finding_lines.c.last_seq)
-    .where(finding_lines.c.runbook_name == sa.bindparam("of_name"))
-    .where(finding_lines.c.artifact_id == sa.bindparam("of_artifact"))
+    sa.select(finding_streams.c.id, finding_streams.c.last_seq)
+    .where(finding_streams.c.runbook_name == sa.bindparam("of_name"))
+    .where(finding_streams.c.artifact_id == sa.bindparam("of_artifact"))
     .with_for_update()
 )
-_OF_SET = (finding_sets.c.line_id == sa.bindparam("of_line"), finding_sets.c.seq == sa.bindparam("of_seq"))
-_SEQ_OF = sa.select(sa.func.max(finding_sets.c.seq)).where(
-    finding_sets.c.line_id == sa.bindparam("of_line"),
-    finding_sets.c.digest == sa.bindparam("of_digest", type_=finding_sets.c.digest.type),
+_OF_SET = (finding_snapshots.c.stream_id == sa.bindparam("of_line"), finding_snapshots.c.seq == sa.bindparam("of_seq"))
+_SEQ_OF = sa.select(sa.func.max(finding_snapshots.c.seq)).where(
+    finding_snapshots.c.stream_id == sa.bindparam("of_line"),
+    finding_snapshots.c.digest == sa.bindparam("of_digest", type_=finding_snapshots.c.digest.type),
 )
-_DIGEST_OF = sa.select(finding_sets.c.rows_digest).where(*_OF_SET)
-_SEEN_AGAIN = sa.update(finding_sets).where(*_OF_SET)
-_NEWEST = sa.select(findings).where(findings.c.line_id == sa.bindparam("of_line"), findings.c.to_seq.is_(None))
-_LENGTHEN = sa.update(finding_lines).where(finding_lines.c.id == sa.bindparam("of_line"))
+_DIGEST_OF = sa.select(finding_snapshots.c.rows_digest).where(*_OF_SET)
+_SEEN_AGAIN = sa.update(finding_snapshots).where(*_OF_SET)
+_NEWEST = sa.select(findings).where(findings.c.stream_id == sa.bindparam("of_line"), findings.c.valid_to.is_(None))
+_LENGTHEN = sa.update(finding_streams).where(finding_streams.c.id == sa.bindparam("of_line"))
 _END = sa.update(findings).where(
-    findings.c.line_id == sa.bindparam("of_line"),
+    findings.c.stream_id == sa.bindparam("of_line"),
     findings.c.fingerprint == sa.bindparam("of_fingerprint"),
-    findings.c.to_seq.is_(None),
+    findings.c.valid_to.is_(None),
 )

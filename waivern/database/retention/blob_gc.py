@@ -22,15 +22,15 @@ from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import is_worth_another_try, writing
 from waivern.database.events import event_rows
 from waivern.database.retention.retention_rules import KEPT
-from waivern.database.schema.tables import artifacts, blob_keys, blobs, unwanted_blobs
+from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates
 from waivern.errors import DatabaseUnavailableError
 from waivern.history.event_log import EventKind
 
 _ATTEMPTS = 5
 _CHECKPOINT_MS = 500
-_UNWANTED = sa.select(unwanted_blobs.c.digest, unwanted_blobs.c.mark)
+_UNWANTED = sa.select(gc_candidates.c.digest, gc_candidates.c.generation)
 _KEPT_ALL_THE_SAME = (
-    sa.select(artifacts.c.digest).distinct().where(*KEPT, artifacts.c.digest.in_(sa.select(unwanted_blobs.c.digest)))
+    sa.select(artifacts.c.digest).distinct().where(*KEPT, artifacts.c.digest.in_(sa.select(gc_candidates.c.digest)))
 )
 
 
@@ -48,7 +48,7 @@ class Emptied:
 def empty_unwanted(engine: sa.Engine, *, actor: str) -> Emptied:
     """Empty every marked content that no artifact keeps, a few hundred in one transaction."""
     with engine.connect() as connection:
-        marks = {row.digest: row.mark for row in connection.execute(_UNWANTED)}
+        marks = {row.digest: row.generation for row in connection.execute(_UNWANTED)}
     if not marks:
         return Emptied()
     with engine.connect() as connection:  # another one: what it sees must be no older than the marks
@@ -76,13 +76,13 @@ def _settle(connection: sa.Connection, marks: Mapping[str, int], kept: Collectio
     sizes = {
         row.digest: row.stored_size for row in connection.execute(in_order.order_by(blobs.c.digest).with_for_update())
     }
-    now = connection.execute(_UNWANTED.where(unwanted_blobs.c.digest.in_(list(marks))))
-    seen = [row.digest for row in now if marks[row.digest] == row.mark]
+    now = connection.execute(_UNWANTED.where(gc_candidates.c.digest.in_(list(marks))))
+    seen = [row.digest for row in now if marks[row.digest] == row.generation]
     to_empty = [digest for digest in seen if digest not in kept]
     if to_empty:
         empty(connection, to_empty)
     if seen:
-        connection.execute(sa.delete(unwanted_blobs).where(unwanted_blobs.c.digest.in_(seen)))
+        connection.execute(sa.delete(gc_candidates).where(gc_candidates.c.digest.in_(seen)))
     if to_empty:
         body, at = {"digests": sorted(to_empty)}, database_now(connection)
         event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_EMPTIED, body=body, at=at)

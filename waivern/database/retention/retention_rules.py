@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from waivern.database.connection.batches import AT_ONCE, in_batches
 from waivern.database.events import event_rows
 from waivern.database.schema.artifact_view import AS_DECLARED, number_of, whole_artifacts
-from waivern.database.schema.tables import artifact_declarations, artifacts, blobs, unwanted_blobs
+from waivern.database.schema.tables import artifact_declarations, artifacts, blobs, gc_candidates
 from waivern.errors import RunError
 from waivern.history.event_log import EventKind
 from waivern.runs.run import ArtifactStatus, RunStatus
@@ -53,7 +53,7 @@ def mark_unwanted(connection: sa.Connection, digests: Collection[str]) -> None:
     """Say that an artifact keeps these contents no longer; somebody else may."""
     for some in in_batches(sorted(digests), AT_ONCE):
         connection.execute(sa.select(blobs.c.size).where(blobs.c.digest.in_(some)).with_for_update())
-        marks = [{"digest": digest, "mark": secrets.randbits(63)} for digest in some]
+        marks = [{"digest": digest, "generation": secrets.randbits(63)} for digest in some]
         connection.execute(_MARK[connection.dialect.name], marks)
 
 
@@ -77,10 +77,10 @@ def refuse_what_needs_pruned(connection: sa.Connection, run_id: str) -> None:
 
 
 def _marking(insert: "sqlite.Insert | postgresql.Insert") -> "sqlite.Insert | postgresql.Insert":
-    return insert.on_conflict_do_update(index_elements=["digest"], set_={"mark": insert.excluded.mark})
+    return insert.on_conflict_do_update(index_elements=["digest"], set_={"generation": insert.excluded.generation})
 
 
 _MARK = {
-    "sqlite": _marking(sqlite.insert(unwanted_blobs)),
-    "postgresql": _marking(postgresql.insert(unwanted_blobs)),
+    "sqlite": _marking(sqlite.insert(gc_candidates)),
+    "postgresql": _marking(postgresql.insert(gc_candidates)),
 }

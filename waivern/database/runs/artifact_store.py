@@ -39,7 +39,7 @@ _SUCCEEDED = (
     sa.update(artifacts)
     .where(*_OF_ARTIFACT)
     .values(
-        saved_position=sa.func.coalesce(artifacts.c.saved_position, sa.bindparam("next_position", type_=sa.Integer)),
+        save_order=sa.func.coalesce(artifacts.c.save_order, sa.bindparam("next_position", type_=sa.Integer)),
         skip_reason=None,
         skipped_because=None,
         error=None,
@@ -60,8 +60,8 @@ _FORGET = (
         status=ArtifactStatus.PENDING.value,
         digest=None,
         overview_id=None,
-        saved_position=None,
-        finding_seq=None,
+        save_order=None,
+        snapshot_seq=None,
         pruned_at=None,
         pruned_because=None,
     )
@@ -79,9 +79,9 @@ STORED = sa.select(
     .outerjoin(blob_keys, blob_keys.c.digest == blobs_table.c.digest)
 )
 _STORED_ONE = STORED.where(*_OF_ARTIFACT)
-_SAVED = sa.select(artifacts.c.artifact_id).where(*_OF_RUN_SUCCEEDED).order_by(artifacts.c.saved_position)
+_SAVED = sa.select(artifacts.c.artifact_id).where(*_OF_RUN_SUCCEEDED).order_by(artifacts.c.save_order)
 _EXISTS = sa.select(artifacts.c.artifact_id).where(*_OF_ARTIFACT, artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
-_NEXT_POSITION = sa.select(sa.func.coalesce(sa.func.max(artifacts.c.saved_position), 0) + 1).where(_OF_RUN)
+_NEXT_POSITION = sa.select(sa.func.coalesce(sa.func.max(artifacts.c.save_order), 0) + 1).where(_OF_RUN)
 _SCHEMAS = sa.select(artifacts.c.artifact_id, artifact_declarations.c.schema).where(_OF_RUN, AS_DECLARED)
 
 _UNPLANNED = {"kind": "unplanned", "output": False, "optional": False}
@@ -188,7 +188,7 @@ class SqlArtifactStore(ArtifactStore):
         self._see_to_its_row(connection, artifact_id, schema, self._next_position)
         seq = None if found is None else record(connection, run_id, artifact_id, found, at=values["ended_at"])
         (overview_id,) = overview_ids_of(connection, [values["overview"]])
-        saved = {**values, "overview_id": overview_id, "finding_seq": seq, "next_position": self._next_position}
+        saved = {**values, "overview_id": overview_id, "snapshot_seq": seq, "next_position": self._next_position}
         del saved["overview"]
         if connection.execute(_SUCCEEDED_FIRST, {**saved, "of_digest": form.digest}).rowcount == 0:
             self._write_over(connection, saved)

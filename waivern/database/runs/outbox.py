@@ -12,8 +12,8 @@ from waivern.database.connection.engine import writing
 from waivern.database.schema.tables import notifications, runs, schedules
 from waivern.runs.notifications import (
     TARGETS,
-    DueNotice,
-    Notice,
+    DueNotification,
+    NotificationKind,
     Notifications,
     gate_notice_of,
     lease_s,
@@ -61,16 +61,16 @@ def queue_gate_notices(connection: sa.Connection, run_id: str, *, at: datetime) 
 
 
 def _wanted(notify: Mapping[str, Any]) -> Collection[str]:
-    wanted: Collection[str] = notify.get("events", list(Notice))
+    wanted: Collection[str] = notify.get("events", list(NotificationKind))
     return wanted
 
 
 def _queue(
-    connection: sa.Connection, run_id: str, notice: Notice | None, notify: Mapping[str, Any], *, at: datetime
+    connection: sa.Connection, run_id: str, notice: NotificationKind | None, notify: Mapping[str, Any], *, at: datetime
 ) -> None:
     if notice is None:
         return
-    row = {"run_id": run_id, "notice": notice.value, "created_at": at, "next_at": at, "attempts": 0}
+    row = {"run_id": run_id, "kind": notice.value, "created_at": at, "next_attempt_at": at, "attempts": 0}
     rows = [{**row, "target": target} for target in TARGETS if notify.get(target)]
     if rows:
         connection.execute(_INSERT[connection.dialect.name], rows)
@@ -88,7 +88,7 @@ class SqlNotifications(Notifications):
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def claim_due(self, *, limit: int) -> Sequence[DueNotice]:
+    def claim_due(self, *, limit: int) -> Sequence[DueNotification]:
         with self._engine.connect() as connection:
             if connection.execute(_due(database_now(connection)).limit(1)).first() is None:
                 return []
@@ -98,28 +98,30 @@ class SqlNotifications(Notifications):
             rows = connection.execute(due).all()
             for row in rows:
                 later = now + timedelta(seconds=lease_s(row.target, row.notify or {}))
-                claimed = {"next_at": later, "attempts": row.attempts + 1}
+                claimed = {"next_attempt_at": later, "attempts": row.attempts + 1}
                 connection.execute(sa.update(notifications).where(*_key(row)), claimed)
             return [
-                DueNotice(row.run_id, row.target, Notice(row.notice), row.attempts + 1, row.name, row.notify or {})
+                DueNotification(
+                    row.run_id, row.target, NotificationKind(row.kind), row.attempts + 1, row.name, row.notify or {}
+                )
                 for row in rows
             ]
 
-    def sent(self, notice: DueNotice) -> None:
+    def sent(self, notice: DueNotification) -> None:
         with writing(self._engine) as connection:
-            settled = {"next_at": None, "sent_at": database_now(connection), "error": None}
+            settled = {"next_attempt_at": None, "sent_at": database_now(connection), "error": None}
             connection.execute(sa.update(notifications).where(*_key(notice)), settled)
 
-    def failed(self, notice: DueNotice, *, error: str, retry_in_s: float | None) -> None:
+    def failed(self, notice: DueNotification, *, error: str, retry_in_s: float | None) -> None:
         with writing(self._engine) as connection:
             again = None if retry_in_s is None else database_now(connection) + timedelta(seconds=retry_in_s)
             mine = (notifications.c.attempts == notice.attempt, notifications.c.sent_at.is_(None))
             unsent = sa.update(notifications).where(*_key(notice), *mine)
-            connection.execute(unsent, {"next_at": again, "error": error})
+            connection.execute(unsent, {"next_attempt_at": again, "error": error})
 
 
 def _key(notice: Any) -> tuple[sa.ColumnElement[bool], ...]:
-    return tuple(notifications.c[name] == getattr(notice, name) for name in ("run_id", "target", "notice"))
+    return tuple(notifications.c[name] == getattr(notice, name) for name in ("run_id", "target", "kind"))
 
 
 def _due(now: Any) -> sa.Select[Any]:
@@ -127,6 +129,6 @@ def _due(now: Any) -> sa.Select[Any]:
         sa.select(notifications, schedules.c.name, schedules.c.notify)
         .join(runs, runs.c.id == notifications.c.run_id)
         .join(schedules, schedules.c.id == runs.c.schedule_id)
-        .where(notifications.c.next_at <= now)
-        .order_by(notifications.c.next_at)
+        .where(notifications.c.next_attempt_at <= now)
+        .order_by(notifications.c.next_attempt_at)
     )

@@ -48,7 +48,7 @@ def queued_row(run: NewRun, *, now: datetime, **of_schedule: Any) -> dict[str, A
         "working_directory": None if run.working_directory is None else str(run.working_directory),
         "priority": run.priority,
         "available_at": run.available_at,
-        "one_at_a_time": False,
+        "exclusive": False,
         "attempts": 0,
         "max_attempts": run.max_attempts,
         **of_schedule,
@@ -184,10 +184,10 @@ def _is_claimable(now: sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
     """
     busy = sa.select(runs.c.schedule_id).where(_RUNNING, runs.c.schedule_id.is_not(None))
     due = sa.func.coalesce(runs.c.due_at, runs.c.created_at)
-    place = sa.func.row_number().over(partition_by=runs.c.schedule_id, order_by=(due, runs.c.id)).label("place")
+    place = sa.func.row_number().over(partition_by=runs.c.schedule_id, order_by=(due, runs.c.id)).label("location")
     queued = sa.select(runs.c.id, place).where(_QUEUED, runs.c.schedule_id.is_not(None)).subquery()
-    goes_first = runs.c.id.in_(sa.select(queued.c.id).where(queued.c.place == 1))
-    is_free = sa.or_(runs.c.one_at_a_time.is_(sa.false()), sa.and_(runs.c.schedule_id.not_in(busy), goes_first))
+    goes_first = runs.c.id.in_(sa.select(queued.c.id).where(queued.c.location == 1))
+    is_free = sa.or_(runs.c.exclusive.is_(sa.false()), sa.and_(runs.c.schedule_id.not_in(busy), goes_first))
     return sa.and_(_QUEUED, sa.or_(runs.c.available_at.is_(None), runs.c.available_at <= now), is_free)
 
 
@@ -216,7 +216,7 @@ def _goes_alone(connection: sa.Connection, run: Any) -> bool:
     On Postgres two claimants may see different runs go first, where one with an earlier due instant has just been
     queued; whoever comes second waits here for the first, and then sees its run.
     """
-    if not run.one_at_a_time:
+    if not run.exclusive:
         return True
     locked = sa.select(schedules.c.id).where(schedules.c.id == run.schedule_id)
     connection.execute(locked.with_for_update(key_share=True))

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.runs.run_queue import UNFINISHED, busy_schedules, queued_row
-from waivern.database.schema.tables import runs, schedule_fires, schedules
+from waivern.database.schema.tables import runs, schedule_triggers, schedules
 from waivern.runs.run import Trigger
 from waivern.runs.run_queue import NewRun
 from waivern.schedules.deciding import Decision, Fire, decide
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 _CONSIDERED = (
     sa.update(schedules)
     .where(schedules.c.id == sa.bindparam("of_schedule"))
-    .values(considered_until=sa.bindparam("until"))
+    .values(evaluated_until=sa.bindparam("until"))
 )
 
 
@@ -55,8 +55,8 @@ def run_row(schedule: Schedule, *, trigger: Trigger, due_at: datetime | None, no
         max_attempts=definition.max_attempts,
         available_at=_available_at(schedule, due_at) if trigger is Trigger.SCHEDULE else None,
     )
-    one_at_a_time = definition.overlap is not Overlap.ALLOW
-    return queued_row(new, now=now, schedule_id=schedule.id, due_at=due_at, one_at_a_time=one_at_a_time)
+    exclusive = definition.overlap is not Overlap.ALLOW
+    return queued_row(new, now=now, schedule_id=schedule.id, due_at=due_at, exclusive=exclusive)
 
 
 def insert_runs(connection: sa.Connection, rows: Sequence[Row]) -> None:
@@ -66,9 +66,9 @@ def insert_runs(connection: sa.Connection, rows: Sequence[Row]) -> None:
 
 
 def insert_fires(connection: sa.Connection, rows: Sequence[Row]) -> None:
-    """Insert what became of due instants: `schedule_id`, `fire_time`, `run_id`, `skipped`, `decided_at` each."""
+    """Insert what became of due instants: `schedule_id`, `due_at`, `run_id`, `skip_reason`, `decided_at` each."""
     if rows:
-        connection.execute(sa.insert(schedule_fires), rows)
+        connection.execute(sa.insert(schedule_triggers), rows)
 
 
 def _runs_of(schedule: Schedule, decision: Decision, now: datetime) -> dict[datetime, Row]:
@@ -88,16 +88,16 @@ def _remember(
     fires = [
         {
             "schedule_id": schedule.id,
-            "fire_time": fire.due_at,
+            "due_at": fire.due_at,
             "run_id": new[schedule.id][fire.due_at]["id"] if fire.skipped is None else None,
-            "skipped": None if fire.skipped is None else fire.skipped.value,
+            "skip_reason": None if fire.skipped is None else fire.skipped.value,
             "decided_at": now,
         }
         for schedule, decision in decided
         for fire in decision.fires
     ]
     insert_fires(connection, fires)
-    considered = [{"of_schedule": each.id, "until": decision.considered_until} for each, decision in decided]
+    considered = [{"of_schedule": each.id, "until": decision.evaluated_until} for each, decision in decided]
     if considered:
         connection.execute(_CONSIDERED, considered)
 

@@ -13,7 +13,7 @@ from waivern.database.connection.engine import writing
 from waivern.database.events import schedule_events
 from waivern.database.events.schedule_rows import row_of, schedule_of
 from waivern.database.schedules.firing import fire_due, insert_fires, insert_runs, run_row
-from waivern.database.schema.tables import runs, schedule_fires, schedules
+from waivern.database.schema.tables import runs, schedule_triggers, schedules
 from waivern.errors import ScheduleError, did_you_mean
 from waivern.history.event_log import UNNAMED, EventKind
 from waivern.runs.run import Trigger, new_run_id
@@ -24,8 +24,9 @@ from waivern.schedules.schedule_store import Fired, FireRecord, LastRun, Schedul
 logger = logging.getLogger(__name__)
 
 _KEPT = sa.select(schedules).where(schedules.c.removed_at.is_(None))
-_FORGET_FIRE = sa.delete(schedule_fires).where(
-    schedule_fires.c.schedule_id == sa.bindparam("of_schedule"), schedule_fires.c.fire_time == sa.bindparam("instant")
+_FORGET_FIRE = sa.delete(schedule_triggers).where(
+    schedule_triggers.c.schedule_id == sa.bindparam("of_schedule"),
+    schedule_triggers.c.due_at == sa.bindparam("instant"),
 )
 _INSTANTS_A_QUESTION = 500
 _CHANGES = 0x7363686564756C65  # Postgres' name of the lock under which schedules are changed
@@ -44,7 +45,7 @@ class SqlScheduleStore(ScheduleStore):
             values = {
                 "id": new_run_id(now),
                 "status": ScheduleStatus.ACTIVE.value,
-                "considered_until": now,
+                "evaluated_until": now,
                 "created_at": now,
                 "changed_at": _later_than_all(connection, now),
                 **row_of(definition),
@@ -126,9 +127,9 @@ class SqlScheduleStore(ScheduleStore):
 
     def fires(self, schedule_id: str, *, limit: int) -> Sequence[FireRecord]:
         newest = (
-            sa.select(schedule_fires)
-            .where(schedule_fires.c.schedule_id == schedule_id)
-            .order_by(schedule_fires.c.fire_time.desc())
+            sa.select(schedule_triggers)
+            .where(schedule_triggers.c.schedule_id == schedule_id)
+            .order_by(schedule_triggers.c.due_at.desc())
             .limit(limit)
         )
         with self._engine.connect() as connection:
@@ -233,8 +234,8 @@ def _replace_fires(connection: sa.Connection, schedule_id: str, run_ids: Mapping
     """A run takes the place of the reason why there was none."""
     if run_ids:
         connection.execute(_FORGET_FIRE, [{"of_schedule": schedule_id, "instant": each} for each in run_ids])
-    made = {"schedule_id": schedule_id, "skipped": None, "decided_at": now}
-    insert_fires(connection, [{**made, "fire_time": due, "run_id": run} for due, run in run_ids.items()])
+    made = {"schedule_id": schedule_id, "skip_reason": None, "decided_at": now}
+    insert_fires(connection, [{**made, "due_at": due, "run_id": run} for due, run in run_ids.items()])
 
 
 def _due_by_the_clock(row: Any) -> datetime | None:
@@ -243,5 +244,5 @@ def _due_by_the_clock(row: Any) -> datetime | None:
 
 
 def _fire_record(row: Any) -> FireRecord:
-    skipped = None if row.skipped is None else SkippedFire(row.skipped)
-    return FireRecord(row.fire_time, row.run_id, skipped, row.decided_at)
+    skipped = None if row.skip_reason is None else SkippedFire(row.skip_reason)
+    return FireRecord(row.due_at, row.run_id, skipped, row.decided_at)

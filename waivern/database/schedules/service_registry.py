@@ -27,7 +27,7 @@ class SqlServiceRegister(ServiceRegister):
     def appear(self, *, kind: str, workers: int, version: str) -> str:
         with writing(self._engine) as connection:
             now = database_now(connection)
-            connection.execute(sa.delete(services).where(services.c.seen_at < now - _REMEMBERED))
+            connection.execute(sa.delete(services).where(services.c.heartbeat_at < now - _REMEMBERED))
             row = {
                 "id": new_run_id(now),
                 "kind": kind,
@@ -35,13 +35,13 @@ class SqlServiceRegister(ServiceRegister):
                 "version": version,
                 "workers": workers,
                 "started_at": now,
-                "seen_at": now,
+                "heartbeat_at": now,
             }
             connection.execute(sa.insert(services), row)
             return str(row["id"])
 
     def give_sign_of_life(self, service_id: str) -> bool:
-        return self._update(service_id, "seen_at")
+        return self._update(service_id, "heartbeat_at")
 
     def leave(self, service_id: str) -> None:
         self._update(service_id, "stopped_at")
@@ -49,7 +49,7 @@ class SqlServiceRegister(ServiceRegister):
     def status(self) -> Status:
         with self._engine.connect() as connection:
             now = database_now(connection)
-            recent = sa.select(services).where(services.c.seen_at >= now - _REMEMBERED).order_by(services.c.id)
+            recent = sa.select(services).where(services.c.heartbeat_at >= now - _REMEMBERED).order_by(services.c.id)
             waiting = sa.select(sa.func.count(), sa.func.min(runs.c.created_at)).where(
                 runs.c.status == RunStatus.QUEUED.value
             )
@@ -81,7 +81,7 @@ def _running_runs() -> sa.Select[Any]:
 
 def _service(row: Any, now: datetime) -> ServiceRecord:
     owner = Owner.parse(row.owner)
-    in_time = now - row.seen_at <= timedelta(seconds=SIGN_OF_LIFE_S * _MISSED_SIGNS)
+    in_time = now - row.heartbeat_at <= timedelta(seconds=SIGN_OF_LIFE_S * _MISSED_SIGNS)
     return ServiceRecord(
         id=row.id,
         kind=row.kind,
@@ -90,7 +90,7 @@ def _service(row: Any, now: datetime) -> ServiceRecord:
         version=row.version,
         workers=row.workers,
         started_at=row.started_at,
-        seen_at=row.seen_at,
+        heartbeat_at=row.heartbeat_at,
         stopped_at=row.stopped_at,
         is_alive=row.stopped_at is None and in_time and not owner.is_known_dead(),
     )

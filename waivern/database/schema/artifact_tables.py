@@ -36,8 +36,8 @@ artifacts = sa.Table(  # a row each run: nothing belongs here that is the same i
     sa.Column("artifact_id", sa.Text, primary_key=True),
     sa.Column("declaration_id", sa.Integer, sa.ForeignKey("artifact_declarations.id"), nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
-    sa.Column("saved_position", sa.Integer),  # the how-manieth artifact of the run that was first saved
-    sa.Column("finding_seq", sa.Integer),  # which set of its line of findings it holds
+    sa.Column("save_order", sa.Integer),  # the how-manieth artifact of the run that was first saved
+    sa.Column("snapshot_seq", sa.Integer),  # which set of its line of findings it holds
     sa.Column("started_at", UtcDateTime),
     sa.Column("ended_at", UtcDateTime),
     sa.Column("status", sa.String(10), nullable=False),

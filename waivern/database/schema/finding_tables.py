@@ -5,8 +5,8 @@ import sqlalchemy as sa
 from waivern.database.connection.column_types import AnyText, Digest, UtcDateTime
 from waivern.database.schema.metadata import metadata
 
-finding_lines = sa.Table(
-    "finding_lines",
+finding_streams = sa.Table(
+    "finding_streams",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("runbook_name", AnyText, nullable=False),
@@ -15,40 +15,40 @@ finding_lines = sa.Table(
     sa.UniqueConstraint("runbook_name", "artifact_id"),
 )
 
-finding_sets = sa.Table(
-    "finding_sets",
+finding_snapshots = sa.Table(
+    "finding_snapshots",
     metadata,
-    sa.Column("line_id", sa.Integer, sa.ForeignKey("finding_lines.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("stream_id", sa.Integer, sa.ForeignKey("finding_streams.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("digest", Digest, nullable=False),
     sa.Column("ruleset", AnyText),
     sa.Column("rules_version", AnyText),
-    sa.Column("omissions", sa.JSON(none_as_null=True)),  # what was not looked at; none: only the message knows
+    sa.Column("coverage_gaps", sa.JSON(none_as_null=True)),  # what was not looked at; none: only the message knows
     sa.Column("first_run_id", sa.String(36), nullable=False),
     sa.Column("first_at", UtcDateTime, nullable=False),
     sa.Column("last_run_id", sa.String(36), nullable=False),
     sa.Column("last_at", UtcDateTime, nullable=False),
     sa.Column("rows_digest", Digest),  # of what is new and gone in it, chained to the set before
-    sa.Index(None, "line_id", "digest"),
+    sa.Index(None, "stream_id", "digest"),
     sqlite_with_rowid=False,
 )
 
 findings = sa.Table(
     "findings",
     metadata,
-    sa.Column("line_id", sa.Integer, sa.ForeignKey("finding_lines.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("stream_id", sa.Integer, sa.ForeignKey("finding_streams.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("fingerprint", AnyText, primary_key=True),
-    sa.Column("from_seq", sa.Integer, primary_key=True),  # the first of the sets that hold it as it is
-    sa.Column("to_seq", sa.Integer),  # the last one; none: the newest
+    sa.Column("valid_from", sa.Integer, primary_key=True),  # the first of the sets that hold it as it is
+    sa.Column("valid_to", sa.Integer),  # the last one; none: the newest
     sa.Column("rule", AnyText, nullable=False),
     sa.Column("category", AnyText, nullable=False),
     sa.Column("severity", sa.String(10), nullable=False),
     sa.Column("special_category", sa.Boolean),  # as a classifier says
     sa.Column("source", AnyText, nullable=False),
-    sa.Column("place", AnyText, nullable=False),
+    sa.Column("location", AnyText, nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
     sa.Column("match_count", sa.Integer, nullable=False),
-    sa.Index(None, "line_id", "to_seq"),
+    sa.Index(None, "stream_id", "valid_to"),
     sa.Index(None, "fingerprint"),
     sqlite_with_rowid=False,
 )
@@ -87,21 +87,21 @@ decision_files = sa.Table(  # a row each time that it was another one
     sa.Index(None, "runbook_name", "seq"),
 )
 
-finding_heads = sa.Table(  # by which run the findings of a runbook stand as `known_findings` says
-    "finding_heads",
+finding_state_cursors = sa.Table(  # by which run the findings of a runbook stand as `current_findings` says
+    "finding_state_cursors",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("runbook_name", AnyText, nullable=False, unique=True),
     sa.Column("run_id", sa.String(36)),
     sa.Column("run_at", UtcDateTime),
-    sa.Column("seqs", sa.JSON, nullable=False),  # {artifact id: [which set the run holds, the newest set then]}
+    sa.Column("snapshots", sa.JSON, nullable=False),  # {artifact id: [which set the run holds, the newest set then]}
 )
 
-known_findings = sa.Table(
-    "known_findings",
+current_findings = sa.Table(
+    "current_findings",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("head_id", sa.Integer, sa.ForeignKey("finding_heads.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("cursor_id", sa.Integer, sa.ForeignKey("finding_state_cursors.id", ondelete="CASCADE"), nullable=False),
     sa.Column("fingerprint", AnyText, nullable=False),
     sa.Column("state", sa.String(10), nullable=False),
     sa.Column("since", UtcDateTime, nullable=False),  # when it came, came again, or went
@@ -111,7 +111,7 @@ known_findings = sa.Table(
     sa.Column("severity_rank", sa.SmallInteger, nullable=False),
     sa.Column("special_category", sa.Boolean),
     sa.Column("source", AnyText, nullable=False),
-    sa.Column("place", AnyText, nullable=False),
+    sa.Column("location", AnyText, nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
     sa.Column("match_count", sa.Integer, nullable=False),
     sa.Column("first_run_id", sa.String(36), nullable=False),
@@ -120,13 +120,13 @@ known_findings = sa.Table(
     sa.Column("last_at", UtcDateTime),
     sa.Column("verdict", sa.String(10)),  # suppressed, accepted
     sa.Column("until", sa.Date),
-    sa.UniqueConstraint("fingerprint", "head_id"),
+    sa.UniqueConstraint("fingerprint", "cursor_id"),
     sa.CheckConstraint("state IN ('new', 'open', 'fixed', 'unknown')", name="state_known"),
     sa.Index(None, "since", "id"),
-    # what else may be asked for stands behind, so that it is told without the rows
-    sa.Index(None, *("head_id", "since", "id"), *("state", "severity_rank", "category")),
-    sa.Index(None, *("category", "since", "id"), *("state", "severity_rank", "head_id")),
-    sa.Index(None, *("severity_rank", "since", "id"), *("state", "head_id", "category")),
+    # the trailing columns make these indexes covering: filters are answered without reading the rows
+    sa.Index("ix_current_findings_by_cursor", *("cursor_id", "since", "id"), *("state", "severity_rank", "category")),
+    sa.Index("ix_current_findings_by_category", *("category", "since", "id"), *("state", "severity_rank", "cursor_id")),
+    sa.Index("ix_current_findings_by_severity", *("severity_rank", "since", "id"), *("state", "cursor_id", "category")),
     sa.Index(None, "state", "since", "id"),
     sa.Index(
         None,
@@ -134,12 +134,12 @@ known_findings = sa.Table(
         sqlite_where=sa.text("verdict IS NOT NULL"),
         postgresql_where=sa.text("verdict IS NOT NULL"),
     ),
-    sa.Index(None, "place", postgresql_ops={"place": "text_pattern_ops"}),
+    sa.Index(None, "location", postgresql_ops={"location": "text_pattern_ops"}),
 )
 
-known_places = sa.Table(  # where something was ever found: what a pattern means is looked up here
-    "known_places",
+finding_locations = sa.Table(  # where something was ever found: what a pattern means is looked up here
+    "finding_locations",
     metadata,
-    sa.Column("place", AnyText, primary_key=True),
+    sa.Column("location", AnyText, primary_key=True),
     sqlite_with_rowid=False,
 )

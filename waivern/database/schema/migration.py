@@ -1,5 +1,6 @@
 """The database's revision: which one it is at, and how it gets to the newest."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,12 @@ from waivern.errors import DatabaseError, SchemaOutOfDateError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0014"
+NEWEST = "0001_initial"
 """The revision that this code works with. A test holds it to be the head of `migrations/`; reading that folder at
 each start would cost more than the start itself."""
+
+_PRE_RELEASE = re.compile(r"\d{4}")
+"""Revisions before the first release: "0001" to "0014", without a name."""
 
 _LOCK = 0x57414956  # "WAIV": the advisory lock under which Postgres is migrated
 
@@ -132,6 +136,11 @@ def _revision(connection: sa.Connection) -> str | None:
 
 def _out_of_date(engine: sa.Engine, found: str | None) -> SchemaOutOfDateError:
     where = describe(engine)
+    if found is not None and _PRE_RELEASE.fullmatch(found):
+        return SchemaOutOfDateError(
+            f"The {where} was made by a pre-release of Waivern (revision {found}), whose tables cannot be upgraded",
+            remedy="Use a new database, and keep this one with the version that made it",
+        )
     if found is None:
         return SchemaOutOfDateError(f"The {where} has no tables yet", remedy="Run `waivern db upgrade`")
     if found > NEWEST:

@@ -7,14 +7,14 @@ from waivern.database.schema.artifact_tables import artifact_attempts as artifac
 from waivern.database.schema.artifact_tables import artifact_declarations as artifact_declarations
 from waivern.database.schema.artifact_tables import artifacts as artifacts
 from waivern.database.schema.artifact_tables import overviews as overviews
+from waivern.database.schema.finding_tables import current_findings as current_findings
 from waivern.database.schema.finding_tables import decision_files as decision_files
 from waivern.database.schema.finding_tables import decisions as decisions
-from waivern.database.schema.finding_tables import finding_heads as finding_heads
-from waivern.database.schema.finding_tables import finding_lines as finding_lines
-from waivern.database.schema.finding_tables import finding_sets as finding_sets
+from waivern.database.schema.finding_tables import finding_locations as finding_locations
+from waivern.database.schema.finding_tables import finding_snapshots as finding_snapshots
+from waivern.database.schema.finding_tables import finding_state_cursors as finding_state_cursors
+from waivern.database.schema.finding_tables import finding_streams as finding_streams
 from waivern.database.schema.finding_tables import findings as findings
-from waivern.database.schema.finding_tables import known_findings as known_findings
-from waivern.database.schema.finding_tables import known_places as known_places
 from waivern.database.schema.metadata import metadata as metadata
 
 runbooks = sa.Table(
@@ -48,7 +48,7 @@ schedules = sa.Table(
     sa.Column("declared_in", AnyText),
     sa.Column("status", sa.String(10), nullable=False),
     sa.Column("paused_because", AnyText),
-    sa.Column("considered_until", UtcDateTime, nullable=False),  # every due instant up to here is decided
+    sa.Column("evaluated_until", UtcDateTime, nullable=False),  # every due instant up to here is decided
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.Column("removed_at", UtcDateTime),
@@ -88,7 +88,7 @@ runs = sa.Table(
     sa.Column("working_directory", AnyText),
     sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
     sa.Column("available_at", UtcDateTime),  # a queued run is not claimed before
-    sa.Column("one_at_a_time", sa.Boolean, nullable=False, server_default=sa.false()),  # among those of its schedule
+    sa.Column("exclusive", sa.Boolean, nullable=False, server_default=sa.false()),  # among those of its schedule
     sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),  # begun, without those handed back
     sa.Column("max_attempts", sa.Integer, nullable=False, server_default="1"),
     sa.Column("event_seq", sa.BigInteger),  # the newest event that tells of it
@@ -114,7 +114,9 @@ blobs = sa.Table(
     sa.Column("stored_size", sa.BigInteger, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False),
     sa.Column("checksum", sa.BigInteger),  # CRC-32 of the bytes; none where they were written before there was one
-    sa.Column("bulk", sa.LargeBinary),  # the bytes, in place of `data`, where they were written a part at a time
+    sa.Column(
+        "chunked_data", sa.LargeBinary
+    ),  # the bytes, in place of `data`, where they were written a part at a time
 )
 
 blob_keys = sa.Table(  # of the encrypted ones: the key of each, wrapped
@@ -126,23 +128,23 @@ blob_keys = sa.Table(  # of the encrypted ones: the key of each, wrapped
     sqlite_with_rowid=False,
 )
 
-unwanted_blobs = sa.Table(  # contents that an artifact let go of: they are emptied unless another one keeps them
-    "unwanted_blobs",
+gc_candidates = sa.Table(  # contents that an artifact let go of: they are emptied unless another one keeps them
+    "gc_candidates",
     metadata,
     sa.Column("digest", Digest, sa.ForeignKey("blobs.digest"), primary_key=True),
-    sa.Column("mark", sa.BigInteger, nullable=False),  # another one each time that it is let go of
+    sa.Column("generation", sa.BigInteger, nullable=False),  # another one each time that it is let go of
     sqlite_with_rowid=False,
 )
 
-schedule_fires = sa.Table(
-    "schedule_fires",
+schedule_triggers = sa.Table(
+    "schedule_triggers",
     metadata,
     sa.Column("schedule_id", sa.String(36), sa.ForeignKey("schedules.id"), primary_key=True),
-    sa.Column("fire_time", UtcDateTime, primary_key=True),
+    sa.Column("due_at", UtcDateTime, primary_key=True),
     sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id")),
-    sa.Column("skipped", sa.String(10)),  # why there is no run
+    sa.Column("skip_reason", sa.String(10)),  # why there is no run
     sa.Column("decided_at", UtcDateTime, nullable=False),
-    sa.CheckConstraint("(run_id IS NULL) = (skipped IS NOT NULL)", name="run_or_reason"),
+    sa.CheckConstraint("(run_id IS NULL) = (skip_reason IS NOT NULL)", name="run_or_reason"),
     sqlite_with_rowid=False,
 )
 
@@ -177,16 +179,16 @@ services = sa.Table(
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("workers", sa.Integer, nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
-    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.Column("heartbeat_at", UtcDateTime, nullable=False),
     sa.Column("stopped_at", UtcDateTime),
     sqlite_with_rowid=False,
 )
 
-chores = sa.Table(
-    "chores",
+periodic_tasks = sa.Table(
+    "periodic_tasks",
     metadata,
     sa.Column("name", sa.String(40), primary_key=True),
-    sa.Column("next_at", UtcDateTime, nullable=False),
+    sa.Column("next_run_at", UtcDateTime, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -195,13 +197,13 @@ notifications = sa.Table(
     metadata,
     sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("target", sa.String(10), primary_key=True),  # webhook, command
-    sa.Column("notice", sa.String(20), primary_key=True),  # failed, timed_out, recovered, gate_tripped
+    sa.Column("kind", sa.String(20), primary_key=True),  # failed, timed_out, recovered, gate_tripped
     sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("next_at", UtcDateTime),  # when it is tried (again); none: it was sent, or given up
+    sa.Column("next_attempt_at", UtcDateTime),  # when it is tried (again); none: it was sent, or given up
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("sent_at", UtcDateTime),
     sa.Column("error", AnyText),
-    sa.Index(None, "next_at"),
+    sa.Index(None, "next_attempt_at"),
     sqlite_with_rowid=False,
 )
 
@@ -219,8 +221,8 @@ events = sa.Table(  # what happened, in a chain; only `event_rows` writes it
     sqlite_with_rowid=False,
 )
 
-foreign_events = sa.Table(  # of the chains of databases that runs came from; each as it stands there
-    "foreign_events",
+imported_events = sa.Table(  # of the chains of databases that runs came from; each as it stands there
+    "imported_events",
     metadata,
     sa.Column("origin", sa.String(36), primary_key=True),
     *(sa.Column(each.name, each.type, primary_key=each.primary_key, nullable=False) for each in events.columns),

@@ -72,8 +72,8 @@ def _report(connection: sa.Connection, digest: str, why: str, found: Verificatio
 
 def _why_damaged(row: Any, keys: KeyRing, found: Verification) -> str | None:
     """Say why a content does not fit; None where it does."""
-    data = row.data if row.bulk is None else row.bulk
-    if row.bulk is not None and row.data:
+    data = row.data if row.chunked_data is None else row.chunked_data
+    if row.chunked_data is not None and row.data:
         return "its bytes are there twice"
     if not isinstance(data, bytes) or row.stored_size != len(data):
         return "its bytes are not as many as were stored"

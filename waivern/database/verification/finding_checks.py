@@ -7,70 +7,72 @@ import sqlalchemy as sa
 
 from waivern.database.connection.stored_values import as_stored, in_bytes
 from waivern.database.findings.finding_digests import ABOUT, FINDING, RowsDigest
-from waivern.database.schema.tables import artifacts, finding_lines, finding_sets, findings, runs
+from waivern.database.schema.tables import artifacts, finding_snapshots, finding_streams, findings, runs
 from waivern.database.verification.chain_checks import rows_of
 from waivern.errors import MessageError
 from waivern.history.proof import plain
 from waivern.history.verification import Part, Progress, Verification
 
 _SETS = (
-    sa.select(finding_sets.c.line_id, finding_sets.c.seq)
-    .add_columns(*(as_stored(finding_sets.c[name]) for name in (*ABOUT, "rows_digest")))
-    .add_columns(as_stored(finding_lines.c.runbook_name), as_stored(finding_lines.c.artifact_id))
-    .add_columns(as_stored(finding_lines.c.last_seq))
-    .join(finding_lines, finding_lines.c.id == finding_sets.c.line_id)
-    .order_by(finding_sets.c.line_id, finding_sets.c.seq)
+    sa.select(finding_snapshots.c.stream_id, finding_snapshots.c.seq)
+    .add_columns(*(as_stored(finding_snapshots.c[name]) for name in (*ABOUT, "rows_digest")))
+    .add_columns(as_stored(finding_streams.c.runbook_name), as_stored(finding_streams.c.artifact_id))
+    .add_columns(as_stored(finding_streams.c.last_seq))
+    .join(finding_streams, finding_streams.c.id == finding_snapshots.c.stream_id)
+    .order_by(finding_snapshots.c.stream_id, finding_snapshots.c.seq)
 )
 _ADDED = sa.select(
-    findings.c.line_id, findings.c.from_seq, *(as_stored(findings.c[name]) for name in FINDING)
-).order_by(findings.c.line_id, findings.c.from_seq, in_bytes(findings.c.fingerprint))
+    findings.c.stream_id, findings.c.valid_from, *(as_stored(findings.c[name]) for name in FINDING)
+).order_by(findings.c.stream_id, findings.c.valid_from, in_bytes(findings.c.fingerprint))
 _GONE = (
-    sa.select(findings.c.line_id, findings.c.to_seq, as_stored(findings.c.fingerprint))
-    .where(findings.c.to_seq.is_not(None))
-    .order_by(findings.c.line_id, findings.c.to_seq, in_bytes(findings.c.fingerprint))
+    sa.select(findings.c.stream_id, findings.c.valid_to, as_stored(findings.c.fingerprint))
+    .where(findings.c.valid_to.is_not(None))
+    .order_by(findings.c.stream_id, findings.c.valid_to, in_bytes(findings.c.fingerprint))
 )
-_NAMES = sa.select(finding_lines.c.id, as_stored(finding_lines.c.runbook_name), as_stored(finding_lines.c.artifact_id))
+_NAMES = sa.select(
+    finding_streams.c.id, as_stored(finding_streams.c.runbook_name), as_stored(finding_streams.c.artifact_id)
+)
 _LAST_SEEN = (  # sets that say when a run saw them last, which saw them at another time; it may be in another database
-    sa.select(finding_sets.c.line_id, finding_sets.c.seq, finding_sets.c.last_run_id)
-    .join(finding_lines, finding_lines.c.id == finding_sets.c.line_id)
-    .join(runs, runs.c.id == finding_sets.c.last_run_id)
+    sa.select(finding_snapshots.c.stream_id, finding_snapshots.c.seq, finding_snapshots.c.last_run_id)
+    .join(finding_streams, finding_streams.c.id == finding_snapshots.c.stream_id)
+    .join(runs, runs.c.id == finding_snapshots.c.last_run_id)
     .join(
         artifacts,
-        (artifacts.c.run_number == runs.c.number) & (artifacts.c.artifact_id == finding_lines.c.artifact_id),
+        (artifacts.c.run_number == runs.c.number) & (artifacts.c.artifact_id == finding_streams.c.artifact_id),
     )
-    .where(artifacts.c.finding_seq == finding_sets.c.seq, artifacts.c.ended_at != finding_sets.c.last_at)
+    .where(artifacts.c.snapshot_seq == finding_snapshots.c.seq, artifacts.c.ended_at != finding_snapshots.c.last_at)
 )
 _WITHOUT_SETS = (
-    sa.select(finding_lines.c.id)
-    .where(~sa.exists().where(finding_sets.c.line_id == finding_lines.c.id), finding_lines.c.last_seq != 0)
-    .order_by(finding_lines.c.id)
+    sa.select(finding_streams.c.id)
+    .where(~sa.exists().where(finding_snapshots.c.stream_id == finding_streams.c.id), finding_streams.c.last_seq != 0)
+    .order_by(finding_streams.c.id)
 )
 
 
 def check_findings(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
     """Check every set of every line, or of the lines that a run's artifacts are of."""
     lines = None if run_id is None else _lines_of(connection, run_id)
-    names = {row.id: row for row in connection.execute(_of(_NAMES, finding_lines.c.id, lines))}
-    added = _Heads(rows_of(connection, _of(_ADDED, findings.c.line_id, lines)))
-    gone = _Heads(rows_of(connection, _of(_GONE, findings.c.line_id, lines)))
+    names = {row.id: row for row in connection.execute(_of(_NAMES, finding_streams.c.id, lines))}
+    added = _Heads(rows_of(connection, _of(_ADDED, findings.c.stream_id, lines)))
+    gone = _Heads(rows_of(connection, _of(_GONE, findings.c.stream_id, lines)))
     before: Any = None
-    for row in rows_of(connection, _of(_SETS, finding_sets.c.line_id, lines)):
-        if before is None or before.line_id != row.line_id:
+    for row in rows_of(connection, _of(_SETS, finding_snapshots.c.stream_id, lines)):
+        if before is None or before.stream_id != row.stream_id:
             _check_end(before, found)
             before = None
-        for stray in (*added.all_before((row.line_id, row.seq)), *gone.all_before((row.line_id, row.seq - 1))):
-            _report_stray(stray, names.get(stray.line_id), found)
+        for stray in (*added.all_before((row.stream_id, row.seq)), *gone.all_before((row.stream_id, row.seq - 1))):
+            _report_stray(stray, names.get(stray.stream_id), found)
         _check_set(row, before, added, gone, found)
         before = row
         progress("findings", found.counts["findings"])
     _check_end(before, found)
     for stray in (*added.all_before(None), *gone.all_before(None)):
-        _report_stray(stray, names.get(stray.line_id), found)
-    for row in connection.execute(_of(_LAST_SEEN, finding_sets.c.line_id, lines)):
+        _report_stray(stray, names.get(stray.stream_id), found)
+    for row in connection.execute(_of(_LAST_SEEN, finding_snapshots.c.stream_id, lines)):
         why = f"run {row.last_run_id}, which held them last, did not hold them then"
-        _report(found, names[row.line_id], f"set {row.seq}", why, run=row.last_run_id)
-    for line_id in connection.scalars(_of(_WITHOUT_SETS, finding_lines.c.id, lines)):
-        _report(found, names[line_id], "all sets", "they are missing")
+        _report(found, names[row.stream_id], f"set {row.seq}", why, run=row.last_run_id)
+    for stream_id in connection.scalars(_of(_WITHOUT_SETS, finding_streams.c.id, lines)):
+        _report(found, names[stream_id], "all sets", "they are missing")
 
 
 def _check_set(row: Any, before: Any, added: "_Heads", gone: "_Heads", found: Verification) -> None:
@@ -85,10 +87,10 @@ def _check_set(row: Any, before: Any, added: "_Heads", gone: "_Heads", found: Ve
         about=row._mapping,
     )
     try:
-        for finding in added.all_at((row.line_id, row.seq)):
+        for finding in added.all_at((row.stream_id, row.seq)):
             found.counts["findings"] += 1
             digest.add(finding._mapping)
-        for finding in gone.all_at((row.line_id, row.seq - 1)):
+        for finding in gone.all_at((row.stream_id, row.seq - 1)):
             digest.drop(finding.fingerprint)
     except (MessageError, ValueError):
         _report(found, row, name, "its rows cannot be read", run=run)
@@ -106,7 +108,7 @@ def _check_end(last: Any, found: Verification) -> None:
 def _report_stray(row: Any, line: Any, found: Verification) -> None:
     fingerprint = plain(row.fingerprint)
     if line is None:
-        why = f"it is of line {row.line_id}, which is not there"
+        why = f"it is of line {row.stream_id}, which is not there"
         found.report(Part.FINDINGS, f"finding {fingerprint}", why)
     else:
         _report(found, line, f"finding {fingerprint}", "it belongs to a set that is not there")
@@ -121,19 +123,19 @@ def _report(found: Verification, line: Any, what: str, why: str, *, run: str | N
 
 def _lines_of(connection: sa.Connection, run_id: str) -> list[int]:
     lines = (
-        sa.select(finding_lines.c.id)
-        .join(runs, runs.c.runbook_name == finding_lines.c.runbook_name)
+        sa.select(finding_streams.c.id)
+        .join(runs, runs.c.runbook_name == finding_streams.c.runbook_name)
         .join(
             artifacts,
-            (artifacts.c.run_number == runs.c.number) & (artifacts.c.artifact_id == finding_lines.c.artifact_id),
+            (artifacts.c.run_number == runs.c.number) & (artifacts.c.artifact_id == finding_streams.c.artifact_id),
         )
-        .where(runs.c.id == run_id, artifacts.c.finding_seq.is_not(None))
+        .where(runs.c.id == run_id, artifacts.c.snapshot_seq.is_not(None))
     )
     return list(connection.scalars(lines))
 
 
-def _of(statement: "sa.Select[Any]", line_id: "sa.Column[Any]", lines: list[int] | None) -> "sa.Select[Any]":
-    return statement if lines is None else statement.where(line_id.in_(lines))
+def _of(statement: "sa.Select[Any]", stream_id: "sa.Column[Any]", lines: list[int] | None) -> "sa.Select[Any]":
+    return statement if lines is None else statement.where(stream_id.in_(lines))
 
 
 class _Heads:

@@ -7,14 +7,14 @@ import sqlalchemy as sa
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.stored_values import as_stored, in_bytes
 from waivern.database.events.event_rows import append
-from waivern.database.schema.tables import events, foreign_events
+from waivern.database.schema.tables import events, imported_events
 from waivern.database.verification.chain_checks import body_of, hash_of_row, rows_of
 from waivern.history.event_log import EventKind
 from waivern.history.proof import MerkleTree, leaf_of, plain
 from waivern.history.verification import Part, Progress, Verification
 
-_FOREIGN = sa.select(*map(as_stored, foreign_events.columns)).order_by(
-    in_bytes(foreign_events.c.origin), foreign_events.c.seq
+_FOREIGN = sa.select(*map(as_stored, imported_events.columns)).order_by(
+    in_bytes(imported_events.c.origin), imported_events.c.seq
 )
 _TOLD = (
     sa.select(events.c.seq, as_stored(events.c.body))
@@ -23,7 +23,7 @@ _TOLD = (
     .limit(1)
 )
 _NAMES = ("origin", "seq", "hash")
-_KEYS = _FOREIGN.with_only_columns(*(as_stored(foreign_events.c[name]) for name in _NAMES))
+_KEYS = _FOREIGN.with_only_columns(*(as_stored(imported_events.c[name]) for name in _NAMES))
 
 
 def check_foreign_events(connection: sa.Connection, found: Verification, progress: Progress) -> None:
@@ -33,8 +33,8 @@ def check_foreign_events(connection: sa.Connection, found: Verification, progres
         _check_link(row, before, found)
         tree.add(_leaf(row))
         before = row
-        found.counts["foreign_events"] += 1
-        progress("events of other chains", found.counts["foreign_events"])
+        found.counts["imported_events"] += 1
+        progress("events of other chains", found.counts["imported_events"])
     told = _newest_told(connection)
     if told is not None and body_of(told).get("root") != tree.root:
         number = body_of(told).get("events")
@@ -65,4 +65,4 @@ def _check_link(row: Any, before: Any, found: Verification) -> None:
 
 
 def _leaf(row: Any) -> bytes:
-    return leaf_of("foreign_events", {name: getattr(row, name) for name in _NAMES})
+    return leaf_of("imported_events", {name: getattr(row, name) for name in _NAMES})

@@ -17,7 +17,7 @@ from waivern.database.schema.tables import (
     artifact_declarations,
     artifacts,
     events,
-    foreign_events,
+    imported_events,
     overviews,
     runbooks,
     runs,
@@ -36,7 +36,7 @@ _RUNS = sa.select(*(as_stored(runs.c[name]) for name in ("id", "status", "event_
     runs.c.id
 )
 _EVENTS = sa.select(*(as_stored(events.c[name]) for name in ("seq", "kind", "body")))
-_FOREIGN = sa.select(as_stored(foreign_events.c.hash), as_stored(foreign_events.c.body))
+_FOREIGN = sa.select(as_stored(imported_events.c.hash), as_stored(imported_events.c.body))
 _BEGUN = sa.select(as_stored(events.c.at)).order_by(events.c.seq).limit(1)
 _RUNBOOKS = sa.select(*map(as_stored, runbooks.columns)).order_by(runbooks.c.digest)
 
@@ -159,7 +159,7 @@ def _check_where_it_came_from(
 def _event_of(connection: sa.Connection, came: Mapping[str, Any]) -> Any:
     """The event of another chain, or of this one where the run came back to it."""
     chain, seq = came.get("chain"), came.get("seq")
-    foreign = _FOREIGN.where(foreign_events.c.origin == str(chain), foreign_events.c.seq == seq)
+    foreign = _FOREIGN.where(imported_events.c.origin == str(chain), imported_events.c.seq == seq)
     row = connection.execute(foreign).first()
     if row is None and chain == installation_of(connection):
         row = connection.execute(_EVENTS.add_columns(as_stored(events.c.hash)).where(events.c.seq == seq)).first()

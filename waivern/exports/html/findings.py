@@ -54,7 +54,7 @@ def _row(reported: ReportedFinding) -> Made:
 
 def _where(reported: ReportedFinding) -> str:
     lines = reported.location.lines
-    return reported.finding.place + (f", line {', '.join(map(str, lines))}" if lines else "")
+    return reported.finding.location + (f", line {', '.join(map(str, lines))}" if lines else "")
 
 
 def _evidence(evidence: tuple[Evidence, ...] | None) -> object:

@@ -46,4 +46,4 @@ def _noted(report: Report, numbers: Numbers) -> Iterator[ReportedFinding]:
 def _order(reported: ReportedFinding) -> tuple[int, int, str, str, str]:
     finding = reported.finding
     change = _CHANGES.get(reported.change, 4) if reported.change is not None else 4
-    return (-severity_rank(finding.severity), change, finding.source, finding.place, finding.rule)
+    return (-severity_rank(finding.severity), change, finding.source, finding.location, finding.rule)

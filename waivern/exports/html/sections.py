@@ -116,7 +116,7 @@ def _change(change: Change, differences: Sequence[Difference]) -> Made | None:
 
 def _difference(difference: Difference) -> Made:
     finding = difference.finding
-    where = f"{finding.place} in {finding.source}" if finding.place else finding.source
+    where = f"{finding.location} in {finding.source}" if finding.location else finding.source
     return element(
         "li",
         element("span", class_=f"dot {finding.severity}", title=finding.severity),

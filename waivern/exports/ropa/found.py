@@ -48,7 +48,7 @@ class Found:
         self.special = self.special or bool(finding.special_category)
         if len(self.fingerprints) < MOST_LINKS:
             self.fingerprints.append(finding.fingerprint)
-            self.places.append(f"{finding.source}: {finding.place}" if finding.place else finding.source)
+            self.places.append(f"{finding.source}: {finding.location}" if finding.location else finding.source)
 
     def goes_by(self, name: str) -> bool:
         """Say whether a declared name means this: without case and underscores; a service by its company too."""

@@ -34,7 +34,7 @@ def _told(report: Report) -> Iterator[tuple[str, str, str]]:
         yield "sampled", "warning", f"{part.what}: read {part.read:,} of {part.of:,} ({part.artifact_id}){bound}"
     for difference in report.gone(Change.UNKNOWN):
         finding = difference.finding
-        told = f"{finding.rule} at {finding.place or finding.source} ({finding.fingerprint})"
+        told = f"{finding.rule} at {finding.location or finding.source} ({finding.fingerprint})"
         yield "not-looked-at-again", "warning", f"{told}: {difference.because}"
     for artifact_id in report.without_evidence:
         yield "evidence-pruned", "note", f"What '{artifact_id}' held was pruned: its findings are told without evidence"

@@ -118,7 +118,7 @@ def _uri(path: str) -> str:
 
 
 def _logical(finding: Finding, location: Location) -> Mapping[str, Any]:
-    inside = ".".join(part for part in (location.table, location.column) if part) or finding.place or finding.source
+    inside = ".".join(part for part in (location.table, location.column) if part) or finding.location or finding.source
     told = without_none(
         name=location.column or location.table,
         fullyQualifiedName=f"{finding.source}/{inside}",
@@ -136,7 +136,7 @@ def _message(reported: ReportedFinding) -> str:
 
 
 def _named(finding: Finding) -> str:
-    where = f" in {finding.place}" if finding.place else ""
+    where = f" in {finding.location}" if finding.location else ""
     return f"{finding.rule.replace('_', ' ').capitalize()}{where} ({finding.source})"
 
 

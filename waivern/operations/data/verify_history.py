@@ -119,7 +119,7 @@ def _write(path: Path, content: bytes) -> None:
 def verified_as_json(verified: Verified) -> Mapping[str, Any]:
     """Return what was proven as a JSON object."""
     found, end = verified.verification, verified.verification.end
-    names = ("events", "foreign_events", "runs", "artifacts", "runbooks", "findings", "contents", "bytes")
+    names = ("events", "imported_events", "runs", "artifacts", "runbooks", "findings", "contents", "bytes")
     return {
         "intact": found.damage == 0,
         "damage": found.damage,

@@ -6,8 +6,8 @@ from datetime import UTC, date
 from enum import StrEnum
 from typing import Any
 
+from waivern.history.current_findings import CurrentFinding
 from waivern.history.decisions import Decision, Lapse, Lapsed
-from waivern.history.known_findings import KnownFinding
 from waivern.history.records_as_json import instant_as_json
 from waivern.operations.application import Application, Storage
 from waivern.runs.run import utc_now
@@ -46,7 +46,7 @@ def lapsed_decisions(application: Application, runbook: str | None) -> Sequence[
     return application.storage.decisions.lapsed(runbook=runbook, today=day)
 
 
-def decisions_on(storage: Storage, fingerprint: str, standings: Sequence[KnownFinding]) -> list[DecisionOnFinding]:
+def decisions_on(storage: Storage, fingerprint: str, standings: Sequence[CurrentFinding]) -> list[DecisionOnFinding]:
     """Return what was decided about a finding, the oldest first.
 
     Args:
@@ -72,7 +72,7 @@ def decisions_on(storage: Storage, fingerprint: str, standings: Sequence[KnownFi
     return [DecisionOnFinding(each, state_of(each)) for each in about if each.fingerprint or _means(each, standings)]
 
 
-def _means(decision: Decision, standings: Iterable[KnownFinding]) -> bool:
+def _means(decision: Decision, standings: Iterable[CurrentFinding]) -> bool:
     """Say whether a decision about a rule and a place means a finding, in a runbook that has it."""
     return any(decision.runbook in (None, each.runbook) and decision.means(each.finding) for each in standings)
 

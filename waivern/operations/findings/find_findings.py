@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from waivern.errors import ArtifactStoreError, DecisionError
+from waivern.history.current_findings import CurrentFinding, FindingFilter, Order, Stay
 from waivern.history.finding import entry_in
-from waivern.history.known_findings import FindingFilter, KnownFinding, Order, Stay
 from waivern.history.records_as_json import finding_as_json, instant_as_json
 from waivern.operations.application import Application
 from waivern.operations.findings.decision_status import DecisionOnFinding, decision_as_json, decisions_on, today
@@ -29,7 +29,7 @@ class FindingDetails:
     """
 
     fingerprint: str
-    standings: Sequence[KnownFinding]
+    standings: Sequence[CurrentFinding]
     stays: Sequence[Stay]
     decisions: Sequence[DecisionOnFinding]
     looked: Mapping[str, Any] | None
@@ -43,7 +43,7 @@ def list_findings(
     order: Order = Order.NEWEST,
     after: str | None = None,
     limit: int,
-) -> Sequence[KnownFinding]:
+) -> Sequence[CurrentFinding]:
     """Return up to `limit` findings; `after` is the key of the last one of the page before.
 
     Raises:
@@ -100,7 +100,7 @@ def _as_it_looked(
     return None, None
 
 
-def known_as_json(known: KnownFinding) -> dict[str, Any]:
+def known_as_json(known: CurrentFinding) -> dict[str, Any]:
     """Return how a finding stands as a JSON object."""
     return {
         **finding_as_json(known.finding),

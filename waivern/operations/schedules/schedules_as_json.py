@@ -112,7 +112,7 @@ def _service(service: ServiceRecord) -> dict[str, Any]:
         "workers": service.workers,
         "is_alive": service.is_alive,
         "started_at": instant_as_json(service.started_at),
-        "seen_at": instant_as_json(service.seen_at),
+        "heartbeat_at": instant_as_json(service.heartbeat_at),
         "stopped_at": instant_as_json(service.stopped_at),
         "id": service.id,
     }

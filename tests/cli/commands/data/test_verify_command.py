@@ -92,7 +92,7 @@ def test_a_chain_that_was_cut_off_is_found_by_its_anchor_alone(scanned: Ask, fol
     change(folder, "DELETE FROM run_attempts WHERE run_id = (SELECT max(id) FROM runs)")
     change(folder, "DELETE FROM runs WHERE id = (SELECT max(id) FROM runs)")
     change(folder, "DELETE FROM events WHERE seq > 3")
-    change(folder, "UPDATE finding_sets SET last_run_id = first_run_id, last_at = first_at")
+    change(folder, "UPDATE finding_snapshots SET last_run_id = first_run_id, last_at = first_at")
     assert scanned("verify").code == 0
     told = anchored(scanned, "--renew")
     assert told.code == 3

@@ -47,7 +47,7 @@ def test_the_last_two_runs_are_compared_by_name_or_file(ask, scan) -> None:
     assert "b.txt in ./files: was not looked at (b.txt: binary" in told.out
     content = json.loads(ask("diff", "Files", "--format", "json").out)
     assert content["summary"] == {"new": 1, "reopened": 0, "fixed": 0, "changed": 0, "unknown": 1, "unchanged": 1}
-    assert [each["place"] for each in content["new"]] == ["c.txt"]
+    assert [each["location"] for each in content["new"]] == ["c.txt"]
     assert content["unknown"][0]["reason"] == "scope"
 
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_compared_is_told(ask, scan, runbook) -> None:
 def test_a_run_that_an_earlier_version_made_is_compared_by_its_messages(ask, scan, folder) -> None:
     scan(a="ann@example.org", b="bo@example.org")
     with sqlite3.connect(folder / ".waivern" / "waivern.db") as database:
-        for table in ("findings", "finding_sets", "finding_lines"):
+        for table in ("findings", "finding_snapshots", "finding_streams"):
             database.execute(f"DELETE FROM {table}")
-        database.execute("UPDATE artifacts SET finding_seq = NULL")
+        database.execute("UPDATE artifacts SET snapshot_seq = NULL")
     assert "1 new, 1 fixed, 1 unchanged" in scan(a="ann@example.org", b=None, c="cy@example.org")

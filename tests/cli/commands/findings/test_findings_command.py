@@ -26,7 +26,7 @@ def listed(ask):
 
 
 def standing(found) -> dict[str, str]:
-    return {each["place"]: each["status"] for each in found}
+    return {each["location"]: each["status"] for each in found}
 
 
 def test_each_finding_stands_as_the_newest_complete_run_says(scan, listed) -> None:

@@ -52,7 +52,7 @@ def test_json_says_which_findings_tripped_which_gate(ask, scan) -> None:
     told = json.loads(scan("--fail-on", "any", "--fail-on", "incomplete", "--format", "json", a="ann@example.org").out)
     of_findings, incomplete = told["gates"]
     assert (of_findings["gate"], of_findings["tripped"]) == ("any", 1)
-    assert [each["place"] for each in of_findings["findings"]] == ["a.txt"]
+    assert [each["location"] for each in of_findings["findings"]] == ["a.txt"]
     assert incomplete == {"gate": "incomplete", "tripped": 0, "findings": [], "omissions": []}
     shown = json.loads(ask("history", "show", "latest", "--format", "json").out)
     assert shown["gates"] == [{"gate": "any", "tripped": 1}, {"gate": "incomplete", "tripped": 0}]

@@ -42,7 +42,7 @@ def test_a_run_or_the_last_complete_run_of_a_runbook_is_exported(ask, scan) -> N
     assert told[0] == told[1] == told[2]
     report = told[0]
     assert (report["description"], report["contact"]) == ("Who writes to us", "DPO <dpo@example.org>")
-    assert [each["place"] for each in report["findings"]] == ["a.txt", "b.txt"]
+    assert [each["location"] for each in report["findings"]] == ["a.txt", "b.txt"]
     assert report["findings"][0]["artifacts"] == ["found", "again"]
     assert "ann@example.org" not in json.dumps(report)
     assert {each["name"] for each in report["rules"]} >= {"email_address"}
@@ -54,8 +54,8 @@ def test_what_changed_is_told_and_what_was_left_out_is_counted(ask, scan) -> Non
     scan(b="\x00\x01\x02" * 50, c="cy@example.org")
     outcome = ask("export", "latest")
     report = json.loads(outcome.out)
-    assert {each["place"]: each["change"] for each in report["findings"]} == {"a.txt": "unchanged", "c.txt": "new"}
-    assert [each["place"] for each in report["comparison"]["unknown"]] == ["b.txt"]
+    assert {each["location"]: each["change"] for each in report["findings"]} == {"a.txt": "unchanged", "c.txt": "new"}
+    assert [each["location"] for each in report["comparison"]["unknown"]] == ["b.txt"]
     assert [each["what"] for each in report["not_scanned"]] == ["b.txt"]
     assert "Not looked at: 1; in part: 0; artifacts not made: 0" in outcome.err
 
@@ -72,7 +72,7 @@ def test_a_file_is_written_whole_and_for_this_user_only(ask, scan, folder) -> No
     file = folder / "found.csv"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (row,) = csv.DictReader(io.StringIO(file.read_text()))
-    assert (row["rule"], row["place"], row["runbook"]) == ("email_address", "a.txt", "Files")
+    assert (row["rule"], row["location"], row["runbook"]) == ("email_address", "a.txt", "Files")
     assert sorted(each.name for each in folder.iterdir()) == [".waivern", "files", "files.yaml", "found.csv"]
 
 
@@ -159,7 +159,7 @@ def test_a_pruned_run_is_exported_without_evidence_and_says_so(ask, scan, folder
     report = json.loads(outcome.out)
     assert report["without_evidence"] == ["found"]
     (finding,) = report["findings"]
-    assert (finding["place"], finding["evidence"]) == ("a.txt", None)
+    assert (finding["location"], finding["evidence"]) == ("a.txt", None)
     assert [each["what"] for each in report["not_scanned"]] == ["b.txt"]
     assert "email_address" in {each["name"] for each in report["rules"]}
     assert "Told without evidence, for it was pruned: found" in outcome.err

@@ -127,8 +127,8 @@ def _looked_at(found: Verification) -> list[str]:
     ]
     contents = f"{count(found.counts['contents'], 'content')} of {bytes_in_words(found.counts['bytes'])}"
     lines = [f"Verified {', '.join(numbers)}, {contents}"]
-    if found.counts["foreign_events"]:
-        lines.append(f"{count(found.counts['foreign_events'], 'event')} of the databases that runs came from")
+    if found.counts["imported_events"]:
+        lines.append(f"{count(found.counts['imported_events'], 'event')} of the databases that runs came from")
     if found.pruned:
         lines.append(f"{count(found.pruned, 'content')} pruned: only the digests are left to prove")
     if found.sealed:

@@ -13,8 +13,8 @@ from waivern.cli.shell.options import database_option, format_option, listed, pa
 from waivern.cli.shell.time_options import as_instant
 from waivern.cli.terminal.formatting import count, lapsed_in_words, local_time, short_id
 from waivern.cli.terminal.output import Cell, Styled, as_csv, as_json, as_table, write
+from waivern.history.current_findings import CurrentFinding, FindingFilter, FindingStatus, Order, Stay
 from waivern.history.decisions import Decision
-from waivern.history.known_findings import FindingFilter, FindingStatus, KnownFinding, Order, Stay
 from waivern.operations.application import Application
 from waivern.operations.findings.decision_status import DecisionState, lapsed_decisions
 from waivern.operations.findings.find_findings import (
@@ -29,7 +29,7 @@ SEVERITIES = ("low", "medium", "high", "critical")
 
 _TITLES = ("FINDING", "STATUS", "SEVERITY", "RULE", "PLACE", "SINCE", "RUNBOOK")
 _COLUMNS = (
-    *("fingerprint", "rule", "category", "severity", "special_category", "source", "place", "confidence"),
+    *("fingerprint", "rule", "category", "severity", "special_category", "source", "location", "confidence"),
     *("match_count", "runbook", "status", "since", "first_run", "first_at", "last_run", "last_at", "key"),
 )
 _STATES = {
@@ -123,14 +123,14 @@ def show(application: Application, fingerprint: str, form: str) -> None:
     write(as_json(finding_details_as_json(details)) if form == "json" else "\n".join(_told(details)))
 
 
-def _as_row(known: KnownFinding) -> Sequence[Cell]:
+def _as_row(known: CurrentFinding) -> Sequence[Cell]:
     finding = known.finding
     return (
         finding.fingerprint[:12],
         Styled(known.status.value, _STYLES.get(known.status.value, "")),
         Styled(finding.severity, _STYLES.get(finding.severity, "")),
         finding.rule,
-        finding.place or finding.source,
+        finding.location or finding.source,
         local_time(known.since),
         known.runbook,
     )
@@ -141,7 +141,7 @@ def _told(details: FindingDetails) -> Iterator[str]:
     finding = details.stays[-1].finding if details.stays else None
     if finding is not None:
         yield one_line(f"  {finding.category}, {finding.severity}, by the rule {finding.rule}")
-        yield one_line(f"  {finding.place} in {finding.source}" if finding.place else f"  {finding.source}")
+        yield one_line(f"  {finding.location} in {finding.source}" if finding.location else f"  {finding.source}")
     for known in details.standings:
         yield one_line(f"  {known.status.value} in {known.runbook} since {local_time(known.since)}")
         yield f"  first seen {_seen(known.first_run, known.first_at)}, last seen {_seen(known.last_run, known.last_at)}"

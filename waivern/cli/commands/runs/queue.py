@@ -102,7 +102,7 @@ def _service(service: ServiceRecord, status: Status) -> str:
     elif service.stopped_at is not None:
         state = f"stopped at {local_time(service.stopped_at)}"
     else:
-        state = f"gone; last seen {_ago(status, service.seen_at)} ago"
+        state = f"gone; last seen {_ago(status, service.heartbeat_at)} ago"
     return f"{service.kind} on {service.host}, process {service.pid}, {count(service.workers, 'worker')}: {state}"
 
 

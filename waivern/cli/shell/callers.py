@@ -1,13 +1,20 @@
-"""Who acts, as events tell it."""
+"""The caller of an operation: the person at the terminal, or the service."""
 
 import getpass
 import os
 import socket
 
+from waivern.caller import Caller, CallerKind
+
 
 def person_at_terminal() -> str:
     """Return USER@HOST: the login name that the operating system knows, not what a variable says."""
     return f"{_login_name()}@{socket.gethostname()}"
+
+
+def current_caller() -> Caller:
+    """Return the person at the terminal as the caller of an operation."""
+    return Caller(person_at_terminal(), CallerKind.USER)
 
 
 def service(command: str) -> str:

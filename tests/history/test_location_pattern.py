@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waivern.history.place_pattern import PlacePattern
+from waivern.history.location_pattern import LocationPattern
 
 
 @pytest.mark.parametrize(
-    ("pattern", "place", "fits"),
+    ("pattern", "location", "fits"),
     [
         ("customers.*", "customers.email", True),
         ("customers.*", "old_customers.email", False),
@@ -20,14 +20,14 @@ from waivern.history.place_pattern import PlacePattern
         ("*", "", True),
     ],
 )
-def test_stars_and_question_marks_stand_for_others(pattern: str, place: str, fits: bool) -> None:
-    assert PlacePattern(pattern).matches(place) is fits
+def test_stars_and_question_marks_stand_for_others(pattern: str, location: str, fits: bool) -> None:
+    assert LocationPattern(pattern).matches(location) is fits
 
 
 @given(st.text("ab*?./", max_size=8), st.text("ab./", max_size=8))
-def test_what_matches_begins_as_the_pattern_does(text: str, place: str) -> None:
-    pattern = PlacePattern(text)
-    if pattern.matches(place):
-        assert place.startswith(pattern.beginning)
+def test_what_matches_begins_as_the_pattern_does(text: str, location: str) -> None:
+    pattern = LocationPattern(text)
+    if pattern.matches(location):
+        assert location.startswith(pattern.beginning)
     if pattern.is_exact:
-        assert pattern.matches(place) is (place == text)
+        assert pattern.matches(location) is (location == text)

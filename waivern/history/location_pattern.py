@@ -8,7 +8,7 @@ _SPECIAL = re.compile(r"([*?])")
 
 
 @dataclass(frozen=True)
-class PlacePattern:
+class LocationPattern:
     """A text in which `*` stands for any characters, also none, and `?` for one; upper and lower case differ.
 
     Places have no folders only: `a.zip/b.xlsx:people.email` is one. So `*` crosses every sign.
@@ -16,17 +16,17 @@ class PlacePattern:
 
     text: str
 
-    def matches(self, place: str) -> bool:
-        return self._regex.fullmatch(place) is not None
+    def matches(self, location: str) -> bool:
+        return self._regex.fullmatch(location) is not None
 
     @property
     def beginning(self) -> str:
-        """What every place that matches begins with."""
+        """What every location that matches begins with."""
         return _SPECIAL.split(self.text, maxsplit=1)[0]
 
     @property
     def is_exact(self) -> bool:
-        """Whether it is a place itself."""
+        """Whether it is a location itself."""
         return self.beginning == self.text
 
     @cached_property

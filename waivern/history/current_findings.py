@@ -54,7 +54,7 @@ class FindingFilter:
 
 
 @dataclass(frozen=True)
-class KnownFinding:
+class CurrentFinding:
     """A finding of a runbook, and how it stands.
 
     Args:
@@ -105,7 +105,7 @@ class Stay:
     runs: int
 
 
-class KnownFindings(ABC):
+class CurrentFindings(ABC):
     """The findings of every runbook as they stand by its newest complete run."""
 
     @abstractmethod
@@ -115,7 +115,7 @@ class KnownFindings(ABC):
     @abstractmethod
     def page(
         self, wanted: FindingFilter, *, order: Order, after: str | None, limit: int, today: date
-    ) -> Sequence[KnownFinding]:
+    ) -> Sequence[CurrentFinding]:
         """Return up to `limit` findings; `after` is the key of the last one of the page before.
 
         Raises:
@@ -127,7 +127,7 @@ class KnownFindings(ABC):
         """Return fingerprints that begin so, of whatever any run ever found."""
 
     @abstractmethod
-    def with_fingerprint(self, fingerprint: str, *, today: date) -> Sequence[KnownFinding]:
+    def with_fingerprint(self, fingerprint: str, *, today: date) -> Sequence[CurrentFinding]:
         """Return how a finding stands in each runbook that has it."""
 
     @abstractmethod
