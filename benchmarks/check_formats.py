@@ -16,7 +16,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from waivern.exports.dpv import TERMS
+from waivern.exports.model.dpv import TERMS
 
 _QUICKSTART = Path(__file__).parents[1] / "examples" / "quickstart"
 _MOST_FAULTS = 5

@@ -40,11 +40,11 @@ from waivern.messages.schema import Schema as Schema
 from waivern.plans.dag import ExecutionDAG as ExecutionDAG
 from waivern.plans.plan import ExecutionPlan as ExecutionPlan
 from waivern.plans.planner import Planner as Planner
-from waivern.runbooks.artifact_definition import ArtifactDefinition as ArtifactDefinition
-from waivern.runbooks.artifact_definition import ProcessConfig as ProcessConfig
-from waivern.runbooks.artifact_definition import SourceConfig as SourceConfig
-from waivern.runbooks.runbook import Runbook as Runbook
-from waivern.runbooks.runbook import RunbookConfig as RunbookConfig
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition as ArtifactDefinition
+from waivern.runbooks.model.artifact_definition import ProcessConfig as ProcessConfig
+from waivern.runbooks.model.artifact_definition import SourceConfig as SourceConfig
+from waivern.runbooks.model.runbook import Runbook as Runbook
+from waivern.runbooks.model.runbook import RunbookConfig as RunbookConfig
 from waivern.runs.executor import DAGExecutor as DAGExecutor
 from waivern.runs.result import ArtifactResult as ArtifactResult
 from waivern.runs.result import ExecutionResult as ExecutionResult

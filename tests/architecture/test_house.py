@@ -17,12 +17,12 @@ SAYS_NOTHING = {"utils", "util", "helpers", "helper", "manager", "managers", "mi
 
 READ_THE_ENVIRONMENT = {
     "waivern/settings.py": "the settings",
-    "waivern/runbooks/substitution.py": "what ${NAME} stands for",
+    "waivern/runbooks/variables/substitution.py": "what ${NAME} stands for",
     "waivern/components/environment.py": "what stands for a property that a runbook leaves out",
     "waivern/connectors/git/program.py": "hands the environment over to git, less what would change what git does",
     "waivern/bootstrap.py": "hands the environment over, as what ${NAME} stands for",
     "waivern/service/hook_command.py": "hands it on to the operator's own command",
-    "waivern/runbooks/watched_environment.py": "hands the environment over, and notes what is looked up in it",
+    "waivern/runbooks/variables/watched_environment.py": "passes the environment on and records look-ups",
     "waivern/cli/shell/exit_codes.py": "click's own variable for shell completion",
 }
 

@@ -6,7 +6,7 @@ from waivern.connectors.sql_database.urls import source_name, usable_url, withou
 from waivern.errors import InvalidPropertiesError
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
-from waivern.runbooks.redaction import Redactor
+from waivern.runbooks.variables.redaction import Redactor
 
 CANARY = "c4n4ry-p4ss"
 

@@ -16,7 +16,7 @@ from tests.docs.pages import DOCS, PAGES, REPOSITORY, blocks_of, files_in, secti
 from waivern import __version__
 from waivern.cli.shell.main import waivern as command_line
 from waivern.history.decision_file import FILE_NAME, decisions_beside
-from waivern.runbooks.loading import load_runbook
+from waivern.runbooks.reading.runbook_loader import load_runbook
 
 QUICKSTART = REPOSITORY / "examples" / "quickstart"
 NAMES = [page.relative_to(REPOSITORY).as_posix() for page in PAGES]

@@ -31,7 +31,7 @@ from waivern.connectors.sql_database.properties import (
 from waivern.database.schema.tables import metadata
 from waivern.errors import WaivernError
 from waivern.messages.not_scanned import ReasonCode
-from waivern.runbooks.json_schema import runbook_json_schema
+from waivern.runbooks.model.json_schema import runbook_json_schema
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 from waivern.settings import Settings
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from waivern.exports.html.exporter import HtmlExporter
 from waivern.exports.html.markup import element, escaped
 from waivern.exports.html.numbers import MOST_ROWS
-from waivern.exports.report import LeftOut, ReadInPart, Report, ReportedRule
-from waivern.exports.reported_finding import Evidence, Location, ReportedFinding
+from waivern.exports.model.report import LeftOut, ReadInPart, Report, ReportedRule
+from waivern.exports.model.reported_finding import Evidence, Location, ReportedFinding
 from waivern.history.comparison import Change, Comparison, Difference, Reason
 from waivern.history.decisions import Decision, Verdict
 from waivern.testing.exporter_contract import written

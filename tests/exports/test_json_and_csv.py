@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.docs.pages import names_in_first_cells, section_of
-from waivern.exports.cells import safe_cell
 from waivern.exports.csv_exporter import COLUMNS, CsvExporter
+from waivern.exports.encoding.spreadsheet_cells import safe_cell
 from waivern.exports.json_exporter import JsonExporter
-from waivern.exports.reported_finding import Evidence, Location, ReportedFinding
+from waivern.exports.model.reported_finding import Evidence, Location, ReportedFinding
 from waivern.testing.exporter_contract import written
 from waivern.testing.sample_reports import failed_report, sample_finding, sample_report
 

@@ -14,9 +14,9 @@ from tests.docs.pages import blocks_of
 from tests.exports.test_html import Page, report_saying
 from waivern.errors import ExportError
 from waivern.exports.exporter import Preferences
-from waivern.exports.organisation import Organisation, read_organisation
-from waivern.exports.report import ReportedRule
-from waivern.exports.reported_finding import Location, ReportedFinding
+from waivern.exports.model.organisation import Organisation, read_organisation
+from waivern.exports.model.report import ReportedRule
+from waivern.exports.model.reported_finding import Location, ReportedFinding
 from waivern.exports.ropa.exporter import RopaExporter
 from waivern.history.decisions import Decision, Verdict
 from waivern.testing.sample_reports import failed_report, sample_finding, sample_report

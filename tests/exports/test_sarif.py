@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waivern.exports.reported_finding import Location, ReportedFinding
+from waivern.exports.model.reported_finding import Location, ReportedFinding
 from waivern.exports.sarif.exporter import SarifExporter
 from waivern.testing.exporter_contract import written
 from waivern.testing.sample_reports import empty_report, failed_report, sample_finding, sample_report, sample_run

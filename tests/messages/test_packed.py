@@ -15,7 +15,7 @@ from waivern.messages.frames import Frames, FramesWithin
 from waivern.messages.overview import overview_of
 from waivern.messages.packed import JoinedItems, PackedItems, PackedMessage
 from waivern.messages.validation import check_message
-from waivern.runbooks.redaction import Redactor
+from waivern.runbooks.variables.redaction import Redactor
 from waivern.runs.merging import concatenated
 
 ANY = Schema("any", "1.0.0")

@@ -4,8 +4,8 @@ from tests.builders.counting import times_the_steps
 from waivern.messages.schema import Schema
 from waivern.plans.dag import ExecutionDAG
 from waivern.plans.plan import ExecutionPlan
-from waivern.runbooks.artifact_definition import ArtifactDefinition, SourceConfig
-from waivern.runbooks.runbook import Runbook
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition, SourceConfig
+from waivern.runbooks.model.runbook import Runbook
 
 SOURCE = ArtifactDefinition(source=SourceConfig(type="x"))
 

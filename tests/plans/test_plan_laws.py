@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from tests.plans.planning import FakeFactory, analyser, connector, derived, registry, runbook, source
 from waivern.messages.schema import Schema
-from waivern.plans.circles import circles, in_order
+from waivern.plans.cycles import circles, in_order
 from waivern.plans.dag import ExecutionDAG
 from waivern.plans.planner import Planner
-from waivern.runbooks.artifact_definition import ArtifactDefinition, SourceConfig
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition, SourceConfig
 
 ONE = Schema("one", "1.0.0")
 SOURCE = ArtifactDefinition(source=SourceConfig(type="x"))

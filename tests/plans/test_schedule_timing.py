@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from waivern.plans.schedule_timing import timing_of
-from waivern.runbooks.schedule_config import ScheduleConfig
+from waivern.runbooks.model.schedule_config import ScheduleConfig
 from waivern.schedules.timing import Cron, Every, Once, Timing
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from waivern.errors import PlanError, WaivernError
-from waivern.runbooks.loading import LoadedRunbook, load_runbook
+from waivern.runbooks.reading.runbook_loader import LoadedRunbook, load_runbook
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from waivern.errors import PlanError, WaivernError
 from waivern.messages.canonical import canonical_bytes
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
-from waivern.runbooks.loading import load_runbook, runbook_from_data
-from waivern.runbooks.redaction import Redactor
-from waivern.runbooks.substitution import Variable, resolve, variables_in
-from waivern.runbooks.yaml_reading import read_yaml
+from waivern.runbooks.reading.runbook_loader import load_runbook, runbook_from_data
+from waivern.runbooks.reading.yaml_parser import read_yaml
+from waivern.runbooks.variables.redaction import Redactor
+from waivern.runbooks.variables.substitution import Variable, resolve, variables_in
 
 NAMES = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="${}"), max_size=8)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from waivern import ComponentError, DAGExecutor, ExecutionResult, InMemoryArtifactStore
 from waivern.errors import RunbookError
 from waivern.plans.plan import ExecutionPlan
-from waivern.runbooks.artifact_definition import ArtifactDefinition, RetryConfig
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition, RetryConfig
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus, SkipReason
 from waivern.runs.run_log import RunLog
 from waivern.testing.builders import plan_of, registry_of

@@ -31,8 +31,8 @@ from waivern.database.schedules.schedule_store import SqlScheduleStore
 from waivern.database.schema.tables import notifications, runs
 from waivern.history.gates import GateResult
 from waivern.operations.application import Application
-from waivern.runbooks.gate import parse_gate
-from waivern.runbooks.notify_config import NotifyConfig
+from waivern.runbooks.model.gate import parse_gate
+from waivern.runbooks.model.notify_config import NotifyConfig
 from waivern.runs.notifications import NotificationKind, lease_s, notice_of
 from waivern.runs.run import RunStatus, utc_now
 from waivern.schedules.timing import Cron

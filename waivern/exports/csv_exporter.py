@@ -4,11 +4,11 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from waivern.exports.cells import safe_cell, table_lines
-from waivern.exports.encoding import in_parts
+from waivern.exports.encoding.json_encoding import in_parts
+from waivern.exports.encoding.spreadsheet_cells import safe_cell, table_lines
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.json_exporter import finding_in_full
-from waivern.exports.report import Report
+from waivern.exports.model.report import Report
 from waivern.history.comparison import Change
 from waivern.history.records_as_json import finding_as_json
 

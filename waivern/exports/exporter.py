@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from waivern.exports.organisation import Organisation
-from waivern.exports.report import Report
+from waivern.exports.model.organisation import Organisation
+from waivern.exports.model.report import Report
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 from waivern import __version__
-from waivern.exports.encoding import as_json, in_parts, listed
+from waivern.exports.encoding.json_encoding import as_json, in_parts, listed
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.report import Report, ReportedRule
-from waivern.exports.reported_finding import ReportedFinding
+from waivern.exports.model.report import Report, ReportedRule
+from waivern.exports.model.reported_finding import ReportedFinding
 from waivern.history.comparison import Change, Difference
 from waivern.history.decisions import Decision
 from waivern.history.records_as_json import artifact_as_json, finding_as_json, instant_as_json, run_as_json

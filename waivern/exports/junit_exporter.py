@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from xml.sax.saxutils import escape, quoteattr
 
-from waivern.exports.encoding import in_parts
+from waivern.exports.encoding.formatting import count
+from waivern.exports.encoding.json_encoding import in_parts
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.report import Report, rule_id
-from waivern.exports.reported_finding import ReportedFinding, severity_rank
-from waivern.exports.wording import count
+from waivern.exports.model.report import Report, rule_id
+from waivern.exports.model.reported_finding import ReportedFinding, severity_rank
 
 _MOST_TOLD = 100
 _UNFIT = {

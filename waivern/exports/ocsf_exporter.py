@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from waivern import __version__
-from waivern.exports.encoding import in_parts, lines_of, without_none
+from waivern.exports.encoding.json_encoding import in_parts, lines_of, without_none
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.report import Report, ReportedRule, rule_id
-from waivern.exports.reported_finding import Location, ReportedFinding
+from waivern.exports.model.report import Report, ReportedRule, rule_id
+from waivern.exports.model.reported_finding import Location, ReportedFinding
 from waivern.history.comparison import Change, Difference
 from waivern.history.decisions import Verdict
 from waivern.history.finding import Finding

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from waivern import __version__
-from waivern.exports.encoding import in_parts, lines_of, stable_uuid, to_the_millisecond, without_none
+from waivern.exports.encoding.json_encoding import in_parts, lines_of, stable_uuid, to_the_millisecond, without_none
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.report import PROJECT, Report
+from waivern.exports.model.report import PROJECT, Report
 from waivern.history.run_history import ArtifactRecord
 from waivern.runs.run import ArtifactStatus, RunStatus
 

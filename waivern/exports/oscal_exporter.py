@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from waivern import __version__
-from waivern.exports.encoding import as_json, in_parts, listed, stable_uuid, without_none
+from waivern.exports.encoding.formatting import count, words
+from waivern.exports.encoding.json_encoding import as_json, in_parts, listed, stable_uuid, without_none
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.report import PROJECT, Report, ReportedRule, rule_id
-from waivern.exports.reported_finding import ReportedFinding
-from waivern.exports.wording import count, words
+from waivern.exports.model.report import PROJECT, Report, ReportedRule, rule_id
+from waivern.exports.model.reported_finding import ReportedFinding
 from waivern.history.comparison import Change
 
 _VERSION = "1.1.3"

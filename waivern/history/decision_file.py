@@ -11,9 +11,9 @@ from typing import Any
 from waivern.errors import DecisionError, did_you_mean
 from waivern.history.decision_log import DecisionFile
 from waivern.history.decisions import Decision, Origin, Verdict
-from waivern.runbooks.faults import the_first
-from waivern.runbooks.loading import LARGEST_FILE
-from waivern.runbooks.yaml_reading import Node, YamlSyntaxError, read_yaml
+from waivern.runbooks.reading.problems import the_first
+from waivern.runbooks.reading.runbook_loader import LARGEST_FILE
+from waivern.runbooks.reading.yaml_parser import Node, YamlSyntaxError, read_yaml
 
 FILE_NAME = "waivern-decisions.yaml"
 

@@ -11,7 +11,7 @@ from waivern.history.finding import Finding
 from waivern.history.omissions import Omissions
 from waivern.history.run_history import ArtifactRecord
 from waivern.messages.overview import Overview
-from waivern.runbooks.gate import SEVERITIES, Gate, Scope
+from waivern.runbooks.model.gate import SEVERITIES, Gate, Scope
 from waivern.runs.run import ArtifactStatus
 
 _CAME = (Change.NEW, Change.REOPENED)

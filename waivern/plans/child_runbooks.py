@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from waivern.errors import PlanError, RunbookError, did_you_mean
-from waivern.runbooks.artifact_definition import ArtifactDefinition, ChildRunbookConfig
-from waivern.runbooks.faults import Fault, the_first
-from waivern.runbooks.loading import LoadedRunbook, load_runbook
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition, ChildRunbookConfig
+from waivern.runbooks.reading.problems import Fault, the_first
+from waivern.runbooks.reading.runbook_loader import LoadedRunbook, load_runbook
 
 MOST_CHILDREN = 10_000
 MOST_NAMES = 100_000

@@ -12,10 +12,10 @@ from waivern.components.working_directory import working_in
 from waivern.errors import ComponentNotFoundError, InvalidPropertiesError, RunbookError, WaivernError
 from waivern.messages.canonical import canonical_bytes
 from waivern.messages.schema import Schema
-from waivern.plans.splicing import Spliced
-from waivern.runbooks.artifact_definition import ArtifactDefinition, ProcessConfig, SourceConfig
-from waivern.runbooks.redaction import Redactor
-from waivern.runbooks.substitution import Overlaid, Variable, resolve, variables_in
+from waivern.plans.inlining import Spliced
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition, ProcessConfig, SourceConfig
+from waivern.runbooks.variables.redaction import Redactor
+from waivern.runbooks.variables.substitution import Overlaid, Variable, resolve, variables_in
 
 Kind = Literal["connector", "analyser"]
 PropertyFault = tuple[tuple[str, ...], str]  # the keys that lead to a property, and what is wrong with it

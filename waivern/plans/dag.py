@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
 
-from waivern.runbooks.artifact_definition import ArtifactDefinition
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition
 
 
 class ExecutionDAG:

@@ -9,8 +9,8 @@ from typing import Any
 from waivern.messages.canonical import canonical_bytes, digest_of
 from waivern.messages.schema import Schema
 from waivern.plans.dag import ExecutionDAG
-from waivern.runbooks.artifact_definition import ArtifactDefinition
-from waivern.runbooks.runbook import Runbook
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition
+from waivern.runbooks.model.runbook import Runbook
 
 
 def how_made(definition: ArtifactDefinition) -> tuple[str, str]:

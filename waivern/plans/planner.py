@@ -10,18 +10,18 @@ from waivern.errors import DatabaseError, PlanError, ServiceNotRegisteredError, 
 from waivern.messages.schema import Schema
 from waivern.plans.child_interfaces import check_interfaces
 from waivern.plans.child_runbooks import ChildRunbookLoader, Level
-from waivern.plans.circles import circles, in_order
 from waivern.plans.component_checks import ComponentChecks
+from waivern.plans.cycles import circles, in_order
 from waivern.plans.dag import ExecutionDAG
-from waivern.plans.earlier_sources import AbsentSource, EarlierSources
+from waivern.plans.inlining import Spliced, splice
 from waivern.plans.plan import ExecutionPlan
 from waivern.plans.references import References
+from waivern.plans.replay_sources import AbsentSource, EarlierSources
 from waivern.plans.schedule_timing import check_schedule
 from waivern.plans.schema_resolution import SchemaResolution
-from waivern.plans.splicing import Spliced, splice
-from waivern.runbooks.faults import the_first
-from waivern.runbooks.loading import LoadedRunbook, load_runbook, runbook_from_data
-from waivern.runbooks.substitution import process_environment
+from waivern.runbooks.reading.problems import the_first
+from waivern.runbooks.reading.runbook_loader import LoadedRunbook, load_runbook, runbook_from_data
+from waivern.runbooks.variables.substitution import process_environment
 
 
 class Planner:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from waivern.errors import ScheduleError
-from waivern.runbooks.faults import Fault
-from waivern.runbooks.loading import LoadedRunbook
-from waivern.runbooks.schedule_config import ScheduleConfig
+from waivern.runbooks.model.schedule_config import ScheduleConfig
+from waivern.runbooks.reading.problems import Fault
+from waivern.runbooks.reading.runbook_loader import LoadedRunbook
 from waivern.schedules.timing import Cron, Every, Once, Timing
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998  # beyond, some zone's clock has left the calendar

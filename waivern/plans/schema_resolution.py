@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from waivern.messages.schema import Schema
 from waivern.plans.child_interfaces import Demand
 from waivern.plans.component_checks import KnownComponent
-from waivern.plans.splicing import Spliced
+from waivern.plans.inlining import Spliced
 
 Schemas = dict[str, tuple[list[Schema] | None, Schema]]
 

@@ -13,9 +13,9 @@ from waivern.artifacts.store import ArtifactStore
 from waivern.components.registry import ComponentRegistry
 from waivern.errors import RunTakenOverError
 from waivern.plans.plan import ExecutionPlan
-from waivern.runbooks.artifact_definition import RetryConfig
-from waivern.runbooks.redaction import Redactor
-from waivern.runbooks.substitution import process_environment
+from waivern.runbooks.model.artifact_definition import RetryConfig
+from waivern.runbooks.variables.redaction import Redactor
+from waivern.runbooks.variables.substitution import process_environment
 from waivern.runs.production import ProductionOrder, Workshop
 from waivern.runs.progress import Progress
 from waivern.runs.result import ArtifactResult, ExecutionResult

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from waivern.runbooks.notice_limits import LONGEST_TIMEOUT_S
+from waivern.runbooks.model.notification_limits import LONGEST_TIMEOUT_S
 from waivern.runs.run import RunStatus
 
 _MARGIN_S = 60.0

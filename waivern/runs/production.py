@@ -30,8 +30,8 @@ from waivern.messages.packed import PackedMessage
 from waivern.messages.schema import Schema
 from waivern.messages.validation import check_message
 from waivern.plans.plan import ExecutionPlan
-from waivern.runbooks.redaction import Redactor
-from waivern.runbooks.substitution import resolve
+from waivern.runbooks.variables.redaction import Redactor
+from waivern.runbooks.variables.substitution import resolve
 from waivern.runs.merging import merged_by_schema
 from waivern.runs.result import ArtifactResult
 

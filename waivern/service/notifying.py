@@ -10,9 +10,9 @@ from typing import Any
 from waivern.errors import DatabaseError, WaivernError
 from waivern.operations.application import Application
 from waivern.operations.runs.run_as_json import gates_as_json, instant_as_json, run_as_json
-from waivern.runbooks.notify_config import NotifyConfig
-from waivern.runbooks.substitution import resolve
-from waivern.runbooks.watched_environment import WatchedEnvironment
+from waivern.runbooks.model.notify_config import NotifyConfig
+from waivern.runbooks.variables.substitution import resolve
+from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 from waivern.runs.notifications import DueNotification, NotificationKind
 from waivern.runs.run import utc_now
 from waivern.service.hook_command import run_command

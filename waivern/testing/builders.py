@@ -14,7 +14,7 @@ from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.plans.dag import ExecutionDAG
 from waivern.plans.plan import ExecutionPlan
-from waivern.runbooks.runbook import Runbook
+from waivern.runbooks.model.runbook import Runbook
 
 ANY_SCHEMA = Schema("any", "1.0.0")
 """A schema that no catalogue knows: its messages may hold any JSON object."""

@@ -3,8 +3,8 @@
 from importlib.metadata import entry_points
 
 from waivern.exports.exporter import Exporter, Preferences
+from waivern.exports.model.report import Report
 from waivern.exports.registry import EXPORTERS
-from waivern.exports.report import Report
 from waivern.testing.sample_reports import empty_report, failed_report, sample_report
 
 

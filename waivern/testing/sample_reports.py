@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from waivern.exports.report import LeftOut, PastRun, ReadInPart, Report, ReportedRule
-from waivern.exports.reported_finding import Evidence, Location, ReportedFinding
+from waivern.exports.model.report import LeftOut, PastRun, ReadInPart, Report, ReportedRule
+from waivern.exports.model.reported_finding import Evidence, Location, ReportedFinding
 from waivern.history.comparison import Change, Comparison, Difference, Reason
 from waivern.history.decisions import Decision, Verdict
 from waivern.history.finding import Finding

@@ -36,7 +36,7 @@ from waivern.history.event_log import EventKind, hash_of
 from waivern.history.gates import GateResult
 from waivern.history.pruning import PruneRequest
 from waivern.messages.canonical import canonical_bytes
-from waivern.runbooks.gate import parse_gate
+from waivern.runbooks.model.gate import parse_gate
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of
 

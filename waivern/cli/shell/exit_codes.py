@@ -13,7 +13,7 @@ import click
 
 from waivern.cli.shell.escaping import lines
 from waivern.errors import WaivernError
-from waivern.runbooks.watched_environment import WatchedEnvironment
+from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 
 USAGE = 2
 TRIPPED = 1

@@ -11,7 +11,7 @@ import click
 from waivern.cli.shell.callers import person_at_terminal, service
 from waivern.cli.shell.logs import log_to_standard_error
 from waivern.errors import DatabaseMissingError
-from waivern.runbooks.watched_environment import WatchedEnvironment
+from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 from waivern.settings import DEFAULT_DATABASE_URL, Settings
 
 Command = Callable[..., Any]

@@ -3,7 +3,7 @@
 from waivern.bootstrap import build_application
 from waivern.cli.shell.logs import log_to_standard_error
 from waivern.operations.application import Application
-from waivern.runbooks.watched_environment import WatchedEnvironment
+from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 from waivern.settings import Settings
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.output import Styled
-from waivern.exports.wording import count as count
-from waivern.exports.wording import duration as duration
+from waivern.exports.encoding.formatting import count as count
+from waivern.exports.encoding.formatting import duration as duration
 from waivern.history.decisions import Lapse, Lapsed
 from waivern.history.run_history import ArtifactRecord
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason

@@ -29,7 +29,7 @@ from waivern.runs.run_queue import ClaimedRun
 
 if TYPE_CHECKING:  # slow to import; see `waivern.runs.run_log`
     from waivern.plans.plan import ExecutionPlan
-    from waivern.runbooks.artifact_definition import ArtifactDefinition
+    from waivern.runbooks.model.artifact_definition import ArtifactDefinition
 
 _REMEMBER_RUNBOOK = {
     "sqlite": sqlite.insert(runbooks).on_conflict_do_nothing(),

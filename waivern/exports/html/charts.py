@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 
 from waivern.exports.html.markup import Made, element
-from waivern.exports.report import PastRun
-from waivern.exports.reported_finding import SEVERITIES
+from waivern.exports.model.report import PastRun
+from waivern.exports.model.reported_finding import SEVERITIES
 from waivern.runs.run import RunStatus
 
 _MOST_CATEGORIES = 12

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from waivern.exports.encoding.formatting import duration
 from waivern.exports.html.markup import Made, element
-from waivern.exports.wording import duration
 from waivern.history.run_history import ArtifactRecord
 
 MOST_DRAWN = 120

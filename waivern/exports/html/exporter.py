@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from importlib import resources
 
 from waivern import __version__
-from waivern.exports.encoding import in_parts
+from waivern.exports.encoding.formatting import instant
+from waivern.exports.encoding.json_encoding import in_parts
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.html import sections
 from waivern.exports.html.findings import findings
 from waivern.exports.html.markup import Made, element
 from waivern.exports.html.numbers import counted
-from waivern.exports.report import Report
-from waivern.exports.wording import instant
+from waivern.exports.model.report import Report
 
 
 class HtmlExporter(Exporter):

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from waivern.exports.encoding.formatting import words
 from waivern.exports.html.markup import Made, element, joined
 from waivern.exports.html.numbers import Numbers
-from waivern.exports.reported_finding import Evidence, ReportedFinding, severity_rank
-from waivern.exports.wording import words
+from waivern.exports.model.reported_finding import Evidence, ReportedFinding, severity_rank
 from waivern.history.decisions import Decision
 
 _TITLES = ("Severity", "What", "Where", "Evidence, masked", "Sure", "Times", "Since last run")

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from waivern.exports.report import Report
-from waivern.exports.reported_finding import ReportedFinding, severity_rank
+from waivern.exports.model.report import Report
+from waivern.exports.model.reported_finding import ReportedFinding, severity_rank
 from waivern.history.comparison import Change
 
 MOST_ROWS = 5_000

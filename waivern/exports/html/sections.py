@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from waivern.exports.encoding.formatting import count, duration, instant, words
 from waivern.exports.html import charts, dag
 from waivern.exports.html.markup import Made, element, joined
 from waivern.exports.html.numbers import Numbers
-from waivern.exports.report import Report
-from waivern.exports.wording import count, duration, instant, words
+from waivern.exports.model.report import Report
 from waivern.history.comparison import Change, Difference, Reason
 from waivern.history.run_history import ArtifactRecord
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from waivern.exports.cells import safe_cell, table_lines
-from waivern.exports.encoding import in_parts
+from waivern.exports.encoding.json_encoding import in_parts
+from waivern.exports.encoding.spreadsheet_cells import safe_cell, table_lines
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.report import Report
+from waivern.exports.model.report import Report
 from waivern.exports.ropa.page import page_of
 from waivern.exports.ropa.record import record_of
 from waivern.exports.ropa.tables import COLUMNS, rows_of

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from waivern.exports.dpv import term_of
-from waivern.exports.report import Report, ReportedRule, rule_id
-from waivern.exports.reported_finding import ReportedFinding
-from waivern.exports.wording import words
+from waivern.exports.encoding.formatting import words
+from waivern.exports.model.dpv import term_of
+from waivern.exports.model.report import Report, ReportedRule, rule_id
+from waivern.exports.model.reported_finding import ReportedFinding
 from waivern.history.decisions import Verdict
 
 MOST_LINKS = 5

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from waivern import __version__
+from waivern.exports.encoding.formatting import instant
 from waivern.exports.html.exporter import page
 from waivern.exports.html.markup import Made, element
 from waivern.exports.ropa.record import MISSING, PROPOSED, Entry, Record
 from waivern.exports.ropa.tables import RECORD, heading_of, sections_of
-from waivern.exports.wording import instant
 
 _TITLES = ("Article", "What", "Value", "By", "Evidence", "Remark")
 _BADGES = {MISSING: "failed", PROPOSED: "unknown"}

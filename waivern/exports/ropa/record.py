@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from waivern.errors import RulesetError
-from waivern.exports.organisation import Activity, Organisation
-from waivern.exports.report import Report
+from waivern.exports.encoding.formatting import count, words
+from waivern.exports.model.organisation import Activity, Organisation
+from waivern.exports.model.report import Report
 from waivern.exports.ropa.found import (
     CATEGORIES,
     MEASURES,
@@ -18,7 +19,6 @@ from waivern.exports.ropa.found import (
     found_in,
     term_declared,
 )
-from waivern.exports.wording import count, words
 from waivern.rulesets.loading.classification import load_classification
 
 FOUND, DECLARED, BOTH, PROPOSED, MISSING = "found", "declared", "declared and found", "proposed", "missing"

@@ -6,8 +6,8 @@ import zipfile
 from collections.abc import Sequence
 
 from waivern.errors import ExportError
-from waivern.exports.cells import safe_cell
-from waivern.exports.encoding import to_the_millisecond
+from waivern.exports.encoding.json_encoding import to_the_millisecond
+from waivern.exports.encoding.spreadsheet_cells import safe_cell
 from waivern.exports.ropa.record import Record
 from waivern.exports.ropa.tables import COLUMNS, heading_of, rows_of, sections_of
 

@@ -4,9 +4,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from waivern import __version__
-from waivern.exports.encoding import as_json, in_parts, listed, stable_uuid, to_the_millisecond, without_none
+from waivern.exports.encoding.json_encoding import (
+    as_json,
+    in_parts,
+    listed,
+    stable_uuid,
+    to_the_millisecond,
+    without_none,
+)
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.report import PROJECT, Report
+from waivern.exports.model.report import PROJECT, Report
 from waivern.exports.sarif.notifications import NOTIFICATIONS, notifications
 from waivern.exports.sarif.results import Results
 from waivern.exports.sarif.rules import Rules

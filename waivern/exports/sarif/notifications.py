@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from waivern.exports.report import Report
+from waivern.exports.model.report import Report
 from waivern.history.comparison import Change
 from waivern.history.run_history import ArtifactRecord
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from waivern.exports.encoding import without_none
-from waivern.exports.report import Report
-from waivern.exports.reported_finding import Location, ReportedFinding
+from waivern.exports.encoding.json_encoding import without_none
+from waivern.exports.model.report import Report
+from waivern.exports.model.reported_finding import Location, ReportedFinding
 from waivern.exports.sarif.rules import LEVELS, Rules
 from waivern.history.comparison import Change, Difference
 from waivern.history.decisions import Decision

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from waivern.exports.encoding import without_none
-from waivern.exports.report import PROJECT, ReportedRule, rule_id
+from waivern.exports.encoding.json_encoding import without_none
+from waivern.exports.model.report import PROJECT, ReportedRule, rule_id
 
 LEVELS = {"low": "note", "medium": "warning", "high": "error", "critical": "error"}
 _SCORES = {"low": "2.0", "medium": "5.0", "high": "8.0", "critical": "9.5"}

@@ -8,16 +8,16 @@ from typing import BinaryIO
 
 from waivern.errors import ExportError, RunError, did_you_mean
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.organisation import FILE_NAME, read_organisation
+from waivern.exports.model.organisation import FILE_NAME, read_organisation
+from waivern.exports.model.report import UNFINISHED, Report
 from waivern.exports.registry import Exporters
-from waivern.exports.report import UNFINISHED, Report
 from waivern.gc_tuning import without_collecting
 from waivern.history.event_log import EventKind
 from waivern.history.run_history import LATEST, RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.operations.exports.atomic_files import Tally, Written, check_place, write_privately
 from waivern.operations.exports.report_run import report_of
-from waivern.runbooks.loading import is_file, name_of_runbook
+from waivern.runbooks.reading.runbook_loader import is_file, name_of_runbook
 from waivern.runs.run import RunStatus
 
 

@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from waivern.errors import RulesetError, RunbookError
-from waivern.exports.report import LeftOut, PastRun, ReadInPart, Report, ReportedRule
+from waivern.exports.model.report import LeftOut, PastRun, ReadInPart, Report, ReportedRule
 from waivern.history.run_history import ArtifactRecord, RunFilter, RunHistory, RunRecord
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.schema import Schema
@@ -17,7 +17,7 @@ from waivern.operations.findings.compare_runs import compare_to_last
 from waivern.rulesets.loading.ruleset_loader import load_ruleset
 from waivern.rulesets.model.rule import Rule
 from waivern.rulesets.model.ruleset import Ruleset
-from waivern.runbooks.yaml_reading import read_yaml
+from waivern.runbooks.reading.yaml_parser import read_yaml
 from waivern.runs.run import ArtifactStatus, utc_now
 
 _PAST_RUNS = 12

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from waivern.exports.reported_finding import Evidence, Location, ReportedFinding
+from waivern.exports.model.reported_finding import Evidence, Location, ReportedFinding
 from waivern.history.comparison import Change, Comparison, Reason
 from waivern.history.decisions import DecisionsInForce
 from waivern.history.finding import Finding, finding_of

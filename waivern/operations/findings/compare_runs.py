@@ -18,7 +18,7 @@ from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application
-from waivern.runbooks.loading import name_of_runbook
+from waivern.runbooks.reading.runbook_loader import name_of_runbook
 from waivern.runs.run import ArtifactStatus, RunStatus
 
 _UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)

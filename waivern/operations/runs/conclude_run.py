@@ -14,7 +14,7 @@ from waivern.operations.application import Application
 from waivern.operations.findings.compare_runs import compare_to_last, findings_held
 from waivern.operations.findings.decision_status import decision_as_json, today
 from waivern.operations.runs.show_history import RunDetails
-from waivern.runbooks.gate import parse_gate
+from waivern.runbooks.model.gate import parse_gate
 
 
 @dataclass(frozen=True)

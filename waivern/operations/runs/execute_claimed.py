@@ -13,8 +13,8 @@ from waivern.operations.runs.conclude_run import conclude_run
 from waivern.operations.runs.run_runbook import plan_runbook
 from waivern.operations.runs.show_history import show_run
 from waivern.plans.plan import ExecutionPlan
-from waivern.runbooks.substitution import with_due_at
-from waivern.runbooks.watched_environment import WatchedEnvironment
+from waivern.runbooks.variables.substitution import with_due_at
+from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 from waivern.runs.current_run import marked
 from waivern.runs.executor import DAGExecutor
 from waivern.runs.run import RunStatus

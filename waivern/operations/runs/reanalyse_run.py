@@ -10,7 +10,7 @@ from waivern.history.run_history import ArtifactRecord, RunRecord
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application
 from waivern.operations.runs.run_runbook import RunRequest
-from waivern.plans.earlier_sources import AbsentSource, EarlierSources
+from waivern.plans.replay_sources import AbsentSource, EarlierSources
 from waivern.runs.run import ArtifactStatus, RunStatus, Trigger
 
 _TAKEN_OVER = ("source", "reuse")

@@ -13,10 +13,10 @@ from waivern.history.decision_file import decisions_beside
 from waivern.history.run_history import LATEST, RunFilter
 from waivern.operations.application import Application
 from waivern.operations.runs.show_history import RunDetails, show_run
-from waivern.plans.earlier_sources import EarlierSources
 from waivern.plans.plan import ExecutionPlan
 from waivern.plans.planner import Planner
-from waivern.runbooks.substitution import DUE_AT, with_due_at
+from waivern.plans.replay_sources import EarlierSources
+from waivern.runbooks.variables.substitution import DUE_AT, with_due_at
 from waivern.runs.current_run import marked
 from waivern.runs.executor import DAGExecutor
 from waivern.runs.run import ArtifactChange, FailedAttempt, RunStatus, Trigger, utc_now

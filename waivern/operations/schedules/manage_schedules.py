@@ -13,8 +13,8 @@ from waivern.history.run_history import RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.operations.runs.run_runbook import plan_runbook
 from waivern.plans.schedule_timing import timing_of
-from waivern.runbooks.faults import faults_of
-from waivern.runbooks.schedule_config import ScheduleConfig
+from waivern.runbooks.model.schedule_config import ScheduleConfig
+from waivern.runbooks.reading.problems import faults_of
 from waivern.runs.run import utc_now
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule, ScheduleDefinition, ScheduleStatus
 from waivern.schedules.schedule_store import FireRecord, LastRun, ScheduleStore

@@ -25,7 +25,7 @@ def schema(message: str | None, only_names: bool) -> None:
     elif message is not None:
         write(as_json(schema_catalogue().json_schema(_parsed(message))))
     else:
-        from waivern.runbooks.json_schema import runbook_json_schema
+        from waivern.runbooks.model.json_schema import runbook_json_schema
 
         write(as_json(runbook_json_schema()))
 

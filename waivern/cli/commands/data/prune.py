@@ -18,7 +18,7 @@ _WORTH_SHRINKING = 10_000_000
 
 
 def _age(context: click.Context, option: click.Parameter, written: str | None) -> timedelta | None:
-    from waivern.runbooks.durations import seconds_in
+    from waivern.runbooks.model.durations import seconds_in
 
     try:
         return None if written is None else timedelta(seconds=seconds_in(written))

@@ -38,8 +38,8 @@ from waivern.operations.runs.run_as_json import details_as_json
 from waivern.operations.runs.run_runbook import RunRequest, run_runbook
 from waivern.operations.runs.show_history import RunDetails, show_run
 from waivern.plans.plan import ExecutionPlan
-from waivern.runbooks.durations import LONGEST_S
-from waivern.runbooks.gate import parse_gate
+from waivern.runbooks.model.durations import LONGEST_S
+from waivern.runbooks.model.gate import parse_gate
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus
 
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from waivern.errors import RunbookError
-from waivern.runbooks.redaction import Redactor
-from waivern.runbooks.substitution import Variable, process_environment, resolve, variables_in, with_due_at
+from waivern.runbooks.variables.redaction import Redactor
+from waivern.runbooks.variables.substitution import Variable, process_environment, resolve, variables_in, with_due_at
 
 
 def test_variables_are_resolved_however_deep_they_stand_and_keys_are_left_alone():

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from waivern.runbooks.gate import GATE_PATTERN
-from waivern.runbooks.retention import WORDS
-from waivern.runbooks.runbook import Runbook
+from waivern.runbooks.model.gate import GATE_PATTERN
+from waivern.runbooks.model.retention import WORDS
+from waivern.runbooks.model.runbook import Runbook
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _DURATION = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[smhdw]\s*$"}]}

@@ -6,11 +6,11 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from waivern.errors import MessageError
 from waivern.messages.schema import Schema
-from waivern.runbooks.artifact_definition import ArtifactDefinition, Text, Texts, Written, as_tuple
-from waivern.runbooks.durations import LONGEST_S
-from waivern.runbooks.gate_text import GateText
-from waivern.runbooks.retention import Retention
-from waivern.runbooks.schedule_config import ScheduleConfig
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition, Text, Texts, Written, as_tuple
+from waivern.runbooks.model.durations import LONGEST_S
+from waivern.runbooks.model.gate_text import GateText
+from waivern.runbooks.model.retention import Retention
+from waivern.runbooks.model.schedule_config import ScheduleConfig
 
 
 class RunbookConfig(Written):

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import Field, field_validator, model_validator
 
 from waivern.errors import did_you_mean
-from waivern.runbooks.artifact_definition import Written
-from waivern.runbooks.durations import Delay, Limit
-from waivern.runbooks.notify_config import NotifyConfig
+from waivern.runbooks.model.artifact_definition import Written
+from waivern.runbooks.model.durations import Delay, Limit
+from waivern.runbooks.model.notify_config import NotifyConfig
 
 
 class ScheduleConfig(Written):

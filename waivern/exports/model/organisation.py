@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from waivern.errors import ExportError
-from waivern.runbooks.faults import dotted, the_first
-from waivern.runbooks.yaml_reading import Node, YamlSyntaxError, read_yaml
+from waivern.runbooks.reading.problems import dotted, the_first
+from waivern.runbooks.reading.yaml_parser import Node, YamlSyntaxError, read_yaml
 
 FILE_NAME = "waivern-organisation.yaml"
 _LARGEST = 1 << 20

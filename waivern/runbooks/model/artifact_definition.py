@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from waivern.runbooks.durations import Delay, Limit
-from waivern.runbooks.retention import Retention
+from waivern.runbooks.model.durations import Delay, Limit
+from waivern.runbooks.model.retention import Retention
 
 
 def as_tuple(value: Any) -> Any:

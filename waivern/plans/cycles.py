@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from waivern.runbooks.artifact_definition import ArtifactDefinition
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition
 
 MOST_SHOWN = 20
 

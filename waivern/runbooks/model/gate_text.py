@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from waivern.errors import UsageError
-from waivern.runbooks.gate import parse_gate
+from waivern.runbooks.model.gate import parse_gate
 
 
 def _is_a_gate(text: str) -> str:

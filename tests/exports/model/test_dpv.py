@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from waivern.exports.dpv import TERMS, term_of
-from waivern.exports.wording import words
+from waivern.exports.encoding.formatting import words
+from waivern.exports.model.dpv import TERMS, term_of
 from waivern.rulesets.loading.ruleset_loader import load_ruleset
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from waivern.plans.child_runbooks import Level
 from waivern.plans.references import DanglingReferenceError, References
-from waivern.runbooks.artifact_definition import ArtifactDefinition
-from waivern.runbooks.retention import Retention
-from waivern.runbooks.runbook import RunbookInput
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition
+from waivern.runbooks.model.retention import Retention
+from waivern.runbooks.model.runbook import RunbookInput
 
 
 @dataclass

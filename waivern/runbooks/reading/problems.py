@@ -8,8 +8,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from waivern.errors import did_you_mean
-from waivern.runbooks.artifact_definition import ArtifactDefinition
-from waivern.runbooks.runbook import Runbook
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition
+from waivern.runbooks.model.runbook import Runbook
 
 Place = tuple[str | int, ...]
 

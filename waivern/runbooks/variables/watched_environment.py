@@ -38,7 +38,7 @@ class WatchedEnvironment(Mapping[str, str]):
         return self._redact(text)
 
     def _note(self, name: str, value: str) -> None:
-        from waivern.runbooks.redaction import Redactor
+        from waivern.runbooks.variables.redaction import Redactor
 
         with self._noting:
             self._looked_up[name] = value

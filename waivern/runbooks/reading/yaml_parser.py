@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from waivern.errors import RunbookError
-from waivern.runbooks.yaml_scalars import COLLECTIONS, MEANINGS, meaning_of
+from waivern.runbooks.reading.yaml_scalars import COLLECTIONS, MEANINGS, meaning_of
 
 DEEPEST = 50
 _TOO_DEEP = f"this is nested more than {DEEPEST} levels deep"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from waivern.errors import did_you_mean
-from waivern.runbooks.durations import seconds_in
+from waivern.runbooks.model.durations import seconds_in
 
 LONGEST_RETENTION_S = 100 * 366 * 86_400
 WORDS = ("none", "until_success")

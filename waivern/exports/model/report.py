@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from waivern.exports.dpv import term_of
-from waivern.exports.reported_finding import ReportedFinding
+from waivern.exports.model.dpv import term_of
+from waivern.exports.model.reported_finding import ReportedFinding
 from waivern.history.comparison import Change, Comparison, Difference
 from waivern.history.run_history import ArtifactRecord, RunRecord
 from waivern.runs.run import ArtifactStatus, RunStatus

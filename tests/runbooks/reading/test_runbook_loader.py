@@ -6,7 +6,7 @@ import pytest
 
 from tests.runbooks.example import DESIGN_EXAMPLE, HEAD
 from waivern.errors import PlanError, RunbookError
-from waivern.runbooks.loading import load_runbook, runbook_from_data
+from waivern.runbooks.reading.runbook_loader import load_runbook, runbook_from_data
 
 
 def test_the_example_of_the_design_is_read(load):

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from waivern.errors import PlanError, RunbookError, did_you_mean
 from waivern.messages.canonical import canonical_bytes
-from waivern.runbooks.faults import Fault, Misspelling, Place, dotted, faults_of, misspellings_in, the_first
-from waivern.runbooks.runbook import Runbook
-from waivern.runbooks.yaml_reading import DEEPEST, HOLDS_NUL, Node, YamlSyntaxError, read_yaml
+from waivern.runbooks.model.runbook import Runbook
+from waivern.runbooks.reading.problems import Fault, Misspelling, Place, dotted, faults_of, misspellings_in, the_first
+from waivern.runbooks.reading.yaml_parser import DEEPEST, HOLDS_NUL, Node, YamlSyntaxError, read_yaml
 
 LARGEST_FILE = 1 << 20
 MOST_VALUES = 500_000

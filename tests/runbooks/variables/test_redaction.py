@@ -7,7 +7,7 @@ import pytest
 from tests.builders.counting import steps_of
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
-from waivern.runbooks.redaction import Redactor
+from waivern.runbooks.variables.redaction import Redactor
 
 SCHEMA = Schema("any", "1.0.0")
 URL = "postgresql://shop:p%40ss+w@db.example/shop?sslmode=require&sslpassword=hush&x=1"

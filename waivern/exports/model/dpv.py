@@ -6,7 +6,7 @@ is none here. Sources: https://w3id.org/dpv (purposes and data subjects), https:
 
 from collections.abc import Mapping
 
-from waivern.exports.wording import words
+from waivern.exports.encoding.formatting import words
 
 _DPV, _PD = "https://w3id.org/dpv#", "https://w3id.org/dpv/pd#"
 

@@ -6,8 +6,8 @@ import yaml
 
 from tests.runbooks.example import DESIGN_EXAMPLE
 from waivern.errors import PlanError
-from waivern.runbooks.json_schema import runbook_json_schema
-from waivern.runbooks.loading import runbook_from_data
+from waivern.runbooks.model.json_schema import runbook_json_schema
+from waivern.runbooks.reading.runbook_loader import runbook_from_data
 
 VALIDATOR = jsonschema_rs.Draft202012Validator(runbook_json_schema())
 

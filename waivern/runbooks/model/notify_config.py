@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from waivern.runbooks.artifact_definition import Text, Written, as_tuple
-from waivern.runbooks.durations import Seconds
-from waivern.runbooks.notice_limits import LONGEST_TIMEOUT_S
+from waivern.runbooks.model.artifact_definition import Text, Written, as_tuple
+from waivern.runbooks.model.durations import Seconds
+from waivern.runbooks.model.notification_limits import LONGEST_TIMEOUT_S
 
 NoticeName = Literal["failed", "timed_out", "recovered", "gate_tripped"]
 _TimeLimit = Annotated[Seconds, Field(gt=0, le=LONGEST_TIMEOUT_S, allow_inf_nan=False)]

@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 from waivern.messages.canonical import CanonicalForm, canonical_bytes
 from waivern.messages.message import Message
 from waivern.messages.packed import PackedItems, PackedMessage
-from waivern.runbooks.substitution import DUE_AT
+from waivern.runbooks.variables.substitution import DUE_AT
 
 _SHORTEST_IN_TEXT = 4
 _SHORTEST_IN_MESSAGE = 8  # a shorter word would be taken out of the data that is scanned, where it is no secret

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from waivern.messages.schema import Schema
-from waivern.plans.splicing import Spliced
-from waivern.runbooks.artifact_definition import ReuseConfig
+from waivern.plans.inlining import Spliced
+from waivern.runbooks.model.artifact_definition import ReuseConfig
 
 
 @dataclass(frozen=True)

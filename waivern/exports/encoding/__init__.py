@@ -1,0 +1,1 @@
+"""Bytes and texts that several formats share."""

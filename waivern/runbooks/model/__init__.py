@@ -1,0 +1,1 @@
+"""What a runbook may hold, section by section, and its JSON Schema."""
