@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from waivern.exports.html.exporter import HtmlExporter
 from waivern.exports.html.markup import element, escaped
 from waivern.exports.html.numbers import MOST_ROWS
-from waivern.exports.model.report import LeftOut, ReadInPart, Report, ReportedRule
+from waivern.exports.model.report import LeftOut, PartiallyScanned, Report, ReportedRule
 from waivern.exports.model.reported_finding import Evidence, Location, ReportedFinding
 from waivern.history.comparison import Change, Comparison, Difference, Reason
 from waivern.history.decisions import Decision, Verdict
@@ -84,7 +84,7 @@ def report_saying(text: str) -> Report:
         framework=text,
         rules=[ReportedRule(text, text, text, text, text, text, text, {text: text})],
         left_out=[LeftOut(text, text, text)],
-        in_part=[ReadInPart(text, text, 1, 2, text)],
+        in_part=[PartiallyScanned(text, text, 1, 2, text)],
         artifacts=[sample_artifact(text, component=text, schema=text, error=text)],
         comparison=Comparison(
             run, run, [Difference(Change.UNKNOWN, gone, Reason.SCOPE, gone, text), Difference(Change.NEW, finding)]

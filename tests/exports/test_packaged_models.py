@@ -26,7 +26,7 @@ REPORTS = [
 ]
 
 
-def lines_of(exporter: Any, report: Any) -> list[dict[str, Any]]:
+def json_lines(exporter: Any, report: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in written(exporter, report).splitlines()]
 
 
@@ -127,13 +127,13 @@ class TestOcsf:
     def test_each_line_is_an_event_of_the_class(self, report: Any) -> None:
         from py_ocsf_models.events.findings.finding import Finding
 
-        for event in lines_of(OcsfExporter, report):
+        for event in json_lines(OcsfExporter, report):
             Finding.model_validate(event)
             assert event["class_uid"] == 2006
             assert event["type_uid"] == 200600 + event["activity_id"]
 
     def test_what_came_is_created_what_stayed_is_updated_and_what_went_is_closed(self) -> None:
-        events = lines_of(OcsfExporter, sample_report())
+        events = json_lines(OcsfExporter, sample_report())
         told = {each["finding_info"]["uid"][0]: each["activity_name"] for each in events[:-1]}
         assert told == {"a": "Create", "b": "Update", "c": "Update", "d": "Close"}
         assert events[0]["file"] == {"name": "a.txt", "path": "a.txt", "type_id": 1}
@@ -141,7 +141,7 @@ class TestOcsf:
         assert events[1]["severity"] == "Critical"
 
     def test_what_was_not_looked_at_is_an_event(self) -> None:
-        unmapped = lines_of(OcsfExporter, sample_report())[-1]["unmapped"]
+        unmapped = json_lines(OcsfExporter, sample_report())[-1]["unmapped"]
         assert unmapped["not_scanned"] == ["logo.png: binary: a PNG image"]
         assert unmapped["unknown"] == ["e" * 32]
 
@@ -151,7 +151,7 @@ class TestOpenLineage:
     def test_each_line_is_an_event_of_a_run(self, report: Any) -> None:
         from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 
-        for event in lines_of(OpenLineageExporter, report):
+        for event in json_lines(OpenLineageExporter, report):
             read = RunEvent(
                 eventTime=event["eventTime"],
                 producer=event["producer"],
@@ -162,7 +162,7 @@ class TestOpenLineage:
             assert read.run.runId == event["run"]["runId"]
 
     def test_a_run_and_each_artifact_begins_and_ends(self) -> None:
-        events = lines_of(OpenLineageExporter, sample_report())
+        events = json_lines(OpenLineageExporter, sample_report())
         told = [(event["job"]["name"], event["eventType"]) for event in events]
         assert told[0] == ("Nightly scan", "START")
         assert told[-1] == ("Nightly scan", "COMPLETE")
@@ -172,13 +172,13 @@ class TestOpenLineage:
         assert [event["eventTime"] for event in events] == sorted(event["eventTime"] for event in events)
 
     def test_what_an_artifact_is_made_from_is_an_input(self) -> None:
-        events = lines_of(OpenLineageExporter, sample_report())
+        events = json_lines(OpenLineageExporter, sample_report())
         (made,) = [each for each in events if each["job"]["name"].endswith(".personal_data") and each["outputs"]]
         assert [each["name"] for each in made["inputs"]] == ["Nightly scan/files", "Nightly scan/database"]
         assert made["outputs"][0]["facets"]["version"]["datasetVersion"] == "1" * 64
 
     def test_a_run_that_did_not_end_well_aborts_with_its_reason(self) -> None:
-        last = lines_of(OpenLineageExporter, failed_report())[-1]
+        last = json_lines(OpenLineageExporter, failed_report())[-1]
         assert last["eventType"] == "ABORT"
         assert "it timed out" in last["run"]["facets"]["errorMessage"]["message"]
         assert last["run"]["facets"]["waivern_coverage"]["notScanned"][0]["what"] == "logo.png"

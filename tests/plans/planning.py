@@ -53,7 +53,7 @@ def connector(*schemas: Schema) -> type[Connector]:
     return Fake
 
 
-def analyser(takes: list[list[Schema]], *makes: Schema) -> type[Analyser]:
+def analyser(input_combinations: list[list[Schema]], *output_schemas: Schema) -> type[Analyser]:
     class Fake(Analyser):
         @classmethod
         def get_name(cls) -> str:
@@ -61,11 +61,11 @@ def analyser(takes: list[list[Schema]], *makes: Schema) -> type[Analyser]:
 
         @classmethod
         def get_input_requirements(cls) -> list[list[Schema]]:
-            return takes
+            return input_combinations
 
         @classmethod
         def get_supported_output_schemas(cls) -> list[Schema]:
-            return list(makes)
+            return list(output_schemas)
 
         def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
             return Message("", {}, output_schema)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.plans.planning import FakeFactory, analyser, connector, derived, registry, runbook, source
 from waivern.messages.schema import Schema
-from waivern.plans.cycles import circles, in_order
+from waivern.plans.cycles import find_cycles, topological_order
 from waivern.plans.dag import ExecutionDAG
 from waivern.plans.planner import Planner
 from waivern.runbooks.model.artifact_definition import ArtifactDefinition, SourceConfig
@@ -67,11 +67,11 @@ def test_everything_after_is_the_transitive_closure_of_the_dependents(inputs):
 @given(inputs_of_graphs())
 def test_what_is_in_no_order_is_what_a_circle_leads_to_and_each_circle_is_one(inputs):
     artifacts = definitions(inputs)
-    order = in_order(artifacts)
+    order = topological_order(artifacts)
     in_circles = {name for name in inputs if name in closure(inputs, name)}
     unordered = set(inputs) - set(order)
     assert unordered == in_circles | {each for name in in_circles for each in closure(inputs, name)}
-    found = circles(artifacts)
+    found = find_cycles(artifacts)
     assert bool(found) == bool(in_circles)
     for circle in found:
         assert circle[0] == circle[-1]

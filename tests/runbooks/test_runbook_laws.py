@@ -12,9 +12,9 @@ from waivern.messages.canonical import canonical_bytes
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.runbooks.reading.runbook_loader import load_runbook, runbook_from_data
-from waivern.runbooks.reading.yaml_parser import read_yaml
+from waivern.runbooks.reading.yaml_parser import parse_yaml
 from waivern.runbooks.variables.redaction import Redactor
-from waivern.runbooks.variables.substitution import Variable, resolve, variables_in
+from waivern.runbooks.variables.substitution import Variable, find_variables, resolve
 
 NAMES = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="${}"), max_size=8)
@@ -29,13 +29,13 @@ JSON = st.recursive(
 def test_a_literal_text_with_its_openings_escaped_resolves_to_itself(text):
     escaped = text.replace("${", "$${")
     assert resolve(escaped, {}) == text
-    assert variables_in(escaped) == []
+    assert find_variables(escaped) == []
 
 
 @given(st.lists(st.tuples(PLAIN, NAMES, st.none() | PLAIN), max_size=5), st.dictionaries(NAMES, st.text(), max_size=5))
 def test_variables_in_names_exactly_what_resolve_looks_up(pieces, environment):
     written = [f"{before}${{{name}{'' if default is None else ':-' + default}}}" for before, name, default in pieces]
-    variables = variables_in({"a": written})
+    variables = find_variables({"a": written})
     assert variables == list(dict.fromkeys(Variable(name, default) for _, name, default in pieces))
     unset = [variable for variable in variables if variable.value_in(environment) is None]
     if unset:
@@ -133,7 +133,7 @@ def test_what_json_can_say_is_read_from_yaml_as_it_was(content):
     text = canonical_bytes({"": content}).decode()
     if any(ord(character) > 0x7E or ord(character) < 0x20 for character in text) or r"\u0000" in text:
         return  # YAML allows fewer characters than JSON does, and a runbook no NUL
-    root, faults = read_yaml(text)
+    root, problems_found = parse_yaml(text)
     assert root is not None
     assert root.data == {"": content}
-    assert faults == []
+    assert problems_found == []

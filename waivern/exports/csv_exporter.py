@@ -4,10 +4,10 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from waivern.exports.encoding.json_encoding import in_parts
-from waivern.exports.encoding.spreadsheet_cells import safe_cell, table_lines
+from waivern.exports.encoding.json_encoding import in_chunks
+from waivern.exports.encoding.spreadsheet_cells import csv_lines, escape_formula
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.json_exporter import finding_in_full
+from waivern.exports.json_exporter import full_finding_as_json
 from waivern.exports.model.report import Report
 from waivern.history.comparison import Change
 from waivern.history.records_as_json import finding_as_json
@@ -35,13 +35,13 @@ class CsvExporter(Exporter):
         return "text/csv"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_parts(table_lines(itertools.chain([COLUMNS], _rows(report))))
+        return in_chunks(csv_lines(itertools.chain([COLUMNS], _rows(report))))
 
 
 def _rows(report: Report) -> Iterator[list[Any]]:
     same = {"run": report.run.id, "runbook": report.run.runbook}
     for reported in report.findings:
-        told = {**same, **finding_in_full(reported)}
+        told = {**same, **full_finding_as_json(reported)}
         decision = told.pop("decision") or {}
         told["decision"] = decision.get("verdict")
         told.update({f"decision_{key}": decision.get(key) for key in ("reason", "owner", "until")})
@@ -59,12 +59,12 @@ def _rows(report: Report) -> Iterator[list[Any]]:
 
 def _cell(column: str, value: Any) -> Any:
     if column == "evidence" and value is not None:
-        return safe_cell("; ".join(_sample(each) for each in value))
+        return escape_formula("; ".join(_sample(each) for each in value))
     if isinstance(value, list):
-        return safe_cell(_JOINED_BY[column].join(map(str, value)))
+        return escape_formula(_JOINED_BY[column].join(map(str, value)))
     if isinstance(value, bool):
         return "true" if value else "false"
-    return safe_cell(value) if isinstance(value, str) else value
+    return escape_formula(value) if isinstance(value, str) else value
 
 
 def _sample(evidence: Any) -> str:

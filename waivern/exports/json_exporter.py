@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from waivern import __version__
-from waivern.exports.encoding.json_encoding import as_json, in_parts, listed
+from waivern.exports.encoding.json_encoding import as_json, in_chunks, listed
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import Report, ReportedRule
 from waivern.exports.model.reported_finding import ReportedFinding
@@ -28,13 +28,13 @@ class JsonExporter(Exporter):
         return "application/json"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_parts(_written(report))
+        return in_chunks(_written(report))
 
 
 def _written(report: Report) -> Iterator[bytes]:
     yield as_json(_head(report))[:-1]
     yield b',"findings":'
-    yield from listed(finding_in_full(each) for each in report.findings)
+    yield from listed(full_finding_as_json(each) for each in report.findings)
     yield b"}\n"
 
 
@@ -47,7 +47,7 @@ def _head(report: Report) -> Mapping[str, Any]:
         "contact": report.contact,
         "framework": report.framework,
         "complete": report.is_complete,
-        "incomplete_because": report.incomplete_because,
+        "incomplete_because": report.incomplete_reason,
         "artifacts": [artifact_as_json(each) for each in report.artifacts],
         "rules": [_rule(each) for each in report.rules],
         "not_scanned": [asdict(each) for each in report.left_out],
@@ -78,7 +78,7 @@ def _gone(difference: Difference) -> Mapping[str, Any]:
     return {**finding_as_json(difference.finding), "reason": reason, "because": difference.because}
 
 
-def finding_in_full(reported: ReportedFinding) -> dict[str, Any]:
+def full_finding_as_json(reported: ReportedFinding) -> dict[str, Any]:
     """Return all that is reported of a finding as a JSON object; `evidence` is null where it was pruned."""
     location, evidence = reported.location, reported.evidence
     return {

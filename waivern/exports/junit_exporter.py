@@ -6,7 +6,7 @@ from datetime import UTC
 from xml.sax.saxutils import escape, quoteattr
 
 from waivern.exports.encoding.formatting import count
-from waivern.exports.encoding.json_encoding import in_parts
+from waivern.exports.encoding.json_encoding import in_chunks
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import Report, rule_id
 from waivern.exports.model.reported_finding import ReportedFinding, severity_rank
@@ -33,7 +33,7 @@ class JunitExporter(Exporter):
         return "application/xml"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_parts(part.encode() for part in _written(report, _cases(report, preferences.fail_from)))
+        return in_chunks(part.encode() for part in _written(report, _cases(report, preferences.fail_from)))
 
 
 @dataclass
@@ -70,7 +70,7 @@ def _cases(report: Report, fail_from: str) -> Mapping[str, _Case]:
 
 def _written(report: Report, cases: Mapping[str, _Case]) -> Iterator[str]:
     skipped = list(_not_looked_at(report))
-    errors = 0 if report.incomplete_because is None else 1
+    errors = 0 if report.incomplete_reason is None else 1
     failures = sum(case.failures > 0 for case in cases.values())
     numbers = (
         f'tests="{len(cases) + len(skipped) + errors}" failures="{failures}" errors="{errors}" skipped="{len(skipped)}"'
@@ -81,8 +81,8 @@ def _written(report: Report, cases: Mapping[str, _Case]) -> Iterator[str]:
     yield f'<testsuites name="Waivern" {numbers}>\n'
     yield f"<testsuite name={_quoted(report.run.runbook)} {numbers} {at}>\n"
     yield f'<properties><property name="run" value={_quoted(report.run.id)}/></properties>\n'
-    if report.incomplete_because is not None:
-        yield _case("The run ended well", "run", f"<error message={_quoted(report.incomplete_because)}/>")
+    if report.incomplete_reason is not None:
+        yield _case("The run ended well", "run", f"<error message={_quoted(report.incomplete_reason)}/>")
     for case in cases.values():
         yield _of_rule(case)
     for name, group, why in skipped:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from waivern import __version__
-from waivern.exports.encoding.json_encoding import in_parts, lines_of, without_none
+from waivern.exports.encoding.json_encoding import drop_empty, in_chunks, json_lines
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import Report, ReportedRule, rule_id
 from waivern.exports.model.reported_finding import Location, ReportedFinding
@@ -34,7 +34,7 @@ class OcsfExporter(Exporter):
         return "application/x-ndjson"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_parts(lines_of(_events(report)))
+        return in_chunks(json_lines(_events(report)))
 
 
 def _events(report: Report) -> Iterator[Mapping[str, Any]]:
@@ -61,7 +61,7 @@ def _present(report: Report, reported: ReportedFinding, rule: ReportedRule | Non
     event.update(_place(reported.finding, reported.location))
     if reported.decision is not None:
         event["comment"] = f"{reported.decision.verdict.value} by {reported.decision.owner}: {reported.decision.reason}"
-    event["unmapped"] = without_none(
+    event["unmapped"] = drop_empty(
         evidence=[each.content for each in reported.evidence or ()],
         evidence_pruned=reported.evidence is None or None,
         lines=list(reported.location.lines),
@@ -86,7 +86,7 @@ def _about_the_run(report: Report) -> Mapping[str, Any]:
     in_part = [f"{each.what}: read {each.read:,} of {each.of:,}" for each in report.in_part]
     unknown = [each.finding.fingerprint for each in report.gone(Change.UNKNOWN)]
     not_made = [each.artifact_id for each in report.not_made]
-    said = report.incomplete_because or "The run is complete"
+    said = report.incomplete_reason or "The run is complete"
     return {
         **_base(report, _CREATE, (1, "Informational"), (99, "Other")),
         "message": f"{said}. Not looked at: {len(left_out)}, in part: {len(in_part)}",
@@ -97,7 +97,7 @@ def _about_the_run(report: Report) -> Mapping[str, Any]:
             "types": ["coverage"],
             "created_time": _milliseconds(report.run.created_at),
         },
-        "unmapped": without_none(not_scanned=left_out, sampled=in_part, unknown=unknown, artifacts_not_made=not_made),
+        "unmapped": drop_empty(not_scanned=left_out, sampled=in_part, unknown=unknown, artifacts_not_made=not_made),
     }
 
 
@@ -139,7 +139,7 @@ def _base(
 
 def _info(report: Report, finding: Finding, rule: ReportedRule | None) -> Mapping[str, Any]:
     said = "" if rule is None else " ".join(part for part in (rule.description, f"Source: {rule.source}") if part)
-    return without_none(
+    return drop_empty(
         uid=finding.fingerprint,
         title=f"{finding.rule.replace('_', ' ').capitalize()} in {finding.location or finding.source}",
         desc=said,
@@ -152,7 +152,7 @@ def _info(report: Report, finding: Finding, rule: ReportedRule | None) -> Mappin
 
 def _data_security(finding: Finding, rule: ReportedRule | None) -> Mapping[str, Any]:
     """How it was detected (data_security.detection_pattern in OCSF), not what the data is worth."""
-    return without_none(
+    return drop_empty(
         category_id=99,
         category=finding.category,
         detection_system_id=99,

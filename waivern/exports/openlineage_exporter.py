@@ -5,7 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from waivern import __version__
-from waivern.exports.encoding.json_encoding import in_parts, lines_of, stable_uuid, to_the_millisecond, without_none
+from waivern.exports.encoding.json_encoding import (
+    drop_empty,
+    in_chunks,
+    iso_milliseconds,
+    json_lines,
+    stable_uuid,
+)
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import PROJECT, Report
 from waivern.history.run_history import ArtifactRecord
@@ -39,7 +45,7 @@ class OpenLineageExporter(Exporter):
         return "application/x-ndjson"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_parts(lines_of(_events(report)))
+        return in_chunks(json_lines(_events(report)))
 
 
 def _events(report: Report) -> Iterator[Mapping[str, Any]]:
@@ -59,8 +65,8 @@ def _of_run(report: Report, kind: str, at: datetime) -> Mapping[str, Any]:
     facets: dict[str, Any] = {}
     if kind == "START":
         facets["nominalTime"] = _nominal(report)
-    elif report.incomplete_because is not None:
-        facets["errorMessage"] = _error(report.incomplete_because)
+    elif report.incomplete_reason is not None:
+        facets["errorMessage"] = _error(report.incomplete_reason)
     if kind != "START":
         facets["waivern_coverage"] = _coverage(report)
         facets["waivern_findings"] = _findings(report)
@@ -104,7 +110,7 @@ def _event(
 ) -> Mapping[str, Any]:
     return {
         "eventType": kind,
-        "eventTime": to_the_millisecond(at),
+        "eventTime": iso_milliseconds(at),
         "run": {"runId": run_id, "facets": run_facets},
         "job": {"namespace": _NAMESPACE, "name": job, "facets": job_facets},
         "inputs": inputs,
@@ -125,7 +131,7 @@ def _output(report: Report, artifact: ArtifactRecord) -> Mapping[str, Any]:
     if artifact.schema is not None:
         facets["datasetType"] = _facet("1-0-0/DatasetTypeDatasetFacet", datasetType=artifact.schema)
     rows = None if artifact.overview is None else artifact.overview.items
-    numbers = without_none(rowCount=rows, size=artifact.size)
+    numbers = drop_empty(rowCount=rows, size=artifact.size)
     statistics = _facet("1-0-2/OutputStatisticsOutputDatasetFacet", **numbers)
     return {**_dataset(report, artifact), "facets": facets, "outputFacets": {"outputStatistics": statistics}}
 
@@ -151,7 +157,7 @@ def _coverage(report: Report) -> Mapping[str, Any]:
 
 def _nominal(report: Report) -> Mapping[str, Any]:
     at = report.run.due_at or report.run.created_at
-    return _facet("1-0-1/NominalTimeRunFacet", nominalStartTime=to_the_millisecond(at))
+    return _facet("1-0-1/NominalTimeRunFacet", nominalStartTime=iso_milliseconds(at))
 
 
 def _error(message: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from waivern import __version__
 from waivern.exports.encoding.formatting import count, words
-from waivern.exports.encoding.json_encoding import as_json, in_parts, listed, stable_uuid, without_none
+from waivern.exports.encoding.json_encoding import as_json, drop_empty, in_chunks, listed, stable_uuid
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import PROJECT, Report, ReportedRule, rule_id
 from waivern.exports.model.reported_finding import ReportedFinding
@@ -34,7 +34,7 @@ class OscalExporter(Exporter):
         return "application/oscal+json"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_parts(_written(report))
+        return in_chunks(_written(report))
 
 
 def _written(report: Report) -> Iterator[bytes]:
@@ -83,14 +83,14 @@ def _metadata(report: Report) -> Mapping[str, Any]:
 
 def _result(report: Report, ids: _Ids) -> Mapping[str, Any]:
     run = report.run
-    return without_none(
+    return drop_empty(
         uuid=ids.of("result"),
         title=f"Run {run.id}",
         description=report.description or run.runbook,
         start=_instant(run.started_at or run.created_at),
         end=_instant(run.ended_at or run.created_at),
         props=_properties(status=run.status.value, complete=str(report.is_complete).lower()),
-        remarks=report.incomplete_because,
+        remarks=report.incomplete_reason,
         **{"reviewed-controls": {"control-selections": [{"description": "The rules of the run", "include-all": {}}]}},
     )
 
@@ -112,7 +112,7 @@ def _observation(report: Report, reported: ReportedFinding, uuid: str) -> Mappin
     ]
     where = f"{finding.location} in {finding.source}" if finding.location else finding.source
     times = count(finding.match_count, "time")
-    return without_none(
+    return drop_empty(
         uuid=uuid,
         title=_line(f"{words(finding.rule)} in {finding.location or finding.source}"),
         description=f"{words(finding.rule)}, {times}, {finding.confidence:.0%} sure, at {where}",
@@ -138,7 +138,7 @@ def _coverage(report: Report, ids: _Ids) -> Mapping[str, Any]:
     told += [f"{each.finding.fingerprint}: {each.because}" for each in report.gone(Change.UNKNOWN)]
     beyond = len(told) - _MOST_REMARKED
     shown = [*told[:_MOST_REMARKED], *([f"and {beyond:,} more, which the format json names"] if beyond > 0 else [])]
-    return without_none(
+    return drop_empty(
         uuid=ids.of("coverage"),
         title="What was not looked at",
         description=f"Not looked at, or only in part: {count(len(told), 'thing')}",
@@ -159,7 +159,7 @@ def _findings(report: Report, ids: _Ids, found: Mapping[str, list[str]]) -> Iter
 def _finding(name: str, rule: ReportedRule | None, ids: _Ids, observations: list[str]) -> Mapping[str, Any]:
     state = "not-satisfied" if observations else "satisfied"
     reason = "fail" if observations else "pass"
-    return without_none(
+    return drop_empty(
         uuid=ids.of("finding", name),
         title=_line(words(name.split("/")[-1])),
         description=_said(rule, len(observations)),

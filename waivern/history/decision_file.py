@@ -11,9 +11,9 @@ from typing import Any
 from waivern.errors import DecisionError, did_you_mean
 from waivern.history.decision_log import DecisionFile
 from waivern.history.decisions import Decision, Origin, Verdict
-from waivern.runbooks.reading.problems import the_first
-from waivern.runbooks.reading.runbook_loader import LARGEST_FILE
-from waivern.runbooks.reading.yaml_parser import Node, YamlSyntaxError, read_yaml
+from waivern.runbooks.reading.problems import truncate_problems
+from waivern.runbooks.reading.runbook_loader import MAX_FILE_BYTES
+from waivern.runbooks.reading.yaml_parser import Node, YamlSyntaxError, parse_yaml
 
 FILE_NAME = "waivern-decisions.yaml"
 
@@ -45,10 +45,10 @@ def decisions_beside(runbook: Path) -> DecisionFile | None:
 
 
 def _decisions(content: bytes, path: Path) -> list[Decision]:
-    if len(content) > LARGEST_FILE:
+    if len(content) > MAX_FILE_BYTES:
         raise DecisionError(f"{path} is larger than 1 MB", remedy="Decide by rule and location")
     try:
-        root, yaml_faults = read_yaml(content.decode("utf-8-sig"))
+        root, yaml_faults = parse_yaml(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DecisionError(f"{path}:{line}: this is not UTF-8") from None
@@ -65,7 +65,7 @@ def _decisions(content: bytes, path: Path) -> list[Decision]:
 def _in_words(problems: list[str]) -> str:
     if len(problems) == 1:
         return problems[0]
-    return f"{len(problems)} problems" + "".join(f"\n  - {problem}" for problem in the_first(problems))
+    return f"{len(problems)} problems" + "".join(f"\n  - {problem}" for problem in truncate_problems(problems))
 
 
 def _read(root: Node, faults: list[_Fault]) -> Iterator[Decision]:

@@ -11,7 +11,7 @@ from waivern.history.finding import Finding
 from waivern.history.omissions import Omissions
 from waivern.history.run_history import ArtifactRecord
 from waivern.messages.overview import Overview
-from waivern.runbooks.model.gate import SEVERITIES, Gate, Scope
+from waivern.runbooks.model.gate import SEVERITIES, Gate, GateScope
 from waivern.runs.run import ArtifactStatus
 
 _CAME = (Change.NEW, Change.REOPENED)
@@ -83,12 +83,12 @@ def _by_findings(gate: Gate, run: GatedRun) -> GateResult:
     return GateResult(gate, findings=meant, number=len(meant))
 
 
-def _in_scope(scope: Scope, run: GatedRun) -> Iterable[Finding]:
-    if scope is Scope.ANY:
+def _in_scope(scope: GateScope, run: GatedRun) -> Iterable[Finding]:
+    if scope is GateScope.ANY:
         return run.findings
     if run.comparison is None:
-        return run.findings if scope is Scope.NEW else ()
-    changes = _CAME if scope is Scope.NEW else (Change.CHANGED,)
+        return run.findings if scope is GateScope.NEW else ()
+    changes = _CAME if scope is GateScope.NEW else (Change.CHANGED,)
     return [each.finding for each in run.comparison.differences if each.change in changes]
 
 
@@ -152,10 +152,10 @@ def _in_words(example: Mapping[str, Any]) -> str:
     return f"{example.get('name')}: {why}"
 
 
-_OUTCOMES: Mapping[Scope, Callable[[Gate, GatedRun], GateResult]] = {
-    Scope.NEW: _by_findings,
-    Scope.CHANGED: _by_findings,
-    Scope.ANY: _by_findings,
-    Scope.INCOMPLETE: _by_what_was_left_out,
-    Scope.SAMPLED: _by_what_was_read_in_part,
+_OUTCOMES: Mapping[GateScope, Callable[[Gate, GatedRun], GateResult]] = {
+    GateScope.NEW: _by_findings,
+    GateScope.CHANGED: _by_findings,
+    GateScope.ANY: _by_findings,
+    GateScope.INCOMPLETE: _by_what_was_left_out,
+    GateScope.SAMPLED: _by_what_was_read_in_part,
 }

@@ -1,1 +1,1 @@
-"""From a runbook to a plan: everything that can be checked is checked before anything runs."""
+"""From a runbook to an execution plan. Everything that can be checked is checked before anything runs."""

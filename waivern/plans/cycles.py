@@ -1,57 +1,62 @@
-"""Artifacts that are made from one another in a circle."""
+"""Topological order of artifacts, and the cycles that prevent one."""
 
 from collections.abc import Mapping
 
 from waivern.runbooks.model.artifact_definition import ArtifactDefinition
 
-MOST_SHOWN = 20
+MAX_CYCLES_SHOWN = 20
 
 
-def in_order(artifacts: Mapping[str, ArtifactDefinition]) -> list[str]:
-    """Return the artifacts, each after its inputs; those in a circle, and what is made from them, are left out."""
-    waiting_for = {artifact_id: len(definition.inputs) for artifact_id, definition in artifacts.items()}
+def topological_order(artifacts: Mapping[str, ArtifactDefinition]) -> list[str]:
+    """Return the artifacts so that each comes after its inputs, without those in a cycle or derived from one."""
+    missing_inputs = {artifact_id: len(definition.inputs) for artifact_id, definition in artifacts.items()}
     dependents: dict[str, list[str]] = {artifact_id: [] for artifact_id in artifacts}
     for artifact_id, definition in artifacts.items():
         for needed in definition.inputs:
             dependents[needed].append(artifact_id)
-    order = [artifact_id for artifact_id, missing in waiting_for.items() if not missing]
-    for artifact_id in order:  # grows while it is walked
+    order = [artifact_id for artifact_id, missing in missing_inputs.items() if not missing]
+    for artifact_id in order:  # the loop appends to the list it walks
         for dependent in dependents[artifact_id]:
-            waiting_for[dependent] -= 1
-            if not waiting_for[dependent]:
+            missing_inputs[dependent] -= 1
+            if not missing_inputs[dependent]:
                 order.append(dependent)
     return order
 
 
-def circles(artifacts: Mapping[str, ArtifactDefinition]) -> list[list[str]]:
-    """Return circles such as [a, b, a], each artifact made from the next; no two share an artifact, 20 at the most."""
-    found: list[list[str]] = []
-    left = dict(artifacts)
-    while len(found) < MOST_SHOWN:
-        ordered = set(in_order(left))
-        left = {artifact_id: definition for artifact_id, definition in left.items() if artifact_id not in ordered}
-        if not left:
+def find_cycles(artifacts: Mapping[str, ArtifactDefinition]) -> list[list[str]]:
+    """Return up to 20 cycles such as [a, b, a], where each artifact has the next as an input.
+
+    No two cycles share an artifact.
+    """
+    cycles: list[list[str]] = []
+    remaining = dict(artifacts)
+    while len(cycles) < MAX_CYCLES_SHOWN:
+        ordered = set(topological_order(remaining))
+        remaining = {
+            artifact_id: definition for artifact_id, definition in remaining.items() if artifact_id not in ordered
+        }
+        if not remaining:
             break
-        found.append(_circle_in(left))
-        left = _without(left, set(found[-1]) | ordered)
-    return found
+        cycles.append(_first_cycle(remaining))
+        remaining = _without(remaining, set(cycles[-1]) | ordered)
+    return cycles
 
 
-def _circle_in(artifacts: Mapping[str, ArtifactDefinition]) -> list[str]:
-    """Follow inputs until one comes again: where nothing can be ordered first, each has an input among the rest."""
-    passed: dict[str, int] = {}
+def _first_cycle(artifacts: Mapping[str, ArtifactDefinition]) -> list[str]:
+    """Follow inputs until an artifact repeats. Every artifact must have an input among `artifacts`."""
+    visited: dict[str, int] = {}
     current = next(iter(artifacts))
-    while current not in passed:
-        passed[current] = len(passed)
+    while current not in visited:
+        visited[current] = len(visited)
         current = next(needed for needed in artifacts[current].inputs if needed in artifacts)
-    return [*list(passed)[passed[current] :], current]
+    return [*list(visited)[visited[current] :], current]
 
 
-def _without(artifacts: Mapping[str, ArtifactDefinition], gone: set[str]) -> dict[str, ArtifactDefinition]:
+def _without(artifacts: Mapping[str, ArtifactDefinition], removed: set[str]) -> dict[str, ArtifactDefinition]:
     return {
         artifact_id: definition.model_copy(
-            update={"inputs": tuple(needed for needed in definition.inputs if needed not in gone)}
+            update={"inputs": tuple(needed for needed in definition.inputs if needed not in removed)}
         )
         for artifact_id, definition in artifacts.items()
-        if artifact_id not in gone
+        if artifact_id not in removed
     }

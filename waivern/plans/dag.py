@@ -1,4 +1,4 @@
-"""Which artifact is made from which: the shape of a plan."""
+"""The dependency graph of a plan's artifacts."""
 
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
@@ -7,10 +7,10 @@ from waivern.runbooks.model.artifact_definition import ArtifactDefinition
 
 
 class ExecutionDAG:
-    """The artifacts' dependencies. Every order that it gives is the order in which the artifacts were written.
+    """The dependencies between artifacts. All results keep the order in which the artifacts are defined.
 
     Raises:
-        ValueError: an artifact is made from one that is not among `artifacts`.
+        ValueError: an artifact has an input that is not among `artifacts`.
     """
 
     def __init__(self, artifacts: Mapping[str, ArtifactDefinition]) -> None:
@@ -19,7 +19,7 @@ class ExecutionDAG:
         for artifact_id, inputs in self._inputs.items():
             for needed in inputs:
                 if needed not in self._dependents:
-                    raise ValueError(f"'{artifact_id}' is made from '{needed}', which is not among the artifacts")
+                    raise ValueError(f"'{artifact_id}' has the input '{needed}', which is not among the artifacts")
                 self._dependents[needed].append(artifact_id)
 
     @property
@@ -27,27 +27,27 @@ class ExecutionDAG:
         return tuple(self._inputs)
 
     def get_sorter(self) -> TopologicalSorter[str]:
-        """Return a new sorter, prepared already: `get_ready` and `done` may be called at once.
+        """Return a new, prepared sorter: `get_ready` and `done` may be called at once.
 
         Raises:
-            graphlib.CycleError: the artifacts are made from one another in a circle.
+            graphlib.CycleError: the artifacts depend on one another in a cycle.
         """
-        sorter = TopologicalSorter(dict.fromkeys(self._inputs, ()))  # all nodes first: that fixes their order
+        sorter = TopologicalSorter(dict.fromkeys(self._inputs, ()))  # adding all nodes first fixes their order
         for artifact_id, inputs in self._inputs.items():
             sorter.add(artifact_id, *inputs)
         sorter.prepare()
         return sorter
 
     def get_inputs(self, artifact_id: str) -> tuple[str, ...]:
-        """Return what the artifact is made from, in the order of its `inputs`."""
+        """Return the inputs of the artifact, in the order of its `inputs`."""
         return self._inputs[artifact_id]
 
     def get_dependents(self, artifact_id: str) -> tuple[str, ...]:
-        """Return what is made from the artifact directly."""
+        """Return the artifacts that have this one as a direct input."""
         return tuple(self._dependents[artifact_id])
 
     def everything_after(self, artifact_id: str) -> frozenset[str]:
-        """Return what is made from the artifact, directly or through others; its cost is that of what it returns."""
+        """Return all direct and indirect dependents of the artifact, in time proportional to their number."""
         after: set[str] = set()
         waiting = list(self._dependents[artifact_id])
         while waiting:

@@ -1,4 +1,4 @@
-"""A runbook that was checked whole and can be carried out."""
+"""An execution plan: a checked runbook with every dependency and schema resolved."""
 
 import functools
 from collections.abc import Mapping
@@ -13,8 +13,12 @@ from waivern.runbooks.model.artifact_definition import ArtifactDefinition
 from waivern.runbooks.model.runbook import Runbook
 
 
-def how_made(definition: ArtifactDefinition) -> tuple[str, str]:
-    """Return the kind of an artifact ("source", "process", "reuse", "merge", "default") and what makes it, by name."""
+def kind_and_component(definition: ArtifactDefinition) -> tuple[str, str]:
+    """Return the kind of an artifact and the name of what produces it.
+
+    The kind is "source", "process", "reuse", "merge" or "default". The name is that of the connector or analyser; for
+    "reuse" it is "RUN/ARTIFACT", for "merge" "concatenate", for "default" "input".
+    """
     if definition.source is not None:
         return "source", definition.source.type
     if definition.process is not None:
@@ -26,20 +30,20 @@ def how_made(definition: ArtifactDefinition) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class ExecutionPlan:
-    """What the executor carries out.
+    """What the executor executes.
 
     Args:
-        runbook: With the artifacts of child runbooks among its own, by their final ids.
+        runbook: The runbook, with the artifacts of its child runbooks by their final ids.
         dag: The dependencies of `runbook.artifacts`.
-        artifact_schemas: By artifact id the schemas of its inputs (None for what has no inputs), in the order in
-            which an analyser is handed one merged message each, and the schema of the artifact itself.
-        aliases: From the names by which a runbook refers to its child runbook's artifacts to final ids.
-        defaults: By artifact id the content of what is not made: the default of a child runbook's input.
-        absent: By artifact id why it cannot be made: an optional source that an earlier run had not read.
-        folders: By artifact id the folder that relative paths in its properties are meant from.
-        sources: The unresolved text of the runbook and of its child runbooks, by path relative to the folder of
-            the runbook; the runbook itself comes first.
-        remarks: What is written and has no effect here, each with its file and line.
+        artifact_schemas: By artifact id: the schemas of its inputs (None if it has none), and its own schema. An
+            analyser receives one merged message for each input schema, in this order.
+        aliases: From the names of child outputs to final ids.
+        defaults: By artifact id: the default content of an input of a child runbook that is not mapped.
+        missing_sources: By artifact id: why an optional source is missing in a reanalysis.
+        folders: By artifact id: the folder to which relative paths in its properties refer.
+        sources: The unresolved text of the runbook and of its child runbooks, by path relative to the runbook's
+            folder; the runbook itself comes first.
+        warnings: Keys that have no effect, each with file and line.
         variables: The names of all `${NAME}` in the properties of its components.
     """
 
@@ -48,16 +52,16 @@ class ExecutionPlan:
     artifact_schemas: Mapping[str, tuple[list[Schema] | None, Schema]]
     aliases: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    absent: Mapping[str, str] = field(default_factory=dict)
+    missing_sources: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     variables: frozenset[str] = frozenset()
 
     @functools.cached_property
     def digest(self) -> str:
-        """The SHA-256 (hexadecimal) of `sources` as canonical JSON; of the runbook where there are no sources."""
+        """The SHA-256 (hexadecimal) of `sources` as canonical JSON, or of the runbook if there are no sources."""
         if self.sources:
             return digest_of(canonical_bytes(self.sources))
-        said = self.runbook.model_dump(mode="json", fallback=lambda value: type(value).__name__)
-        return digest_of(canonical_bytes(said))
+        data = self.runbook.model_dump(mode="json", fallback=lambda value: type(value).__name__)
+        return digest_of(canonical_bytes(data))

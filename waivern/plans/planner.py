@@ -1,4 +1,4 @@
-"""From a runbook to a plan that can be carried out, or to every reason why it cannot."""
+"""The planner: from a runbook to an execution plan, or to every problem that prevents one."""
 
 from collections.abc import Container, Mapping
 from pathlib import Path
@@ -9,30 +9,30 @@ from waivern.components.registry import ComponentRegistry
 from waivern.errors import DatabaseError, PlanError, ServiceNotRegisteredError, WaivernError
 from waivern.messages.schema import Schema
 from waivern.plans.child_interfaces import check_interfaces
-from waivern.plans.child_runbooks import ChildRunbookLoader, Level
+from waivern.plans.child_runbooks import ChildRunbookLoader, RunbookNode
 from waivern.plans.component_checks import ComponentChecks
-from waivern.plans.cycles import circles, in_order
+from waivern.plans.cycles import find_cycles, topological_order
 from waivern.plans.dag import ExecutionDAG
-from waivern.plans.inlining import Spliced, splice
+from waivern.plans.inlining import InlinedArtifacts, inline_children
 from waivern.plans.plan import ExecutionPlan
 from waivern.plans.references import References
-from waivern.plans.replay_sources import AbsentSource, EarlierSources
+from waivern.plans.replay_sources import MissingSource, ReplaySources
 from waivern.plans.schedule_timing import check_schedule
 from waivern.plans.schema_resolution import SchemaResolution
-from waivern.runbooks.reading.problems import the_first
+from waivern.runbooks.reading.problems import truncate_problems
 from waivern.runbooks.reading.runbook_loader import LoadedRunbook, load_runbook, runbook_from_data
 from waivern.runbooks.variables.substitution import process_environment
 
 
 class Planner:
-    """Checks a runbook whole before anything of it runs.
+    """Checks a whole runbook before anything runs.
 
     Args:
-        registry: Where connectors and analysers are found; only `container`, `connector_factories` and
-            `analyser_factories` are asked for.
-        environment: What `${NAME}` is looked up in; the process's environment unless given.
-        working_directory: Where relative paths in properties are meant from; the runbook's folder unless given.
-        earlier: What an earlier run had read, in place of what sources would read now.
+        registry: The installed connectors and analysers. Only `container`, `connector_factories` and
+            `analyser_factories` are used.
+        environment: The variables for `${NAME}`; the environment of the process if None.
+        working_directory: The folder to which relative paths in properties refer; the runbook's folder if None.
+        replay: The sources of an earlier run to use instead of reading the sources now.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class Planner:
         *,
         environment: Mapping[str, str] | None = None,
         working_directory: Path | None = None,
-        earlier: EarlierSources | None = None,
+        replay: ReplaySources | None = None,
     ) -> None:
-        self._earlier = earlier
+        self._replay = replay
         self._registry = registry
         self._environment = process_environment() if environment is None else environment
         self._working_directory = working_directory.absolute() if working_directory is not None else None
@@ -52,96 +52,101 @@ class Planner:
         """Return the plan of a runbook's YAML file.
 
         Raises:
-            RunbookError: the file cannot be read, or is no YAML.
-            PlanError: it cannot be carried out; `problems` holds every reason with its file and line.
-            DatabaseError: it reuses what an earlier run made, and the database cannot be asked for it.
+            RunbookError: the file cannot be read, or is not valid YAML.
+            PlanError: the runbook has problems; `problems` holds all of them with file and line.
+            DatabaseError: the runbook reuses an artifact of an earlier run, and the database cannot be read.
         """
         path = Path(runbook_path)
         problems: list[str] = []
         return self._plan(load_runbook(path, problems=problems), path.absolute().parent, problems)
 
     def plan_from_dict(self, data: Mapping[str, Any]) -> ExecutionPlan:
-        """Return the plan of a runbook given as data; child runbooks are meant from the working directory.
+        """Return the plan of a runbook given as data. Paths of child runbooks are relative to the working directory.
 
         Raises:
-            PlanError: it cannot be carried out; `problems` holds every reason with the keys that lead there.
+            PlanError: the runbook has problems; `problems` holds all of them with their key paths.
         """
         problems: list[str] = []
         return self._plan(runbook_from_data(data, problems=problems), self._working_directory or Path.cwd(), problems)
 
     def _plan(self, loaded: LoadedRunbook, folder: Path, problems: list[str]) -> ExecutionPlan:
         check_schedule(loaded, problems)
-        main = Level(loaded, folder)
+        main = RunbookNode(loaded, folder)
         children = ChildRunbookLoader(main, problems)
         children.load_below(main)
         references = References(main, problems)
-        demands = check_interfaces(main, references, problems)
-        spliced = splice(main, references, problems)
-        absent: Mapping[str, AbsentSource] = {}
-        if self._earlier is not None:
-            self._earlier.take_the_place_of_sources(spliced)
-            absent = self._earlier.absent
-        folders = {each: self._working_directory or level.folder for each, (level, _) in spliced.origins.items()}
+        required_schemas = check_interfaces(main, references, problems)
+        inlined = inline_children(main, references, problems)
+        missing_sources: Mapping[str, MissingSource] = {}
+        if self._replay is not None:
+            self._replay.replace_sources_in(inlined)
+            missing_sources = self._replay.missing
+        folders = {
+            artifact_id: self._working_directory or node.folder for artifact_id, (node, _) in inlined.origins.items()
+        }
         checks = ComponentChecks(self._registry, self._environment)
-        components = checks.check(spliced, folders, problems)
-        given = {artifact_id: source.schema for artifact_id, source in absent.items()}
-        given |= self._find_what_is_reused(spliced, loaded.runbook.name, problems, but=absent)
-        given |= {artifact_id: declared.schema_of_input for artifact_id, declared in spliced.defaults.items()}
-        problems.extend(_described_circles(spliced))
+        components = checks.check(inlined, folders, problems)
+        known_schemas = {artifact_id: source.schema for artifact_id, source in missing_sources.items()}
+        known_schemas |= self._resolve_reused(inlined, loaded.runbook.name, problems, skip=missing_sources)
+        known_schemas |= {artifact_id: declared.schema_of_input for artifact_id, declared in inlined.defaults.items()}
+        problems.extend(_cycle_problems(inlined))
         resolution = SchemaResolution(
-            spliced, order=in_order(spliced.artifacts), components=components, given=given, demands=demands
+            inlined,
+            order=topological_order(inlined.artifacts),
+            components=components,
+            known_schemas=known_schemas,
+            required_schemas=required_schemas,
         )
         schemas = resolution.resolve(problems)
         if problems:
-            raise PlanError(the_first(list(dict.fromkeys(problems))), runbook=loaded.runbook.name)
+            raise PlanError(truncate_problems(list(dict.fromkeys(problems))), runbook=loaded.runbook.name)
         return ExecutionPlan(
-            runbook=loaded.runbook.model_copy(update={"artifacts": spliced.artifacts}),
-            dag=ExecutionDAG(spliced.artifacts),
-            artifact_schemas={artifact_id: schemas[artifact_id] for artifact_id in spliced.artifacts},
-            aliases=spliced.aliases,
-            defaults={each: declared.default or {} for each, declared in spliced.defaults.items()},
-            absent={artifact_id: source.because for artifact_id, source in absent.items()},
+            runbook=loaded.runbook.model_copy(update={"artifacts": inlined.artifacts}),
+            dag=ExecutionDAG(inlined.artifacts),
+            artifact_schemas={artifact_id: schemas[artifact_id] for artifact_id in inlined.artifacts},
+            aliases=inlined.aliases,
+            defaults={artifact_id: declared.default or {} for artifact_id, declared in inlined.defaults.items()},
+            missing_sources={artifact_id: source.reason for artifact_id, source in missing_sources.items()},
             folders=folders,
             sources=children.sources,
-            remarks=_without_effect(main),
+            warnings=_ineffective_gates(main),
             variables=frozenset(checks.variables),
         )
 
-    def _find_what_is_reused(
-        self, spliced: Spliced, runbook: str, problems: list[str], *, but: Container[str]
+    def _resolve_reused(
+        self, inlined: InlinedArtifacts, runbook: str, problems: list[str], *, skip: Container[str]
     ) -> dict[str, Schema]:
-        """The schemas of what is taken over; the definitions are given the ids of the runs that are meant."""
+        """Return the schemas of reused artifacts, and replace `latest` and prefixes in `from_run` by the run's id."""
         schemas: dict[str, Schema] = {}
-        for artifact_id, definition in spliced.artifacts.items():
+        for artifact_id, definition in inlined.artifacts.items():
             reuse = definition.reuse
-            if reuse is None or artifact_id in but:
+            if reuse is None or artifact_id in skip:
                 continue
             try:
                 past_artifacts = self._registry.container.get_service(PastArtifacts)
                 past = past_artifacts.find(from_run=reuse.from_run, artifact_id=reuse.artifact, runbook=runbook)
             except ServiceNotRegisteredError:
-                problems.append(spliced.located(artifact_id, "it needs a store that remembers earlier runs", "reuse"))
+                problems.append(inlined.problem_at(artifact_id, "reuse needs a database with earlier runs", "reuse"))
             except DatabaseError:
-                raise  # no fault of the runbook
+                raise  # not a problem of the runbook
             except WaivernError as error:
-                problems.append(spliced.located(artifact_id, str(error), "reuse"))
+                problems.append(inlined.problem_at(artifact_id, str(error), "reuse"))
             else:
                 schemas[artifact_id] = past.schema
                 concrete = reuse.model_copy(update={"from_run": past.run_id})
-                spliced.artifacts[artifact_id] = definition.model_copy(update={"reuse": concrete})
+                inlined.artifacts[artifact_id] = definition.model_copy(update={"reuse": concrete})
         return schemas
 
 
-def _without_effect(main: Level) -> tuple[str, ...]:
-    """What nobody would miss before it is too late: that a child's gates hold nothing back."""
+def _ineffective_gates(main: RunbookNode) -> tuple[str, ...]:
     name = main.loaded.runbook.name
-    said = f"gates of a child runbook are not tried; write them into '{name}', whose gates are asked about all findings"
-    below = (level for level in main.walk() if level.parent is not None and level.loaded.runbook.gates)
-    return tuple(dict.fromkeys(level.located(said, "gates") for level in below))
+    message = f"gates of a child runbook have no effect: move them to '{name}', whose gates check all findings"
+    children = (node for node in main.walk() if node.parent is not None and node.loaded.runbook.gates)
+    return tuple(dict.fromkeys(node.problem_at(message, "gates") for node in children))
 
 
-def _described_circles(spliced: Spliced) -> list[str]:
+def _cycle_problems(inlined: InlinedArtifacts) -> list[str]:
     return [
-        spliced.located(circle[0], f"artifacts are made from one another in a circle: {' -> '.join(circle)}", "inputs")
-        for circle in circles(spliced.artifacts)
+        inlined.problem_at(cycle[0], f"artifacts depend on one another in a cycle: {' -> '.join(cycle)}", "inputs")
+        for cycle in find_cycles(inlined.artifacts)
     ]

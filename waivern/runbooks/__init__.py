@@ -1,1 +1,1 @@
-"""What a user writes: the runbook's model, how it is read from YAML, and what `${NAME}` in it means."""
+"""The runbook format: its model, reading it from YAML, and the `${NAME}` variables in it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from waivern.runbooks.model.notification_limits import LONGEST_TIMEOUT_S
+from waivern.runbooks.model.notification_limits import MAX_NOTIFY_TIMEOUT_S
 from waivern.runs.run import RunStatus
 
 _MARGIN_S = 60.0
@@ -68,7 +68,7 @@ def lease_s(target: str, notify: Mapping[str, Any]) -> float:
     """Return for how many seconds a notice is left to whoever delivers it: longer than that may take."""
     about = notify.get("webhook") if target == "webhook" else notify
     timeout = about.get("timeout") if isinstance(about, Mapping) else None
-    return _MARGIN_S + (timeout if isinstance(timeout, int | float) else LONGEST_TIMEOUT_S)
+    return _MARGIN_S + (timeout if isinstance(timeout, int | float) else MAX_NOTIFY_TIMEOUT_S)
 
 
 class Notifications(ABC):

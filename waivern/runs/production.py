@@ -75,7 +75,7 @@ class ProductionOrder:
             folder=plan.folders.get(artifact_id),
             past=PastArtifact(reuse.from_run, reuse.artifact, output_schema) if reuse else None,
             default=plan.defaults.get(artifact_id),
-            absent=plan.absent.get(artifact_id),
+            absent=plan.missing_sources.get(artifact_id),
             attempt=attempt,
             timeout_s=definition.timeout,
         )

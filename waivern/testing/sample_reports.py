@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from waivern.exports.model.report import LeftOut, PastRun, ReadInPart, Report, ReportedRule
+from waivern.exports.model.report import LeftOut, PartiallyScanned, PastRun, Report, ReportedRule
 from waivern.exports.model.reported_finding import Evidence, Location, ReportedFinding
 from waivern.history.comparison import Change, Comparison, Difference, Reason
 from waivern.history.decisions import Decision, Verdict
@@ -69,7 +69,9 @@ def sample_report(
         "framework": "GDPR",
         "rules": _rules(),
         "left_out": [LeftOut("files", "logo.png", "binary: a PNG image")],
-        "in_part": [ReadInPart("database", "orders", 40, 60, "a value present in 1 % of rows is missed with p < 0.34")],
+        "in_part": [
+            PartiallyScanned("database", "orders", 40, 60, "a value present in 1 % of rows is missed with p < 0.34")
+        ],
         "comparison": _comparison(),
         "past_runs": [
             PastRun(sample_run(1), {"medium": 2, "high": 1}),

@@ -4,7 +4,7 @@ import pytest
 
 from waivern.errors import RunbookError
 from waivern.runbooks.variables.redaction import Redactor
-from waivern.runbooks.variables.substitution import Variable, process_environment, resolve, variables_in, with_due_at
+from waivern.runbooks.variables.substitution import Variable, find_variables, process_environment, resolve, with_due_at
 
 
 def test_variables_are_resolved_however_deep_they_stand_and_keys_are_left_alone():
@@ -46,14 +46,14 @@ def test_an_unset_variable_is_named_with_what_to_do():
 
 @pytest.mark.parametrize("text", ["${", "${}", "${1}", "${A-b}", "${A:?b}", "${A", "${A:-${B}}", "x${ A }"])
 def test_what_only_looks_like_a_variable_is_refused(text):
-    for reading in (variables_in, lambda value: resolve(value, {"A": "1", "B": "2"})):
+    for reading in (find_variables, lambda value: resolve(value, {"A": "1", "B": "2"})):
         with pytest.raises(RunbookError, match="is no variable"):
             reading({"regex": text})
 
 
 def test_variables_are_listed_once_in_the_order_in_which_they_are_written():
     value = {"a": "${X} ${Y:-1}", "b": ["${X}", "${Y}", "$${Z}"]}
-    assert variables_in(value) == [Variable("X", None), Variable("Y", "1"), Variable("Y", None)]
+    assert find_variables(value) == [Variable("X", None), Variable("Y", "1"), Variable("Y", None)]
 
 
 def test_the_environment_is_that_of_the_process(monkeypatch):

@@ -27,7 +27,7 @@ def _gate(result: GateResult) -> Iterator[str]:
     if not result.has_tripped:
         yield f"  {result.gate.text}: {click.style('passed', fg='green')}"
         return
-    by = count(result.number, "finding") if result.gate.scope.is_of_findings else f"{result.number:,} left out"
+    by = count(result.number, "finding") if result.gate.scope.concerns_findings else f"{result.number:,} left out"
     yield f"  {result.gate.text}: {click.style('tripped', fg='red')} by {by}"
     told = [*map(finding_in_words, result.findings), *result.omissions]
     yield from (f"    {one_line(each)}" for each in told[:_MOST_SHOWN])

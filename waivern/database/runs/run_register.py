@@ -206,9 +206,9 @@ def _write_plan(connection: sa.Connection, run_id: str, plan: "ExecutionPlan") -
 
 def _described(definition: "ArtifactDefinition") -> dict[str, Any]:
     """What an artifact is, in a few words: never its properties, which may be long and are in the runbook."""
-    from waivern.plans.plan import how_made
+    from waivern.plans.plan import kind_and_component
 
-    kind, component = how_made(definition)
+    kind, component = kind_and_component(definition)
     retain = definition.retain if definition.retain is None else str(definition.retain)
     said = {"output": definition.output, "optional": definition.optional, "retain": retain}
     return {"kind": kind, "component": component, **said}
@@ -237,11 +237,11 @@ def _say_what_is_reused_now(
     connection: sa.Connection, run_number: int, plan: "ExecutionPlan", already_made: frozenset[str]
 ) -> None:
     """`from_run: latest` may mean another run by now than it did when this one began."""
-    from waivern.plans.plan import how_made
+    from waivern.plans.plan import kind_and_component
 
     for artifact_id, definition in plan.runbook.artifacts.items():
         if definition.reuse is not None and artifact_id not in already_made:
-            redeclare(connection, run_number, artifact_id, component=how_made(definition)[1])
+            redeclare(connection, run_number, artifact_id, component=kind_and_component(definition)[1])
 
 
 def _forget_what_did_not_succeed(connection: sa.Connection, run_number: int) -> frozenset[str]:

@@ -24,13 +24,13 @@ def listed(values: Iterable[Any]) -> Iterator[bytes]:
     yield b"\n]"
 
 
-def lines_of(values: Iterable[Any]) -> Iterator[bytes]:
+def json_lines(values: Iterable[Any]) -> Iterator[bytes]:
     """Yield each value as a line of JSON (NDJSON)."""
     for value in values:
         yield _encoder.encode(value) + b"\n"
 
 
-def in_parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def in_chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the same bytes in pieces of some size: writing thousands of small ones takes long."""
     part = bytearray()
     for piece in pieces:
@@ -42,12 +42,12 @@ def in_parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(part)
 
 
-def without_none(**values: Any) -> dict[str, Any]:
+def drop_empty(**values: Any) -> dict[str, Any]:
     """Return what has a value: neither None nor empty."""
     return {name: value for name, value in values.items() if value is not None and value not in ("", [], {}, ())}
 
 
-def to_the_millisecond(instant: datetime | None) -> str | None:
+def iso_milliseconds(instant: datetime | None) -> str | None:
     """Return "2026-11-25T12:00:00.000Z" for an aware instant."""
     if instant is None:
         return None

@@ -8,7 +8,7 @@ from importlib import resources
 
 from waivern import __version__
 from waivern.exports.encoding.formatting import instant
-from waivern.exports.encoding.json_encoding import in_parts
+from waivern.exports.encoding.json_encoding import in_chunks
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.html import sections
 from waivern.exports.html.findings import findings
@@ -31,7 +31,7 @@ class HtmlExporter(Exporter):
         return "text/html"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_parts(part.encode() for part in _written(report))
+        return in_chunks(part.encode() for part in _written(report))
 
 
 def page(title: str, parts: Iterator[Made], *, with_script: bool) -> Iterator[str]:

@@ -37,8 +37,8 @@ def head(report: Report, numbers: Numbers) -> Made:
 
 
 def _alarms(report: Report) -> Iterator[Made]:
-    if report.incomplete_because is not None:
-        yield element("p", element("b", "Incomplete. "), f"{report.incomplete_because}.", class_="alarm", role="alert")
+    if report.incomplete_reason is not None:
+        yield element("p", element("b", "Incomplete. "), f"{report.incomplete_reason}.", class_="alarm", role="alert")
     if report.without_evidence:
         named = ", ".join(report.without_evidence)
         yield element(

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from waivern.errors import ExportError
-from waivern.runbooks.reading.problems import dotted, the_first
-from waivern.runbooks.reading.yaml_parser import Node, YamlSyntaxError, read_yaml
+from waivern.runbooks.reading.problems import format_key_path, truncate_problems
+from waivern.runbooks.reading.yaml_parser import Node, YamlSyntaxError, parse_yaml
 
 FILE_NAME = "waivern-organisation.yaml"
 _LARGEST = 1 << 20
@@ -17,8 +17,8 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Text = Annotated[str, Field(min_length=1)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
+NonEmptyTexts = Annotated[tuple[NonEmptyText, ...], BeforeValidator(_as_list)]
 
 
 class _Said(BaseModel):
@@ -28,7 +28,7 @@ class _Said(BaseModel):
 class Party(_Said):
     """A controller, a representative or an officer: who it is, and how to reach them."""
 
-    name: Text
+    name: NonEmptyText
     contact: str = ""
     address: str = ""
 
@@ -39,7 +39,7 @@ class Party(_Said):
 class Transfer(_Said):
     """A transfer to a third country, and what it rests on (Art. 30(1)(e))."""
 
-    country: Text
+    country: NonEmptyText
     recipient: str = ""
     safeguards: str = ""
 
@@ -55,16 +55,16 @@ class Activity(_Said):
     `recipients` are companies or the names of services; `runbooks` limits it to these.
     """
 
-    name: Text
-    runbooks: Texts = ()
-    purposes: Texts = ()
+    name: NonEmptyText
+    runbooks: NonEmptyTexts = ()
+    purposes: NonEmptyTexts = ()
     legal_basis: str = ""
-    data_subjects: Texts = ()
-    data_categories: Texts = ()
-    recipients: Texts = ()
+    data_subjects: NonEmptyTexts = ()
+    data_categories: NonEmptyTexts = ()
+    recipients: NonEmptyTexts = ()
     transfers: tuple[Transfer, ...] = ()
     retention: str = ""
-    security: Texts = ()
+    security: NonEmptyTexts = ()
 
 
 class Organisation(_Said):
@@ -75,7 +75,7 @@ class Organisation(_Said):
     representative: Party | None = None
     data_protection_officer: Party | None = None
     retention: str = ""
-    security: Texts = ()
+    security: NonEmptyTexts = ()
     activities: tuple[Activity, ...] = ()
 
     def activities_of(self, runbook: str) -> list[Activity]:
@@ -99,7 +99,7 @@ def read_organisation(path: Path) -> Organisation:
             (_line_of(root, each["loc"]), _in_words(each["loc"], each["type"], each["msg"])) for each in error.errors()
         ]
     if faults or organisation is None:
-        listed = the_first([f"{path}:{line}: {what}" for line, what in sorted(faults)])
+        listed = truncate_problems([f"{path}:{line}: {what}" for line, what in sorted(faults)])
         raise ExportError(
             listed[0] if len(listed) == 1 else f"{len(faults)} faults" + "".join(f"\n  - {each}" for each in listed)
         )
@@ -115,7 +115,7 @@ def _document(path: Path) -> tuple[Node | None, list[tuple[int, str]]]:
     if len(content) > _LARGEST:
         raise ExportError(f"{path} is larger than 1 MB")
     try:
-        return read_yaml(content.decode("utf-8-sig"))
+        return parse_yaml(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ExportError(f"{path}:{line}: this is not UTF-8") from None
@@ -125,10 +125,14 @@ def _document(path: Path) -> tuple[Node | None, list[tuple[int, str]]]:
 
 def _in_words(place: tuple[str | int, ...], kind: str, message: str) -> str:
     if kind == "extra_forbidden":
-        return f"{dotted(place)} is not known"
+        return f"{format_key_path(place)} is not known"
     if kind == "missing":
-        return f"{dotted(place)} is required"
-    return f"{dotted(place)}: {message.replace('Input should be', 'must be')}" if place else "it is a mapping of keys"
+        return f"{format_key_path(place)} is required"
+    return (
+        f"{format_key_path(place)}: {message.replace('Input should be', 'must be')}"
+        if place
+        else "it is a mapping of keys"
+    )
 
 
 def _line_of(root: Node, place: tuple[str | int, ...]) -> int:

@@ -59,7 +59,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class ReadInPart:
+class PartiallyScanned:
     """Something of which a sample was read; `bound` says what that may have missed, where it was said."""
 
     artifact_id: str
@@ -107,7 +107,7 @@ class Report:
     framework: str | None = None
     rules: Sequence[ReportedRule] = ()
     left_out: Sequence[LeftOut] = ()
-    in_part: Sequence[ReadInPart] = ()
+    in_part: Sequence[PartiallyScanned] = ()
     comparison: Comparison | None = None
     past_runs: Iterable[PastRun] = ()
     without_evidence: Sequence[str] = ()
@@ -122,7 +122,7 @@ class Report:
         return [each for each in self.artifacts if each.status is not ArtifactStatus.SUCCEEDED]
 
     @property
-    def incomplete_because(self) -> str | None:
+    def incomplete_reason(self) -> str | None:
         """Return in a sentence that the run did not end well, or None where it did."""
         if self.is_complete:
             return None

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from waivern.exports.encoding.json_encoding import in_parts
-from waivern.exports.encoding.spreadsheet_cells import safe_cell, table_lines
+from waivern.exports.encoding.json_encoding import in_chunks
+from waivern.exports.encoding.spreadsheet_cells import csv_lines, escape_formula
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import Report
 from waivern.exports.ropa.page import page_of
@@ -32,6 +32,6 @@ class RopaExporter(Exporter):
         if preferences.ending == "xlsx":
             return iter([workbook_of(record)])
         if preferences.ending == "html":
-            return in_parts(part.encode() for part in page_of(record))
-        rows = ([safe_cell(each) if isinstance(each, str) else each for each in row] for row in rows_of(record))
-        return in_parts(table_lines([COLUMNS, *rows]))
+            return in_chunks(part.encode() for part in page_of(record))
+        rows = ([escape_formula(each) if isinstance(each, str) else each for each in row] for row in rows_of(record))
+        return in_chunks(csv_lines([COLUMNS, *rows]))

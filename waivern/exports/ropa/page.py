@@ -20,7 +20,7 @@ def page_of(record: Record) -> Iterator[str]:
 
 def _body(record: Record) -> Iterator[Made]:
     report = record.report
-    alarm = report.incomplete_because
+    alarm = report.incomplete_reason
     yield element(
         "header",
         element("h1", "Record of processing activities ", element("span", "draft", class_="badge unknown")),

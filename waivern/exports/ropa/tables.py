@@ -42,8 +42,8 @@ def heading_of(record: Record) -> str:
 
 def _not_looked_at(record: Record) -> Iterator[Entry]:
     report = record.report
-    if report.incomplete_because is not None:
-        yield Entry("", "", "run", report.run.id, "incomplete", remark=report.incomplete_because)
+    if report.incomplete_reason is not None:
+        yield Entry("", "", "run", report.run.id, "incomplete", remark=report.incomplete_reason)
     for artifact in report.not_made:
         yield Entry("", "", "artifact", artifact.artifact_id, artifact.status.value, remark=artifact.error or "")
     for each in report.left_out:

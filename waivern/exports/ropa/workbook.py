@@ -6,8 +6,8 @@ import zipfile
 from collections.abc import Sequence
 
 from waivern.errors import ExportError
-from waivern.exports.encoding.json_encoding import to_the_millisecond
-from waivern.exports.encoding.spreadsheet_cells import safe_cell
+from waivern.exports.encoding.json_encoding import iso_milliseconds
+from waivern.exports.encoding.spreadsheet_cells import escape_formula
 from waivern.exports.ropa.record import Record
 from waivern.exports.ropa.tables import COLUMNS, heading_of, rows_of, sections_of
 
@@ -51,11 +51,11 @@ def workbook_of(record: Record) -> bytes:
         sheet.freeze_panes = "A4"
     written = io.BytesIO()
     book.save(written)
-    return _without_clock(written.getvalue(), to_the_millisecond(record.report.run.created_at) or "")
+    return _without_clock(written.getvalue(), iso_milliseconds(record.report.run.created_at) or "")
 
 
 def _cells(row: Sequence[str | int]) -> list[str | int]:
-    return [safe_cell(each)[:_LONGEST_CELL] if isinstance(each, str) else each for each in row]
+    return [escape_formula(each)[:_LONGEST_CELL] if isinstance(each, str) else each for each in row]
 
 
 def _without_clock(data: bytes, at: str) -> bytes:

@@ -6,11 +6,11 @@ from typing import Any
 from waivern import __version__
 from waivern.exports.encoding.json_encoding import (
     as_json,
-    in_parts,
+    drop_empty,
+    in_chunks,
+    iso_milliseconds,
     listed,
     stable_uuid,
-    to_the_millisecond,
-    without_none,
 )
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import PROJECT, Report
@@ -35,7 +35,7 @@ class SarifExporter(Exporter):
         return "application/sarif+json"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_parts(_written(report))
+        return in_chunks(_written(report))
 
 
 def _written(report: Report) -> Iterator[bytes]:
@@ -49,7 +49,7 @@ def _written(report: Report) -> Iterator[bytes]:
 
 def _around(report: Report, rules: Rules, results: Results) -> Mapping[str, Any]:
     run = report.run
-    return without_none(
+    return drop_empty(
         tool={
             "driver": {
                 "name": "Waivern",
@@ -66,7 +66,7 @@ def _around(report: Report, rules: Rules, results: Results) -> Mapping[str, Any]
         columnKind="unicodeCodePoints",
         originalUriBaseIds=results.bases,
         artifacts=results.files,
-        properties=without_none(runbook=run.runbook, run=run.id),
+        properties=drop_empty(runbook=run.runbook, run=run.id),
     )
 
 
@@ -76,9 +76,9 @@ def _baseline(report: Report) -> str | None:
 
 def _invocation(report: Report) -> Mapping[str, Any]:
     run = report.run
-    return without_none(
+    return drop_empty(
         executionSuccessful=report.is_complete,
-        startTimeUtc=to_the_millisecond(run.started_at),
-        endTimeUtc=to_the_millisecond(run.ended_at),
+        startTimeUtc=iso_milliseconds(run.started_at),
+        endTimeUtc=iso_milliseconds(run.ended_at),
         toolExecutionNotifications=notifications(report),
     )

@@ -23,8 +23,8 @@ def notifications(report: Report) -> list[Mapping[str, Any]]:
 
 
 def _told(report: Report) -> Iterator[tuple[str, str, str]]:
-    if report.incomplete_because is not None:
-        yield "run-incomplete", "error", report.incomplete_because
+    if report.incomplete_reason is not None:
+        yield "run-incomplete", "error", report.incomplete_reason
     for artifact in report.not_made:
         yield "artifact-not-made", "warning" if report.is_complete else "error", _not_made(artifact)
     for each in report.left_out:

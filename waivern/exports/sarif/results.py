@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from waivern.exports.encoding.json_encoding import without_none
+from waivern.exports.encoding.json_encoding import drop_empty
 from waivern.exports.model.report import Report
 from waivern.exports.model.reported_finding import Location, ReportedFinding
 from waivern.exports.sarif.rules import LEVELS, Rules
@@ -119,7 +119,7 @@ def _uri(path: str) -> str:
 
 def _logical(finding: Finding, location: Location) -> Mapping[str, Any]:
     inside = ".".join(part for part in (location.table, location.column) if part) or finding.location or finding.source
-    told = without_none(
+    told = drop_empty(
         name=location.column or location.table,
         fullyQualifiedName=f"{finding.source}/{inside}",
         kind="member" if location.column else "object",

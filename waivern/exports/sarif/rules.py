@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from waivern.exports.encoding.json_encoding import without_none
+from waivern.exports.encoding.json_encoding import drop_empty
 from waivern.exports.model.report import PROJECT, ReportedRule, rule_id
 
 LEVELS = {"low": "note", "medium": "warning", "high": "error", "critical": "error"}
@@ -35,7 +35,7 @@ def _described(rule: ReportedRule) -> Mapping[str, Any]:
     said = rule.name.replace("_", " ")
     facts = "".join(f" {name.capitalize()}: {value}." for name, value in rule.facts.items())
     help_text = f"{rule.description or f'Finds {said}.'}{facts} Source: {rule.source or 'not known any more'}."
-    return without_none(
+    return drop_empty(
         id=rule.id,
         name=rule.name,
         shortDescription={"text": said.capitalize()},
@@ -43,7 +43,7 @@ def _described(rule: ReportedRule) -> Mapping[str, Any]:
         defaultConfiguration={"level": LEVELS.get(rule.severity, "warning")},
         help={"text": help_text},
         helpUri=f"{PROJECT}/blob/main/docs/analysers.md",
-        properties=without_none(
+        properties=drop_empty(
             **{"tags": ["privacy", rule.category], "security-severity": _SCORES.get(rule.severity, "5.0")},
             category=rule.category,
             source=rule.source,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from waivern.messages.schema import Schema
-from waivern.plans.plan import ExecutionPlan, how_made
+from waivern.plans.plan import ExecutionPlan, kind_and_component
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _in_order(plan: ExecutionPlan) -> Iterator[str]:
 
 def _planned(plan: ExecutionPlan, artifact_id: str, aliases: Iterable[str]) -> PlannedArtifact:
     definition = plan.runbook.artifacts[artifact_id]
-    kind, component = how_made(definition)
+    kind, component = kind_and_component(definition)
     input_schemas, schema = plan.artifact_schemas[artifact_id]
     return PlannedArtifact(
         artifact_id=artifact_id,

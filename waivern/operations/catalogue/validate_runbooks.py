@@ -62,7 +62,7 @@ def _validated(application: Application, runbook: Path, working_directory: Path 
     except DecisionError as error:
         return Validation(runbook, (*problems, str(error)))
     named = None if plan is None else plan.runbook.name
-    remarks = () if plan is None else plan.remarks
+    remarks = () if plan is None else plan.warnings
     lapsed = () if file is None else _lapsed(application, named, file)
     return Validation(runbook, problems, (*remarks, *lapsed))
 

@@ -35,7 +35,7 @@ class Tally:
         return Written(self._sha.hexdigest(), self._size)
 
 
-def write_privately(
+def write_atomically(
     path: Path, parts: Iterable[bytes], *, noted: Callable[[Written], None] = lambda _: None
 ) -> Written:
     """Write a file of mode 0600 beside its place, then put it there: a reader never sees half of it.
@@ -74,7 +74,7 @@ def make_private_folder(folder: Path) -> None:
         raise UsageError(f"{folder} cannot be made: {error.strerror}", remedy="Name another folder") from None
 
 
-def check_place(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Find out before any work that a file could not be written there.
 
     Raises:

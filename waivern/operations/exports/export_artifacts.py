@@ -5,7 +5,7 @@ from pathlib import Path
 
 from waivern.messages.canonical import canonical_bytes
 from waivern.operations.application import Application
-from waivern.operations.exports.atomic_files import make_private_folder, write_privately
+from waivern.operations.exports.atomic_files import make_private_folder, write_atomically
 from waivern.operations.runs.show_history import show_run
 from waivern.runs.run import ArtifactStatus
 
@@ -51,6 +51,6 @@ def export_artifacts(
         message = application.storage.history.message_of(details.run.id, artifact.artifact_id)
         file = folder / f"{artifact.artifact_id}.json"
         make_private_folder(file.parent)
-        write_privately(file, [canonical_bytes(message.content), b"\n"])
+        write_atomically(file, [canonical_bytes(message.content), b"\n"])
         files[artifact.artifact_id] = file
     return ExportedArtifacts(details.run.id, files, pruned)

@@ -15,9 +15,9 @@ from waivern.gc_tuning import without_collecting
 from waivern.history.event_log import EventKind
 from waivern.history.run_history import LATEST, RunFilter, RunRecord
 from waivern.operations.application import Application
-from waivern.operations.exports.atomic_files import Tally, Written, check_place, write_privately
-from waivern.operations.exports.report_run import report_of
-from waivern.runbooks.reading.runbook_loader import is_file, name_of_runbook
+from waivern.operations.exports.atomic_files import Tally, Written, check_writable, write_atomically
+from waivern.operations.exports.report_run import build_report
+from waivern.runbooks.reading.runbook_loader import is_file, read_runbook_name
 from waivern.runs.run import RunStatus
 
 
@@ -40,7 +40,7 @@ class ExportRequest:
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportResult:
     """What was written, and of which run; `remarks` says what a reader of the export must know."""
 
     run: RunRecord
@@ -59,7 +59,7 @@ def check_export(request: ExportRequest) -> type[Exporter]:
     """
     exporter = Exporters()[request.form]
     if request.output is not None:
-        check_place(request.output)
+        check_writable(request.output)
         _check_ending(request, exporter)
     if request.organisation is not None:
         read_organisation(request.organisation)
@@ -76,7 +76,7 @@ def beside(request: ExportRequest, runbook: Path | None) -> ExportRequest:
     )
 
 
-def export_run(application: Application, run: str, request: ExportRequest, *, stream: BinaryIO) -> Exported:
+def export_run(application: Application, run: str, request: ExportRequest, *, stream: BinaryIO) -> ExportResult:
     """Export a run, or the last complete run of a runbook.
 
     Args:
@@ -92,12 +92,12 @@ def export_run(application: Application, run: str, request: ExportRequest, *, st
     """
     request = beside(request, Path(run))
     exporter = check_export(request)
-    return export_found(application, find_run(application, run), exporter, request, stream=stream)
+    return export_run_record(application, find_run(application, run), exporter, request, stream=stream)
 
 
-def export_found(
+def export_run_record(
     application: Application, run: RunRecord, exporter: type[Exporter], request: ExportRequest, *, stream: BinaryIO
-) -> Exported:
+) -> ExportResult:
     """Export a run that is known already, with an exporter that `check_export` returned.
 
     Raises:
@@ -107,14 +107,14 @@ def export_found(
         raise RunError(f"Run {run.id} is still {run.status.value}", remedy="Export it when it has ended")
     noted = functools.partial(_note, application, run, request.form)
     with without_collecting():
-        report = report_of(application, run)
+        report = build_report(application, run)
         parts = exporter().export(report, _with_ending(request, exporter))
         if request.output is not None:
-            written = write_privately(request.output, parts, noted=noted)
+            written = write_atomically(request.output, parts, noted=noted)
         else:
             written = _streamed(parts, stream)
             noted(written)
-    return Exported(run, request.form, request.output, written, tuple(_remarks(report)))
+    return ExportResult(run, request.form, request.output, written, tuple(_remarks(report)))
 
 
 def find_run(application: Application, named: str) -> RunRecord:
@@ -127,7 +127,7 @@ def find_run(application: Application, named: str) -> RunRecord:
     history = application.storage.history
     if named == LATEST:
         return history.find(named)
-    name = name_of_runbook(named)
+    name = read_runbook_name(named)
     complete = history.recent(RunFilter(runbook=name, status=RunStatus.SUCCEEDED, without_reanalyses=True), limit=1)
     if complete:
         return complete[0]
@@ -177,8 +177,8 @@ def _streamed(parts: Iterable[bytes], stream: BinaryIO) -> Written:
 
 
 def _remarks(report: Report) -> Iterator[str]:
-    if report.incomplete_because is not None:
-        yield report.incomplete_because
+    if report.incomplete_reason is not None:
+        yield report.incomplete_reason
     if report.left_out or report.in_part or report.not_made:
         yield (
             f"Not looked at: {len(report.left_out):,}; in part: {len(report.in_part):,}; "

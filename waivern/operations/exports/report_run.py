@@ -7,23 +7,23 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from waivern.errors import RulesetError, RunbookError
-from waivern.exports.model.report import LeftOut, PastRun, ReadInPart, Report, ReportedRule
+from waivern.exports.model.report import LeftOut, PartiallyScanned, PastRun, Report, ReportedRule
 from waivern.history.run_history import ArtifactRecord, RunFilter, RunHistory, RunRecord
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application, Storage
-from waivern.operations.exports.reported_findings import FINDINGS, HeldFindings, ReportedFindings
+from waivern.operations.exports.reported_findings import FINDINGS, FindingsArtifact, ReportedFindings
 from waivern.operations.findings.compare_runs import compare_to_last
 from waivern.rulesets.loading.ruleset_loader import load_ruleset
 from waivern.rulesets.model.rule import Rule
 from waivern.rulesets.model.ruleset import Ruleset
-from waivern.runbooks.reading.yaml_parser import read_yaml
+from waivern.runbooks.reading.yaml_parser import parse_yaml
 from waivern.runs.run import ArtifactStatus, utc_now
 
 _PAST_RUNS = 12
 
 
-def report_of(application: Application, run: RunRecord) -> Report:
+def build_report(application: Application, run: RunRecord) -> Report:
     """Return the report of a run that has ended.
 
     Raises:
@@ -63,11 +63,11 @@ class _Contents:
     """What the messages of a run say beside their items: by which rules, and what was not looked at."""
 
     def __init__(self, storage: Storage, run_id: str, artifacts: Iterable[ArtifactRecord]) -> None:
-        self.held: list[HeldFindings] = []
+        self.held: list[FindingsArtifact] = []
         self.rules: dict[str, str | None] = {}
         self.pruned: list[str] = []
         self._left_out: dict[tuple[str, str], LeftOut] = {}
-        self._in_part: dict[str, ReadInPart] = {}
+        self._in_part: dict[str, PartiallyScanned] = {}
         self._around = functools.partial(storage.history.content_around, run_id)
         self._omissions = functools.partial(storage.findings.omissions_of, run_id)
         self._remembered = storage.findings.sets_of(run_id)
@@ -80,7 +80,7 @@ class _Contents:
         return list(self._left_out.values())
 
     @property
-    def in_part(self) -> list[ReadInPart]:
+    def in_part(self) -> list[PartiallyScanned]:
         return list(self._in_part.values())
 
     def _read(self, artifact: ArtifactRecord) -> None:
@@ -98,7 +98,7 @@ class _Contents:
         analysis = content.get("analysis_metadata")
         said = analysis if isinstance(analysis, Mapping) else {}
         ruleset = str(said["ruleset"]) if said.get("ruleset") else None
-        self.held.append(HeldFindings(artifact.artifact_id, ruleset))
+        self.held.append(FindingsArtifact(artifact.artifact_id, ruleset))
         if ruleset is not None:
             self.rules.setdefault(ruleset, said.get("rules_version"))
         self._note(artifact, said)
@@ -136,7 +136,9 @@ class _Contents:
             what, why = str(each["name"]), str(each["reason"])
             self._left_out.setdefault((what, why), LeftOut(artifact.artifact_id, what, why))
         for each in described.get("sampled") or ():
-            part = ReadInPart(artifact.artifact_id, str(each["name"]), each["read"], each["total"], each.get("bound"))
+            part = PartiallyScanned(
+                artifact.artifact_id, str(each["name"]), each["read"], each["total"], each.get("bound")
+            )
             self._in_part.setdefault(part.what, part)
 
 
@@ -178,7 +180,7 @@ def _said_of_itself(history: RunHistory, run: RunRecord) -> dict[str, Any]:
         return {}
     for text in history.sources_of(run.id).values():
         try:
-            root, _ = read_yaml(text)
+            root, _ = parse_yaml(text)
         except RunbookError:
             continue
         said = root.data if root is not None and isinstance(root.data, dict) else {}

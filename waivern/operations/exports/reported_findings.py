@@ -16,7 +16,7 @@ FINDINGS = "findings"
 
 
 @dataclass(frozen=True)
-class HeldFindings:
+class FindingsArtifact:
     """An artifact that holds findings, and by which rules they were made."""
 
     artifact_id: str
@@ -39,7 +39,7 @@ class ReportedFindings:
         self,
         history: RunHistory,
         run_id: str,
-        held: Sequence[HeldFindings],
+        held: Sequence[FindingsArtifact],
         remembered: Sequence[tuple[str, Finding]],
         *,
         comparison: Comparison | None,

@@ -18,7 +18,7 @@ from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application
-from waivern.runbooks.reading.runbook_loader import name_of_runbook
+from waivern.runbooks.reading.runbook_loader import read_runbook_name
 from waivern.runs.run import ArtifactStatus, RunStatus
 
 _UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
@@ -41,7 +41,7 @@ def compare_last_runs(application: Application, runbook: str) -> Comparison:
         RunbookError: the file cannot be read.
         RunError: it has fewer than two complete runs.
     """
-    name = name_of_runbook(runbook)
+    name = read_runbook_name(runbook)
     wanted = RunFilter(runbook=name, status=RunStatus.SUCCEEDED, without_reanalyses=True)
     complete = application.storage.history.recent(wanted, limit=2)
     if len(complete) < 2:

@@ -10,7 +10,7 @@ from waivern.history.run_history import ArtifactRecord, RunRecord
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application
 from waivern.operations.runs.run_runbook import RunRequest
-from waivern.plans.replay_sources import AbsentSource, EarlierSources
+from waivern.plans.replay_sources import MissingSource, ReplaySources
 from waivern.runs.run import ArtifactStatus, RunStatus, Trigger
 
 _TAKEN_OVER = ("source", "reuse")
@@ -41,7 +41,7 @@ def reanalysis_of(application: Application, run: str, *, working_directory: Path
     _refuse_what_was_not_read(origin)
     artifacts = history.artifacts_of(origin.id)
     _refuse_what_is_not_kept(origin, artifacts)
-    earlier = EarlierSources(origin.id, _absent(origin, artifacts))
+    earlier = ReplaySources(origin.id, _absent(origin, artifacts))
     with tempfile.TemporaryDirectory(prefix="waivern-reanalysis-") as folder:
         file = _written(application, origin, Path(folder))
         directory = working_directory or Path.cwd()
@@ -73,10 +73,10 @@ def _why_not(artifact: ArtifactRecord) -> str | None:
     return f"is not kept since {artifact.pruned_at:%Y-%m-%d} ({artifact.pruned_because or 'pruned'})"
 
 
-def _absent(run: RunRecord, artifacts: Iterable[ArtifactRecord]) -> dict[str, AbsentSource]:
+def _absent(run: RunRecord, artifacts: Iterable[ArtifactRecord]) -> dict[str, MissingSource]:
     """The optional sources that the run had not read, and why."""
     return {
-        artifact.artifact_id: AbsentSource(Schema.parse(artifact.schema), _why_absent(run, artifact))
+        artifact.artifact_id: MissingSource(Schema.parse(artifact.schema), _why_absent(run, artifact))
         for artifact in artifacts
         if artifact.kind in _TAKEN_OVER and artifact.status is not ArtifactStatus.SUCCEEDED and artifact.schema
     }

@@ -15,7 +15,7 @@ from waivern.operations.application import Application
 from waivern.operations.runs.show_history import RunDetails, show_run
 from waivern.plans.plan import ExecutionPlan
 from waivern.plans.planner import Planner
-from waivern.plans.replay_sources import EarlierSources
+from waivern.plans.replay_sources import ReplaySources
 from waivern.runbooks.variables.substitution import DUE_AT, with_due_at
 from waivern.runs.current_run import marked
 from waivern.runs.executor import DAGExecutor
@@ -47,7 +47,7 @@ class RunRequest:
     working_directory: Path | None = None
     resume: str | None = None
     trigger: str = Trigger.MANUAL.value
-    earlier: EarlierSources | None = None
+    earlier: ReplaySources | None = None
 
     @property
     def reanalysis_of(self) -> str | None:
@@ -61,7 +61,7 @@ def plan_runbook(
     *,
     working_directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
-    earlier: EarlierSources | None = None,
+    earlier: ReplaySources | None = None,
 ) -> ExecutionPlan:
     """Check a runbook whole; `${NAME}` is looked up in `environment`, else in the application's.
 
@@ -71,7 +71,7 @@ def plan_runbook(
         RunbookError, PlanError: it cannot be carried out; the text holds every reason.
     """
     found_in = _environment_now(application) if environment is None else environment
-    planner = Planner(application.registry, environment=found_in, working_directory=working_directory, earlier=earlier)
+    planner = Planner(application.registry, environment=found_in, working_directory=working_directory, replay=earlier)
     return planner.plan(runbook)
 
 

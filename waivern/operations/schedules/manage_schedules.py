@@ -14,7 +14,7 @@ from waivern.operations.application import Application
 from waivern.operations.runs.run_runbook import plan_runbook
 from waivern.plans.schedule_timing import timing_of
 from waivern.runbooks.model.schedule_config import ScheduleConfig
-from waivern.runbooks.reading.problems import faults_of
+from waivern.runbooks.reading.problems import problems_in
 from waivern.runs.run import utc_now
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule, ScheduleDefinition, ScheduleStatus
 from waivern.schedules.schedule_store import FireRecord, LastRun, ScheduleStore
@@ -174,7 +174,7 @@ def _config_of(terms: Mapping[str, Any]) -> ScheduleConfig:
     try:
         return ScheduleConfig.model_validate(given)
     except ValidationError as error:
-        raise ScheduleError("; ".join(str(fault) for fault in faults_of(error, given))) from None
+        raise ScheduleError("; ".join(str(fault) for fault in problems_in(error, given))) from None
 
 
 def _summary_in(store: ScheduleStore, schedule: Schedule) -> ScheduleSummary:

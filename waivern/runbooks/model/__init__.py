@@ -1,1 +1,1 @@
-"""What a runbook may hold, section by section, and its JSON Schema."""
+"""The sections and keys of a runbook as pydantic models, and their JSON Schema."""

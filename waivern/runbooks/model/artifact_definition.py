@@ -1,4 +1,4 @@
-"""One artifact of a runbook: where it comes from and what is done to it."""
+"""One artifact of a runbook: where its data comes from and how it is processed."""
 
 import math
 from collections import Counter
@@ -7,72 +7,72 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from waivern.runbooks.model.durations import Delay, Limit
+from waivern.runbooks.model.durations import Delay, TimeLimit
 from waivern.runbooks.model.retention import Retention
 
 
 def as_tuple(value: Any) -> Any:
-    """Read a YAML list as a tuple, and a single string as a tuple of one."""
+    """Return a YAML list as a tuple, and a single string as a tuple of one."""
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, list) else value
 
 
-Text = Annotated[str, Field(min_length=1)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(as_tuple)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
+NonEmptyTexts = Annotated[tuple[NonEmptyText, ...], BeforeValidator(as_tuple)]
 
 
-class Written(BaseModel):
-    """A part of a runbook: a value, with no key that is not known and no text read as a number."""
+class RunbookSection(BaseModel):
+    """Base of every section: immutable, refuses unknown keys, and never converts a string to a number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class SourceConfig(Written):
-    """The connector that extracts the artifact; `${NAME}` in the properties is not resolved here."""
+class SourceConfig(RunbookSection):
+    """The connector that reads the artifact's data. `${NAME}` in `properties` is not resolved here."""
 
-    type: Text
+    type: NonEmptyText
     properties: dict[str, Any] = Field(default_factory=dict)
 
 
-class ProcessConfig(Written):
-    """The analyser that makes the artifact; `${NAME}` in the properties is not resolved here."""
+class ProcessConfig(RunbookSection):
+    """The analyser that produces the artifact. `${NAME}` in `properties` is not resolved here."""
 
-    type: Text
+    type: NonEmptyText
     properties: dict[str, Any] = Field(default_factory=dict)
 
 
-class ReuseConfig(Written):
-    """The artifact of an earlier run that is taken over: a run's id, a prefix of it, or `latest`."""
+class ReuseConfig(RunbookSection):
+    """The artifact of an earlier run to reuse; `from_run` is a run's id, a prefix of one, or `latest`."""
 
-    from_run: Text
-    artifact: Text
+    from_run: NonEmptyText
+    artifact: NonEmptyText
 
 
-class ChildRunbookConfig(Written):
-    """Another runbook whose artifacts take this one's place.
+class ChildRunbookConfig(RunbookSection):
+    """A child runbook whose artifacts replace this one.
 
-    `input_mapping` leads from the child's inputs to artifacts here. `output` names the child's output that goes by
-    this artifact's name; `output_mapping` leads from the child's outputs to names of their own here.
+    `input_mapping` maps the child's inputs to artifacts of this runbook. `output` is the child's output that gets this
+    artifact's name; `output_mapping` maps the child's outputs to new names in this runbook.
     """
 
-    path: Text
-    input_mapping: dict[str, Text] = Field(default_factory=dict)
-    output: Text | None = None
-    output_mapping: dict[str, Text] | None = None
+    path: NonEmptyText
+    input_mapping: dict[str, NonEmptyText] = Field(default_factory=dict)
+    output: NonEmptyText | None = None
+    output_mapping: dict[str, NonEmptyText] | None = None
 
     @model_validator(mode="after")
-    def _names_what_comes_back(self) -> Self:
+    def _require_one_output_key(self) -> Self:
         if (self.output is None) == (not self.output_mapping):
             raise ValueError("give either output or output_mapping")
         return self
 
 
-class RetryConfig(Written):
-    """How often a failing component is tried, and how long is waited before the next attempt. Durations are seconds.
+class RetryConfig(RunbookSection):
+    """How often a failing component is tried, and the wait between attempts. Durations are in seconds.
 
-    `attempts` counts all of them. `delay` comes before the second; each further wait is `backoff` times as long, at
-    most `max_delay`, and a random share of `jitter` is added.
+    `attempts` includes the first one. The wait before the second attempt is `delay`; each further wait is `backoff`
+    times as long, at most `max_delay`. A random part of `jitter` is added to every wait.
     """
 
     attempts: int = Field(default=3, ge=1, le=100)
@@ -82,63 +82,67 @@ class RetryConfig(Written):
     jitter: Delay = 0.0
 
     def delay_after(self, attempt: int, *, share: float) -> float:
-        """Return the seconds to wait after the `attempt`-th one (from 1) failed; `share` of the jitter is 0 to 1."""
-        grown = math.log(max(self.delay, 1e-9)) + (attempt - 1) * math.log(self.backoff)
-        within = self.max_delay if grown >= math.log(max(self.max_delay, 1e-9)) else math.exp(grown)
-        return (within if self.delay else 0.0) + share * self.jitter
+        """Return the wait in seconds after attempt number `attempt` (from 1) failed.
+
+        `share` is the part of the jitter to add, from 0 to 1.
+        """
+        # In logarithms, because delay * backoff ** (attempt - 1) overflows after many attempts.
+        log_delay = math.log(max(self.delay, 1e-9)) + (attempt - 1) * math.log(self.backoff)
+        wait = self.max_delay if log_delay >= math.log(max(self.max_delay, 1e-9)) else math.exp(log_delay)
+        return (wait if self.delay else 0.0) + share * self.jitter
 
 
-class ArtifactDefinition(Written):
-    """What one artifact is made of: a source, other artifacts, an earlier run's artifact, or a child runbook's."""
+class ArtifactDefinition(RunbookSection):
+    """One artifact: read from a source, derived from other artifacts, reused, or produced by a child runbook."""
 
-    name: Text | None = None
+    name: NonEmptyText | None = None
     description: str | None = None
     contact: str | None = None
     source: SourceConfig | None = None
-    inputs: Texts = ()
+    inputs: NonEmptyTexts = ()
     merge: Literal["concatenate"] = "concatenate"
     process: ProcessConfig | None = None
     reuse: ReuseConfig | None = None
     child_runbook: ChildRunbookConfig | None = None
     output: bool = False
     optional: bool = False
-    timeout: Limit | None = None
+    timeout: TimeLimit | None = None
     retry: RetryConfig | None = None
     retain: Retention | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _transform_is_an_older_word(cls, written: Any) -> Any:
-        if not isinstance(written, Mapping) or "transform" not in written:
-            return written
-        if "process" in written:
-            raise ValueError("process and transform are two words for one thing: keep process")
-        return {("process" if key == "transform" else key): value for key, value in written.items()}
+    def _rename_transform_to_process(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or "transform" not in data:
+            return data
+        if "process" in data:
+            raise ValueError("process and transform mean the same: keep only process")
+        return {("process" if key == "transform" else key): value for key, value in data.items()}
 
     @model_validator(mode="after")
-    def _comes_from_one_place(self) -> Self:
-        doubled = [name for name, times in Counter(self.inputs).items() if times > 1]
-        if doubled:
-            raise ValueError(f"inputs names {', '.join(map(repr, doubled))} more than once")
+    def _require_one_origin(self) -> Self:
+        repeated = [name for name, number in Counter(self.inputs).items() if number > 1]
+        if repeated:
+            raise ValueError(f"inputs names {', '.join(map(repr, repeated))} more than once")
         origins = [name for name in ("source", "inputs", "reuse") if getattr(self, name)]
         if self.child_runbook is not None:
-            self._is_fit_for_a_child_runbook()
+            self._check_child_runbook_keys()
         elif len(origins) != 1:
-            said = f"this one has {' and '.join(origins)}" if origins else "this one has none"
-            raise ValueError(f"an artifact has exactly one of source, inputs, reuse; {said}")
+            given = f"this one has {' and '.join(origins)}" if origins else "this one has none"
+            raise ValueError(f"an artifact has exactly one of source, inputs, reuse; {given}")
         elif self.process is not None and not self.inputs:
-            raise ValueError(f"process needs inputs; make an artifact of its own from the one with {origins[0]}")
+            raise ValueError(f"process needs inputs: define a second artifact that has this {origins[0]} as its input")
         elif self.source is None and self.process is None:
-            self._has_none_of("timeout", "retry", because="it has no component that could fail")
+            self._refuse("timeout", "retry", reason="it has no component that could fail")
         return self
 
-    def _is_fit_for_a_child_runbook(self) -> None:
+    def _check_child_runbook_keys(self) -> None:
         for name in ("source", "reuse", "process"):
             if getattr(self, name) is not None:
-                raise ValueError(f"an artifact with child_runbook has no {name}")
-        self._has_none_of("timeout", "retry", because="write it on the artifacts of the child runbook")
+                raise ValueError(f"an artifact with child_runbook must not have {name}")
+        self._refuse("timeout", "retry", reason="set it on the artifacts of the child runbook")
 
-    def _has_none_of(self, *names: str, because: str) -> None:
+    def _refuse(self, *names: str, reason: str) -> None:
         for name in names:
             if getattr(self, name) is not None:
-                raise ValueError(f"this artifact takes no {name}: {because}")
+                raise ValueError(f"{name} is not allowed on this artifact: {reason}")

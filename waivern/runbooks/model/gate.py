@@ -1,4 +1,4 @@
-"""A gate: what a run may not find, or may not leave out, without tripping it."""
+"""Gates: conditions on a run's findings or coverage that make `waivern run` exit with 1."""
 
 import re
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ SPECIAL_CATEGORY = "special_category"
 GATE_PATTERN = (
     r"^(incomplete|sampled|(new|changed|any)(:(low|medium|high|critical|special_category|category=[\w.-]+))?)$"
 )
-"""What `parse_gate` takes, as a regular expression for a JSON Schema."""
+"""The texts that `parse_gate` accepts, as a regular expression for a JSON Schema."""
 
-_OF_CATEGORY = re.compile(r"category=([\w.-]+)")
+_CATEGORY_FILTER = re.compile(r"category=([\w.-]+)")
 
 
-class Scope(StrEnum):
-    """What a gate looks at: findings that came, or are other than before, or all; or what was not scanned."""
+class GateScope(StrEnum):
+    """What a gate checks: new, changed or all findings, or what was not scanned or only partially scanned."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -26,54 +26,58 @@ class Scope(StrEnum):
     SAMPLED = "sampled"
 
     @property
-    def is_of_findings(self) -> bool:
-        return self in (Scope.NEW, Scope.CHANGED, Scope.ANY)
+    def concerns_findings(self) -> bool:
+        return self in (GateScope.NEW, GateScope.CHANGED, GateScope.ANY)
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What trips it.
+    """One parsed gate.
 
     Args:
-        text: As it is written.
-        scope: What it looks at.
-        severity: Only findings that are as severe as that, or more.
-        special_category: Only findings of a special category (Art. 9 GDPR), as a classifier says.
-        category: Only findings of this category.
+        text: The gate as written.
+        scope: What it checks.
+        severity: Check only findings of this severity or higher.
+        special_category: Check only findings that a classifier marked as a special category (Art. 9 GDPR).
+        category: Check only findings of this category.
     """
 
     text: str
-    scope: Scope
+    scope: GateScope
     severity: str | None = None
     special_category: bool = False
     category: str | None = None
 
 
 def parse_gate(text: str) -> Gate:
-    """Read `SCOPE` or `SCOPE:WHICH`: `new:high`, `any:special_category`, `changed:category=email`, `incomplete`.
+    """Parse a gate: `SCOPE` or `SCOPE:FILTER`.
+
+    Examples: `incomplete`, `new:high`, `any:special_category`, `changed:category=email`.
 
     Raises:
-        UsageError: it is no gate; names the nearest word.
+        UsageError: the text is not a valid gate; the remedy suggests the nearest valid word.
     """
-    word, _, which = text.strip().partition(":")
+    scope_text, _, filter_text = text.strip().partition(":")
     try:
-        scope = Scope(word)
+        scope = GateScope(scope_text)
     except ValueError:
-        raise _unknown(text, word, [each.value for each in Scope]) from None
+        raise _invalid_gate(text, scope_text, [scope.value for scope in GateScope]) from None
     if ":" not in text:
         return Gate(text.strip(), scope)
-    if not scope.is_of_findings:
-        raise UsageError(f"'{text}' is no gate", remedy=f"'{word}' stands alone: it is about no findings")
-    category = _OF_CATEGORY.fullmatch(which)
+    if not scope.concerns_findings:
+        raise UsageError(
+            f"'{text}' is not a valid gate", remedy=f"'{scope_text}' takes no filter, as it does not check findings"
+        )
+    category = _CATEGORY_FILTER.fullmatch(filter_text)
     if category is not None:
         return Gate(text.strip(), scope, category=category[1])
-    if which == SPECIAL_CATEGORY:
+    if filter_text == SPECIAL_CATEGORY:
         return Gate(text.strip(), scope, special_category=True)
-    if which in SEVERITIES:
-        return Gate(text.strip(), scope, severity=which)
-    raise _unknown(text, which, [*SEVERITIES, SPECIAL_CATEGORY, "category=NAME"])
+    if filter_text in SEVERITIES:
+        return Gate(text.strip(), scope, severity=filter_text)
+    raise _invalid_gate(text, filter_text, [*SEVERITIES, SPECIAL_CATEGORY, "category=NAME"])
 
 
-def _unknown(text: str, word: str, known: list[str]) -> UsageError:
-    remedy = did_you_mean(word, known) or f"There are: {', '.join(known)}"
-    return UsageError(f"'{text}' is no gate: '{word}' is not known", remedy=remedy)
+def _invalid_gate(text: str, unknown: str, known: list[str]) -> UsageError:
+    remedy = did_you_mean(unknown, known) or f"Known: {', '.join(known)}"
+    return UsageError(f"'{text}' is not a valid gate: '{unknown}' is not known", remedy=remedy)

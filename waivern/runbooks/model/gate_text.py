@@ -1,4 +1,4 @@
-"""A gate as a runbook's model has it: the text, checked; apart from the gate, which works without pydantic."""
+"""The validated text of a gate. Separate from `gate.py`, which must be importable without pydantic."""
 
 from typing import Annotated
 
@@ -8,11 +8,11 @@ from waivern.errors import UsageError
 from waivern.runbooks.model.gate import parse_gate
 
 
-def _is_a_gate(text: str) -> str:
+def _validate_gate(text: str) -> str:
     try:
         return parse_gate(text).text
     except UsageError as error:
         raise ValueError(str(error)) from None
 
 
-GateText = Annotated[str, AfterValidator(_is_a_gate)]
+GateText = Annotated[str, AfterValidator(_validate_gate)]

@@ -1,14 +1,17 @@
-"""The JSON Schema of a runbook, for editors that complete and check YAML while it is written."""
+"""The JSON Schema of a runbook, for editors that complete and check YAML."""
 
 from typing import Any
 
 from waivern.runbooks.model.gate import GATE_PATTERN
-from waivern.runbooks.model.retention import WORDS
+from waivern.runbooks.model.retention import RETENTION_KEYWORDS
 from waivern.runbooks.model.runbook import Runbook
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _DURATION = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[smhdw]\s*$"}]}
-_RETENTION = {"anyOf": [{"enum": list(WORDS)}, _DURATION], "description": "How long what a message holds is kept"}
+_RETENTION = {
+    "anyOf": [{"enum": list(RETENTION_KEYWORDS)}, _DURATION],
+    "description": "How long the artifact's content is kept",
+}
 _NAMES = {
     "anyOf": [
         {"type": "string", "minLength": 1},
@@ -18,9 +21,9 @@ _NAMES = {
 
 
 def runbook_json_schema() -> dict[str, Any]:
-    """Return the schema (draft 2020-12) of what a runbook's YAML may hold.
+    """Return the JSON Schema (draft 2020-12) of a runbook's YAML.
 
-    It knows the shape. Whether names lead somewhere, components exist and schemas fit, the Planner says.
+    It describes the structure only. The Planner checks that names exist, components are installed and schemas match.
     """
     schema = Runbook.model_json_schema(mode="validation")
     definitions = schema["$defs"]
@@ -38,24 +41,27 @@ def runbook_json_schema() -> dict[str, Any]:
 
 def _complete_artifact(artifact: dict[str, Any]) -> None:
     properties = artifact["properties"]
-    properties["inputs"] = {**_NAMES, "description": "What it is made from: a name, or a list of names"}
-    properties["transform"] = {**properties["process"], "deprecated": True, "description": "An older word for process"}
-    no_maker = [_has_no("source"), _has_no("reuse"), _has_no("process"), _has_no("transform")]
+    properties["inputs"] = {
+        **_NAMES,
+        "description": "The artifacts that it is derived from: a name, or a list of names",
+    }
+    properties["transform"] = {**properties["process"], "deprecated": True, "description": "The old name of process"}
+    no_component = [_has_no("source"), _has_no("reuse"), _has_no("process"), _has_no("transform")]
     from_inputs = {**_has("inputs"), "allOf": [_has_no("source"), _has_no("reuse"), _has_no("child_runbook")]}
     artifact["oneOf"] = [
-        {**_has(origin), "allOf": [_has_no(other) for other in _beside(origin)]} for origin in ("source", "reuse")
-    ] + [from_inputs, {**_has("child_runbook"), "allOf": no_maker}]
+        {**_has(origin), "allOf": [_has_no(other) for other in _excluded_by(origin)]} for origin in ("source", "reuse")
+    ] + [from_inputs, {**_has("child_runbook"), "allOf": no_component}]
     artifact["not"] = {"required": ["process", "transform"]}
 
 
-def _beside(origin: str) -> list[str]:
-    others = ("source", "reuse", "inputs", "child_runbook", "process", "transform")
-    return [other for other in others if other != origin]
+def _excluded_by(origin: str) -> list[str]:
+    keys = ("source", "reuse", "inputs", "child_runbook", "process", "transform")
+    return [key for key in keys if key != origin]
 
 
 def _complete_schedule(schedule: dict[str, Any]) -> None:
     schedule["properties"].update(every=_DURATION, jitter=_DURATION)
-    schedule["oneOf"] = [_has(way) for way in ("cron", "every", "at")]
+    schedule["oneOf"] = [_has(timing) for timing in ("cron", "every", "at")]
 
 
 def _complete_child_runbook(child: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Bounds of notices, for those who must not load what reads runbooks."""
+"""Limits of notifications. Separate from `notify_config.py`, which imports pydantic."""
 
-LONGEST_TIMEOUT_S = 300.0
-"""A notice may be given no longer to arrive."""
+MAX_NOTIFY_TIMEOUT_S = 300.0
+"""The longest `timeout` of one delivery attempt, in seconds."""

@@ -1,4 +1,4 @@
-"""A runbook: the artifacts that a scan makes, and how it makes them."""
+"""The runbook: the artifacts that a scan produces, and how."""
 
 from typing import Annotated, Any
 
@@ -6,30 +6,37 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from waivern.errors import MessageError
 from waivern.messages.schema import Schema
-from waivern.runbooks.model.artifact_definition import ArtifactDefinition, Text, Texts, Written, as_tuple
-from waivern.runbooks.model.durations import LONGEST_S
+from waivern.runbooks.model.artifact_definition import (
+    ArtifactDefinition,
+    NonEmptyText,
+    NonEmptyTexts,
+    RunbookSection,
+    as_tuple,
+)
+from waivern.runbooks.model.durations import MAX_DURATION_S
 from waivern.runbooks.model.gate_text import GateText
 from waivern.runbooks.model.retention import Retention
 from waivern.runbooks.model.schedule_config import ScheduleConfig
 
 
-class RunbookConfig(Written):
-    """How a runbook is carried out; `timeout` is in seconds, at most a year, and none means no deadline.
+class RunbookConfig(RunbookSection):
+    """How a runbook is executed.
 
-    `template_paths` are further folders in which child runbooks are looked for, meant from the runbook's own.
+    `timeout` is in seconds, at most one year; None means no deadline. `template_paths` are more folders to search for
+    child runbooks, relative to the runbook's own folder.
     """
 
-    timeout: Annotated[float, Field(gt=0, le=LONGEST_S, allow_inf_nan=False)] | None = None
+    timeout: Annotated[float, Field(gt=0, le=MAX_DURATION_S, allow_inf_nan=False)] | None = None
     max_concurrency: int = Field(default=10, ge=1)
     max_child_depth: int = Field(default=3, ge=0, le=50)
     cost_limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    template_paths: Texts = ()
+    template_paths: NonEmptyTexts = ()
 
 
-class RunbookInput(Written):
-    """What a child runbook is given by the one that names it."""
+class RunbookInput(RunbookSection):
+    """An input of a child runbook: an artifact that the parent runbook maps to it."""
 
-    input_schema: Text
+    input_schema: NonEmptyText
     description: str | None = None
     optional: bool = False
     default: dict[str, Any] | None = None
@@ -37,7 +44,7 @@ class RunbookInput(Written):
 
     @field_validator("input_schema")
     @classmethod
-    def _is_a_schema(cls, text: str) -> str:
+    def _validate_schema(cls, text: str) -> str:
         try:
             Schema.parse(text)
         except MessageError as error:
@@ -49,17 +56,17 @@ class RunbookInput(Written):
         return Schema.parse(self.input_schema)
 
 
-class RunbookOutput(Written):
-    """What a child runbook hands back: one of its artifacts, by the output's name."""
+class RunbookOutput(RunbookSection):
+    """An output of a child runbook: one of its artifacts, under the output's name."""
 
-    artifact: Text
+    artifact: NonEmptyText
     description: str | None = None
 
 
-class Runbook(Written):
-    """Everything that a runbook says. In an `ExecutionPlan` the artifacts of child runbooks stand among its own."""
+class Runbook(RunbookSection):
+    """A whole runbook. In an `ExecutionPlan`, `artifacts` includes the artifacts of its child runbooks."""
 
-    name: Text
+    name: NonEmptyText
     description: str
     contact: str | None = None
     framework: str | None = None

@@ -1,4 +1,4 @@
-"""The `schedule:` of a runbook, as far as it can be checked without a clock."""
+"""The `schedule:` of a runbook, with the checks that need no clock."""
 
 from datetime import datetime
 from typing import Literal, Self
@@ -7,19 +7,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import Field, field_validator, model_validator
 
 from waivern.errors import did_you_mean
-from waivern.runbooks.model.artifact_definition import Written
-from waivern.runbooks.model.durations import Delay, Limit
+from waivern.runbooks.model.artifact_definition import RunbookSection
+from waivern.runbooks.model.durations import Delay, TimeLimit
 from waivern.runbooks.model.notify_config import NotifyConfig
 
 
-class ScheduleConfig(Written):
+class ScheduleConfig(RunbookSection):
     """When the service runs the runbook: exactly one of `cron`, `every` and `at`.
 
-    Durations are seconds, at most a year.
+    Durations are in seconds, at most one year.
     """
 
     cron: str | None = None
-    every: Limit | None = None
+    every: TimeLimit | None = None
     at: str | None = None
     timezone: str = "UTC"
     catch_up: Literal["skip", "latest", "all"] = "latest"
@@ -32,44 +32,44 @@ class ScheduleConfig(Written):
 
     @field_validator("cron")
     @classmethod
-    def _has_five_fields(cls, cron: str | None) -> str | None:
+    def _validate_cron(cls, cron: str | None) -> str | None:
         if cron is not None and not cron.startswith("@") and len(cron.split()) != 5:
             raise ValueError(f"'{cron}' has {len(cron.split())} fields; cron has five: minute hour day month weekday")
         return cron
 
     @field_validator("at")
     @classmethod
-    def _is_an_instant(cls, at: str | None) -> str | None:
+    def _validate_at(cls, at: str | None) -> str | None:
         if at is not None:
             try:
                 datetime.fromisoformat(at)
             except ValueError:
-                raise ValueError(f"'{at}' is no date and time: write 2026-12-01T02:00") from None
+                raise ValueError(f"'{at}' is not a valid date and time: write it as 2026-12-01T02:00") from None
         return at
 
     @field_validator("timezone")
     @classmethod
-    def _is_known(cls, timezone: str) -> str:
+    def _validate_timezone(cls, timezone: str) -> str:
         try:
             ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            known = available_timezones()  # empty where a machine has no time zone data: then nothing can be said
+            known = available_timezones()  # empty on a machine without time zone data; then the name cannot be checked
             if known:
                 raise ValueError(
-                    f"'{timezone}' is no time zone. {did_you_mean(timezone, known) or ''}".strip()
+                    f"'{timezone}' is not a known time zone. {did_you_mean(timezone, known) or ''}".strip()
                 ) from None
         return timezone
 
     @model_validator(mode="after")
-    def _says_when_in_one_way(self) -> Self:
-        if sum(way is not None for way in (self.cron, self.every, self.at)) != 1:
+    def _require_one_timing(self) -> Self:
+        if sum(timing is not None for timing in (self.cron, self.every, self.at)) != 1:
             raise ValueError("a schedule has exactly one of cron, every, at")
         return self
 
     @model_validator(mode="after")
-    def _says_nothing_that_is_not_heard(self) -> Self:
+    def _refuse_keys_without_effect(self) -> Self:
         if self.every is not None and "timezone" in self.model_fields_set:
-            raise ValueError("every counts elapsed time, the same by any clock: leave timezone out, or use cron")
+            raise ValueError("timezone has no effect with every, which counts elapsed time: remove it, or use cron")
         if self.max_catch_up is not None and self.catch_up != "all":
-            raise ValueError("max_catch_up bounds what catch_up: all makes up for: say that too, or leave it out")
+            raise ValueError("max_catch_up has an effect only with catch_up: all: add that, or remove max_catch_up")
         return self

@@ -1,1 +1,1 @@
-"""Reading a runbook from YAML or from data, with the line of every problem."""
+"""Reading a runbook from YAML or from plain data, with a line number for every problem."""

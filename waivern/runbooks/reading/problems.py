@@ -1,4 +1,4 @@
-"""What does not fit the model of a runbook, in words for the one who wrote it."""
+"""Problems of a runbook in words its author understands."""
 
 import difflib
 from collections.abc import Mapping
@@ -11,11 +11,12 @@ from waivern.errors import did_you_mean
 from waivern.runbooks.model.artifact_definition import ArtifactDefinition
 from waivern.runbooks.model.runbook import Runbook
 
-Place = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
+"""The keys and list indexes that lead to a value."""
 
-MOST_SHOWN = 100
-_OLDER_WORDS = {"process": "transform"}
-_WORDS_OF_PYDANTIC = {
+MAX_PROBLEMS_SHOWN = 100
+_OLD_NAMES = {"process": "transform"}
+_PYDANTIC_MESSAGES = {
     "string_too_short": "must not be empty",
     "model_type": "must be a mapping of keys to values",
     "dict_type": "must be a mapping of keys to values",
@@ -26,7 +27,7 @@ _WORDS_OF_PYDANTIC = {
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
 }
-_KINDS = {
+_TYPE_NAMES = {
     bool: "true or false",
     int: "a number",
     float: "a number",
@@ -38,115 +39,117 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class Fault:
-    """Something wrong at a place of a runbook; `place` are the keys to it, `key` the one below that is meant."""
+class Problem:
+    """A problem at `key_path`; `key`, if given, is the key below it that the problem is about."""
 
-    place: Place
-    what: str
+    key_path: KeyPath
+    message: str
     key: str | int | None = None
 
     @property
-    def stands_at(self) -> Place:
-        return self.place if self.key is None else (*self.place, self.key)
+    def full_key_path(self) -> KeyPath:
+        return self.key_path if self.key is None else (*self.key_path, self.key)
 
     def __str__(self) -> str:
-        return f"{dotted(self.place)}: {self.what}" if self.place else self.what
+        return f"{format_key_path(self.key_path)}: {self.message}" if self.key_path else self.message
 
 
-def dotted(place: Place) -> str:
-    """Return a place as it is written in an error: `artifacts.customers.inputs[0]`."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
+def format_key_path(key_path: KeyPath) -> str:
+    """Return a key path as errors show it: `artifacts.customers.inputs[0]`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key_path).removeprefix(".")
 
 
-def the_first(problems: list[str]) -> list[str]:
-    """Return what of a long list is worth showing, and how many there are beyond."""
-    beyond = len(problems) - MOST_SHOWN
-    return [*problems[:MOST_SHOWN], f"and {beyond} more"] if beyond > 0 else problems
+def truncate_problems(problems: list[str]) -> list[str]:
+    """Return the first 100 problems, followed by the number of the others."""
+    others = len(problems) - MAX_PROBLEMS_SHOWN
+    return [*problems[:MAX_PROBLEMS_SHOWN], f"and {others} more"] if others > 0 else problems
 
 
-def faults_of(error: ValidationError, written: Any) -> list[Fault]:
-    """Return what pydantic found in `written`, the data of a runbook; values are never repeated, only their kinds."""
-    return [_fault(detail, written) for detail in error.errors(include_url=False)]
+def problems_in(error: ValidationError, data: Any) -> list[Problem]:
+    """Return pydantic's errors about `data` as problems. They name the types of values, never the values."""
+    return [_problem(detail, data) for detail in error.errors(include_url=False)]
 
 
 @dataclass(frozen=True)
-class Misspelling:
-    """A key that is not known; `meant` is the known one that was probably meant, or None."""
+class MisspeltKey:
+    """An unknown key; `suggestion` is the most similar known key, or None if no key is similar."""
 
-    parent: Place
+    parent: KeyPath
     key: str
-    meant: str | None
+    suggestion: str | None
 
 
-def misspellings_in(error: ValidationError, written: Any) -> list[Misspelling]:
-    """Return the keys that pydantic does not know in `written`."""
-    places = [_as_written(each["loc"], written) for each in error.errors() if each["type"] == "extra_forbidden"]
-    return [_misspelling(place[:-1], str(place[-1])) for place in places]
+def misspelt_keys_in(error: ValidationError, data: Any) -> list[MisspeltKey]:
+    """Return the keys of `data` that the model does not have."""
+    key_paths = [
+        _with_old_names(detail["loc"], data) for detail in error.errors() if detail["type"] == "extra_forbidden"
+    ]
+    return [_misspelt_key(key_path[:-1], str(key_path[-1])) for key_path in key_paths]
 
 
-def _misspelling(parent: Place, key: str) -> Misspelling:
-    near = difflib.get_close_matches(key, _known_keys(parent), n=1)
-    return Misspelling(parent, key, near[0] if near else None)
+def _misspelt_key(parent: KeyPath, key: str) -> MisspeltKey:
+    similar = difflib.get_close_matches(key, _known_keys(parent), n=1)
+    return MisspeltKey(parent, key, similar[0] if similar else None)
 
 
-def _fault(detail: Mapping[str, Any], written: Any) -> Fault:
-    place = _as_written(detail["loc"], written)
+def _problem(detail: Mapping[str, Any], data: Any) -> Problem:
+    key_path = _with_old_names(detail["loc"], data)
     kind = detail["type"]
     if kind == "extra_forbidden":
-        return Fault(place[:-1], _unknown_key(str(place[-1]), place[:-1]), key=str(place[-1]))
+        return Problem(key_path[:-1], _unknown_key(str(key_path[-1]), key_path[:-1]), key=str(key_path[-1]))
     if kind == "missing":
-        return Fault(place[:-1], f"'{place[-1]}' is required")
+        return Problem(key_path[:-1], f"'{key_path[-1]}' is required")
     if kind == "too_short" and isinstance(detail["input"], Mapping):
-        return Fault(place, "is empty: name at least one")
+        return Problem(key_path, "is empty: define at least one")
     if kind in ("value_error", "assertion_error"):
-        return Fault(place, str(detail["ctx"]["error"]))
-    if kind in _WORDS_OF_PYDANTIC:
-        return Fault(place, _WORDS_OF_PYDANTIC[kind] + _instead(kind, detail["input"]))
-    what = str(detail["msg"]).replace("Input should be", "must be")
+        return Problem(key_path, str(detail["ctx"]["error"]))
+    if kind in _PYDANTIC_MESSAGES:
+        return Problem(key_path, _PYDANTIC_MESSAGES[kind] + _actual_type(kind, detail["input"]))
+    message = str(detail["msg"]).replace("Input should be", "must be")
     if kind == "literal_error" and isinstance(detail["input"], str):
         choices = str(detail["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
-        what = " ".join(filter(None, (f"{what}.", did_you_mean(detail["input"], choices)))).rstrip(".")
-    return Fault(place, what)
+        message = " ".join(filter(None, (f"{message}.", did_you_mean(detail["input"], choices)))).rstrip(".")
+    return Problem(key_path, message)
 
 
-def _instead(kind: str, given: Any) -> str:
+def _actual_type(kind: str, value: Any) -> str:
     if kind in ("string_too_short", "finite_number"):
         return ""
-    found = _KINDS.get(type(given))
-    return f", not {found}" if found else ""
+    type_name = _TYPE_NAMES.get(type(value))
+    return f", not {type_name}" if type_name else ""
 
 
-def _as_written(place: Place, written: Any) -> Place:
-    """The place by the words that the runbook uses, where these are older ones."""
+def _with_old_names(key_path: KeyPath, data: Any) -> KeyPath:
+    """Return the key path with the old key names that the runbook's author used."""
     steps: list[str | int] = []
-    for step in place:
-        older = _OLDER_WORDS.get(str(step))
-        uses_older = older is not None and isinstance(written, Mapping) and older in written and step not in written
-        steps.append(older if older is not None and uses_older else step)
+    for step in key_path:
+        old = _OLD_NAMES.get(str(step))
+        uses_old = old is not None and isinstance(data, Mapping) and old in data and step not in data
+        steps.append(old if old is not None and uses_old else step)
         try:
-            written = written[steps[-1]]
+            data = data[steps[-1]]
         except (KeyError, IndexError, TypeError):
-            written = None
+            data = None
     return tuple(steps)
 
 
-def _unknown_key(key: str, parent: Place) -> str:
+def _unknown_key(key: str, parent: KeyPath) -> str:
     known = _known_keys(parent)
     remedy = did_you_mean(key, known) or f"Known: {', '.join(known)}"
     return f"'{key}' is not known. {remedy}"
 
 
-def _known_keys(parent: Place) -> list[str]:
+def _known_keys(parent: KeyPath) -> list[str]:
     model = _model_at(parent)
     known = list(model.model_fields) if model is not None else []
-    return [*known, *_OLDER_WORDS.values()] if model is ArtifactDefinition else known
+    return [*known, *_OLD_NAMES.values()] if model is ArtifactDefinition else known
 
 
-def _model_at(place: Place) -> type[BaseModel] | None:
+def _model_at(key_path: KeyPath) -> type[BaseModel] | None:
     kind: Any = Runbook
-    for step in place:
+    for step in key_path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            name = next((new for new, older in _OLDER_WORDS.items() if older == step), step)
+            name = next((new for new, old in _OLD_NAMES.items() if old == step), step)
             field = kind.model_fields.get(str(name))
             kind = _without_none(field.annotation) if field else None
         else:

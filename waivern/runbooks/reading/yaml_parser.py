@@ -1,7 +1,7 @@
-"""YAML as data that still knows its lines.
+"""A YAML parser that keeps the line of every key.
 
-The events of libyaml's parser are put together here instead of by PyYAML's loader: that is what makes duplicate keys,
-the line of every key, and bounds on depth and aliases possible in one pass.
+It builds the document from the events of libyaml's parser instead of using PyYAML's loader. So it detects duplicate
+keys, records lines and limits depth and aliases in one pass.
 """
 
 from collections.abc import Iterator
@@ -11,21 +11,22 @@ from typing import Any
 import yaml
 
 from waivern.errors import RunbookError
-from waivern.runbooks.reading.yaml_scalars import COLLECTIONS, MEANINGS, meaning_of
+from waivern.runbooks.reading.yaml_scalars import COLLECTION_TAGS, TAG_PARSERS, parse_scalar
 
-DEEPEST = 50
-_TOO_DEEP = f"this is nested more than {DEEPEST} levels deep"
-MOST_FROM_ALIASES = 200_000
-MOST_CHARACTERS_FROM_ALIASES = 10_000_000
-HOLDS_NUL = "a text holds the character NUL, which cannot be kept: leave it out"
-_MERGE = "<<"
+MAX_DEPTH = 50
+_TOO_DEEP = f"the nesting is more than {MAX_DEPTH} levels deep"
+MAX_ALIASED_VALUES = 200_000
+MAX_ALIASED_CHARACTERS = 10_000_000
+NUL_PROBLEM = "a text contains the NUL character, which cannot be stored: remove it"
+_MERGE_KEY = "<<"
 
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A value of the document: plain data, its line (from 1), and the nodes and key lines below it.
+    """A value of the document: its plain data, its line (from 1), and the child nodes and lines of its keys.
 
-    `size` counts its values and keys, `characters` what is written in them: each time that an alias repeats them.
+    `size` is the number of values and keys in it, `characters` the length of their texts. What an alias repeats is
+    counted each time.
     """
 
     data: Any
@@ -37,64 +38,74 @@ class Node:
 
 
 class YamlSyntaxError(RunbookError):
-    """A text is no YAML that can be read; `line` counts from 1."""
+    """A text is not valid YAML, or exceeds a limit; `line` counts from 1."""
 
-    def __init__(self, line: int, what: str, *, remedy: str | None = None) -> None:
-        super().__init__(what, remedy=remedy)
+    def __init__(self, line: int, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
         self.line = line
 
 
-def read_yaml(text: str) -> tuple[Node | None, list[tuple[int, str]]]:
-    """Return the document (None for an empty one) and the faults found in it, as (line, what).
+def parse_yaml(text: str) -> tuple[Node | None, list[tuple[int, str]]]:
+    """Return the document (None for an empty one) and its problems as (line, message).
 
     Raises:
-        YamlSyntaxError: it cannot be read to its end: no YAML, deeper than 50, or more than 200,000 values or
-            10,000,000 characters that come of aliases.
+        YamlSyntaxError: the text is not valid YAML, is nested more than 50 levels deep, or its aliases repeat more
+            than 200,000 values or 10,000,000 characters.
     """
     try:
-        reader = _Reader(yaml.parse(text, Loader=yaml.CSafeLoader))
-        return reader.document(), reader.faults
+        builder = _DocumentBuilder(yaml.parse(text, Loader=yaml.CSafeLoader))
+        return builder.document(), builder.problems
     except yaml.MarkedYAMLError as error:
         raise _as_syntax_error(error, text) from None
     except (yaml.YAMLError, UnicodeError) as error:
-        what = getattr(error, "reason", None) or "it holds characters that YAML does not allow"
-        raise YamlSyntaxError(1, f"this is no YAML: {what}") from None
+        reason = getattr(error, "reason", None) or "it contains characters that YAML does not allow"
+        raise YamlSyntaxError(1, f"this is not valid YAML: {reason}") from None
+
+
+def line_of(root: Node, key_path: tuple[str | int, ...]) -> int:
+    """Return the line of the last key of `key_path` that exists in the document."""
+    node, line = root, root.line
+    for step in key_path:
+        if step not in node.children:
+            break
+        line = node.key_lines.get(step, node.children[step].line)
+        node = node.children[step]
+    return line
 
 
 def _as_syntax_error(error: yaml.MarkedYAMLError, text: str) -> YamlSyntaxError:
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 1
-    what = ", ".join(part for part in (error.context, error.problem) if part)
-    if "nesting depth" in what:  # libyaml has a bound of its own, which is met before ours in one long line
+    message = ", ".join(part for part in (error.context, error.problem) if part)
+    if "nesting depth" in message:  # libyaml has its own limit, which a single long line reaches before ours
         return YamlSyntaxError(line, _TOO_DEEP)
     lines = text.split("\n")
-    around = lines[line - 1] if line <= len(lines) else ""
-    remedy = "Indent with blanks, not with tabs" if around.lstrip(" ").startswith("\t") else None
-    return YamlSyntaxError(line, f"this is no YAML: {what}", remedy=remedy)
+    line_text = lines[line - 1] if line <= len(lines) else ""
+    remedy = "Indent with spaces, not with tabs" if line_text.lstrip(" ").startswith("\t") else None
+    return YamlSyntaxError(line, f"this is not valid YAML: {message}", remedy=remedy)
 
 
-class _Reader:
+class _DocumentBuilder:
     def __init__(self, events: Iterator[Any]) -> None:
         self._events = events
         self._anchors: dict[str, Node | None] = {}
-        self._from_aliases = 0
-        self._characters_from_aliases = 0
-        self.faults: list[tuple[int, str]] = []
+        self._aliased_values = 0
+        self._aliased_characters = 0
+        self.problems: list[tuple[int, str]] = []
 
     def document(self) -> Node | None:
-        """The one document of the stream."""
         root: Node | None = None
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
-                    raise YamlSyntaxError(_line(event), "a second document starts here; a runbook is one document")
+                    raise YamlSyntaxError(_line(event), "a second YAML document starts here: put everything into one")
                 root = self._node(next(self._events), depth=1)
         return None if root is not None and root.data is None else root
 
     def _node(self, event: Any, *, depth: int) -> Node:
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(event)
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise YamlSyntaxError(_line(event), _TOO_DEEP)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
@@ -110,40 +121,40 @@ class _Reader:
 
     def _aliased(self, event: Any) -> Node:
         if event.anchor not in self._anchors:
-            raise YamlSyntaxError(_line(event), f"there is no anchor &{event.anchor} before *{event.anchor}")
+            raise YamlSyntaxError(_line(event), f"the alias *{event.anchor} has no anchor &{event.anchor} before it")
         node = self._anchors[event.anchor]
         if node is None:
-            raise YamlSyntaxError(_line(event), f"*{event.anchor} stands within &{event.anchor} itself")
-        self._count(node, event)
+            raise YamlSyntaxError(_line(event), f"the alias *{event.anchor} is inside its own anchor &{event.anchor}")
+        self._count_alias(node, event)
         return node
 
-    def _count(self, repeated: Node, alias: Any) -> None:
-        self._from_aliases += repeated.size
-        self._characters_from_aliases += repeated.characters
+    def _count_alias(self, repeated: Node, alias: Any) -> None:
+        self._aliased_values += repeated.size
+        self._aliased_characters += repeated.characters
         too_many = None
-        if self._from_aliases > MOST_FROM_ALIASES:
-            too_many = f"{MOST_FROM_ALIASES:,} values"
-        elif self._characters_from_aliases > MOST_CHARACTERS_FROM_ALIASES:
-            too_many = f"{MOST_CHARACTERS_FROM_ALIASES:,} characters"
+        if self._aliased_values > MAX_ALIASED_VALUES:
+            too_many = f"{MAX_ALIASED_VALUES:,} values"
+        elif self._aliased_characters > MAX_ALIASED_CHARACTERS:
+            too_many = f"{MAX_ALIASED_CHARACTERS:,} characters"
         if too_many is not None:
-            raise YamlSyntaxError(_line(alias), f"aliases make more than {too_many} out of this file")
+            raise YamlSyntaxError(_line(alias), f"the aliases of this file expand to more than {too_many}")
 
     def _scalar(self, event: Any) -> Any:
         if "\0" in event.value:
-            self._fault(event, HOLDS_NUL)
+            self._add_problem(event, NUL_PROBLEM)
         try:
             if event.tag is None or event.tag == "!":
-                return meaning_of(event.value) if event.implicit[0] else event.value
-            if event.tag in MEANINGS:
-                return MEANINGS[event.tag](event.value)
-            self._fault(event, f"the tag {event.tag} is not allowed")
+                return parse_scalar(event.value) if event.implicit[0] else event.value
+            if event.tag in TAG_PARSERS:
+                return TAG_PARSERS[event.tag](event.value)
+            self._add_problem(event, f"the tag {event.tag} is not allowed")
         except ValueError as error:
-            self._fault(event, str(error))
+            self._add_problem(event, str(error))
         return event.value
 
     def _check_collection_tag(self, event: Any) -> None:
-        if event.tag is not None and event.tag not in COLLECTIONS:
-            self._fault(event, f"the tag {event.tag} is not allowed")
+        if event.tag is not None and event.tag not in COLLECTION_TAGS:
+            self._add_problem(event, f"the tag {event.tag} is not allowed")
 
     def _sequence(self, start: Any, depth: int) -> Node:
         node = Node([], _line(start))
@@ -159,14 +170,14 @@ class _Reader:
         node = Node({}, _line(start))
         merged: list[Node] = []
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            is_merge = isinstance(event, yaml.ScalarEvent) and event.implicit[0] and event.value == _MERGE
+            is_merge = isinstance(event, yaml.ScalarEvent) and event.implicit[0] and event.value == _MERGE_KEY
             key = self._node(event, depth=depth + 1)
             value = self._node(next(self._events), depth=depth + 1)
             node.size += 1 + value.size
             node.characters += key.characters + value.characters
             if is_merge:
                 merged.extend(self._mappings_to_merge(value))
-            elif self._is_new_key(node, key, event):
+            elif self._check_key(node, key, event):
                 _put(node, key.data, value, key.line)
         for source in merged:
             for name, value in source.children.items():
@@ -178,21 +189,21 @@ class _Reader:
         sources = list(value.children.values()) if isinstance(value.data, list) else [value]
         if all(isinstance(source.data, dict) for source in sources):
             return sources
-        self.faults.append((value.line, "<< takes a mapping or a list of mappings"))
+        self.problems.append((value.line, "<< needs a mapping or a list of mappings"))
         return []
 
-    def _is_new_key(self, node: Node, key: Node, event: Any) -> bool:
+    def _check_key(self, node: Node, key: Node, event: Any) -> bool:
         if not isinstance(key.data, str):
-            self.faults.append((_line(event), _why_no_key(key.data, event)))
+            self.problems.append((_line(event), _invalid_key(key.data, event)))
             return False
         if key.data in node.data:
             before = node.key_lines[key.data]
-            self.faults.append((_line(event), f"'{key.data}' stands twice in one mapping, first in line {before}"))
+            self.problems.append((_line(event), f"the key '{key.data}' is repeated; it is first in line {before}"))
             return False
         return True
 
-    def _fault(self, event: Any, what: str) -> None:
-        self.faults.append((_line(event), what))
+    def _add_problem(self, event: Any, message: str) -> None:
+        self.problems.append((_line(event), message))
 
 
 def _put(node: Node, name: str, value: Node, line: int) -> None:
@@ -201,10 +212,10 @@ def _put(node: Node, name: str, value: Node, line: int) -> None:
     node.key_lines[name] = line
 
 
-def _why_no_key(key: Any, event: Any) -> str:
+def _invalid_key(key: Any, event: Any) -> str:
     if isinstance(key, dict | list):
-        return "a key is a text, not a mapping or a list: put it in quotes"
-    kind = {bool: "true or false", type(None): "nothing"}.get(type(key), "a number")
+        return "a key must be a text, not a mapping or a list: put it in quotes"
+    kind = {bool: "true or false", type(None): "null"}.get(type(key), "a number")
     written = getattr(event, "value", "") or "~"
     return f"YAML reads the key {written} as {kind}: put it in quotes"
 

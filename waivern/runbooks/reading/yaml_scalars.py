@@ -1,7 +1,7 @@
-"""What an unquoted word of YAML means.
+"""Conversion of unquoted YAML scalars to JSON types: text, number, boolean and null.
 
-Texts, numbers, truth values and nothing: what JSON has too. Dates stay texts, and so do what YAML 1.1 reads as
-sexagesimal (22:30), octal (0123) or infinite (.inf): nobody who writes these in a runbook means that.
+Dates stay texts. So does what YAML 1.1 reads as sexagesimal (22:30), octal (0123) or infinite (.inf), because authors
+of runbooks do not mean these.
 """
 
 import math
@@ -9,22 +9,22 @@ import re
 from collections.abc import Callable
 
 _WORDS: dict[str, bool | None] = {"": None, "~": None}
-for _meaning, _names in ((None, "null"), (True, "true yes on"), (False, "false no off")):
+for _value, _names in ((None, "null"), (True, "true yes on"), (False, "false no off")):
     for _name in _names.split():
-        _WORDS.update(dict.fromkeys((_name, _name.capitalize(), _name.upper()), _meaning))
+        _WORDS.update(dict.fromkeys((_name, _name.capitalize(), _name.upper()), _value))
 
 _NUMBER = re.compile(r"(?P<whole>[-+]?(?:0|[1-9][0-9_]*))|(?P<hexadecimal>0x[0-9a-fA-F]+)|(?P<broken>[-+]?[0-9.].*)")
 _DECIMAL = re.compile(r"[-+]?(?:[0-9][0-9_]*)?\.?[0-9_]*(?:[eE][-+]?[0-9]+)?")
-_LARGEST = 2**63
+_INTEGER_LIMIT = 2**63
 
 Scalar = str | int | float | bool | None
 
 
-def meaning_of(word: str) -> Scalar:
-    """Return what an unquoted word stands for.
+def parse_scalar(word: str) -> Scalar:
+    """Return the value of an unquoted scalar.
 
     Raises:
-        ValueError: a number that is too large to be kept exactly.
+        ValueError: the number is too large to be stored exactly.
     """
     if word in _WORDS:
         return _WORDS[word]
@@ -32,15 +32,15 @@ def meaning_of(word: str) -> Scalar:
     if match is None:
         return word
     if match["whole"]:
-        return _whole(word, 10)
+        return _integer(word, 10)
     if match["hexadecimal"]:
-        return _whole(word, 16)
+        return _integer(word, 16)
     return _decimal(word)
 
 
-def _whole(word: str, base: int) -> int:
-    if len(word) > 30 or abs(number := int(word, base)) >= _LARGEST:
-        raise ValueError("a number of this size is not kept exactly: put it in quotes")
+def _integer(word: str, base: int) -> int:
+    if len(word) > 30 or abs(number := int(word, base)) >= _INTEGER_LIMIT:
+        raise ValueError("a number of this size cannot be stored exactly: put it in quotes")
     return number
 
 
@@ -52,7 +52,7 @@ def _decimal(word: str) -> float | str:
     except ValueError:
         return word
     if not math.isfinite(number):
-        raise ValueError("this number is too large")
+        raise ValueError("the number is too large")
     return number
 
 
@@ -61,25 +61,25 @@ def _text(word: str) -> str:
 
 
 def _number(word: str) -> Scalar:
-    number = meaning_of(word)
+    number = parse_scalar(word)
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise ValueError(f"'{word}' is no number")
+        raise ValueError(f"'{word}' is not a number")
     return number
 
 
-def _truth(word: str) -> Scalar:
-    if (truth := _WORDS.get(word)) is None:
+def _boolean(word: str) -> Scalar:
+    if (boolean := _WORDS.get(word)) is None:
         raise ValueError(f"'{word}' is neither true nor false")
-    return truth
+    return boolean
 
 
-_PREFIX = "tag:yaml.org,2002:"
-MEANINGS: dict[str, Callable[[str], Scalar]] = {
+_TAG_PREFIX = "tag:yaml.org,2002:"
+TAG_PARSERS: dict[str, Callable[[str], Scalar]] = {
     "!": _text,
-    f"{_PREFIX}str": _text,
-    f"{_PREFIX}int": _number,
-    f"{_PREFIX}float": _number,
-    f"{_PREFIX}bool": _truth,
-    f"{_PREFIX}null": lambda _word: None,
+    f"{_TAG_PREFIX}str": _text,
+    f"{_TAG_PREFIX}int": _number,
+    f"{_TAG_PREFIX}float": _number,
+    f"{_TAG_PREFIX}bool": _boolean,
+    f"{_TAG_PREFIX}null": lambda _word: None,
 }
-COLLECTIONS = ("!", f"{_PREFIX}map", f"{_PREFIX}seq")
+COLLECTION_TAGS = ("!", f"{_TAG_PREFIX}map", f"{_TAG_PREFIX}seq")

@@ -1,1 +1,1 @@
-"""`${NAME}` in a runbook: resolving it, and keeping its value out of everything that is shown."""
+"""The `${NAME}` variables of a runbook: resolving them, and redacting their values."""

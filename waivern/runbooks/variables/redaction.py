@@ -1,4 +1,4 @@
-"""Keeping what `${NAME}` stood for out of errors, logs, messages and exports: its name is written instead."""
+"""Redaction: `${NAME}` instead of the variable's value in errors, logs, messages and exports."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.runbooks.variables.substitution import DUE_AT
 
 _SHORTEST_IN_TEXT = 4
-_SHORTEST_IN_MESSAGE = 8  # a shorter word would be taken out of the data that is scanned, where it is no secret
+_SHORTEST_IN_MESSAGE = 8  # a shorter value may be an ordinary word of the scanned data
 _SHORTEST_SECRET_PART = 4
 _NAMED_SECRET = re.compile(
     r"[\w.-]*(?:password|passwd|passphrase|pwd|token|key|secret)[\w.-]*\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|([^&;\s#'\"]+))",
@@ -22,21 +22,23 @@ _NAMED_SECRET = re.compile(
 )
 # An "@" in a password should be percent-encoded and often is not: both the first and the last may end it.
 _LOGINS_IN_URL = [re.compile(rf"://(?P<user>[^:/?#\s]*):(?P<password>{upto})@") for upto in (r"[^@\s]+", r"\S+")]
-_UNESCAPED_IN_URLS = ("", "/", " +")  # of a path, a query, and what SQLAlchemy shows
+_UNESCAPED_IN_URLS = ("", "/", " +")  # in a path, in a query, and in URLs that SQLAlchemy shows
 
 
 class Redactor:
-    """Writes `${NAME}` wherever a resolved value stands.
+    """Replaces the values of variables by `${NAME}`.
+
+    It also replaces the secret parts of a value: the password in a URL, and what follows `password=`, `token=` and
+    similar names, as written and percent-decoded. All are found in plain form, quoted by `repr`, percent-encoded,
+    escaped in JSON and in base64. The login of a URL is also found as HTTP basic authentication sends it (RFC 7617).
+    Decision 8 lists what is not found.
+
+    In texts, values of 4 or more characters are replaced. In messages, values of 8 or more characters and secret parts
+    of 4 or more. A value that is a whole `source` is replaced at any length, because a fingerprint depends on it. Only
+    strings of a message change: replacing a number would violate the message's schema.
 
     Args:
-        values: What each variable stood for. A value's secret parts are looked for too: the password in a URL, and
-            what follows `password=`, `token=` and the like, as written and percent-decoded.
-
-    Each is found as it is, quoted as by `repr`, percent-encoded, escaped in JSON and in base64, and the login of a URL
-    as HTTP's basic authentication sends it (RFC 7617); decision 8 says what is not.
-    In texts values of four characters and more are replaced; in messages those of eight and more, secret parts of four
-    and more, and any value that is the whole of a `source`, for findings are known by it. Only strings of a message are
-    changed: a number that reads as a value stays, or the message would no longer have the shape of its schema.
+        values: The value of each variable.
     """
 
     def __init__(self, values: Mapping[str, str]) -> None:
@@ -44,59 +46,67 @@ class Redactor:
         in_messages: dict[str, str] = {}
         for name, value in sorted(values.items()):
             parts = _forms_of_parts(value)
-            in_texts.update(dict.fromkeys(_forms_of_whole(value, _SHORTEST_IN_TEXT) | parts, f"${{{name}}}"))
-            in_messages.update(dict.fromkeys(_forms_of_whole(value, _SHORTEST_IN_MESSAGE) | parts, f"${{{name}}}"))
-        self._replace_in_text = _replacing(in_texts)
-        self._replace_in_message = _replacing(in_messages)
-        self._names = {value: f"${{{name}}}" for name, value in sorted(values.items()) if value and _is_unicode(value)}
-        sources = {canonical_bytes({"source": value})[1:-1] for value in self._names}
-        self._needles = _without_longer({_as_in_json(form) for form in in_messages if _is_unicode(form)} | sources)
+            in_texts.update(dict.fromkeys(_forms_of_value(value, _SHORTEST_IN_TEXT) | parts, f"${{{name}}}"))
+            in_messages.update(dict.fromkeys(_forms_of_value(value, _SHORTEST_IN_MESSAGE) | parts, f"${{{name}}}"))
+        self._replace_in_text = _replacer(in_texts)
+        self._replace_in_message = _replacer(in_messages)
+        self._names_by_value = {
+            value: f"${{{name}}}" for name, value in sorted(values.items()) if value and _is_utf8_encodable(value)
+        }
+        sources = {canonical_bytes({"source": value})[1:-1] for value in self._names_by_value}
+        self._needles = _minimal_needles(
+            {_as_in_json(form) for form in in_messages if _is_utf8_encodable(form)} | sources
+        )
 
     @classmethod
     def for_variables(cls, variables: Iterable[str], environment: Mapping[str, str]) -> "Redactor":
-        """Return the redactor of a plan's `variables`; the due instant and defaults in the runbook are no secrets."""
+        """Return a redactor for the `variables` of a plan. The scheduled time and defaults are not secret."""
         return cls({name: environment[name] for name in variables if name in environment and name != DUE_AT})
 
     def text(self, text: str) -> str:
-        """Return `text` with names for values."""
+        """Return `text` with values replaced by names."""
         return self._replace_in_text(text)
 
     def message(self, message: Message) -> Message:
-        """Return the message with names for values in content, context and id; the same one where none is found.
+        """Return the message with values replaced by names in content, context and id.
+
+        Returns the same object if it contains no value.
 
         Raises:
             MessageError: the content is not JSON.
         """
-        if not self._needles or not self._is_said_in(message):
+        if not self._needles or not self._occurs_in(message):
             return message
-        name, context = self._replace_in_message(message.id), self._in_strings(message.context)
+        name, context = self._replace_in_message(message.id), self._redact_strings(message.context)
         if isinstance(message, PackedMessage):
-            items = PackedItems(map(self._in_strings, message.items))
-            return PackedMessage(name, self._in_strings(message.around), message.key, items, message.schema, context)
-        return Message(name, self._in_strings(message.content), message.schema, context)
+            items = PackedItems(map(self._redact_strings, message.items))
+            return PackedMessage(
+                name, self._redact_strings(message.around), message.key, items, message.schema, context
+            )
+        return Message(name, self._redact_strings(message.content), message.schema, context)
 
-    def _is_said_in(self, message: Message) -> bool:
+    def _occurs_in(self, message: Message) -> bool:
         parts = chain(message.canonical_form(), CanonicalForm({"": [message.id, message.context]}))
         return any(needle in part for part in parts for needle in self._needles)
 
-    def _in_strings(self, value: Any) -> Any:
+    def _redact_strings(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._replace_in_message(value)
         if isinstance(value, Mapping):
-            return {self._in_strings(key): self._under(key, each) for key, each in value.items()}
+            return {self._redact_strings(key): self._redact_item(key, item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self._in_strings(each) for each in value]
+            return [self._redact_strings(item) for item in value]
         return value
 
-    def _under(self, key: str, value: Any) -> Any:
-        """What a source is called does not depend on how long the value of its variable happens to be."""
-        if key == "source" and isinstance(value, str) and value in self._names:
-            return self._names[value]
-        return self._in_strings(value)
+    def _redact_item(self, key: str, value: Any) -> Any:
+        # A source is replaced at any length, so that its name does not depend on how long the value is.
+        if key == "source" and isinstance(value, str) and value in self._names_by_value:
+            return self._names_by_value[value]
+        return self._redact_strings(value)
 
 
-def _replacing(names: Mapping[str, str]) -> Callable[[str], str]:
-    """The function that replaces the keys of `names` in a text in one pass, the longest first."""
+def _replacer(names: Mapping[str, str]) -> Callable[[str], str]:
+    """Return a function that replaces the keys of `names` in a text in one pass, longest first."""
     if not names:
         return lambda text: text
     longest_first = sorted(names, key=lambda needle: (-len(needle), needle))
@@ -104,18 +114,18 @@ def _replacing(names: Mapping[str, str]) -> Callable[[str], str]:
     return lambda text: pattern.sub(lambda match: names[match[0]], text)
 
 
-def _without_longer(needles: set[bytes]) -> list[bytes]:
-    """The needles that hold no other: where one of the rest stands, one of these does."""
+def _minimal_needles(needles: set[bytes]) -> list[bytes]:
+    """Return the needles that contain no other needle: if any needle occurs in a text, one of these does."""
     shortest: list[bytes] = []
-    for needle in sorted(needles, key=lambda each: (len(each), each)):
-        if not any(each in needle for each in shortest):
+    for needle in sorted(needles, key=lambda form: (len(form), form)):
+        if not any(other in needle for other in shortest):
             shortest.append(needle)
     return shortest
 
 
-def _forms_of_whole(value: str, shortest: int) -> set[str]:
-    wholes = {each for each in (value, value.strip()) if len(each) >= shortest}
-    return {form for whole in wholes for form in _forms(whole)}
+def _forms_of_value(value: str, shortest: int) -> set[str]:
+    texts = {text for text in (value, value.strip()) if len(text) >= shortest}
+    return {form for text in texts for form in _forms(text)}
 
 
 def _forms_of_parts(value: str) -> set[str]:
@@ -136,7 +146,7 @@ def _named_secrets(value: str) -> Iterator[str]:
 
 
 def _logins(value: str) -> Iterator[tuple[str, str]]:
-    """User and password of every URL in `value`, as written and decoded."""
+    """Yield user and password of every URL in `value`, as written and decoded."""
     for pattern in _LOGINS_IN_URL:
         for match in pattern.finditer(value):
             user, password = match["user"], match["password"]
@@ -145,20 +155,20 @@ def _logins(value: str) -> Iterator[tuple[str, str]]:
 
 
 def _forms(secret: str) -> set[str]:
-    """The secret itself, and what becomes of it in an error's text, in JSON, in a URL and in a header."""
+    """Return the secret as it appears in plain text, `repr`, JSON, URLs and HTTP headers."""
     forms = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}
-    if _is_unicode(secret):
+    if _is_utf8_encodable(secret):
         forms |= {quote(secret, safe=unescaped) for unescaped in _UNESCAPED_IN_URLS}
         forms |= {quote_plus(secret), _as_in_json(secret).decode()}
     return forms | _in_base64(secret)
 
 
 def _in_base64(secret: str) -> set[str]:
-    return {b64encode(secret.encode()).decode()} if _is_unicode(secret) else set()
+    return {b64encode(secret.encode()).decode()} if _is_utf8_encodable(secret) else set()
 
 
-def _is_unicode(text: str) -> bool:
-    """Whether it can be said in UTF-8; what the environment holds in another encoding cannot."""
+def _is_utf8_encodable(text: str) -> bool:
+    """Return whether the text can be encoded as UTF-8. An environment variable in another encoding cannot."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -1,8 +1,8 @@
-"""What `${NAME}` in a component's properties means.
+"""Substitution of `${NAME}` in the properties of components.
 
-`${NAME}` stands for a variable of the environment, `${NAME:-default}` for the default where the variable is unset or
-empty. `$${` is a literal `${`; every other `$` stands for itself. What a variable holds is not searched again, and
-keys are left alone.
+`${NAME}` is replaced by the environment variable, `${NAME:-default}` by the default if the variable is unset or empty.
+`$${` is a literal `${`; any other `$` is a normal character. A substituted value is not searched again. Keys are never
+substituted.
 """
 
 import os
@@ -14,38 +14,38 @@ from typing import Any, NamedTuple
 from waivern.errors import RunbookError
 
 DUE_AT = "WAIVERN_DUE_AT"
-"""The variable that stands for the instant that a run was due, or at which it began: no secret, and always set."""
+"""The variable with the scheduled time of a run, or its start time if it has none. It is always set, and not secret."""
 
 _REFERENCE = re.compile(r"(?P<literal>\$\$\{)|\$\{(?P<inside>[^{}]*)\}|(?P<broken>\$\{)")
 _INSIDE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
 
 
 class Variable(NamedTuple):
-    """One `${NAME}`; `default` is None where none is written."""
+    """One `${NAME}`; `default` is None if it has no default."""
 
     name: str
     default: str | None
 
     def value_in(self, environment: Mapping[str, str]) -> str | None:
-        """Return what it stands for, or None where it is unset and has no default."""
+        """Return its value or default, or None if it is unset and has no default."""
         if self.default is not None:
             return environment.get(self.name) or self.default
         return environment.get(self.name)
 
 
 def process_environment() -> Mapping[str, str]:
-    """Return the environment that `${NAME}` is looked up in unless told otherwise."""
+    """Return the environment of this process, which `${NAME}` is looked up in by default."""
     return os.environ
 
 
 def with_due_at(environment: Mapping[str, str], due_at: datetime) -> Mapping[str, str]:
-    """Return the environment in which `${WAIVERN_DUE_AT}` stands for the instant (aware): "2026-11-24T02:00:00Z"."""
-    said = due_at.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00")
-    return Overlaid(environment, {DUE_AT: f"{said}Z"})
+    """Return the environment with `WAIVERN_DUE_AT` set to the instant (aware), such as "2026-11-24T02:00:00Z"."""
+    in_utc = due_at.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00")
+    return OverlayEnvironment(environment, {DUE_AT: f"{in_utc}Z"})
 
 
-class Overlaid(Mapping[str, str]):
-    """An environment with some variables put over it; of the others only what is asked for is looked up in it."""
+class OverlayEnvironment(Mapping[str, str]):
+    """An environment with some variables overridden. It reads a variable of `below` only when that one is looked up."""
 
     def __init__(self, below: Mapping[str, str], above: Mapping[str, str]) -> None:
         self._below = below
@@ -65,13 +65,13 @@ class Overlaid(Mapping[str, str]):
 
 
 def resolve(value: Any, environment: Mapping[str, str]) -> Any:
-    """Return `value` with every `${NAME}` in its strings replaced, however deep in mappings and lists they are.
+    """Return `value` with every `${NAME}` substituted in its strings, at any depth of mappings and lists.
 
     Raises:
-        RunbookError: a variable is unset and has no default, or what stands there is no variable.
+        RunbookError: a variable is unset and has no default, or a reference is malformed.
     """
 
-    def resolved(variable: Variable) -> str:
+    def value_of(variable: Variable) -> str:
         found = variable.value_in(environment)
         if found is None:
             raise RunbookError(
@@ -80,47 +80,49 @@ def resolve(value: Any, environment: Mapping[str, str]) -> Any:
             )
         return found
 
-    return _mapped(value, lambda text: _replaced(text, resolved))
+    return _map_strings(value, lambda text: _substitute(text, value_of))
 
 
-def variables_in(value: Any) -> list[Variable]:
-    """Return every variable in the strings of `value`, in the order in which they are written, each once.
+def find_variables(value: Any) -> list[Variable]:
+    """Return every variable in the strings of `value`, in order, without duplicates.
 
     Raises:
-        RunbookError: something that starts as a variable is none, such as `${1}` or `${NAME`.
+        RunbookError: a reference is malformed, such as `${1}` or `${NAME`.
     """
     found: dict[Variable, None] = {}
 
-    def noted(variable: Variable) -> str:
+    def record(variable: Variable) -> str:
         found[variable] = None
         return ""
 
     for text in _strings_in(value):
-        _replaced(text, noted)
+        _substitute(text, record)
     return list(found)
 
 
-def _replaced(text: str, resolved: Callable[[Variable], str]) -> str:
+def _substitute(text: str, value_of: Callable[[Variable], str]) -> str:
     if "${" not in text:
         return text
-    return _REFERENCE.sub(lambda match: "${" if match["literal"] else resolved(_variable(match, text)), text)
+    return _REFERENCE.sub(lambda match: "${" if match["literal"] else value_of(_variable(match, text)), text)
 
 
 def _variable(match: re.Match[str], text: str) -> Variable:
     inside = None if match["broken"] else _INSIDE.fullmatch(match["inside"])
     if inside is None:
         start = text[match.start() : match.start() + 40]
-        raise RunbookError(f"'{start}' is no variable", remedy="Write ${NAME} or ${NAME:-default}; $${ is a literal ${")
+        raise RunbookError(
+            f"'{start}' is not a valid variable", remedy="Write ${NAME} or ${NAME:-default}; $${ is a literal ${"
+        )
     return Variable(inside["name"], inside["default"])
 
 
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
-        return {key: _mapped(each, change) for key, each in value.items()}
+        return {key: _map_strings(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_mapped(each, change) for each in value]
+        return [_map_strings(item, change) for item in value]
     return value
 
 
@@ -128,5 +130,5 @@ def _strings_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list | tuple):
-        for each in value.values() if isinstance(value, Mapping) else value:
-            yield from _strings_in(each)
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _strings_in(item)

@@ -1,4 +1,4 @@
-"""What `${NAME}` stands for, and the promise that none of it is printed."""
+"""An environment that redacts every value that was read from it."""
 
 import os
 import threading
@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterator, Mapping
 
 
 class WatchedEnvironment(Mapping[str, str]):
-    """The environment, which notes what is looked up in it: `redact` then writes the name wherever the value stands.
+    """The environment, recording which variables are looked up so that `redact` can replace their values.
 
-    Planner and executor look up the variables of a runbook and nothing else, so whatever of it was ever resolved is
-    kept out of logs and errors, from before the plan is known until the process ends.
+    Planner and executor look up only the variables of runbooks. So every value that was ever resolved is kept out of
+    logs and errors until the process ends, even before the plan is complete.
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = os.environ if environment is None else environment
         self._looked_up: dict[str, str] = {}
-        self._noting = threading.Lock()
+        self._lock = threading.Lock()
         self._redact: Callable[[str], str] = lambda text: text
 
     def __getitem__(self, name: str) -> str:
         value = self._environment[name]
         if self._looked_up.get(name) != value:
-            self._note(name, value)
+            self._record(name, value)
         return value
 
     def __iter__(self) -> Iterator[str]:
@@ -34,12 +34,12 @@ class WatchedEnvironment(Mapping[str, str]):
         return name in self._environment
 
     def redact(self, text: str) -> str:
-        """Return `text` with `${NAME}` wherever a value stands that was looked up."""
+        """Return `text` with `${NAME}` instead of each value that was looked up."""
         return self._redact(text)
 
-    def _note(self, name: str, value: str) -> None:
-        from waivern.runbooks.variables.redaction import Redactor
+    def _record(self, name: str, value: str) -> None:
+        from waivern.runbooks.variables.redaction import Redactor  # slow to import, and rarely needed at start
 
-        with self._noting:
+        with self._lock:
             self._looked_up[name] = value
             self._redact = Redactor(dict(self._looked_up)).text

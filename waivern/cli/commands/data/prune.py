@@ -18,10 +18,10 @@ _WORTH_SHRINKING = 10_000_000
 
 
 def _age(context: click.Context, option: click.Parameter, written: str | None) -> timedelta | None:
-    from waivern.runbooks.model.durations import seconds_in
+    from waivern.runbooks.model.durations import parse_duration
 
     try:
-        return None if written is None else timedelta(seconds=seconds_in(written))
+        return None if written is None else timedelta(seconds=parse_duration(written))
     except (ValueError, TypeError, OverflowError):
         raise click.BadParameter(f"'{written}' is no duration: write 30d, 12h or 2w", context, option) from None
 

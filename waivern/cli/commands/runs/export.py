@@ -18,12 +18,12 @@ from waivern.exports.model.reported_finding import SEVERITIES
 from waivern.history.run_history import RunRecord
 from waivern.operations.application import Application
 from waivern.operations.exports.export_run import (
-    Exported,
     ExportRequest,
+    ExportResult,
     beside,
     check_export,
-    export_found,
     export_run,
+    export_run_record,
 )
 
 _EXPORTER = re.compile(r"(?P<form>[^=]+)(?:=(?P<file>.+))?", re.DOTALL)
@@ -81,7 +81,7 @@ def _harmless(text: str) -> str:
     return json_text(text) if text.startswith(("{", "[")) else lines(text)
 
 
-def tell(exported: Exported) -> None:
+def tell(exported: ExportResult) -> None:
     """Say on standard error what was written where, and what its reader must know."""
     for remark in exported.remarks:
         click.echo(f"{lines(remark)}", err=True)
@@ -115,7 +115,7 @@ def export_after_run(
         exporter = check_export(request)
         output = request.output or Path(f"{short_id(run.id)}.{exporter.endings[0]}")
         named = beside(ExportRequest(request.form, output, request.preferences), runbook)
-        tell(export_found(application, run, exporter, named, stream=_nowhere()))
+        tell(export_run_record(application, run, exporter, named, stream=_nowhere()))
 
 
 def _nowhere() -> BinaryIO:

@@ -38,7 +38,7 @@ from waivern.operations.runs.run_as_json import details_as_json
 from waivern.operations.runs.run_runbook import RunRequest, run_runbook
 from waivern.operations.runs.show_history import RunDetails, show_run
 from waivern.plans.plan import ExecutionPlan
-from waivern.runbooks.model.durations import LONGEST_S
+from waivern.runbooks.model.durations import MAX_DURATION_S
 from waivern.runbooks.model.gate import parse_gate
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus
 
@@ -50,7 +50,7 @@ def _as_seconds(context: click.Context, option: click.Parameter, text: str | Non
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds <= LONGEST_S:
+    if not 0 < seconds <= MAX_DURATION_S:
         raise click.BadParameter(f"'{text}' is no number of seconds: more than 0, at most a year.", context, option)
     return seconds
 
