@@ -20,7 +20,7 @@ def test_the_keys_of_json_are_those_that_are_described() -> None:
     content = json.loads(written(JsonExporter, sample_report()))
     assert list(content) == described("json", "the report")
     assert list(content["findings"][0]) == described("json", "a finding")
-    assert content["incomplete_because"] is None
+    assert content["incomplete_reason"] is None
     assert [each["fingerprint"][0] for each in content["comparison"]["fixed"]] == ["d"]
     assert content["findings"][2]["evidence"] is None
     assert content["findings"][1]["decision"]["verdict"] == "accepted"
@@ -29,7 +29,7 @@ def test_the_keys_of_json_are_those_that_are_described() -> None:
 def test_a_failed_run_says_what_is_missing() -> None:
     content = json.loads(written(JsonExporter, failed_report()))
     assert content["complete"] is False
-    assert content["incomplete_because"].startswith("The run is incomplete, it timed out: The deadline has passed")
+    assert content["incomplete_reason"].startswith("The run is incomplete, it timed out: The deadline has passed")
 
 
 def test_the_columns_of_csv_are_those_that_are_described() -> None:

@@ -58,7 +58,7 @@ def entry(**changes: str | None) -> str:
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        ("decisions: [", 2, "this is no YAML"),
+        ("decisions: [", 2, "this is not valid YAML"),
         ("- a", 1, "is a mapping with a list, decisions"),
         ("decisions: 7", 1, "is a mapping with a list, decisions"),
         ("decisions: []\nmore: 1", 2, "'more' is not known"),
@@ -75,7 +75,7 @@ def entry(**changes: str | None) -> str:
         (entry(fingerprint=None, rule="x"), 2, "fingerprint is required, or rule and location"),
         (entry(rule="x", location="y"), 6, "give either fingerprint, or rule and location"),
         (entry() + "\n" + entry().removeprefix("decisions:\n"), 6, "is decided about twice"),
-        (entry(owner="a\n    owner: b"), 6, "'owner' stands twice"),
+        (entry(owner="a\n    owner: b"), 6, "the key 'owner' is repeated"),
     ],
 )
 def test_a_fault_is_named_with_its_file_and_line(tmp_path: Path, text: str, line: int, what: str) -> None:

@@ -42,7 +42,7 @@ def test_each_sorter_is_a_new_one():
 
 
 def test_an_input_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match="'a' is made from 'b', which is not among the artifacts"):
+    with pytest.raises(ValueError, match="'a' has the input 'b', which is not among the artifacts"):
         ExecutionDAG({"a": made_from("b")})
 
 

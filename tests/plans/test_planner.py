@@ -54,7 +54,7 @@ def test_a_source_is_extracted_in_the_first_schema_that_all_who_take_it_accept()
 
 def test_where_no_schema_suits_all_the_edge_is_named():
     found = problems_of({"a": source("both"), "b": derived("a"), "c": derived("a", by="scan_code")})
-    expected = "the analyser 'scan_code' takes source_code/1.0.0; it is given standard_input/1.0.0 from a"
+    expected = "the analyser 'scan_code' accepts source_code/1.0.0, but its inputs are standard_input/1.0.0 from a"
     assert found == [f"artifacts.c.inputs: {expected}"]
 
 
@@ -67,26 +67,29 @@ def test_where_no_schema_suits_all_the_edge_is_named():
             {"first": source(), "b": derived("frist")},
             "artifacts.b.inputs: there is no artifact 'frist'. Did you mean 'first'?",
         ),
-        ({"a": derived("a")}, "artifacts are made from one another in a circle: a -> a"),
-        ({"a": derived("b"), "b": derived("a")}, "artifacts are made from one another in a circle: a -> b -> a"),
-        ({"a": source("code"), "b": derived("a")}, "takes standard_input/1.0.0; it is given source_code/1.0.0 from a"),
+        ({"a": derived("a")}, "artifacts depend on one another in a cycle: a -> a"),
+        ({"a": derived("b"), "b": derived("a")}, "artifacts depend on one another in a cycle: a -> b -> a"),
+        (
+            {"a": source("code"), "b": derived("a")},
+            "accepts standard_input/1.0.0, but its inputs are source_code/1.0.0 from a",
+        ),
         (
             {"a": source("code"), "b": source(), "c": derived("a", "b", by=None)},
-            "there is no process: source_code/1.0.0 from a, standard_input/1.0.0 from b",
+            "need a process to merge them: source_code/1.0.0 from a, standard_input/1.0.0 from b",
         ),
         (
             {"a": source("code"), "b": source(), "c": derived("a", "b")},
-            "it is given source_code/1.0.0 from a, standard",
+            "its inputs are source_code/1.0.0 from a, standard",
         ),
         (
             {"a": source(), "b": derived("a", by="compare")},
-            "takes source_code/1.0.0 with standard_input/1.0.0 or findings/1",
+            "accepts source_code/1.0.0 with standard_input/1.0.0 or findings/1",
         ),
         ({"a": source(bad=5)}, "artifacts.a.source.properties.bad: is not known"),
         ({"a": source(), "b": derived("a", bad=1)}, "artifacts.b.process.properties.bad: is not known"),
         ({"a": source(x="${UNSET}")}, "'x' needs the environment variable UNSET, which is not set"),
-        ({"a": source(x={"y": ["${1}"]})}, "'${1}' is no variable"),
-        ({"a": {"reuse": {"from_run": "latest", "artifact": "a"}}}, "it needs a store that remembers earlier runs"),
+        ({"a": source(x={"y": ["${1}"]})}, "'${1}' is not a valid variable"),
+        ({"a": {"reuse": {"from_run": "latest", "artifact": "a"}}}, "reuse needs a database with earlier runs"),
     ],
 )
 def test_what_cannot_be_carried_out_is_refused_before_anything_runs(artifacts, what):
@@ -108,7 +111,7 @@ def test_every_problem_is_reported_at_once():
         }
     )
     assert len(found) == 8
-    assert len([problem for problem in found if "circle" in problem]) == 2
+    assert len([problem for problem in found if "in a cycle" in problem]) == 2
 
 
 def test_what_is_made_from_something_broken_is_not_reported_as_a_problem_of_its_own():
@@ -189,7 +192,7 @@ def test_a_component_that_cannot_describe_itself_is_a_problem_and_no_crash(fault
         Planner(components, environment={}).plan_from_dict(runbook({"a": source("broken"), "b": source("mute")}))
     assert caught.value.problems == (
         f"artifacts.a.source: the connector 'broken' is broken: {type(fault).__name__}: half installed",
-        "artifacts.b.source: the connector 'mute' names no schema that it can make",
+        "artifacts.b.source: the connector 'mute' declares no output schema",
     )
 
 

@@ -122,9 +122,9 @@ def test_gates_of_a_child_are_said_to_have_no_effect(plan, tmp_path):
     twice = MAIN + "  again:\n    child_runbook: {path: child.yaml, input_mapping: {data: customers}, output: raw}\n"
     planned = plan(main=twice + "gates: [new]\n", child=CHILD + "gates: any:high\n")
     assert planned.runbook.gates == ("new",)
-    (remark,) = planned.remarks
-    assert remark.startswith(f"{tmp_path}/child.yaml:8: gates: gates of a child runbook are not tried")
-    assert plan(main=MAIN + "gates: [new]\n", child=CHILD).remarks == ()
+    (warning,) = planned.warnings
+    assert warning.startswith(f"{tmp_path}/child.yaml:8: gates: gates of a child runbook have no effect")
+    assert plan(main=MAIN + "gates: [new]\n", child=CHILD).warnings == ()
 
 
 def test_a_child_may_be_given_what_another_hands_back(plan):
@@ -165,7 +165,9 @@ def test_an_optional_input_that_is_not_given_stands_for_its_default(plan):
 def test_an_artifact_that_is_left_without_any_input_is_a_problem(problems):
     child = CHILD.replace("inputs: {data", "inputs: {more: {input_schema: standard_input/1.0.0, optional: true}, data")
     found = problems(main=MAIN, child=child + "  lonely: {inputs: more}\n")
-    assert found == ["child.yaml:8: artifacts.lonely.inputs: no input is left: map 'more' to an artifact"]
+    assert found == [
+        "child.yaml:8: artifacts.lonely.inputs: all inputs are optional and none is mapped: map 'more' to an artifact"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -173,18 +175,21 @@ def test_an_artifact_that_is_left_without_any_input_is_a_problem(problems):
     [
         (
             ("input_mapping: {data: customers}, ", ""),
-            "main.yaml:6: artifacts.child.inputs: 'customers' is given to no input",
+            "main.yaml:6: artifacts.child.inputs: 'customers' is not mapped to an input",
         ),
         (("inputs: customers\n", "optional: false\n"), None),
         (("{data: customers}", "{dat: customers}"), "the child runbook has no input 'dat'. Did you mean 'data'?"),
         (("{data: customers}", "{data: custmers}"), "there is no artifact 'custmers'. Did you mean 'customers'?"),
         (("output: findings", "output: finding"), "has no output 'finding'. Did you mean 'findings'?"),
         (("output: findings", "output_mapping: {raww: x}"), "has no output 'raww'. Did you mean 'raw'?"),
-        (("output: findings", "output_mapping: {raw: customers}"), "the name 'customers' is taken already"),
-        (("output: findings", "output_mapping: {raw: x}"), "'child' hands several artifacts back: name one of x"),
-        (("{type: files}", "{type: code}"), "the child runbook's input 'data' is standard_input/1.0.0; 'customers' is"),
-        (("./child.yaml", "/etc/child.yaml"), "'/etc/child.yaml' is absolute or holds '..'"),
-        (("./child.yaml", "sub/../child.yaml"), "is absolute or holds '..'"),
+        (("output: findings", "output_mapping: {raw: customers}"), "the name 'customers' is already used"),
+        (("output: findings", "output_mapping: {raw: x}"), "'child' has several outputs: use one of x"),
+        (
+            ("{type: files}", "{type: code}"),
+            "the child runbook's input 'data' requires standard_input/1.0.0, but 'customers' is",
+        ),
+        (("./child.yaml", "/etc/child.yaml"), "'/etc/child.yaml' is absolute or contains '..'"),
+        (("./child.yaml", "sub/../child.yaml"), "is absolute or contains '..'"),
         (
             ("./child.yaml", "chlid.yaml"),
             "there is no child runbook 'chlid.yaml' in FOLDER. Did you mean 'child.yaml'?",
@@ -199,7 +204,7 @@ def test_a_child_that_does_not_fit_is_a_problem_with_file_and_line(plan, problem
         return
     found = problems(main=MAIN.replace(*change), child=CHILD)
     assert any(what in problem for problem in found)
-    assert all(problem.startswith("main.yaml:") or "it is given" in problem for problem in found)
+    assert all(problem.startswith("main.yaml:") or "but its inputs are" in problem for problem in found)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +221,7 @@ def test_a_child_that_does_not_fit_is_a_problem_with_file_and_line(plan, problem
         (("copy: {inputs: data}", "copy: {inputs: date}"), "child.yaml:6: artifacts.copy.inputs: there is no artifact"),
         (
             ("copy: {", "data: {inputs: data}\n  copy: {"),
-            "child.yaml:6: artifacts.data: 'data' is the name of an input too",
+            "child.yaml:6: artifacts.data: 'data' is also the name of an input",
         ),
         (("type: scan", "type: scam"), "child.yaml:7: artifacts.analysis.process: There is no analyser named 'scam'"),
         (("name: Child", "nam: Child"), "child.yaml:1: 'nam' is not known. Did you mean 'name'?"),
@@ -243,20 +248,22 @@ def test_children_in_a_circle_are_shown_as_one(problems):
     )
     again = again.replace("{path: child.yaml}", "{path: child.yaml, input_mapping: {data: copy}, output: findings}")
     (problem,) = problems(main=MAIN, child=again)
-    assert "child runbooks lead in a circle: main.yaml -> child.yaml -> child.yaml" in problem
+    assert "child runbooks include one another in a cycle: main.yaml -> child.yaml -> child.yaml" in problem
 
 
 def test_children_deeper_than_allowed_are_shown_as_a_chain(plan, problems):
     limited = MAIN.replace("artifacts:", "config: {max_child_depth: 1}\nartifacts:").replace("child.yaml", "outer.yaml")
     (problem,) = problems(main=limited, outer=OUTER, inner=CHILD)
-    assert "nested too deep: main.yaml -> outer.yaml -> inner.yaml. Raise config.max_child_depth, which is 1" in problem
+    assert (
+        "nested too deep: main.yaml -> outer.yaml -> inner.yaml. Increase config.max_child_depth, which is 1" in problem
+    )
     assert plan(main=limited.replace("depth: 1", "depth: 2")).aliases["child"] == "child/analysis/analysis"
 
 
 def test_artifacts_that_make_a_circle_through_a_child_are_found(problems):
     main = MAIN.replace("customers: {source: {type: files}}", "customers: {inputs: after}")
     (problem,) = problems(main=main, child=CHILD)
-    assert "circle: customers -> after -> child/analysis -> child/copy -> customers" in problem
+    assert "cycle: customers -> after -> child/analysis -> child/copy -> customers" in problem
 
 
 def test_a_name_that_is_handed_back_to_itself_is_found(problems):
@@ -271,14 +278,15 @@ inputs: {i: {input_schema: a/1.0.0}}
 outputs: {o: {artifact: i}}
 artifacts: {x: {inputs: i}}
 """
-    assert any("handed back to itself" in problem for problem in problems(main=main, through=through))
+    assert any(
+        "refers to itself through outputs of child runbooks" in problem
+        for problem in problems(main=main, through=through)
+    )
 
 
 def test_a_runbook_that_needs_inputs_is_not_run_by_itself(problems):
     found = problems(main=CHILD)
-    assert found == [
-        "main.yaml:3: inputs.data: it is needed, and only a runbook that names this one as its child gives it"
-    ]
+    assert found == ["main.yaml:3: inputs.data: this input is required, so the runbook can only run as a child runbook"]
 
 
 def test_a_link_out_of_the_folder_is_refused_and_one_into_a_template_folder_is_not(plan, problems, tmp_path):
@@ -287,7 +295,7 @@ def test_a_link_out_of_the_folder_is_refused_and_one_into_a_template_folder_is_n
     (outside / "child.yaml").write_text(CHILD)
     (tmp_path / "child.yaml").symlink_to(outside / "child.yaml")
     (problem,) = problems(main=MAIN)
-    assert "'child.yaml' is a link that leads out of the runbook's folder" in problem
+    assert "'child.yaml' is a link to a file outside the runbook's folder" in problem
     shared = MAIN.replace("artifacts:", f"config: {{template_paths: [{outside}]}}\nartifacts:")
     assert plan(main=shared).aliases == {"child": "child/analysis"}
     (tmp_path / "child.yaml").unlink()
@@ -337,7 +345,7 @@ def test_what_child_runbooks_come_to_is_bounded_before_it_is_put_together(proble
 def test_what_one_runbook_holds_is_bounded_too():
     many = {f"a{at}": {"inputs": "b"} for at in range(100_001)}
     planner = Planner(registry(), environment={})
-    with pytest.raises(PlanError, match="Main: there are more than 100,000 artifacts, inputs and outputs in all"):
+    with pytest.raises(PlanError, match="Main: there are more than 100,000 artifacts, inputs and outputs in total"):
         planner.plan_from_dict({"name": "Main", "description": "d", "artifacts": many})
 
 

@@ -192,12 +192,12 @@ def test_the_waits_are_the_delay_and_its_multiples() -> None:
 @pytest.mark.parametrize(
     ("definition", "said"),
     [
-        ({"inputs": ["a"], "retry": {}}, "takes no retry: it has no component"),
-        ({"inputs": ["a"], "timeout": 3}, "takes no timeout"),
-        ({"reuse": {"from_run": "latest", "artifact": "a"}, "retry": {}}, "takes no retry"),
+        ({"inputs": ["a"], "retry": {}}, "retry is not allowed on this artifact: it has no component"),
+        ({"inputs": ["a"], "timeout": 3}, "timeout is not allowed on this artifact"),
+        ({"reuse": {"from_run": "latest", "artifact": "a"}, "retry": {}}, "retry is not allowed on this artifact"),
         ({"child_runbook": {"path": "c.yaml", "output": "x"}, "retry": {}}, "on the artifacts of the child runbook"),
         ({"source": {"type": "x"}, "timeout": 0}, "greater than 0"),
-        ({"source": {"type": "x"}, "timeout": "5 parsecs"}, "no duration"),
+        ({"source": {"type": "x"}, "timeout": "5 parsecs"}, "not a valid duration"),
         ({"source": {"type": "x"}, "retry": {"attempts": 0}}, "greater than or equal to 1"),
         ({"source": {"type": "x"}, "retry": 3}, "dictionary"),
     ],

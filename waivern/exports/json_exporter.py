@@ -47,7 +47,7 @@ def _head(report: Report) -> Mapping[str, Any]:
         "contact": report.contact,
         "framework": report.framework,
         "complete": report.is_complete,
-        "incomplete_because": report.incomplete_reason,
+        "incomplete_reason": report.incomplete_reason,
         "artifacts": [artifact_as_json(each) for each in report.artifacts],
         "rules": [_rule(each) for each in report.rules],
         "not_scanned": [asdict(each) for each in report.left_out],

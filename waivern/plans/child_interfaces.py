@@ -50,7 +50,7 @@ def _problem_in_parent(child: RunbookNode, message: str, *key_path: str, key: st
 def _required_inputs_of_main(main: RunbookNode) -> Iterator[str]:
     for name, declared in main.loaded.runbook.inputs.items():
         if not declared.optional:
-            message = "this input is required, so the runbook can only run as the child of a runbook that maps it"
+            message = "this input is required, so the runbook can only run as a child runbook"
             yield main.problem_at(message, "inputs", name)
 
 

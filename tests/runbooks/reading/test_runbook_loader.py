@@ -23,7 +23,7 @@ def test_transform_is_read_as_process_and_not_beside_it(load, problems):
     older = load(HEAD + "artifacts: {a: {source: {type: x}}, b: {inputs: a, transform: {type: y}}}")
     assert older.runbook.artifacts["b"].process.type == "y"
     both = problems(HEAD + "artifacts: {b: {inputs: a, transform: {type: y}, process: {type: y}}}")
-    assert both == ["scan.yaml:3: artifacts.b: process and transform are two words for one thing: keep process"]
+    assert both == ["scan.yaml:3: artifacts.b: process and transform mean the same: keep only process"]
 
 
 def test_every_fault_of_a_file_is_named_at_once_with_its_line(problems):
@@ -44,7 +44,7 @@ artifacts:
         "scan.yaml:3: config.timeout: must be a number, not a text",
         "scan.yaml:4: YAML reads the key on as true or false: put it in quotes",
         "scan.yaml:6: artifacts.a b.source: 'typ' is not known. Did you mean 'type'?",
-        "scan.yaml:6: artifacts.a b: 'a b' is no name: use letters, digits, _, and within it - and .",
+        "scan.yaml:6: artifacts.a b: 'a b' is not a valid name: use letters, digits and _, then also - and .",
         "scan.yaml:10: artifacts.c.transform.type: must not be empty",
         "scan.yaml:11: artifacts.d: an artifact has exactly one of source, inputs, reuse; this one has none",
     ]
@@ -80,7 +80,10 @@ def test_a_value_of_the_config_is_taken_as_it_is_written_or_refused(problems, co
         ("{inputs: 5}", "inputs: must be a name or a list of names, not a number"),
         ("{inputs: a, merge: zip}", "merge: must be 'concatenate'"),
         ("{inputs: a, output: 'yes'}", "output: must be true or false, not a text"),
-        ("{child_runbook: {path: x, output: y}, process: {type: z}}", "an artifact with child_runbook has no process"),
+        (
+            "{child_runbook: {path: x, output: y}, process: {type: z}}",
+            "an artifact with child_runbook must not have process",
+        ),
         ("{child_runbook: {path: x}}", "give either output or output_mapping"),
         ("{child_runbook: {path: x, output: y, output_mapping: {a: b}}}", "give either output or output_mapping"),
         ("{reuse: {from_run: latest}}", "reuse: 'artifact' is required"),
@@ -100,13 +103,13 @@ def test_an_artifact_that_makes_no_sense_is_refused(problems, artifact, what):
         ("{cron: '0 2 * *'}", "has 4 fields; cron has five"),
         ("{cron: '0 2 * * *', every: 1h}", "exactly one of cron, every, at"),
         ("{}", "exactly one of cron, every, at"),
-        ("{every: often}", "'often' is no duration"),
+        ("{every: often}", "'often' is not a valid duration"),
         ("{every: 53w}", "every: must be less than or equal to 31622400"),
         ("{every: 1h, jitter: 999999999999}", "jitter: must be less than or equal to 31622400"),
-        ("{at: tomorrow}", "'tomorrow' is no date and time"),
+        ("{at: tomorrow}", "'tomorrow' is not a valid date and time"),
         ("{every: 1h, timezone: Europe/Lodon}", "Did you mean 'Europe/London'?"),
-        ("{every: 1h, timezone: UTC}", "leave timezone out"),
-        ("{every: 1h, max_catch_up: 9}", "bounds what catch_up: all makes up for"),
+        ("{every: 1h, timezone: UTC}", "timezone has no effect with every"),
+        ("{every: 1h, max_catch_up: 9}", "max_catch_up has an effect only with catch_up: all"),
         ("{every: 1h, catch_up: lates}", "Did you mean 'latest'?"),
         ("{every: 1h, overlap: 5}", "must be 'skip', 'queue' or 'allow'"),
     ],
@@ -132,20 +135,20 @@ def test_durations_of_a_schedule_are_seconds(load):
         ("- a\n", "scan.yaml:1: a runbook is a mapping with name, description and artifacts; this is a list"),
         ("hello", "this is a single value"),
         (f"{HEAD}artifacts:\n", "scan.yaml:3: artifacts: must be a mapping of keys to values, not empty"),
-        (f"{HEAD}artifacts: {{}}\n", "scan.yaml:3: artifacts: is empty: name at least one"),
+        (f"{HEAD}artifacts: {{}}\n", "scan.yaml:3: artifacts: is empty: define at least one"),
         (f"{HEAD}artifacts: [a]\n", "scan.yaml:3: artifacts: must be a mapping of keys to values, not a list"),
         (HEAD, "scan.yaml:1: 'artifacts' is required"),
-        ("name: x\n\tdescription: y\n", "scan.yaml:2: this is no YAML"),
-        ("name: x\n\tdescription: y\n", "Indent with blanks, not with tabs"),
-        ("a: [1", "this is no YAML"),
-        ("a: b: c", "scan.yaml:1: this is no YAML: mapping values are not allowed"),
-        ("a: 1\n---\nb: 2\n", "scan.yaml:2: a second document starts here"),
-        (b"a: 1\nb: \xff\n", "scan.yaml:2: this is not UTF-8"),
-        (b"a: \x00", "scan.yaml:1: this is no YAML"),
-        ("a: *b", "scan.yaml:1: there is no anchor &b before *b"),
-        ("a: &b [*b]", "scan.yaml:1: *b stands within &b itself"),
-        ("[" * 100_000, "nested more than 50 levels deep"),
-        ("- " * 100_000, "nested more than 50 levels deep"),
+        ("name: x\n\tdescription: y\n", "scan.yaml:2: this is not valid YAML"),
+        ("name: x\n\tdescription: y\n", "Indent with spaces, not with tabs"),
+        ("a: [1", "this is not valid YAML"),
+        ("a: b: c", "scan.yaml:1: this is not valid YAML: mapping values are not allowed"),
+        ("a: 1\n---\nb: 2\n", "scan.yaml:2: a second YAML document starts here"),
+        (b"a: 1\nb: \xff\n", "scan.yaml:2: the text is not valid UTF-8"),
+        (b"a: \x00", "scan.yaml:1: this is not valid YAML"),
+        ("a: *b", "scan.yaml:1: the alias *b has no anchor &b before it"),
+        ("a: &b [*b]", "scan.yaml:1: the alias *b is inside its own anchor &b"),
+        ("[" * 100_000, "more than 50 levels deep"),
+        ("- " * 100_000, "more than 50 levels deep"),
         ("#" * (1 << 20) + "x", "scan.yaml is larger than 1 MB"),
     ],
 )
@@ -166,9 +169,9 @@ def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path):
         load_runbook(tmp_path / "nowhere" / "x.yaml")
     with pytest.raises(RunbookError, match=r"is a folder\. Name one of its files: nightly\.yaml"):
         load_runbook(tmp_path)
-    with pytest.raises(RunbookError, match="cannot be read"):
+    with pytest.raises(RunbookError, match="Cannot read"):
         load_runbook(tmp_path / "nightly.yaml" / "x")
-    with pytest.raises(RunbookError, match="cannot be read"):
+    with pytest.raises(RunbookError, match="Cannot read"):
         load_runbook(Path("nul\0"))
 
 
@@ -184,7 +187,7 @@ def test_data_is_checked_as_a_file_is_and_names_the_keys():
     with pytest.raises(PlanError) as caught:
         runbook_from_data({"name": "x", "description": "y", "artifacts": {"a": {"sorce": {}}, "b c": {"inputs": "a"}}})
     assert caught.value.problems == (
-        "artifacts.b c: 'b c' is no name: use letters, digits, _, and within it - and .",
+        "artifacts.b c: 'b c' is not a valid name: use letters, digits and _, then also - and .",
         "artifacts.a: 'sorce' is not known. Did you mean 'source'?",
         "artifacts.a.source: 'type' is required",
     )
@@ -207,7 +210,7 @@ def test_data_that_json_cannot_say_is_refused_by_its_place():
 def test_data_that_holds_itself_is_refused():
     data: dict[str, object] = {}
     data["a"] = data["b"] = data
-    with pytest.raises(PlanError, match="deeper than 50 levels"):
+    with pytest.raises(PlanError, match="more than 500,000 values or 50 levels"):
         runbook_from_data(data)
 
 
@@ -222,5 +225,5 @@ def test_a_nul_in_data_is_refused_by_its_place():
     data = {"name": "a\0b", "description": "y", "artifacts": {"a": {"source": {"type": "x", "properties": {"p\0": 1}}}}}
     with pytest.raises(PlanError) as caught:
         runbook_from_data(data)
-    nul = "a text holds the character NUL, which cannot be kept: leave it out"
+    nul = "a text contains the NUL character, which cannot be stored: remove it"
     assert caught.value.problems == (f"name: {nul}", f"artifacts.a.source.properties: {nul}")

@@ -47,7 +47,7 @@ def test_an_unset_variable_is_named_with_what_to_do():
 @pytest.mark.parametrize("text", ["${", "${}", "${1}", "${A-b}", "${A:?b}", "${A", "${A:-${B}}", "x${ A }"])
 def test_what_only_looks_like_a_variable_is_refused(text):
     for reading in (find_variables, lambda value: resolve(value, {"A": "1", "B": "2"})):
-        with pytest.raises(RunbookError, match="is no variable"):
+        with pytest.raises(RunbookError, match="is not a valid variable"):
             reading({"regex": text})
 
 

@@ -170,9 +170,7 @@ def _invalid_names(data: Mapping[str, Any]) -> Iterator[Problem]:
         names = data.get(section)
         for name in names if isinstance(names, dict) else ():
             if not _NAME.fullmatch(name):
-                message = (
-                    f"'{name[:60]}' is not a valid name: use letters, digits and _, and after the first one - and ."
-                )
+                message = f"'{name[:60]}' is not a valid name: use letters, digits and _, then also - and ."
                 yield Problem((section, name), message)
 
 

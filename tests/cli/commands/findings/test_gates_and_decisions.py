@@ -83,7 +83,7 @@ def test_a_gate_may_stand_in_the_runbook(ask, folder: Path, scan) -> None:
     (folder / "files.yaml").write_text(RUNBOOK + "gates:\n  - new\n  - any:hihg\n")
     refused = ask("validate", "files.yaml")
     assert refused.code == 2
-    assert "gates[1]: 'any:hihg' is no gate: 'hihg' is not known. Did you mean 'high'?" in refused.out
+    assert "gates[1]: 'any:hihg' is not a valid gate: 'hihg' is not known. Did you mean 'high'?" in refused.out
 
 
 MAIN = """
@@ -111,7 +111,7 @@ def test_gates_are_those_of_the_runbook_that_is_run_and_a_childs_are_told_as_wit
     (folder / "child.yaml").write_text(CHILD)
     checked = ask("validate", "main.yaml")
     assert checked.code == 0
-    assert "child.yaml:4: gates: gates of a child runbook are not tried; write them into 'Main'" in checked.out
+    assert "child.yaml:4: gates: gates of a child runbook have no effect: move them to 'Main'" in checked.out
     (told,) = json.loads(ask("validate", "main.yaml", "--format", "json").out)
     assert (told["valid"], len(told["warnings"])) == (True, 1)
     assert ask("run", "main.yaml", "--quiet").code == 0
@@ -124,9 +124,9 @@ def test_gates_are_those_of_the_runbook_that_is_run_and_a_childs_are_told_as_wit
     ("gate", "why"),
     [
         ("nwe", "Did you mean 'new'?"),
-        ("incomplete:high", "stands alone"),
-        ("new:", "There are: low"),
-        ("x y", "There are: new"),
+        ("incomplete:high", "takes no filter"),
+        ("new:", "Known: low"),
+        ("x y", "Known: new"),
     ],
 )
 def test_what_is_no_gate_is_refused_before_anything_runs(ask, scan, gate: str, why: str) -> None:

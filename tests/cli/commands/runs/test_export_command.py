@@ -122,7 +122,7 @@ def test_a_failed_run_is_exported_and_said_to_be_incomplete(ask, folder, runbook
     outcome = ask("export", "latest")
     report = json.loads(outcome.out)
     assert (outcome.code, report["complete"]) == (0, False)
-    assert "The run is incomplete, it failed" in report["incomplete_because"]
+    assert "The run is incomplete, it failed" in report["incomplete_reason"]
     assert "The run is incomplete" in outcome.err
     outcome = ask("export", "Odd")
     assert (outcome.code, outcome.out) == (2, "")

@@ -176,7 +176,7 @@ def test_nothing_that_a_source_says_acts_on_the_terminal(ask, runbook) -> None:
         ("a: [", "nightly.yaml:"),
         ("name: x\ndescription: y\nartefacts: {}\n", "artifacts"),
         ("name: x\ndescription: y\nartifacts: {a: {source: {type: filesytem}}}\n", "Did you mean 'filesystem'?"),
-        ("name: x\ndescription: y\nartifacts: {a: {inputs: b}, b: {inputs: a}}\n", "circle"),
+        ("name: x\ndescription: y\nartifacts: {a: {inputs: b}, b: {inputs: a}}\n", "cycle"),
         ("name: x\ndescription: y\nartifacts: {a: {source: {type: odd, properties: {text: '${NO_SUCH}'}}}}", "NO_SUCH"),
     ],
 )
