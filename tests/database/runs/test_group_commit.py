@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from tests.servers.databases import sqlite_url
-from waivern.database.connection.backoff import rest
 from waivern.database.connection.engine import open_engine
+from waivern.database.connection.retries import sleep_with_jitter
 from waivern.database.runs.group_commit import GroupCommitWriter
 
 
@@ -22,7 +22,7 @@ class SlowQueue:
 
     def put(self, item: object) -> None:
         self._queue.put(item)
-        rest(0.05, 0.06)
+        sleep_with_jitter(0.05, 0.06)
 
     def get(self, timeout: float | None = None) -> object:
         return self._queue.get(timeout=timeout)

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.archive.archive_rows import row_from_json
-from waivern.database.connection.batches import AT_ONCE, in_batches
+from waivern.database.connection.batches import batched
 from waivern.database.connection.column_types import json_text
 from waivern.database.findings.finding_digests import RowsDigest, digest_of_rows
 from waivern.database.schema.tables import finding_snapshots, finding_streams, findings
@@ -38,7 +38,7 @@ def restore_findings(connection: sa.Connection, bundle: BundleReader) -> None:
         stream_id = _written_line(connection, line, sets.get(line["id"], []))
         if stream_id is not None:
             written[line["id"]] = stream_id
-    for some in in_batches(_findings_of(bundle, written), AT_ONCE):
+    for some in batched(_findings_of(bundle, written)):
         connection.execute(sa.insert(findings), list(some))
     for stream_id in written.values():
         _check_line(connection, stream_id)

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.archive.archive_rows import Rows, row_as_json, row_from_json
 from waivern.database.archive.archived_findings import restore_findings
 from waivern.database.blobs import blob_store as contents
 from waivern.database.blobs.blob_store import EMPTY, NOTHING, Blob
-from waivern.database.connection.batches import AT_ONCE, in_batches
+from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import keys_of, writing
+from waivern.database.connection.inserts import insert_ignore
 from waivern.database.connection.keyring import WrappedKey
 from waivern.database.events import event_rows
 from waivern.database.events.run_merkle import ARTIFACT_MAY_CHANGE, RUN_MAY_CHANGE, RunProof
@@ -39,7 +39,6 @@ from waivern.history.bundle import BundleReader
 from waivern.history.event_log import EventKind, hash_of
 from waivern.messages.canonical import canonical_bytes
 
-_INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _DOES_NOT_FIT = (sa.exc.StatementError, TypeError, ValueError, KeyError, AttributeError, OverflowError)
 """What rows that were altered on purpose may lead to: whatever is in a file, it is told as what it is."""
 
@@ -230,13 +229,13 @@ class _Restoring:
         return (row for row in self._rows(table, table.name) if row[key] in run_ids)
 
     def _insert(self, connection: sa.Connection, table: sa.Table, rows: Iterator[dict[str, Any]]) -> None:
-        for some in in_batches(rows, AT_ONCE):
-            connection.execute(sa.insert(table), list(some))
+        for some in batched(rows):
+            connection.execute(sa.insert(table), some)
 
     def _fill(self, connection: sa.Connection, table: sa.Table, rows: Any) -> None:
         """Write the rows whose keys are not there."""
-        for some in in_batches(rows, AT_ONCE):
-            connection.execute(_INSERTS[connection.dialect.name](table).on_conflict_do_nothing(), list(some))
+        for some in batched(rows):
+            connection.execute(insert_ignore(connection, table), some)
 
 
 def _numbered_here(row: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from waivern import __version__
 from waivern.database.archive.archive_rows import Rows, row_as_json
 from waivern.database.archive.archived_findings import ELSEWHERE
 from waivern.database.blobs.blob_store import BYTES, EMPTY
-from waivern.database.connection.batches import AT_ONCE, in_batches
+from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.events import event_rows
@@ -113,13 +113,13 @@ class _Archiving:
     def _contents(self) -> set[str]:
         """What is known of the contents of the runs, and the contents that they keep; return the digests of all."""
         held, kept = set[str](), set[str]()
-        for some in in_batches(self._run_ids, AT_ONCE):
+        for some in batched(self._run_ids):
             of_some = sa.select(artifacts.c.digest).distinct().where(artifacts.c.run_number.in_(_numbers_of(some)))
             held |= set(self._connection.scalars(of_some.where(artifacts.c.digest.is_not(None))))
             kept |= set(self._connection.scalars(of_some.where(*KEPT)))
         columns = [blobs.c[name] for name in ("digest", "codec", "size")]
         known: list[Row] = []
-        for some in in_batches(sorted(held), AT_ONCE):
+        for some in batched(sorted(held)):
             for row in self._connection.execute(sa.select(*columns).where(blobs.c.digest.in_(some))):
                 codec = row.codec if row.digest in kept else EMPTY
                 known.append({"digest": row.digest, "codec": codec, "size": row.size})
@@ -155,7 +155,7 @@ class _Archiving:
     def _seen_last(self) -> dict[tuple[int, int], dict[str, Any]]:
         """By line and number of a set: which run of the bundle saw it last, and when."""
         seen: dict[tuple[int, int], dict[str, Any]] = {}
-        for some in in_batches(self._run_ids, AT_ONCE):
+        for some in batched(self._run_ids):
             for row in self._connection.execute(_holders(some)):
                 before = seen.get((row.id, row.seq))
                 if before is None or before["at"] < row.at:
@@ -189,7 +189,7 @@ class _Archiving:
 
     def _rows(self, table: Rows, key: sa.ColumnElement[Any], wanted: Collection[Any]) -> Iterator[Row]:
         in_order = (key, *table.primary_key)
-        for some in in_batches(sorted(wanted), AT_ONCE):
+        for some in batched(sorted(wanted)):
             for row in self._stream(sa.select(table).where(key.in_(some)).order_by(*in_order)):
                 yield row_as_json(table, row)
 
@@ -269,7 +269,7 @@ def _noting(fingerprints: set[str], rows: Any) -> Iterator[Row]:
 
 
 def _refuse_what_goes_on(connection: sa.Connection, run_ids: Sequence[str]) -> None:
-    for some in in_batches(run_ids, AT_ONCE):
+    for some in batched(run_ids):
         going_on = sa.select(runs.c.id, runs.c.status).where(
             runs.c.id.in_(some), runs.c.status.in_((RunStatus.QUEUED.value, RunStatus.RUNNING.value))
         )

@@ -13,11 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 import zstandard
-from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.blobs import large_blobs
 from waivern.database.blobs.framing import Pieces, frames_in, own_unpacker
 from waivern.database.connection.engine import keys_of
+from waivern.database.connection.inserts import insert_ignore
 from waivern.database.connection.keyring import NO_KEYS, KeyRing, WrappedKey
 from waivern.database.schema.tables import blob_keys, blobs, gc_candidates
 from waivern.errors import CorruptArtifactError, MessageError
@@ -223,8 +223,7 @@ def read(connection: sa.Connection, row: Any, *, what: str) -> Blob:
 
 def store(connection: sa.Connection, blob: Blob) -> None:
     """Write a blob, unless one with its digest is there already; an empty one is filled."""
-    insert = _INSERTS[connection.dialect.name]
-    if _write(connection, insert, blob, digest=blob.digest):
+    if _write(connection, insert_ignore(connection, blobs), blob, digest=blob.digest):
         _store_key(connection, blob)
     else:
         hold(connection, blob.digest, lambda: blob)
@@ -280,10 +279,6 @@ def _write(connection: sa.Connection, statement: Any, blob: Blob, **named: str) 
 
 
 _ROOM = sa.func.zeroblob(sa.bindparam("room", type_=sa.Integer))
-_INSERTS = {
-    "sqlite": sqlite.insert(blobs).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
-    "postgresql": postgresql.insert(blobs).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
-}
 _OF_DIGEST = blobs.c.digest == sa.bindparam("wanted")
 _EXISTS = sa.select(blobs.c.size).where(_OF_DIGEST, blobs.c.codec != sa.bindparam("empty"))
 _LOCKED = sa.select(blobs.c.codec).where(_OF_DIGEST).with_for_update(read=True)

@@ -12,9 +12,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from waivern.database.connection.backoff import rest
 from waivern.database.connection.column_types import json_text
 from waivern.database.connection.keyring import NO_KEYS, KeyRing
+from waivern.database.connection.retries import sleep_with_jitter
 from waivern.errors import DatabaseError, DatabaseMissingError, DatabaseUnavailableError, SchemaOutOfDateError
 
 _BEGIN = "waivern_begin"
@@ -80,11 +80,6 @@ def keys_of(database: sa.Engine | sa.Connection) -> KeyRing:
     return keys
 
 
-def is_worth_another_try(error: DatabaseUnavailableError) -> bool:
-    """Say whether two transactions only got in each other's way (SQLSTATE 40001 and 40P01): nothing was written."""
-    return getattr(error.__cause__, "sqlstate", None) in ("40001", "40P01")
-
-
 def describe(engine: sa.Engine) -> str:
     """Name the database for a reader, without user or password."""
     url = engine.url
@@ -147,7 +142,7 @@ def _begun_in_turn(connection: sqlite3.Connection, statement: str) -> bool:
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > give_up:
                     return False
-                rest(0.0005, 0.004)
+                sleep_with_jitter(0.0005, 0.004)
             else:
                 return True
     except sqlite3.Error:
@@ -170,7 +165,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > give_up:
                 raise
-            rest(0.005, 0.02)
+            sleep_with_jitter(0.005, 0.02)
         else:
             return
 

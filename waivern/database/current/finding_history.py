@@ -1,11 +1,12 @@
 """Past findings, read from the database."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from waivern.database.connection.batches import batched
 from waivern.database.connection.stored_values import in_bytes
 from waivern.database.schema.artifact_view import AS_DECLARED
 from waivern.database.schema.tables import (
@@ -107,7 +108,7 @@ class SqlFindingHistory(FindingHistory):
     def seen_before(self, runbook: str, fingerprints: Collection[str], *, before: datetime) -> set[str]:
         seen: set[str] = set()
         with self._engine.connect() as connection:
-            for some in _batches(sorted(fingerprints)):
+            for some in batched(sorted(fingerprints), _ASKED_AT_ONCE):
                 seen.update(connection.scalars(_seen(runbook, some, before)))
         return seen
 
@@ -146,8 +147,3 @@ def _seen(runbook: str, fingerprints: Sequence[str], before: datetime) -> sa.Sel
         .where(findings.c.fingerprint.in_(fingerprints))
         .distinct()
     )
-
-
-def _batches(fingerprints: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(fingerprints), _ASKED_AT_ONCE):
-        yield fingerprints[start : start + _ASKED_AT_ONCE]

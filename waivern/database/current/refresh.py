@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from waivern.database.connection.batches import batched
+from waivern.database.connection.inserts import insert_ignore
 from waivern.database.current.finding_history import findings_of_run, omissions_of_artifact
 from waivern.database.current.verdicts import judge
 from waivern.database.runs.past_artifacts import made_message
@@ -37,17 +38,6 @@ SEVERITIES = ("low", "medium", "high", "critical")
 _ASKED_AT_ONCE = 500
 _GONE = ("fixed", "unknown")
 _UNFINISHED = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
-
-_BEGIN_HEAD = {
-    "sqlite": sqlite.insert(finding_state_cursors).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(finding_state_cursors).on_conflict_do_nothing(),
-}
-
-
-_ADD_PLACE = {
-    "sqlite": sqlite.insert(finding_locations).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(finding_locations).on_conflict_do_nothing(),
-}
 
 
 def newest_complete(runbook: Any) -> sa.Select[tuple[str]]:
@@ -83,7 +73,7 @@ def _run_that_tells(connection: sa.Connection, runbook: str) -> Any:
 
 
 def _locked_head(connection: sa.Connection, runbook: str) -> Any:
-    connection.execute(_BEGIN_HEAD[connection.dialect.name], {"runbook_name": runbook, "snapshots": {}})
+    connection.execute(insert_ignore(connection, finding_state_cursors), {"runbook_name": runbook, "snapshots": {}})
     locked = sa.select(finding_state_cursors).where(finding_state_cursors.c.runbook_name == runbook).with_for_update()
     return connection.execute(locked).one()
 
@@ -139,7 +129,7 @@ class _Settling:
         """Which artifacts ever held each of these."""
         artifact_of = {line.id: artifact_id for artifact_id, line in self.lines.items()}
         holders: dict[str, list[str]] = {name: [] for name in fingerprints}
-        for some in _batches(sorted(fingerprints)):
+        for some in batched(sorted(fingerprints), _ASKED_AT_ONCE):
             held_by = (
                 sa.select(findings.c.fingerprint, findings.c.stream_id)
                 .where(findings.c.fingerprint.in_(some), findings.c.stream_id.in_(list(artifact_of)))
@@ -222,7 +212,7 @@ class _Settling:
 
     def _add_places(self, places: Collection[str]) -> None:
         if places:
-            add = _ADD_PLACE[self.connection.dialect.name]
+            add = insert_ignore(self.connection, finding_locations)
             self.connection.execute(add, [{"location": place} for place in sorted(places)])
 
     def _row(self, finding: Finding) -> dict[str, Any]:
@@ -247,11 +237,6 @@ def _began(run: Any) -> datetime:
 
 def _is_as_before(finding: Finding, row: Any) -> bool:
     return all(getattr(finding, name) == getattr(row, name) for name in SAID)
-
-
-def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), _ASKED_AT_ONCE):
-        yield names[start : start + _ASKED_AT_ONCE]
 
 
 _LINES = sa.select(finding_streams).where(finding_streams.c.runbook_name == sa.bindparam("of_name"))

@@ -1,13 +1,13 @@
 """Erasing in the database: finding contents by what they hold, and destroying their keys and bytes."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from waivern.database.blobs.blob_store import AT_REST, EMPTY, read
-from waivern.database.connection.batches import AT_ONCE, in_batches
+from waivern.database.connection.batches import batched, keyset_pages
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import keys_of, writing
 from waivern.database.data.residual_mentions import in_json, rows_that_name
@@ -21,7 +21,7 @@ from waivern.history.erasing import ErasableContent, Eraser, HeldBy
 from waivern.history.event_log import EventKind
 from waivern.runs.run import RunStatus
 
-_FULL = sa.select(blobs.c.digest).where(blobs.c.codec != EMPTY).order_by(blobs.c.digest)
+_FULL = sa.select(blobs.c.digest).where(blobs.c.codec != EMPTY)
 _STORED = (
     sa.select(*AT_REST)
     .select_from(blobs.outerjoin(blob_keys, blob_keys.c.digest == blobs.c.digest))
@@ -44,7 +44,9 @@ class SqlEraser(Eraser):
 
     def containing(self, texts: Collection[str]) -> Sequence[ErasableContent]:
         wanted = [in_json(text) for text in texts]
-        return self._described(digest for digest in self._all() if self._holds_one(digest, wanted))
+        pages = keyset_pages(self._engine, _FULL, blobs.c.digest)
+        digests = (row.digest for page in pages for row in page)
+        return self._described(digest for digest in digests if self._holds_one(digest, wanted))
 
     def held_by(self, run_id: str, artifact_id: str | None = None) -> Sequence[ErasableContent]:
         held = sa.select(artifacts.c.digest).distinct().where(artifacts.c.run_number == number_of(run_id), *KEPT)
@@ -60,22 +62,11 @@ class SqlEraser(Eraser):
 
     def erase(self, digests: Collection[str], *, reason: str, actor: str) -> int:
         done = 0
-        for some in in_batches(sorted(digests), AT_ONCE):
+        for some in batched(sorted(digests)):
             with writing(self._engine) as connection:
                 done += _erase(connection, some, reason=reason, actor=actor, at=database_now(connection))
         write_ahead_log_emptied(self._engine)
         return done
-
-    def _all(self) -> Iterator[str]:
-        after: str | None = None
-        while True:
-            with self._engine.connect() as connection:
-                page = _FULL.limit(AT_ONCE) if after is None else _FULL.where(blobs.c.digest > after).limit(AT_ONCE)
-                digests = [str(digest) for digest in connection.scalars(page)]
-            if not digests:
-                return
-            yield from digests
-            after = digests[-1]
 
     def _holds_one(self, digest: str, wanted: Sequence[str]) -> bool:
         with self._engine.connect() as connection:
@@ -92,7 +83,7 @@ class SqlEraser(Eraser):
 
     def _described(self, digests: Iterable[str]) -> Sequence[ErasableContent]:
         found = []
-        for some in in_batches(digests, AT_ONCE):
+        for some in batched(digests):
             with self._engine.connect() as connection:
                 of_some = sa.select(blobs.c.digest, blobs.c.size).where(blobs.c.digest.in_(some))
                 sizes = {row.digest: row.size for row in connection.execute(of_some)}

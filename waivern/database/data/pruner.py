@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from waivern.database.connection.batches import AT_ONCE, in_batches
+from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import describe, writing
+from waivern.database.connection.inserts import insert_ignore
 from waivern.database.retention.blob_gc import empty_unwanted, write_ahead_log_emptied
 from waivern.database.retention.retention_rules import KEPT, NONE, UNTIL_SUCCESS, mark_unwanted, tell_pruned
 from waivern.database.schema.artifact_view import AS_DECLARED, number_of
@@ -60,7 +60,7 @@ class SqlPruner(Pruner):
 
     def prune(self, request: PruneRequest, *, actor: str) -> Pruned:
         due = self._due(request)
-        for some in in_batches(due, AT_ONCE):
+        for some in batched(due):
             with writing(self._engine) as connection:
                 _let_go(connection, some, actor=actor)
         emptied = empty_unwanted(self._engine, actor=actor)
@@ -80,7 +80,7 @@ class SqlPruner(Pruner):
                 connection.execute(
                     sa.select(sa.func.coalesce(sa.func.sum(blobs.c.stored_size), 0)).where(blobs.c.digest.in_(some))
                 ).scalar_one()
-                for some in in_batches(sorted(digests), AT_ONCE)
+                for some in batched(sorted(digests))
             )
         return Pruned(due, len(digests), int(freed), self._unused_bytes())
 
@@ -102,7 +102,7 @@ class SqlPruner(Pruner):
     def claim(self, chore: str, *, next_at: datetime) -> bool:
         with writing(self._engine) as connection:
             first = {"name": chore, "next_run_at": next_at}
-            connection.execute(_FIRST_CLAIM[connection.dialect.name], first)
+            connection.execute(insert_ignore(connection, periodic_tasks), first)
             due = sa.update(periodic_tasks).where(
                 periodic_tasks.c.name == chore, periodic_tasks.c.next_run_at <= database_now(connection)
             )
@@ -188,9 +188,3 @@ def _let_go(connection: sa.Connection, messages: Sequence[PrunedMessage], *, act
         for each in messages
     ]
     tell_pruned(connection, told, at=now, actor=actor)
-
-
-_FIRST_CLAIM = {
-    "sqlite": sqlite.insert(periodic_tasks).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(periodic_tasks).on_conflict_do_nothing(),
-}

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.connection.column_types import escaped, json_text
+from waivern.database.connection.inserts import insert_ignore
 from waivern.database.findings.finding_digests import RowsDigest, digest_of_rows
 from waivern.database.schema.tables import finding_snapshots, finding_streams, findings, runs
 from waivern.history.finding import Finding, findings_in
@@ -71,7 +71,7 @@ def _locked_line(connection: sa.Connection, run_id: str, artifact_id: str) -> _L
     row = connection.execute(_LINE, wanted).first()
     if row is None:
         line = {"runbook_name": name, "artifact_id": artifact_id, "last_seq": 0}
-        connection.execute(_INSERT_LINE[connection.dialect.name], line)
+        connection.execute(insert_ignore(connection, finding_streams), line)
         row = connection.execute(_LINE, wanted).one()
     return _Line(row.id, name, artifact_id, row.last_seq)
 
@@ -137,10 +137,6 @@ _SAID: Sequence[str] = (
     *("rule", "category", "severity", "special_category", "source", "location", "confidence", "match_count"),
 )
 _NAME_OF = sa.select(runs.c.runbook_name).where(runs.c.id == sa.bindparam("of_run"))
-_INSERT_LINE = {
-    "sqlite": sqlite.insert(finding_streams).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(finding_streams).on_conflict_do_nothing(),
-}
 _LINE = (
     sa.select(finding_streams.c.id, finding_streams.c.last_seq)
     .where(finding_streams.c.runbook_name == sa.bindparam("of_name"))

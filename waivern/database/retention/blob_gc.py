@@ -8,6 +8,7 @@ Whoever saves a content that is there already locks its row too and takes the ma
 passes it by, or after it, and fills the blob again. Where the process is killed the marks stay, and the next goes on.
 """
 
+import functools
 import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,17 +17,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.blobs.blob_store import EMPTY, NOTHING
-from waivern.database.connection.backoff import rest
-from waivern.database.connection.batches import AT_ONCE, in_batches
+from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
-from waivern.database.connection.engine import is_worth_another_try, writing
+from waivern.database.connection.engine import writing
+from waivern.database.connection.retries import retry_on_conflict
 from waivern.database.events import event_rows
 from waivern.database.retention.retention_rules import KEPT
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates
-from waivern.errors import DatabaseUnavailableError
 from waivern.history.event_log import EventKind
 
-_ATTEMPTS = 5
 _CHECKPOINT_MS = 500
 _UNWANTED = sa.select(gc_candidates.c.digest, gc_candidates.c.generation)
 _KEPT_ALL_THE_SAME = (
@@ -54,21 +53,15 @@ def empty_unwanted(engine: sa.Engine, *, actor: str) -> Emptied:
     with engine.connect() as connection:  # another one: what it sees must be no older than the marks
         kept = set(connection.scalars(_KEPT_ALL_THE_SAME))
     total = Emptied()
-    for some in in_batches(sorted(marks), AT_ONCE):
-        total += _settled(engine, {digest: marks[digest] for digest in some}, kept, actor=actor)
+    for some in batched(sorted(marks)):
+        batch = {digest: marks[digest] for digest in some}
+        total += retry_on_conflict(functools.partial(_settled, engine, batch, kept, actor=actor))
     return total
 
 
 def _settled(engine: sa.Engine, marks: Mapping[str, int], kept: Collection[str], *, actor: str) -> Emptied:
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            with writing(engine) as connection:
-                return _settle(connection, marks, kept, actor=actor)
-        except DatabaseUnavailableError as error:
-            if attempt == _ATTEMPTS or not is_worth_another_try(error):
-                raise
-            rest(0.01 * attempt, 0.1 * attempt)
-    raise AssertionError("unreachable")
+    with writing(engine) as connection:
+        return _settle(connection, marks, kept, actor=actor)
 
 
 def _settle(connection: sa.Connection, marks: Mapping[str, int], kept: Collection[str], *, actor: str) -> Emptied:

@@ -1,12 +1,13 @@
 """Looking after the keys of stored contents."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from waivern.artifacts.encryption import Encryption, EncryptionStatus, KeyUse, Rotated
 from waivern.database.blobs.blob_store import BYTES, EMPTY, SEALED, Blob, write_over
+from waivern.database.connection.batches import keyset_pages
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import keys_of, writing
 from waivern.database.connection.keyring import WrappedKey
@@ -17,6 +18,7 @@ from waivern.errors import EncryptionError
 from waivern.history.event_log import EventKind
 
 _AT_ONCE = 500
+_CONTENTS_AT_ONCE = 20  # they may be large, and those of one transaction are in memory together
 _NUMBERS = sa.select(blob_keys.c.key_id, sa.func.count()).group_by(blob_keys.c.key_id).order_by(blob_keys.c.key_id)
 _BY_CODEC = sa.select(blobs.c.codec, sa.func.count()).group_by(blobs.c.codec)
 _ANY = sa.select(blob_keys.c.key_id).limit(1)
@@ -70,7 +72,8 @@ class SqlEncryption(Encryption):
 
     def rotate(self, *, actor: str) -> Rotated:
         current, done = self._current_id(), 0
-        for rows in self._pages(sa.select(blob_keys).where(blob_keys.c.key_id != current), blob_keys.c.digest):
+        others = sa.select(blob_keys).where(blob_keys.c.key_id != current)
+        for rows in keyset_pages(self._engine, others, blob_keys.c.digest, _AT_ONCE):
             known = [row for row in rows if self._keys.knows(row.key_id)]
             if known:
                 done += self._rewrapped(known, actor=actor)
@@ -82,8 +85,8 @@ class SqlEncryption(Encryption):
             refuse_wrong_keys(connection)
         done = 0
         plain = sa.select(blobs.c.digest).where(blobs.c.codec.not_in((EMPTY, *SEALED)))
-        for rows in self._pages(plain, blobs.c.digest):
-            done += sum(self._encrypted([row.digest for row in some], actor=actor) for some in _a_few(rows))
+        for rows in keyset_pages(self._engine, plain, blobs.c.digest, _CONTENTS_AT_ONCE):
+            done += self._encrypted([row.digest for row in rows], actor=actor)
         write_ahead_log_emptied(self._engine)
         return done
 
@@ -94,17 +97,6 @@ class SqlEncryption(Encryption):
                 remedy="Set WAIVERN_ENCRYPTION_KEY, or WAIVERN_ENCRYPTION_KEY_FILE; `waivern keys new` makes a key",
             )
         return self._keys.current.id
-
-    def _pages(self, query: sa.Select[Any], key: sa.Column[str]) -> Iterator[Sequence[Any]]:
-        after: str | None = None
-        while True:
-            page = query.order_by(key).limit(_AT_ONCE)
-            with self._engine.connect() as connection:
-                rows = connection.execute(page if after is None else page.where(key > after)).all()
-            if not rows:
-                return
-            yield rows
-            after = rows[-1].digest
 
     def _rewrapped(self, rows: Sequence[Any], *, actor: str) -> int:
         changes = [
@@ -141,8 +133,3 @@ class SqlEncryption(Encryption):
             at = database_now(connection)
             event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_ENCRYPTED, body=body, at=at)
         return len(rows)
-
-
-def _a_few(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Contents may be large, and those of one transaction are in memory together."""
-    return (rows[start : start + 20] for start in range(0, len(rows), 20))

@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from waivern.database.connection.batches import AT_ONCE, in_batches
+from waivern.database.connection.batches import batched
+from waivern.database.connection.inserts import upsert
 from waivern.database.events import event_rows
 from waivern.database.schema.artifact_view import AS_DECLARED, number_of, whole_artifacts
 from waivern.database.schema.tables import artifact_declarations, artifacts, blobs, gc_candidates
@@ -44,17 +44,17 @@ def let_go_at_end(connection: sa.Connection, run_id: str, status: RunStatus, *, 
 
 def tell_pruned(connection: sa.Connection, messages: Sequence[Mapping[str, str]], *, at: datetime, actor: str) -> None:
     """Say which messages were let go of: run, artifact_id, digest and because of each."""
-    for some in in_batches(messages, AT_ONCE):
+    for some in batched(messages):
         body = {"messages": [dict(each) for each in some]}
         event_rows.append(connection, actor=actor, kind=EventKind.MESSAGES_PRUNED, body=body, at=at)
 
 
 def mark_unwanted(connection: sa.Connection, digests: Collection[str]) -> None:
     """Say that an artifact keeps these contents no longer; somebody else may."""
-    for some in in_batches(sorted(digests), AT_ONCE):
+    for some in batched(sorted(digests)):
         connection.execute(sa.select(blobs.c.size).where(blobs.c.digest.in_(some)).with_for_update())
         marks = [{"digest": digest, "generation": secrets.randbits(63)} for digest in some]
-        connection.execute(_MARK[connection.dialect.name], marks)
+        connection.execute(upsert(connection, gc_candidates), marks)
 
 
 def refuse_what_needs_pruned(connection: sa.Connection, run_id: str) -> None:
@@ -74,13 +74,3 @@ def refuse_what_needs_pruned(connection: sa.Connection, run_id: str) -> None:
                 f" on {by_id[pruned].pruned_at:%Y-%m-%d} ({by_id[pruned].pruned_because})",
                 remedy="Start a new run",
             )
-
-
-def _marking(insert: "sqlite.Insert | postgresql.Insert") -> "sqlite.Insert | postgresql.Insert":
-    return insert.on_conflict_do_update(index_elements=["digest"], set_={"generation": insert.excluded.generation})
-
-
-_MARK = {
-    "sqlite": _marking(sqlite.insert(gc_candidates)),
-    "postgresql": _marking(postgresql.insert(gc_candidates)),
-}

@@ -1,6 +1,5 @@
 """One thread that writes for many: what waits in its queue goes into one transaction."""
 
-import itertools
 import math
 import queue
 import threading
@@ -11,15 +10,14 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from waivern.database.connection.backoff import rest
-from waivern.database.connection.engine import is_worth_another_try, writing
+from waivern.database.connection.engine import writing
+from waivern.database.connection.retries import retry_on_conflict
 from waivern.errors import DatabaseUnavailableError, RunTakenOverError, WaivernError
 
 Write = Callable[[sa.Connection], None]
 
 _MOST_IN_ONE_TRANSACTION = 500
 _LEISURE_S = 0.2
-_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -154,17 +152,9 @@ class GroupCommitWriter:
 
     def _write(self, jobs: list[_Job]) -> None:
         """Write all in one transaction; one that only ran into another's is begun anew."""
-        for attempt in itertools.count(1):
-            try:
-                written = self._written(jobs)
-            except DatabaseUnavailableError as error:
-                if attempt == _ATTEMPTS or not is_worth_another_try(error):
-                    raise
-                rest(0.01 * attempt, 0.1 * attempt)
-            else:
-                for job in jobs:
-                    _tell(job, was_written=job in written)
-                return
+        written = retry_on_conflict(lambda: self._written(jobs))
+        for job in jobs:
+            _tell(job, was_written=job in written)
 
     def _written(self, jobs: list[_Job]) -> list[_Job]:
         with writing(self._engine) as connection:

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
+from waivern.database.connection.inserts import insert_ignore
 from waivern.database.schema.tables import notifications, runs, schedules
 from waivern.runs.notifications import (
     TARGETS,
@@ -37,10 +37,6 @@ _LAST_ONES = (
     .subquery()
 )
 _BEFORE = sa.select(_LAST_ONES.c.status).order_by(_LAST_ONES.c.ended_at.desc()).limit(1)
-_INSERT = {
-    "sqlite": sqlite.insert(notifications).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(notifications).on_conflict_do_nothing(),
-}
 
 
 def queue_notices(connection: sa.Connection, run_id: str, status: RunStatus, *, at: datetime) -> None:
@@ -73,7 +69,7 @@ def _queue(
     row = {"run_id": run_id, "kind": notice.value, "created_at": at, "next_attempt_at": at, "attempts": 0}
     rows = [{**row, "target": target} for target in TARGETS if notify.get(target)]
     if rows:
-        connection.execute(_INSERT[connection.dialect.name], rows)
+        connection.execute(insert_ignore(connection, notifications), rows)
 
 
 def _status_before(connection: sa.Connection, run_id: str, schedule_id: str) -> RunStatus | None:

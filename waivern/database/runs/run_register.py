@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
+from waivern.database.connection.inserts import insert_ignore
 from waivern.database.connection.process_identity import Owner
 from waivern.database.events import run_events
 from waivern.database.retention.blob_gc import empty_unwanted
@@ -30,11 +30,6 @@ from waivern.runs.run_queue import ClaimedRun
 if TYPE_CHECKING:  # slow to import; see `waivern.runs.run_log`
     from waivern.plans.plan import ExecutionPlan
     from waivern.runbooks.model.artifact_definition import ArtifactDefinition
-
-_REMEMBER_RUNBOOK = {
-    "sqlite": sqlite.insert(runbooks).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(runbooks).on_conflict_do_nothing(),
-}
 
 
 class SqlRunRegister(RunRegister):
@@ -182,7 +177,7 @@ def _claimed(connection: sa.Connection, claimed: ClaimedRun) -> Any:
 
 def _remember_runbook(connection: sa.Connection, plan: "ExecutionPlan") -> None:
     values = {"digest": plan.digest, "name": plan.runbook.name, "sources": dict(plan.sources)}
-    connection.execute(_REMEMBER_RUNBOOK[connection.dialect.name], values)
+    connection.execute(insert_ignore(connection, runbooks), values)
 
 
 def _write_plan(connection: sa.Connection, run_id: str, plan: "ExecutionPlan") -> None:

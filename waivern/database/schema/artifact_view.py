@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.connection.batches import in_batches
+from waivern.database.connection.batches import batched
 from waivern.database.schema.interned_rows import columns_of, ids_of
 from waivern.database.schema.tables import artifact_declarations, artifacts, overviews, runs
 
@@ -39,7 +39,7 @@ def number_of(run_id: Any) -> "sa.ScalarSelect[int]":
 
 def insert_artifacts(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows with columns of `whole_artifacts`, all of them with the same ones; their runs are there already."""
-    for some in in_batches(rows, _AT_ONCE):
+    for some in batched(rows, _AT_ONCE):
         numbers = _numbers_of(connection, {row["run_id"] for row in some})
         declaration_ids = declare(connection, some)
         overview_ids = overview_ids_of(connection, [row.get("overview") for row in some])

@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from waivern.database.connection.batches import in_batches
+from waivern.database.connection.batches import batched
 from waivern.database.connection.column_types import json_text
+from waivern.database.connection.inserts import insert_ignore
 from waivern.history.proof import leaf_of
 
 _AT_ONCE = 500
-_INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def columns_of(table: sa.Table) -> Sequence[str]:
@@ -27,7 +26,7 @@ def ids_of(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[st
     new = {digest: each for digest, each in zip(digests, said, strict=True) if digest not in known}
     if new:
         in_one_order = [{"digest": digest, **new[digest]} for digest in sorted(new)]  # for all that do so at once
-        connection.execute(_INSERTS[connection.dialect.name](table).on_conflict_do_nothing(), in_one_order)
+        connection.execute(insert_ignore(connection, table), in_one_order)
         known |= _known(connection, table, set(new))
     return [known[digest] for digest in digests]
 
@@ -46,7 +45,7 @@ def _as_stored(table: sa.Table, said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _known(connection: sa.Connection, table: sa.Table, digests: Iterable[str]) -> dict[str, int]:
     known: dict[str, int] = {}
-    for some in in_batches(digests, _AT_ONCE):
+    for some in batched(digests, _AT_ONCE):
         wanted = sa.select(table.c.digest, table.c.id).where(table.c.digest.in_(some))
         known |= {row.digest: row.id for row in connection.execute(wanted)}
     return known

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from waivern.database.connection.batches import in_batches
+from waivern.database.connection.batches import batched
 from waivern.database.connection.stored_values import as_stored
 from waivern.database.schema.tables import events, runs
 from waivern.errors import MessageError
@@ -24,7 +24,7 @@ _EVENTS = sa.select(*map(as_stored, events.columns)).order_by(events.c.seq)
 def check_events(connection: sa.Connection, found: Verification, progress: Progress) -> None:
     """Check the whole chain; `found` is told where it ends."""
     before, expected, first = BEFORE_THE_FIRST, 1, None
-    for page in in_batches(rows_of(connection, _EVENTS), PAGE):
+    for page in batched(rows_of(connection, _EVENTS), PAGE):
         for row in page:
             _check_link(row, expected, before, found)
             first = first or row

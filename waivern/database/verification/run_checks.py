@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from waivern.database.connection.batches import in_batches
+from waivern.database.connection.batches import batched
 from waivern.database.connection.column_types import json_text
 from waivern.database.connection.stored_values import as_stored
 from waivern.database.events.run_merkle import RunProof, misfits_of
@@ -58,7 +58,7 @@ def check_runs(connection: sa.Connection, found: Verification, progress: Progres
     """Check each run that has ended against the event that its row names."""
     begun = plain(connection.execute(_BEGUN).scalar())
     wanted = _RUNS if run_id is None else _RUNS.where(runs.c.id == run_id)
-    for page in in_batches(rows_of(connection, wanted), PAGE):
+    for page in batched(rows_of(connection, wanted), PAGE):
         told = _events_by_seq(connection, page)
         for run in page:
             event = told.get(run.event_seq)
