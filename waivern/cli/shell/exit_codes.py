@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, its error, and nobody who keeps the process from ending."""
+"""Exit codes, error output, and leaving the process even while a component's thread hangs."""
 
 import logging
 import os
@@ -16,19 +16,19 @@ from waivern.errors import WaivernError
 from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 
 USAGE = 2
-TRIPPED = 1
+GATE_FAILED = 1
 INCOMPLETE = 3
-INTERRUPTED = 130  # what shells give for a command that Ctrl-C ended
+INTERRUPTED = 130  # the shells' exit code for a command that Ctrl-C ended
 
 _COMPLETION = "_WAIVERN_COMPLETE"
-_TIME_TO_END_S = 0.1
+_THREAD_GRACE_S = 0.1
 _SHOW_CURSOR = b"\x1b[?25h"
 
 logger = logging.getLogger(__name__)
 
 
 def exit_code_of(command: click.Command, arguments: Sequence[str]) -> int:
-    """Carry out a command line; print its error, if it has one, and return its exit code."""
+    """Run a command line, print its error if it fails, and return its exit code."""
     environment = WatchedEnvironment()
     try:
         if os.environ.get(_COMPLETION):
@@ -45,17 +45,17 @@ def exit_code_of(command: click.Command, arguments: Sequence[str]) -> int:
         show_error(environment.redact(error.happened), environment.redact(error.remedy or ""))
         return error.exit_code
     except BrokenPipeError:
-        silence(sys.stdout)  # whoever reads us has seen enough
+        silence(sys.stdout)  # the reader of the pipe has closed it
     except (KeyboardInterrupt, EOFError, click.Abort):
         click.echo("Interrupted", err=True)
         return INTERRUPTED
-    except (Exception, SystemExit) as error:  # noqa: BLE001  the last resort; a plug-in's sys.exit() is no success
+    except (Exception, SystemExit) as error:  # noqa: BLE001  last resort; a plug-in's sys.exit() is not a success
         return _unexpected(error, environment)
     return 0
 
 
 def show_error(happened: str, remedy: str = "") -> None:
-    """Write an error to standard error, what to do about it in a line of its own."""
+    """Write an error to standard error, followed by its remedy on a line of its own."""
     with suppress(OSError):
         click.echo(f"{click.style('Error:', fg='red', bold=True)} {lines(happened)}", err=True)
         for line in lines(remedy).splitlines():
@@ -63,30 +63,30 @@ def show_error(happened: str, remedy: str = "") -> None:
 
 
 def silence(stream: IO[str]) -> None:
-    """Let what is still written to a stream that nobody takes vanish without a word."""
+    """Redirect a stream without a reader to the null device, so that flushing it raises nothing."""
     with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        null_device = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null_device, stream.fileno())
+        os.close(null_device)
 
 
 def open_missing_streams() -> None:
-    """Give a process that was started with closed standard streams, as some schedulers do, ones that lead nowhere."""
+    """Open standard streams that were closed at start, as some schedulers do, on the null device."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  open to the end
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  stays open until exit
 
 
 def leave(code: int) -> NoReturn:
-    """End the process, without waiting for a thread that hangs: nobody can end it, and the interpreter would wait."""
+    """Exit the process without waiting for hung threads, which the interpreter would otherwise join."""
     _flush()
-    if _somebody_hangs():
+    if _a_thread_hangs():
         os._exit(code)
     sys.exit(code)
 
 
 def leave_at_once(code: int) -> NoReturn:
-    """End the process here and now, as a second Ctrl-C asks for."""
+    """Exit the process immediately, as a second Ctrl-C requests."""
     if sys.stderr.isatty():
         os.write(sys.stderr.fileno(), _SHOW_CURSOR + b"\n")
     os._exit(code)
@@ -100,10 +100,10 @@ def _complete(command: click.Command) -> int:
 
 def _unexpected(error: BaseException, environment: WatchedEnvironment) -> int:
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    logger.debug("The traceback:", exc_info=error)
+    logger.debug("Traceback:", exc_info=error)
     show_error(
         f"{environment.redact(text)}. This is a bug in Waivern or in a plug-in",
-        "See where it comes from with WAIVERN_LOG_LEVEL=DEBUG, and report it",
+        "Set WAIVERN_LOG_LEVEL=DEBUG to see the traceback, and report it",
     )
     return INCOMPLETE
 
@@ -116,14 +116,14 @@ def _flush() -> None:
             silence(stream)
 
 
-def _somebody_hangs() -> bool:
-    """Say whether a thread that the interpreter would wait for is there still; one about to end is given a moment."""
-    patience = time.monotonic() + _TIME_TO_END_S
-    while _others() and time.monotonic() < patience:
+def _a_thread_hangs() -> bool:
+    """Return whether a non-daemon thread is still running after a short grace period."""
+    deadline = time.monotonic() + _THREAD_GRACE_S
+    while _other_threads() and time.monotonic() < deadline:
         time.sleep(0.002)
-    return bool(_others())
+    return bool(_other_threads())
 
 
-def _others() -> list[threading.Thread]:
-    me = threading.current_thread()
-    return [each for each in threading.enumerate() if each is not me and not each.daemon]
+def _other_threads() -> list[threading.Thread]:
+    current = threading.current_thread()
+    return [thread for thread in threading.enumerate() if thread is not current and not thread.daemon]

@@ -11,36 +11,36 @@ from waivern.cli.shell.exit_codes import INCOMPLETE, leave_at_once
 
 
 class Interrupts:
-    """Counts them. What the first one does is left to whoever handles it when the run's event loop is at work."""
+    """Counts SIGINTs; the first is passed on to the handler of the running event loop."""
 
     def __init__(self) -> None:
-        self._handled_by: Any = None
-        self._came_before = False
+        self._previous_handler: Any = None
+        self._interrupted_before = False
 
     def watch(self) -> None:
-        """Begin to count; called on the event loop, for it takes the signal for itself when it starts."""
-        if self._handled_by is None and threading.current_thread() is threading.main_thread():
-            self._handled_by = signal.getsignal(signal.SIGINT)
-            signal.signal(signal.SIGINT, self._came)
+        """Start counting. Call this on the event loop: asyncio installs its own SIGINT handler when it starts."""
+        if self._previous_handler is None and threading.current_thread() is threading.main_thread():
+            self._previous_handler = signal.getsignal(signal.SIGINT)
+            signal.signal(signal.SIGINT, self._on_interrupt)
 
-    def _came(self, number: int, frame: FrameType | None) -> None:
-        if self._came_before:
+    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._interrupted_before:
             leave_at_once(INCOMPLETE)
-        self._came_before = True
-        if callable(self._handled_by):
-            self._handled_by(number, frame)
+        self._interrupted_before = True
+        if callable(self._previous_handler):
+            self._previous_handler(number, frame)
 
-    def forget(self) -> None:
-        """Let Ctrl-C mean what it means everywhere."""
-        if self._handled_by is not None:
+    def restore(self) -> None:
+        """Restore the default SIGINT handler."""
+        if self._previous_handler is not None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
 def counted_interrupts() -> Iterator[Interrupts]:
-    """Count Ctrl-C within the block, from the first `watch` on."""
+    """Count SIGINTs within the block, from the first `watch` on."""
     interrupts = Interrupts()
     try:
         yield interrupts
     finally:
-        interrupts.forget()
+        interrupts.restore()

@@ -1,4 +1,4 @@
-"""Log lines on standard error: no secret in them, and nothing that a terminal would act upon."""
+"""Logging to standard error, with secrets redacted and control characters escaped."""
 
 import json
 import logging
@@ -11,34 +11,34 @@ from typing import Any
 from waivern.cli.shell.escaping import json_text, lines
 from waivern.runs.current_run import current_run
 
-_TOLD_BY_PROGRESS = "waivern.runs.executor"
+_SHOWN_BY_PROGRESS = "waivern.runs.executor"
 _SHORT_ID = 18
 
 
 def log_to_standard_error(
     level: str, *, form: str = "text", redact: Callable[[str], str], has_progress: bool = True
 ) -> None:
-    """Write what is logged.
+    """Send log records to standard error.
 
     Args:
-        level: From which level on.
-        form: As "text" or as "json".
-        redact: Keeps values of `${NAME}` out of it.
-        has_progress: Whether artifacts that fail are shown in another way as well.
+        level: The lowest level that is written.
+        form: "text" or "json".
+        redact: Removes resolved values of `${NAME}` from a text.
+        has_progress: Whether a progress display already shows failed artifacts.
     """
     handler = _StandardErrorHandler()
-    handler.setFormatter(_JsonFormatter(redact) if form == "json" else _CarefulFormatter(redact))
+    handler.setFormatter(_JsonFormatter(redact) if form == "json" else _TextFormatter(redact))
     if has_progress and form == "text":
-        handler.addFilter(_leaves_out_what_progress_tells)
+        handler.addFilter(_not_shown_by_progress)
     root = logging.getLogger()
-    for earlier in [each for each in root.handlers if isinstance(each, _StandardErrorHandler)]:
-        root.removeHandler(earlier)
+    for installed in [handler for handler in root.handlers if isinstance(handler, _StandardErrorHandler)]:
+        root.removeHandler(installed)
     root.addHandler(handler)
     root.setLevel(level)
 
 
 class _StandardErrorHandler(logging.StreamHandler[Any]):
-    """Writes to what is standard error now: a live display puts itself in its place for a while."""
+    """Writes to the current `sys.stderr`, which a live display replaces while it is shown."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -49,23 +49,23 @@ class _StandardErrorHandler(logging.StreamHandler[Any]):
 
     @stream.setter
     def stream(self, value: Any) -> None:
-        """Take no other stream."""
+        """Ignore the assignment: the stream is always the current standard error."""
 
 
-class _CarefulFormatter(logging.Formatter):
+class _TextFormatter(logging.Formatter):
     def __init__(self, redact: Callable[[str], str]) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s%(of_run)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
+        super().__init__("%(asctime)s %(levelname)s %(name)s%(run_suffix)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
         self.converter = time.gmtime
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
         run_id, _ = _run_of(record)
-        record.of_run = f" [{run_id[:_SHORT_ID]}]" if run_id else ""
+        record.run_suffix = f" [{run_id[:_SHORT_ID]}]" if run_id else ""
         return lines(self._redact(super().format(record)))
 
 
 class _JsonFormatter(logging.Formatter):
-    """One object a line: at, level, logger, message, run_id, schedule, error."""
+    """One JSON object per line with the keys at, level, logger, message, run_id, schedule and error."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         run_id, schedule = _run_of(record)
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").removesuffix("+00:00")
-        said = {
+        fields = {
             "at": f"{at}Z",
             "level": record.levelname,
             "logger": record.name,
@@ -83,17 +83,17 @@ class _JsonFormatter(logging.Formatter):
             "schedule": schedule,
             "error": self._redact(self.formatException(record.exc_info)) if record.exc_info else None,
         }
-        return json_text(json.dumps({key: value for key, value in said.items() if value is not None}))
+        return json_text(json.dumps({key: value for key, value in fields.items() if value is not None}))
 
 
 def _run_of(record: logging.LogRecord) -> tuple[str | None, str | None]:
-    """Which run and schedule a line belongs to: what it says itself, else the run that is being made."""
+    """Return the run ID and schedule of a record: its own, else those of the current run."""
     mark = current_run()
     run_id: str | None = getattr(record, "run_id", None) or (mark.run_id if mark is not None else None)
     schedule: str | None = getattr(record, "schedule", None) or (mark.schedule if mark is not None else None)
     return run_id, schedule
 
 
-def _leaves_out_what_progress_tells(record: logging.LogRecord) -> bool:
-    """Each artifact that fails is told of as it happens, and in the summary: the log need not say it a third time."""
-    return record.name != _TOLD_BY_PROGRESS or logging.getLogger().level < logging.WARNING
+def _not_shown_by_progress(record: logging.LogRecord) -> bool:
+    """Drop what the progress display and the summary already show, unless debugging."""
+    return record.name != _SHOWN_BY_PROGRESS or logging.getLogger().level < logging.WARNING

@@ -1,4 +1,4 @@
-"""What several commands share: the application they ask, and options that mean the same everywhere."""
+"""Options and decorators that several commands share."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -24,14 +24,14 @@ _GIVEN = {_DATABASE_URL: "database_url", _LOG_FORMAT: "log_format"}
 
 
 def current_settings() -> Settings:
-    """Return the settings of the current command: the environment's, with the `--db` of it or of its group."""
+    """Return the settings of the environment, overridden by the options of the command or its group."""
     meta = click.get_current_context().meta
     given = {field: meta[key] for key, field in _GIVEN.items() if meta.get(key)}
     return replace(Settings.from_environment(), **given)
 
 
 def given_database() -> str | None:
-    """Return the URL that was given as `--db`, if any."""
+    """Return the URL that was passed as `--db`, if any."""
     url: str | None = click.get_current_context().meta.get(_DATABASE_URL)
     return url
 
@@ -43,7 +43,7 @@ def database_option(command: AnyCommand) -> AnyCommand:
         metavar="URL",
         expose_value=False,
         callback=_remember_database,
-        help="Where runs are kept, in place of WAIVERN_DATABASE_URL.",
+        help="Database URL (overrides WAIVERN_DATABASE_URL).",
     )(command)
 
 
@@ -54,7 +54,7 @@ def log_format_option(command: AnyCommand) -> AnyCommand:
         type=click.Choice(["text", "json"]),
         expose_value=False,
         callback=_remember_log_format,
-        help="How log lines are written, in place of WAIVERN_LOG_FORMAT.",
+        help="Log format (overrides WAIVERN_LOG_FORMAT).",
     )(command)
 
 
@@ -81,14 +81,14 @@ def pass_application(command: Command, *, may_create: bool = True, serves: bool 
 
 
 pass_existing = functools.partial(pass_application, may_create=False)
-"""Hand the command an application that makes no SQLite file where there is none: for whoever only asks."""
+"""Like `pass_application`, but a missing SQLite file is an error instead of being created."""
 
 pass_service = functools.partial(pass_application, serves=True)
 """Hand the command an application in whose name the clock acts, not a person."""
 
 
 def listed(ask: Callable[[], Sequence[T]]) -> Sequence[T]:
-    """Return what a database holds; nothing where the one that is used unless told otherwise was not made yet."""
+    """Return the result of a query; empty where the default database does not exist yet."""
     try:
         return ask()
     except DatabaseMissingError:
@@ -100,7 +100,7 @@ def listed(ask: Callable[[], Sequence[T]]) -> Sequence[T]:
 def format_option(*formats: str) -> Callable[[AnyCommand], AnyCommand]:
     """Add `--format`; the first of `formats` is the default."""
     return click.option(
-        "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
+        "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="Output format."
     )
 
 
@@ -111,7 +111,7 @@ def working_directory_option(command: AnyCommand) -> AnyCommand:
         "working_directory",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         metavar="DIR",
-        help="What relative paths in the runbook are meant from, in place of its folder.",
+        help="Base directory for relative paths (default: the runbook's).",
     )(command)
 
 
@@ -122,6 +122,6 @@ def _remember_log_format(context: click.Context, _option: click.Parameter, form:
 
 def _remember_database(context: click.Context, option: click.Parameter, url: str | None) -> None:
     if url is not None and not url.strip():
-        raise click.BadParameter("it names no database: is a variable unset?", context, option)
+        raise click.BadParameter("the URL is empty: is a variable unset?", context, option)
     if url:
         context.meta[_DATABASE_URL] = url

@@ -1,4 +1,4 @@
-"""How the processes that a service makes runs in are set up: the same settings, logs and plug-ins as its own."""
+"""Set-up of a worker's run processes: the same settings, logging and plug-ins as the service."""
 
 from waivern.bootstrap import build_application
 from waivern.cli.shell.logs import log_to_standard_error
@@ -8,7 +8,7 @@ from waivern.settings import Settings
 
 
 def set_up(settings: Settings, actor: str) -> Application:
-    """Return the application of such a process, which acts as its service does; called in it, once."""
+    """Return the application of a run process. Called once, in that process."""
     environment = WatchedEnvironment()
     log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact, has_progress=False)
     return build_application(settings, environment=environment, actor=actor)

@@ -1,4 +1,4 @@
-"""How a person reads instants, durations, states and reasons."""
+"""Times, durations, states and reasons as text."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -21,11 +21,11 @@ _STYLES = {
     "skipped": "yellow",
 }
 _LAPSED = {Lapse.EXPIRED: "has expired", Lapse.STALE: "matches nothing any more"}
-_SHORT_ID = 18  # a UUIDv7's milliseconds and 12 random bits: two runs hardly ever share them
+_SHORT_ID = 18  # the milliseconds and 12 random bits of a UUIDv7: practically unique
 
 
 def short_id(run_id: str) -> str:
-    """Return the beginning of a run's id, which is as good as the whole."""
+    """Return the prefix of a run ID that identifies it in practice."""
     return run_id[:_SHORT_ID]
 
 
@@ -37,29 +37,29 @@ def lapsed_in_words(lapsed: Iterable[Lapsed]) -> Iterator[str]:
 
 
 def state(status: RunStatus | ArtifactStatus, *, optional: bool = False) -> Styled:
-    """Return a state in its colour: `timed_out` is "timed out"."""
+    """Return a state in its colour; `timed_out` is shown as "timed out"."""
     text = status.value.replace("_", " ")
     return Styled(f"{text} (optional)" if optional else text, _STYLES.get(status.value, ""))
 
 
 def local_time(instant: datetime | None) -> str:
-    """Return an instant by the clock on the wall here, to the second."""
+    """Return a time in the local time zone, to the second."""
     return "" if instant is None else instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def why_skipped(reason: SkipReason | None, because: str | None) -> str:
-    """Return why an artifact was not made."""
+    """Return why an artifact was skipped."""
     if reason is SkipReason.DEPENDENCY_FAILED:
         return f"'{because}' failed"
     if reason is SkipReason.TIMEOUT:
-        return "not made before the deadline"
+        return "not finished before the deadline"
     if reason is SkipReason.CANCELLED:
         return "the run was cancelled"
     return ""
 
 
 def result(artifact: ArtifactRecord) -> str:
-    """Return what an artifact came to, in a few words."""
+    """Return the outcome of an artifact in a few words."""
     if artifact.status is ArtifactStatus.SKIPPED:
         return why_skipped(artifact.skip_reason, artifact.skipped_because)
     if artifact.status is ArtifactStatus.FAILED:
@@ -67,10 +67,10 @@ def result(artifact: ArtifactRecord) -> str:
     pruned = (
         "" if artifact.pruned_at is None else f"pruned on {artifact.pruned_at:%Y-%m-%d} ({artifact.pruned_because})"
     )
-    return "; ".join(filter(None, (_what_it_holds(artifact), pruned)))
+    return "; ".join(filter(None, (_content_summary(artifact), pruned)))
 
 
-def _what_it_holds(artifact: ArtifactRecord) -> str:
+def _content_summary(artifact: ArtifactRecord) -> str:
     if artifact.overview is None:
         return ""
     if artifact.overview.findings:

@@ -1,4 +1,4 @@
-"""A display that follows a run on a terminal: one line an artifact, as many as there is room for."""
+"""Live progress of a run on a terminal: one line per artifact, as many as fit."""
 
 import sys
 from collections.abc import Iterator
@@ -27,24 +27,24 @@ _SIGNS = {
     ArtifactStatus.SKIPPED: "-",
 }
 _PLAIN_SIGNS = {**_SIGNS, ArtifactStatus.PENDING: ".", ArtifactStatus.SUCCEEDED: "+", ArtifactStatus.FAILED: "x"}
-_LINES_BESIDE = 4
-_NAMED = 3
+_OTHER_LINES = 4
+_MOST_NAMED = 3
 _GAP = 2
-_FOR_SIGN = 1
-_FOR_TIME = len("59 min 59 s")
-_LEAST_FOR_NAME = 20
-_MOST_IMPORTANT_FIRST = (
+_SIGN_WIDTH = 1
+_TIME_WIDTH = len("59 min 59 s")
+_MIN_NAME_WIDTH = 20
+_BY_IMPORTANCE = (
     ArtifactStatus.RUNNING,
     ArtifactStatus.FAILED,
     ArtifactStatus.PENDING,
     ArtifactStatus.SKIPPED,
     ArtifactStatus.SUCCEEDED,
 )
-_REFRESHES_A_SECOND = 8
+_REFRESHES_PER_SECOND = 8
 
 
 class LiveProgress(Progress):
-    """Redraws itself in place, and leaves nothing behind where the summary follows on the same terminal."""
+    """Redraws itself in place, and disappears if the summary is printed to the same terminal."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,8 +53,8 @@ class LiveProgress(Progress):
         self._spinner = Spinner("line" if self._console.options.ascii_only else "dots", style="cyan")
         self._live = Live(
             console=self._console,
-            get_renderable=self._drawn,
-            refresh_per_second=_REFRESHES_A_SECOND,
+            get_renderable=self._render,
+            refresh_per_second=_REFRESHES_PER_SECOND,
             transient=on_terminal(sys.stdout),
         )
 
@@ -70,25 +70,25 @@ class LiveProgress(Progress):
         self._live.start()
 
     def _changed(self, artifact_id: str, step: Step) -> None:
-        """The next refresh shows it."""
+        """Nothing to do: the next refresh shows it."""
 
-    def _drawn(self) -> RenderableType:
-        shown = self._those_with_room()
+    def _render(self) -> RenderableType:
+        shown = self._visible_artifacts()
         table = self._grid(longest=max((cell_len(one_line(each)) for each in shown), default=1))
         now = utc_now()
         for artifact_id in shown:
             table.add_row(*self._row(artifact_id, self.steps[artifact_id], now))
-        return Group(self._heading(), table, *self._remainder(len(shown)))
+        return Group(self._heading(), table, *self._hidden_count(len(shown)))
 
     def _grid(self, *, longest: int) -> Table:
-        """Columns of fixed widths, so that nothing jumps to and fro and a long remark leaves the name its room."""
-        for_name = min(longest, max(_LEAST_FOR_NAME, self._console.width // 2))
-        for_remark = self._console.width - _FOR_SIGN - for_name - _FOR_TIME - 3 * _GAP - 1
+        """Return a grid with fixed column widths, so that the display does not jump."""
+        name_width = min(longest, max(_MIN_NAME_WIDTH, self._console.width // 2))
+        remark_width = self._console.width - _SIGN_WIDTH - name_width - _TIME_WIDTH - 3 * _GAP - 1
         table = Table.grid(padding=(0, _GAP, 0, 0))
-        table.add_column(width=_FOR_SIGN)
-        table.add_column(width=for_name, no_wrap=True, overflow="ellipsis")
-        table.add_column(width=_FOR_TIME, justify="right", no_wrap=True)
-        table.add_column(width=max(1, for_remark), no_wrap=True, overflow="ellipsis")
+        table.add_column(width=_SIGN_WIDTH)
+        table.add_column(width=name_width, no_wrap=True, overflow="ellipsis")
+        table.add_column(width=_TIME_WIDTH, justify="right", no_wrap=True)
+        table.add_column(width=max(1, remark_width), no_wrap=True, overflow="ellipsis")
         return table
 
     def _heading(self) -> Text:
@@ -104,24 +104,24 @@ class LiveProgress(Progress):
         yield self._spinner if step.status is ArtifactStatus.RUNNING else Text(self._signs[step.status], style=style)
         yield Text(one_line(artifact_id), style="dim" if step.status is ArtifactStatus.PENDING else "")
         yield Text(duration(seconds_between(step.started_at, step.ended_at or now)), style="dim")
-        yield Text(step.remark or self._waited_for(artifact_id, step), style="red" if style == "red" else "dim")
+        yield Text(step.remark or self._waiting_for(artifact_id, step), style="red" if style == "red" else "dim")
 
-    def _waited_for(self, artifact_id: str, step: Step) -> str:
+    def _waiting_for(self, artifact_id: str, step: Step) -> str:
         if step.status is not ArtifactStatus.PENDING:
             return ""
         missing = [one_line(each) for each in self.inputs[artifact_id] if not self.steps[each].has_ended]
-        beyond = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
-        return f"waits for {', '.join(missing[:_NAMED])}{beyond}" if missing else ""
+        beyond = f" and {len(missing) - _MOST_NAMED:,} more" if len(missing) > _MOST_NAMED else ""
+        return f"waits for {', '.join(missing[:_MOST_NAMED])}{beyond}" if missing else ""
 
-    def _those_with_room(self) -> list[str]:
-        """All artifacts in the plan's order, or where they are too many those that matter most."""
-        room = max(1, self._console.height - _LINES_BESIDE)
+    def _visible_artifacts(self) -> list[str]:
+        """Return the artifacts in plan order; if too many, only the most important ones."""
+        room = max(1, self._console.height - _OTHER_LINES)
         if len(self.steps) <= room:
             return list(self.steps)
-        rank = {status: number for number, status in enumerate(_MOST_IMPORTANT_FIRST)}
+        rank = {status: number for number, status in enumerate(_BY_IMPORTANCE)}
         chosen = set(sorted(self.steps, key=lambda artifact_id: rank[self.steps[artifact_id].status])[:room])
         return [artifact_id for artifact_id in self.steps if artifact_id in chosen]
 
-    def _remainder(self, shown: int) -> Iterator[Text]:
+    def _hidden_count(self, shown: int) -> Iterator[Text]:
         if shown < len(self.steps):
             yield Text(f"and {len(self.steps) - shown:,} more", style="dim")

@@ -1,4 +1,4 @@
-"""What commands print on standard output: tables, JSON, CSV."""
+"""Standard output of commands: tables, JSON and CSV."""
 
 import csv
 import io
@@ -15,13 +15,13 @@ from waivern.cli.shell.escaping import json_text, one_line
 from waivern.cli.shell.exit_codes import silence
 from waivern.errors import UsageError
 
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 _GAP = "  "
 
 
 @dataclass(frozen=True)
 class Styled:
-    """A cell in a colour, where there are colours."""
+    """A table cell with a colour, used only on a terminal."""
 
     text: str
     style: str
@@ -31,10 +31,10 @@ Cell = str | Styled
 
 
 def write(text: str) -> None:
-    """Write to standard output. That nobody reads on is no error: what ran has run, and its exit code says how.
+    """Write to standard output. A closed pipe is not an error: the exit code still reports the outcome.
 
     Raises:
-        UsageError: standard output goes to where nothing can be written, such as a full disk.
+        UsageError: standard output cannot be written, for example because the disk is full.
     """
     try:
         click.echo(text)
@@ -46,14 +46,14 @@ def write(text: str) -> None:
 
 
 def on_terminal(stream: IO[str]) -> bool:
-    """Say whether a person watches the stream: what goes into a pipe or a file has no colours and does not move."""
+    """Return whether the stream is a terminal; pipes and files get no colours and no animation."""
     return stream.isatty()
 
 
 def as_table(titles: Sequence[str], rows: Sequence[Sequence[Cell]], *, right: Collection[str] = ()) -> str:
-    """Return rows under their titles; the columns named in `right` are aligned to the right.
+    """Return a table; the columns named in `right` are right-aligned.
 
-    On a terminal it has colours and keeps to the width; otherwise each row is one line, however long.
+    On a terminal it is coloured and fits the width; otherwise each row is one line of any length.
     """
     if on_terminal(sys.stdout):
         return _coloured_table(titles, rows, right)
@@ -68,22 +68,22 @@ def as_json(value: Any) -> str:
 
 
 def as_csv(objects: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Return RFC 4180 CSV, with line feeds alone, headed by `columns`.
+    """Return RFC 4180 CSV with line feeds and a header row of `columns`.
 
-    A text that a spreadsheet would take for a formula has a single quote before it.
+    Text that a spreadsheet would evaluate as a formula is prefixed with a single quote.
     """
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_csv_cell(each[column]) for column in columns] for each in objects)
-    return written.getvalue().removesuffix("\n")
+    writer.writerows([_csv_cell(row[column]) for column in columns] for row in objects)
+    return buffer.getvalue().removesuffix("\n")
 
 
 def _csv_cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = one_line(value)
-    return f"'{text}" if value.startswith(_STARTS_A_FORMULA) else text
+    return f"'{text}" if value.startswith(_FORMULA_PREFIXES) else text
 
 
 def _text(cell: Cell) -> str:
@@ -99,7 +99,7 @@ def _plain_row(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool
 
 
 def _width(text: str) -> int:
-    """How many columns of a terminal a text takes: some East Asian characters take two, accents none."""
+    """Return the terminal columns that a text takes: wide East Asian characters take two, accents none."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
@@ -119,5 +119,5 @@ def _coloured_table(titles: Sequence[str], rows: Sequence[Sequence[Cell]], right
         table.add_row(*(Text(_text(cell), style=cell.style if isinstance(cell, Styled) else "") for cell in row))
     console = Console(file=io.StringIO(), force_terminal=True, width=Console().width)
     console.print(table)
-    written: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO from above
-    return "\n".join(line.rstrip() for line in written.splitlines())
+    rendered: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO from above
+    return "\n".join(line.rstrip() for line in rendered.splitlines())

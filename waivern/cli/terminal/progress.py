@@ -1,4 +1,4 @@
-"""What a run tells on standard error while it goes on."""
+"""Progress of a run on standard error."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -15,12 +15,12 @@ from waivern.history.run_history import seconds_between
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactChange, ArtifactStatus
 
-_ENDED = (ArtifactStatus.SUCCEEDED, ArtifactStatus.FAILED, ArtifactStatus.SKIPPED)
+_FINAL = (ArtifactStatus.SUCCEEDED, ArtifactStatus.FAILED, ArtifactStatus.SKIPPED)
 
 
 @dataclass
 class Step:
-    """How far one artifact is; `remark` says what a person wants to know of that."""
+    """The progress of one artifact; `remark` is its error or skip reason."""
 
     status: ArtifactStatus = ArtifactStatus.PENDING
     started_at: datetime | None = None
@@ -29,10 +29,10 @@ class Step:
 
     @property
     def has_ended(self) -> bool:
-        return self.status in _ENDED
+        return self.status in _FINAL
 
-    def take(self, change: ArtifactChange) -> None:
-        """Go on to where `change` says that the artifact is."""
+    def apply(self, change: ArtifactChange) -> None:
+        """Update the status and times from a change."""
         self.status = change.status
         if change.status is ArtifactStatus.RUNNING:
             self.started_at = change.at
@@ -42,7 +42,7 @@ class Step:
 
 
 class Progress(ABC):
-    """Follows one run: told when it opens and of each change; a context manager that lasts as long as it shows any."""
+    """Follows one run. Call `open` once and `change` for every change, within the context manager."""
 
     def __init__(self) -> None:
         self.run_id: str | None = None
@@ -50,19 +50,19 @@ class Progress(ABC):
         self.steps: dict[str, Step] = {}
         self.inputs: dict[str, tuple[str, ...]] = {}
 
-    def open(self, run_id: str, plan: ExecutionPlan, *, already_made: Collection[str] = ()) -> None:
-        """Begin with a run; what an earlier attempt made has ended already."""
+    def open(self, run_id: str, plan: ExecutionPlan, *, already_succeeded: Collection[str] = ()) -> None:
+        """Start with a run; artifacts of an earlier attempt have succeeded already."""
         self.runbook = one_line(plan.runbook.name)
         self.inputs = {artifact_id: plan.dag.get_inputs(artifact_id) for artifact_id in plan.dag.artifact_ids}
         self.steps = {artifact_id: Step() for artifact_id in plan.dag.artifact_ids}
-        for artifact_id in already_made:
-            self.steps[artifact_id] = Step(ArtifactStatus.SUCCEEDED, remark="made before")
+        for artifact_id in already_succeeded:
+            self.steps[artifact_id] = Step(ArtifactStatus.SUCCEEDED, remark="from an earlier attempt")
         self.run_id = run_id
         self._opened()
 
     def change(self, change: ArtifactChange) -> None:
-        """Take note of a change."""
-        self.steps[change.artifact_id].take(change)
+        """Show a change."""
+        self.steps[change.artifact_id].apply(change)
         self._changed(change.artifact_id, self.steps[change.artifact_id])
 
     @property
@@ -81,12 +81,12 @@ class Progress(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Show nothing more."""
+        """Stop showing progress."""
         return
 
 
 class SilentProgress(Progress):
-    """Tells nothing."""
+    """Shows nothing."""
 
     def _opened(self) -> None:
         pass
@@ -96,22 +96,22 @@ class SilentProgress(Progress):
 
 
 class PlainProgress(Progress):
-    """One line a change: for logs and pipes."""
+    """Prints one line per change, for logs and pipes."""
 
     def _opened(self) -> None:
-        made_before = f", {self.ended:,} of them made before" if self.ended else ""
+        reused = f", {self.ended:,} from an earlier attempt" if self.ended else ""
         artifacts = count(len(self.steps), "artifact")
-        _tell(f"Run {short_id(self.run_id or '')} of {self.runbook}: {artifacts}{made_before}")
+        _print(f"Run {short_id(self.run_id or '')} of {self.runbook}: {artifacts}{reused}")
 
     def _changed(self, artifact_id: str, step: Step) -> None:
         took = duration(seconds_between(step.started_at, step.ended_at)) if step.has_ended else ""
-        told = f"{one_line(artifact_id)}: {state(step.status).text}"
-        told += f" in {took}" if took else ""
-        _tell(f"{told}: {step.remark}" if step.remark else told)
+        line = f"{one_line(artifact_id)}: {state(step.status).text}"
+        line += f" in {took}" if took else ""
+        _print(f"{line}: {step.remark}" if step.remark else line)
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     try:
         click.echo(line, err=True)
-    except OSError:  # nobody listens; that must not end a run
+    except OSError:  # a closed standard error must not end a run
         return

@@ -1,4 +1,4 @@
-"""Which way of telling how a run goes on fits whoever reads standard error."""
+"""Choice of the progress display that fits standard error."""
 
 import sys
 
@@ -7,7 +7,7 @@ from waivern.cli.terminal.progress import PlainProgress, Progress, SilentProgres
 
 
 def progress_on_standard_error(*, quiet: bool) -> Progress:
-    """Return the progress that fits: a live display for a person, lines for a file, nothing where none is wanted."""
+    """Return a live display for a terminal, lines for a file, or nothing if `quiet`."""
     if quiet:
         return SilentProgress()
     if on_terminal(sys.stderr):

@@ -1,11 +1,11 @@
-"""What a run ends with: what changed since the one before, which gates tripped, which decisions count no more."""
+"""The end of a run's report: changes since the previous run, gates and expired decisions."""
 
 from collections.abc import Iterator
 
 import click
 
 from waivern.cli.shell.escaping import one_line
-from waivern.cli.terminal.comparison import finding_in_words, since_last
+from waivern.cli.terminal.comparison import finding_line, since_last
 from waivern.cli.terminal.formatting import count, lapsed_in_words
 from waivern.history.gates import GateResult
 from waivern.operations.runs.conclude_run import Conclusion
@@ -14,7 +14,7 @@ _MOST_SHOWN = 20
 
 
 def conclusion_in_words(conclusion: Conclusion) -> Iterator[str]:
-    """Yield the sections of what a run ends with."""
+    """Yield the sections of the report."""
     if conclusion.comparison is not None:
         yield since_last(conclusion.comparison)
     if conclusion.gates:
@@ -29,7 +29,7 @@ def _gate(result: GateResult) -> Iterator[str]:
         return
     by = count(result.number, "finding") if result.gate.scope.concerns_findings else f"{result.number:,} left out"
     yield f"  {result.gate.text}: {click.style('tripped', fg='red')} by {by}"
-    told = [*map(finding_in_words, result.findings), *result.omissions]
+    told = [*map(finding_line, result.findings), *result.omissions]
     yield from (f"    {one_line(each)}" for each in told[:_MOST_SHOWN])
     beyond = result.number - len(told[:_MOST_SHOWN])
     if beyond > 0:

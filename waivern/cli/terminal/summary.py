@@ -1,4 +1,4 @@
-"""One run as text: what was made, what was not and why, and where to look further."""
+"""One run as text: artifacts, errors, what was not scanned, and next steps."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,35 +12,39 @@ from waivern.history.run_history import ArtifactRecord, RunRecord
 from waivern.operations.runs.show_history import RunDetails
 from waivern.runs.run import ArtifactStatus, RunStatus, Trigger
 
-_UNFINISHED = (RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED, RunStatus.INTERRUPTED)
+_RESUMABLE = (RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED, RunStatus.INTERRUPTED)
 
 
 def as_text(details: RunDetails) -> str:
-    """Return the run as a person reads it."""
-    sections = [_heading(details.run), _table(details.artifacts), *_remarks(details)]
+    """Return the run as text."""
+    sections = [_heading(details.run), _table(details.artifacts), *_details(details)]
     return "\n\n".join(section for section in sections if section)
 
 
-def look_further(details: RunDetails, *, database: str | None, runbook: str = "RUNBOOK") -> str:
-    """Return the commands that tell more of the run, or take it up again.
+def next_steps(details: RunDetails, *, database: str | None, runbook: str = "RUNBOOK") -> str:
+    """Return the commands that show details of the run, or resume it.
 
-    `database` is the URL that was given as `--db`, if any; one that may hold a password is not repeated.
+    `database` is the URL passed as `--db`, if any; a URL that may hold a password is not repeated.
     """
     run = short_id(details.run.id)
     commands = [f"waivern history show {run}"]
-    telling = [each for each in details.artifacts if each.status is ArtifactStatus.SUCCEEDED and each.pruned_at is None]
-    if telling:
-        best = next((each for each in reversed(telling) if each.output), telling[-1])
+    available = [
+        artifact
+        for artifact in details.artifacts
+        if artifact.status is ArtifactStatus.SUCCEEDED and artifact.pruned_at is None
+    ]
+    if available:
+        best = next((artifact for artifact in reversed(available) if artifact.output), available[-1])
         commands.append(f"waivern artifacts show {run} {shlex.quote(one_line(best.artifact_id))}")
     if details.run.reanalysis_of is not None:
         commands.append(f"waivern diff {short_id(details.run.reanalysis_of)} {run}")
-    elif details.run.status in _UNFINISHED:
+    elif details.run.status in _RESUMABLE:
         commands.append(f"waivern run {shlex.quote(runbook)} --resume {run}")
-    return "\n".join([_title("Look further:"), *(f"  {command}{again(database)}" for command in commands)])
+    return "\n".join([_title("Next steps:"), *(f"  {command}{same_database(database)}" for command in commands)])
 
 
-def again(database: str | None) -> str:
-    """Return the option that asks the same database again, where one was given."""
+def same_database(database: str | None) -> str:
+    """Return the `--db` option that selects the same database, or nothing for the default."""
     if database is None:
         return ""
     return f" --db {shlex.quote(database)}" if database.startswith("sqlite:") else " --db URL"
@@ -48,12 +52,12 @@ def again(database: str | None) -> str:
 
 def _heading(run: RunRecord) -> str:
     status = state(run.status)
-    said = click.style(status.text, fg=status.style or None, bold=True)
+    styled_status = click.style(status.text, fg=status.style or None, bold=True)
     took = duration(run.duration_seconds)
-    began = (
+    start = (
         f"queued {local_time(run.created_at)}" if run.started_at is None else f"started {local_time(run.started_at)}"
     )
-    facts = [f"Run {run.id}", began]
+    facts = [f"Run {run.id}", start]
     if run.trigger != Trigger.MANUAL:
         facts.append(_cause(run))
     if run.due_at is not None:
@@ -62,8 +66,8 @@ def _heading(run: RunRecord) -> str:
     if run.attempts > 1:
         facts.append(f"attempt {run.attempts}" + (f" of {run.max_attempts}" if run.max_attempts > 1 else ""))
     if run.worker is not None and (run.status is RunStatus.RUNNING or run.trigger != Trigger.MANUAL):
-        facts.append(f"made by {run.worker}")
-    heading = f"{click.style(one_line(run.runbook), bold=True)}: {said}{f' in {took}' if took else ''}"
+        facts.append(f"worker: {run.worker}")
+    heading = f"{click.style(one_line(run.runbook), bold=True)}: {styled_status}{f' in {took}' if took else ''}"
     return "\n".join([heading, click.style(one_line(", ".join(facts)), dim=True)])
 
 
@@ -93,11 +97,11 @@ def _table(artifacts: Sequence[ArtifactRecord]) -> str:
     return as_table(("ARTIFACT", "STATE", "TIME", "RESULT"), rows, right=("TIME",))
 
 
-def _remarks(details: RunDetails) -> Iterator[str]:
+def _details(details: RunDetails) -> Iterator[str]:
     yield _section("Attempts", _attempts(details))
     yield _section("Errors", _errors(details))
     yield _section("Not scanned", _not_scanned(details.artifacts))
-    yield _section("Read in part", _sampled(details.artifacts))
+    yield _section("Partially scanned", _partially_scanned(details.artifacts))
     yield _section("Gates", _gates(details))
 
 
@@ -107,15 +111,15 @@ def _gates(details: RunDetails) -> Iterator[str]:
 
 
 def _attempts(details: RunDetails) -> Iterator[str]:
-    """One attempt that went well is not worth a section."""
-    if len(details.attempts) > 1 or any(each.error for each in details.attempts):
-        for each in details.attempts:
-            outcome = (each.outcome or "going on").replace("_", " ")
-            said = f": {each.error}" if each.error else ""
-            yield _indented(f"{each.number}. {local_time(each.started_at)}, {each.worker}: {outcome}{said}")
+    """Yield the attempts, unless there was only one and it had no error."""
+    if len(details.attempts) > 1 or any(attempt.error for attempt in details.attempts):
+        for attempt in details.attempts:
+            outcome = (attempt.outcome or "running").replace("_", " ")
+            error = f": {attempt.error}" if attempt.error else ""
+            yield _indented(f"{attempt.number}. {local_time(attempt.started_at)}, {attempt.worker}: {outcome}{error}")
     for failed in details.failed_attempts:
-        began = local_time(failed.started_at)
-        yield _indented(f"{failed.artifact_id}, attempt {failed.attempt} at {began}: {failed.error}")
+        started = local_time(failed.started_at)
+        yield _indented(f"{failed.artifact_id}, attempt {failed.attempt} at {started}: {failed.error}")
 
 
 def _errors(details: RunDetails) -> Iterator[str]:
@@ -127,37 +131,37 @@ def _errors(details: RunDetails) -> Iterator[str]:
 
 
 def _not_scanned(artifacts: Iterable[ArtifactRecord]) -> Iterator[str]:
-    told: set[tuple[str, str]] = set()
+    shown: set[tuple[str, str]] = set()
     for artifact in artifacts:
         overview = artifact.overview
         if overview is None or not overview.not_scanned:
             continue
-        examples = [(str(each.get("name")), str(each.get("reason"))) for each in overview.not_scanned_examples]
-        if told.issuperset(examples):
-            continue  # an analyser passes on what its inputs left out
-        told.update(examples)
-        yield _indented(f"{artifact.artifact_id}: {overview.not_scanned:,} left out")
-        yield from (_indented(f"  {what}: {why}") for what, why in examples)
+        examples = [(str(gap.get("name")), str(gap.get("reason"))) for gap in overview.not_scanned_examples]
+        if shown.issuperset(examples):
+            continue  # an analyser repeats the gaps of its inputs
+        shown.update(examples)
+        yield _indented(f"{artifact.artifact_id}: {overview.not_scanned:,} not scanned")
+        yield from (_indented(f"  {name}: {reason}") for name, reason in examples)
         yield from _and_more(overview.not_scanned - len(examples))
 
 
-def _sampled(artifacts: Iterable[ArtifactRecord]) -> Iterator[str]:
-    told: set[tuple[str, str, str]] = set()
+def _partially_scanned(artifacts: Iterable[ArtifactRecord]) -> Iterator[str]:
+    shown: set[tuple[str, str, str]] = set()
     for artifact in artifacts:
         overview = artifact.overview
         if overview is None or not overview.sampled:
             continue
         examples = [
-            (_named(each, "name"), _named(each, "read"), _named(each, "total")) for each in overview.sampled_examples
+            (_value(gap, "name"), _value(gap, "read"), _value(gap, "total")) for gap in overview.sampled_examples
         ]
-        if told.issuperset(examples):
+        if shown.issuperset(examples):
             continue
-        told.update(examples)
-        yield from (_indented(f"{artifact.artifact_id}: {what}: {read} of {of}") for what, read, of in examples)
+        shown.update(examples)
+        yield from (_indented(f"{artifact.artifact_id}: {name}: {read} of {total}") for name, read, total in examples)
         yield from _and_more(overview.sampled - len(examples))
 
 
-def _named(example: dict[str, object], key: str) -> str:
+def _value(example: dict[str, object], key: str) -> str:
     value = example.get(key)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
@@ -168,8 +172,8 @@ def _and_more(number: int) -> Iterator[str]:
 
 
 def _section(title: str, entries: Iterable[str]) -> str:
-    written = list(entries)
-    return "\n".join([_title(f"{title}:"), *written]) if written else ""
+    lines_of_section = list(entries)
+    return "\n".join([_title(f"{title}:"), *lines_of_section]) if lines_of_section else ""
 
 
 def _title(text: str) -> str:

@@ -24,9 +24,9 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes:02} min"
 
 
-def count(number: int, thing: str) -> str:
-    """Return "1 item" or "2,000 items"."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """Return "1 item" or "2,000 items"; `plural` is for nouns that do not take an "s"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def words(name: str) -> str:

@@ -131,7 +131,7 @@ def test_a_postgres_without_tables_asks_for_them(ask, postgres_url) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("UPDATE alembic_version SET version_num = '9999'", "newer"),
+        ("UPDATE alembic_version SET version_num = '9999_later'", "newer"),
         ("ALTER TABLE runs ADD COLUMN odd TEXT", "odd"),
         ("DROP INDEX ix_runs_status_created_at", "ix_runs_status"),
     ],

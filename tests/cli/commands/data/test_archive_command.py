@@ -38,8 +38,8 @@ def test_runs_move_into_another_database_and_answer_there_as_here(ask, scanned, 
         ("artifacts", "list", scanned[0], "--format", "json"),
     ):
         assert ask(*question, *ELSEWHERE) == ask(*question)
-    again = json.loads(ask("restore", "runs.zip", "--format", "json", *ELSEWHERE).out)
-    assert (again["runs"], again["there_already"]) == ([], scanned)
+    same_database = json.loads(ask("restore", "runs.zip", "--format", "json", *ELSEWHERE).out)
+    assert (same_database["runs"], same_database["there_already"]) == ([], scanned)
 
 
 def test_a_run_goes_on_being_compared_with_those_that_came_along(ask, scanned, folder) -> None:

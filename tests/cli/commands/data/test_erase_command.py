@@ -43,8 +43,8 @@ def test_it_is_shown_what_would_be_erased_and_erased_with_yes(ask, erase, folder
     assert ask("history", "show", "latest").code == 0
     kept = b"".join(path.read_bytes() for path in (folder / ".waivern").iterdir())
     assert b"ann of arden" not in kept.lower()
-    again = erase("ann of arden\n", "--containing", "--reason", "request 7")
-    assert again.out == "Nothing that is stored holds it\n"
+    same_database = erase("ann of arden\n", "--containing", "--reason", "request 7")
+    assert same_database.out == "Nothing that is stored holds it\n"
 
 
 def test_it_is_told_where_a_person_is_named_besides(ask, erase, folder) -> None:

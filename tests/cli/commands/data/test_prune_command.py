@@ -40,9 +40,9 @@ def test_what_is_kept_for_none_cannot_be_shown_when_the_run_has_ended(ask, scan)
 
 def test_what_was_pruned_is_not_recommended_to_be_looked_at(ask, scan) -> None:
     scan(a="ann@example.org")
-    assert " found" in ask("history", "show", "latest").out.partition("Look further:")[2]
+    assert " found" in ask("history", "show", "latest").out.partition("Next steps:")[2]
     assert ask("prune", "--older-than", "0s").code == 0
-    assert "artifacts show" not in ask("history", "show", "latest").out.partition("Look further:")[2]
+    assert "artifacts show" not in ask("history", "show", "latest").out.partition("Next steps:")[2]
 
 
 def test_an_export_names_what_was_pruned_and_writes_the_rest(ask, scan, folder) -> None:

@@ -44,7 +44,7 @@ def test_the_last_two_runs_are_compared_by_name_or_file(ask, scan) -> None:
         told = ask("diff", named)
         assert (told.code, told.err) == (0, "")
         assert "1 new, 1 unknown, 1 unchanged" in told.out
-    assert "b.txt in ./files: was not looked at (b.txt: binary" in told.out
+    assert "b.txt in ./files: not scanned (b.txt: binary" in told.out
     content = json.loads(ask("diff", "Files", "--format", "json").out)
     assert content["summary"] == {"new": 1, "reopened": 0, "fixed": 0, "changed": 0, "unknown": 1, "unchanged": 1}
     assert [each["location"] for each in content["new"]] == ["c.txt"]

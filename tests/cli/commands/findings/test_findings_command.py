@@ -88,8 +88,8 @@ def test_what_is_decided_counts_until_it_is_taken_back(ask, scan, listed) -> Non
     assert listed("--status", "open") == []
     assert ask("reopen", name, *WHO).out == f"Finding {name} is reopened\n"
     assert standing(listed()) == {"a.txt": "new"}
-    again = ask("reopen", name, *WHO)
-    assert (again.code, "There is nothing to reopen" in again.err) == (2, True)
+    same_database = ask("reopen", name, *WHO)
+    assert (same_database.code, "There is nothing to reopen" in same_database.err) == (2, True)
 
 
 @pytest.mark.parametrize(

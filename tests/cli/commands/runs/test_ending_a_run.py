@@ -171,4 +171,4 @@ def test_a_process_whose_standard_streams_are_closed_does_its_work(folder, ask, 
 def test_an_empty_database_url_is_refused(ask, runbook) -> None:
     asked = ask("history", "--db", "")
     assert asked.code == 2
-    assert "names no database" in asked.err
+    assert "the URL is empty" in asked.err

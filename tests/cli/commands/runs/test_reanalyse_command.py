@@ -245,8 +245,8 @@ def test_an_optional_source_that_the_run_had_not_read_is_not_there_again_and_the
     assert unknown["because"] == "'bad_found' was not made"
     verified = ask("verify")
     assert verified.code == 0, verified.out + verified.err
-    again = reanalysed(new["id"])
-    assert (again["reanalysis_of"], again["since_last_run"]["unchanged"]) == (old, 1)
+    same_database = reanalysed(new["id"])
+    assert (same_database["reanalysis_of"], same_database["since_last_run"]["unchanged"]) == (old, 1)
 
 
 def test_what_an_optional_source_had_read_and_is_not_kept_is_refused_all_the_same(ask: Ask, runbook: Any) -> None:

@@ -23,7 +23,7 @@ def test_a_run_tells_what_was_made_what_was_not_and_where_to_look(ask, runbook) 
     assert "bad failed (optional)" in told
     assert "from_bad skipped 'bad' failed" in told
     assert "Errors: bad: The CRM does not answer" in told
-    assert "good: 1 left out x.png: binary data" in told
+    assert "good: 1 not scanned x.png: binary data" in told
     assert "waivern artifacts show" in told
     assert "--resume" not in told
 
@@ -99,7 +99,7 @@ def test_what_is_not_made_at_the_deadline_is_told_as_timed_out(ask, runbook, tol
     outcome = ask("run", name, *told_by)
     assert outcome.code == 3
     assert "Test scan: timed out" in outcome.out
-    assert "not made before the deadline" in outcome.out
+    assert "not finished before the deadline" in outcome.out
 
 
 @pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf", "1e12", "soon"])
@@ -120,7 +120,7 @@ def test_a_resumed_run_keeps_its_id_and_makes_only_the_rest(ask, runbook, monkey
     assert outcome.code == 0
     assert (after["id"], after["status"], after["epoch"]) == (before["id"], "succeeded", 2)
     assert after["artifacts"][0]["ended_at"] == before["artifacts"][0]["ended_at"]
-    assert "1 of them made before" in outcome.err
+    assert "1 from an earlier attempt" in outcome.err
     assert "first: running" not in outcome.err
     assert ask("run", name, "--resume", "latest").code == 2
 

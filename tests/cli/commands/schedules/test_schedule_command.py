@@ -86,9 +86,9 @@ def test_a_schedule_for_a_runbook_that_does_not_plan_is_refused(ask, runbook) ->
 
 
 def test_a_name_is_given_once(ask, nightly, scan) -> None:
-    again = ask("schedule", "add", nightly, scan, "--every", "1h")
-    assert again.code == 2
-    assert "There is a schedule 'nightly' already" in again.err
+    same_database = ask("schedule", "add", nightly, scan, "--every", "1h")
+    assert same_database.code == 2
+    assert "There is a schedule 'nightly' already" in same_database.err
     assert ask("schedule", "add", " blank", scan, "--every", "1h").code == 2
 
 
@@ -155,10 +155,10 @@ def test_a_backfill_queues_what_has_no_run_and_says_so(ask, nightly) -> None:
     ("arguments", "said"),
     [
         (["--from", "2026-11-03", "--to", "2026-11-01"], "ends before it begins"),
-        (["--from", "someday"], "is no time"),
-        (["--from", "0001-01-01T00:00+14:00"], "is no time"),
+        (["--from", "someday"], "is not a valid time"),
+        (["--from", "0001-01-01T00:00+14:00"], "is not a valid time"),
         (["--from", "0001-01-01T00:00Z"], "more than 10,000 times"),
-        (["--from", "2026-11-01", "--to", "9999-12-31"], "is no time"),
+        (["--from", "2026-11-01", "--to", "9999-12-31"], "is not a valid time"),
         ([], "--from"),
     ],
 )

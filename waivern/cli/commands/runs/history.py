@@ -12,7 +12,7 @@ from waivern.cli.shell.options import database_option, format_option, given_data
 from waivern.cli.shell.time_options import as_instant
 from waivern.cli.terminal.formatting import duration, local_time, short_id, state
 from waivern.cli.terminal.output import Cell, as_csv, as_json, as_table, write
-from waivern.cli.terminal.summary import as_text, look_further
+from waivern.cli.terminal.summary import as_text, next_steps
 from waivern.history.run_history import ArtifactCounts, RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.operations.runs.run_as_json import details_as_json, run_as_json
@@ -106,7 +106,7 @@ def show(application: Application, run: str, form: str) -> None:
     if form == "json":
         write(as_json(details_as_json(details)))
     else:
-        write(f"{as_text(details)}\n\n{look_further(details, database=given_database())}")
+        write(f"{as_text(details)}\n\n{next_steps(details, database=given_database())}")
 
 
 def _as_row(run: RunRecord) -> Sequence[Cell]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from waivern.cli.commands.runs.run import concluded, ended_as_json, followed, told
-from waivern.cli.shell.exit_codes import INCOMPLETE, TRIPPED
+from waivern.cli.shell.exit_codes import GATE_FAILED, INCOMPLETE
 from waivern.cli.shell.options import (
     database_option,
     format_option,
@@ -55,4 +55,4 @@ def reanalyse(
     write(as_json(ended_as_json(details, conclusion)) if form == "json" else told(details, conclusion, Path("RUNBOOK")))
     if details.run.status is not RunStatus.SUCCEEDED:
         context.exit(INCOMPLETE)
-    context.exit(TRIPPED if conclusion is not None and conclusion.tripped else 0)
+    context.exit(GATE_FAILED if conclusion is not None and conclusion.tripped else 0)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from waivern.cli.commands.runs.export import export_after_run, export_requests
-from waivern.cli.shell.exit_codes import INCOMPLETE, TRIPPED
+from waivern.cli.shell.exit_codes import GATE_FAILED, INCOMPLETE
 from waivern.cli.shell.interrupts import counted_interrupts
 from waivern.cli.shell.options import (
     database_option,
@@ -28,7 +28,7 @@ from waivern.cli.terminal.output import as_json, write
 from waivern.cli.terminal.progress import Progress
 from waivern.cli.terminal.progress_factory import progress_on_standard_error
 from waivern.cli.terminal.run_report import conclusion_in_words
-from waivern.cli.terminal.summary import again, as_text, look_further
+from waivern.cli.terminal.summary import as_text, next_steps, same_database
 from waivern.errors import UsageError, WaivernError
 from waivern.operations.application import Application
 from waivern.operations.exports.export_artifacts import export_artifacts
@@ -131,7 +131,7 @@ def run(
     export_after_run(application, details.run, exports, runbook=runbook)
     if details.run.status is not RunStatus.SUCCEEDED:
         context.exit(INCOMPLETE)
-    context.exit(TRIPPED if conclusion is not None and conclusion.tripped else 0)
+    context.exit(GATE_FAILED if conclusion is not None and conclusion.tripped else 0)
 
 
 def followed(
@@ -141,7 +141,7 @@ def followed(
 
     def opened(run_id: str, plan: ExecutionPlan) -> None:
         planned(plan)
-        progress.open(run_id, plan, already_made=_made_before(application, run_id) if request.resume else ())
+        progress.open(run_id, plan, already_succeeded=_made_before(application, run_id) if request.resume else ())
 
     with _telling_how_to_go_on(request, progress), counted_interrupts() as interrupts:
 
@@ -170,7 +170,7 @@ def _telling_how_to_go_on(request: RunRequest, progress: Progress) -> Iterator[N
             )
             if request.reanalysis_of is not None:
                 how = f"Analyse anew with: waivern reanalyse {request.reanalysis_of}"
-            click.echo(f"Run {progress.run_id} is not finished. {how}{again(given_database())}", err=True)
+            click.echo(f"Run {progress.run_id} is not finished. {how}{same_database(given_database())}", err=True)
             if isinstance(error, KeyboardInterrupt):
                 raise click.exceptions.Exit(INCOMPLETE) from None
         raise
@@ -195,7 +195,7 @@ def ended_as_json(details: RunDetails, conclusion: Conclusion | None) -> dict[st
 
 def told(details: RunDetails, conclusion: Conclusion | None, runbook: Path) -> str:
     """Return a run that has ended as a person reads it."""
-    further = look_further(details, database=given_database(), runbook=str(runbook))
+    further = next_steps(details, database=given_database(), runbook=str(runbook))
     said = [] if conclusion is None else list(conclusion_in_words(conclusion))
     return "\n\n".join([as_text(replace(details, gates={})), *said, further])
 
