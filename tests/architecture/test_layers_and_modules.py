@@ -1,28 +1,28 @@
-"""The house stands as it is drawn: who may know whom, who may ask the environment, what files look like."""
+"""The structure of the code: import contracts, access to the environment, module names and folder sizes."""
 
 import ast
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "waivern"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_FILE = 300
-SAYS_NOTHING = {"utils", "util", "helpers", "helper", "manager", "managers", "misc", "common", "service"}
+MOST_FILES_IN_A_FOLDER = 16
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "misc", "common", "service"}
 
-READ_THE_ENVIRONMENT = {
-    "waivern/settings.py": "the settings",
-    "waivern/runbooks/variables/substitution.py": "what ${NAME} stands for",
-    "waivern/components/environment.py": "what stands for a property that a runbook leaves out",
-    "waivern/connectors/git/program.py": "hands the environment over to git, less what would change what git does",
-    "waivern/bootstrap.py": "hands the environment over, as what ${NAME} stands for",
-    "waivern/service/hook_command.py": "hands it on to the operator's own command",
-    "waivern/runbooks/variables/watched_environment.py": "passes the environment on and records look-ups",
+READERS_OF_THE_ENVIRONMENT = {
+    "waivern/settings.py": "reads the settings",
+    "waivern/runbooks/variables/substitution.py": "resolves ${NAME}",
+    "waivern/components/environment.py": "defaults of properties",
+    "waivern/connectors/git/program.py": "passes a filtered environment to git",
+    "waivern/bootstrap.py": "passes the environment on for ${NAME}",
+    "waivern/service/hook_command.py": "passes the environment to the operator's command",
+    "waivern/runbooks/variables/watched_environment.py": "records look-ups of ${NAME}",
     "waivern/cli/shell/exit_codes.py": "click's own variable for shell completion",
 }
 
@@ -45,14 +45,14 @@ def test_every_import_contract_is_kept() -> None:
 
 
 def test_no_contract_has_a_hole() -> None:
-    """Each of these settings lets through what a contract forbids: none may be set, the code is moved instead."""
+    """Each of these settings weakens a contract. None may be set: move the code instead."""
     holes = {"ignore_imports", "unmatched_ignore_imports_alerting", "exclude_type_checking_imports"}
     linted = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     assert not holes & {key for contract in [linted, *contracts()] for key in contract}
 
 
-def test_whoever_is_not_forbidden_a_library_is_named_here() -> None:
-    """A new folder belongs on the list of every contract that forbids something, or here."""
+def test_only_the_named_packages_may_import_a_restricted_library() -> None:
+    """A new package must be added to every contract that restricts a library, or to this list."""
     allowed = {
         "sqlalchemy": {"waivern.database", "waivern.connectors.sql_database"},
         "alembic": {"waivern.database"},
@@ -68,7 +68,7 @@ def test_whoever_is_not_forbidden_a_library_is_named_here() -> None:
 
 
 def top_level() -> Iterator[str]:
-    """The folders and files of the house; connectors one by one."""
+    """Yield the top-level packages and modules; connectors one by one."""
     for path in PACKAGE.iterdir():
         if path.name == "connectors":
             yield from (f"waivern.connectors.{each.name}" for each in path.iterdir() if (each / "__init__.py").exists())
@@ -80,35 +80,48 @@ def covers(modules: set[str], module: str) -> bool:
     return any(module == each or module.startswith(f"{each}.") for each in modules)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
-class TestEveryModule:
-    def test_it_says_what_it_is_for(self, module: Path) -> None:
-        said = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
-        is_empty = module.name == "__init__.py" and not module.read_text(encoding="utf-8").strip()
-        assert said or is_empty
-
-    def test_it_is_short_enough_to_be_read_at_once(self, module: Path) -> None:
-        assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
-
-    def test_it_is_called_after_what_it_is_about(self, module: Path) -> None:
-        steps = module.relative_to(PACKAGE).with_suffix("").parts
-        folders, name = steps[:-1], steps[-1]
-        assert name not in SAYS_NOTHING
-        assert not name.endswith(("_manager", "_service", "_helper", "_utils"))
-        assert not set(folders) & (SAYS_NOTHING - {"service"})
-
-    def test_it_asks_the_environment_only_where_that_is_its_task(self, module: Path) -> None:
-        reads = reads_of_environment(ast.parse(module.read_text(encoding="utf-8")))
-        if reads:
-            assert module.relative_to(REPOSITORY).as_posix() in READ_THE_ENVIRONMENT, f"lines {reads}"
+def test_every_module_has_a_docstring() -> None:
+    undocumented = [
+        name
+        for name, text in sources()
+        if not ast.get_docstring(ast.parse(text)) and not (name.endswith("__init__.py") and not text.strip())
+    ]
+    assert not undocumented
 
 
-def test_those_who_may_ask_the_environment_do() -> None:
-    for name in READ_THE_ENVIRONMENT:
-        assert reads_of_environment(ast.parse((REPOSITORY / name).read_text(encoding="utf-8"))), name
+def test_no_module_is_too_long() -> None:
+    assert not [name for name, text in sources() if len(text.splitlines()) > LONGEST_FILE]
+
+
+def test_no_folder_holds_too_many_modules() -> None:
+    sizes = Counter(path.parent for path in MODULES if path.name != "__init__.py")
+    assert not {folder: size for folder, size in sizes.items() if size > MOST_FILES_IN_A_FOLDER}
+
+
+def test_no_module_has_a_vague_name() -> None:
+    vague = []
+    for path in MODULES:
+        *folders, name = path.relative_to(PACKAGE).with_suffix("").parts
+        if name in VAGUE_NAMES or name.endswith(("_manager", "_service", "_helper", "_utils")):
+            vague.append(path)
+        if set(folders) & (VAGUE_NAMES - {"service"}):
+            vague.append(path)
+    assert not vague
+
+
+def test_only_the_named_modules_read_the_environment() -> None:
+    readers = {name for name, text in sources() if reads_of_environment(ast.parse(text))}
+    assert readers == READERS_OF_THE_ENVIRONMENT.keys()
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of every module of the package."""
+    for path in MODULES:
+        yield path.relative_to(REPOSITORY).as_posix(), path.read_text(encoding="utf-8")
 
 
 def reads_of_environment(tree: ast.AST) -> list[int]:
+    """Return the lines that use os.environ or os.getenv."""
     names = {"environ", "environb", "getenv", "getenvb"}
     return [
         node.lineno
