@@ -7,7 +7,7 @@ The public names are imported on first use, so that `import waivern` stays cheap
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"
 
 _HOME_OF = {
     "Analyser": "waivern.components.analyser",
