@@ -1,5 +1,5 @@
-"""Measures speed and memory. Each module prints a table: `python -m benchmarks.executor`, and so on.
+"""Speed and memory benchmarks. Each module prints a table, for example `python -m benchmarks.executor`.
 
-Machines are noisy: figures are medians, CPU time stands beside wall time, and each has a floor or a peer measured in
-the same run to take a ratio to.
+Machines are noisy, so figures are medians, show CPU time beside wall time, and are compared with a floor or a peer that
+is measured in the same run.
 """

@@ -1,4 +1,4 @@
-"""What it costs to start: the CPU time of whole processes, beside that of a bare interpreter.
+"""Start-up cost: the CPU time of whole processes, relative to a bare interpreter.
 
 `python -m benchmarks.cli_start`
 """
@@ -20,7 +20,7 @@ TIMES = 9
 
 
 def cpu_ms(command: Sequence[str], environment: dict[str, str]) -> float:
-    """The CPU time of one process in ms, as the system accounts it."""
+    """Return the CPU time of one process in ms, as reported by the operating system."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, capture_output=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -47,8 +47,8 @@ def main() -> None:
         }
         rows = []
         for name, command in commands.items():
-            took = median_cpu_ms(command, environment)
-            rows.append([name, took, took / floor])
+            cpu = median_cpu_ms(command, environment)
+            rows.append([name, cpu, cpu / floor])
     print_table(f"CPU time of a whole process (ms, medians of {TIMES})", ("command", "CPU ms", "x bare Python"), rows)
 
 

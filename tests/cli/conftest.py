@@ -1,4 +1,4 @@
-"""The command line, in this process and in one of its own, with odd components installed and a database of its own."""
+"""Fixtures that run commands in this process or a child process, with test components and a private database."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ PATIENCE_S = 30
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended, and what it wrote."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -33,7 +33,7 @@ def odd_components(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, odd_components: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory with a new SQLite database; the odd components are installed."""
+    """An empty working directory, with the test components installed and no settings."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(odd_components))
     monkeypatch.setenv("PYTHONPATH", str(odd_components))
@@ -44,7 +44,7 @@ def folder(tmp_path: Path, odd_components: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def ask(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Carry out a command line in this process."""
+    """Run a command line in this process."""
 
     def asked(*arguments: str) -> Outcome:
         code = exit_code_of(waivern, arguments)
@@ -55,7 +55,7 @@ def ask(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outco
 
 @pytest.fixture
 def start(folder: Path) -> Callable[..., "subprocess.Popen[str]"]:
-    """Start a command line as a process of its own."""
+    """Start a command line as a child process."""
 
     def started(*arguments: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
         return subprocess.Popen(
@@ -72,7 +72,7 @@ def start(folder: Path) -> Callable[..., "subprocess.Popen[str]"]:
 
 @pytest.fixture
 def ask_process(start: Callable[..., "subprocess.Popen[str]"]) -> Callable[..., Outcome]:
-    """Carry out a command line in a process of its own."""
+    """Run a command line in a child process and wait for it."""
 
     def asked(*arguments: str, environment: Mapping[str, str] | None = None) -> Outcome:
         with start(*arguments, environment=environment) as process:
@@ -84,9 +84,9 @@ def ask_process(start: Callable[..., "subprocess.Popen[str]"]) -> Callable[..., 
 
 @pytest.fixture
 def runbook(folder: Path) -> Callable[..., str]:
-    """Write a runbook of artifacts whose `odd` source is described by its properties."""
+    """Write a runbook of artifacts whose `odd` source behaves as its properties say."""
 
-    def written(
+    def write(
         artifacts: Mapping[str, Mapping[str, object]],
         *,
         name: str = "Test scan",
@@ -94,17 +94,17 @@ def runbook(folder: Path) -> Callable[..., str]:
         **config: object,
     ) -> str:
         defined = {
-            each: dict(said) if {"source", "inputs", "reuse"} & said.keys() else _odd(said)
-            for each, said in artifacts.items()
+            artifact_id: dict(entry) if {"source", "inputs", "reuse"} & entry.keys() else _odd(entry)
+            for artifact_id, entry in artifacts.items()
         }
-        said = {"name": name, "description": "for a test", "config": config, "artifacts": defined}
-        (folder / file).write_text(yaml.safe_dump(said, sort_keys=False))
+        content = {"name": name, "description": "for a test", "config": config, "artifacts": defined}
+        (folder / file).write_text(yaml.safe_dump(content, sort_keys=False))
         return file
 
-    return written
+    return write
 
 
-def _odd(said: Mapping[str, object]) -> dict[str, object]:
-    beside = {key: value for key, value in said.items() if key in ("output", "optional")}
-    properties = {key: value for key, value in said.items() if key not in beside}
-    return {"source": {"type": "odd", "properties": properties}, **beside}
+def _odd(entry: Mapping[str, object]) -> dict[str, object]:
+    options = {key: value for key, value in entry.items() if key in ("output", "optional")}
+    properties = {key: value for key, value in entry.items() if key not in options}
+    return {"source": {"type": "odd", "properties": properties}, **options}

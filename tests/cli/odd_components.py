@@ -1,6 +1,6 @@
-"""A plug-in package with components that no real one should be like, installed by its mere presence on a path.
+"""A plug-in package with misbehaving components, installed by putting its folder on the Python path.
 
-Runs are started as real processes, so what they use must be found as any plug-in is: through entry points.
+Runs start as real processes, so they must find the components through entry points, like any plug-in.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What holds for every command."""
+"""Behaviour that all commands share."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def _every_command() -> Iterator[tuple[str, click.Command]]:
         assert command is not None
         yield name, command
         if isinstance(command, click.Group):
-            yield from ((f"{name} {below}", each) for below, each in command.commands.items())
+            yield from ((f"{name} {subname}", subcommand) for subname, subcommand in command.commands.items())
 
 
 @pytest.mark.parametrize(("name", "command"), list(_every_command()), ids=lambda value: str(value))
@@ -37,7 +37,7 @@ def test_every_command_has_a_help_whose_first_sentence_is_short(name: str, comma
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_tells_of_a_command_what_the_command_tells_itself(name: str) -> None:
+def test_the_command_list_shows_each_commands_own_short_help(name: str) -> None:
     command = waivern.get_command(click.Context(waivern), name)
     assert command is not None
     assert command.short_help == COMMANDS[name].help
@@ -49,13 +49,13 @@ def test_help_imports_no_command(folder) -> None:
         "exit_code_of(waivern, ['--help']);"
         "print(','.join(sorted(sys.modules)), file=sys.stderr)"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    imported = set(told.stderr.strip().split(","))
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = set(completed.stderr.strip().split(","))
     assert not imported & SLOW_TO_IMPORT
     assert not {f"waivern.cli.commands.{each.location.partition(':')[0]}" for each in COMMANDS.values()} & imported
 
 
-def test_asking_for_the_history_waits_for_nothing_that_it_does_not_need(folder) -> None:
+def test_history_imports_nothing_slow_that_it_does_not_need(folder) -> None:
     program = (
         "import sys; from waivern.cli.shell.main import waivern; from waivern.cli.shell.exit_codes import exit_code_of;"
         "exit_code_of(waivern, ['db', 'upgrade']);"
@@ -63,24 +63,24 @@ def test_asking_for_the_history_waits_for_nothing_that_it_does_not_need(folder) 
         "exit_code_of(waivern, ['history']);"
         "print(','.join(sorted(sys.modules)), file=sys.stderr)"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    imported = set(told.stderr.strip().splitlines()[-1].split(","))
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = set(completed.stderr.strip().splitlines()[-1].split(","))
     assert not imported & {"pydantic", "rich", "alembic", "yaml"}
 
 
-def test_every_setting_stands_in_the_help(ask) -> None:
-    told = ask("--help").out
+def test_help_lists_every_setting_with_its_default(ask) -> None:
+    help_text = ask("--help").out
     for setting in fields(Settings):
-        assert f"{PREFIX}{setting.name.upper()} " in told
-        assert f"[{str(setting.default).removesuffix('.0')}]" in told
+        assert f"{PREFIX}{setting.name.upper()} " in help_text
+        assert f"[{str(setting.default).removesuffix('.0')}]" in help_text
 
 
-def test_the_version_is_told(ask) -> None:
+def test_version_prints_the_version(ask) -> None:
     assert ask("--version").out == f"waivern {__version__}\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "meant"),
+    ("arguments", "suggestion"),
     [
         (("hisotry",), "Did you mean 'history'?"),
         (("history", "shwo", "latest"), "Did you mean 'show'?"),
@@ -89,21 +89,21 @@ def test_the_version_is_told(ask) -> None:
         (("run", "x.yaml", "--resum", "latest"), "--resume"),
     ],
 )
-def test_what_is_misspelt_is_answered_with_what_was_meant(ask, arguments, meant) -> None:
+def test_a_typo_is_answered_with_a_suggestion(ask, arguments, suggestion) -> None:
     outcome = ask(*arguments)
     assert outcome.code == 2
-    assert meant in outcome.err
+    assert suggestion in outcome.err
     assert outcome.out == ""
 
 
-def test_a_setting_that_is_misspelt_is_an_error(ask, monkeypatch) -> None:
+def test_a_misspelt_setting_is_an_error(ask, monkeypatch) -> None:
     monkeypatch.setenv("WAIVERN_DATABASE_ULR", "sqlite:///elsewhere.db")
     outcome = ask("history")
     assert outcome.code == 2
     assert "WAIVERN_DATABASE_URL" in outcome.err
 
 
-def test_an_error_says_what_to_do_in_a_line_of_its_own(ask) -> None:
+def test_an_error_prints_its_remedy_on_its_own_line(ask) -> None:
     ask("db", "upgrade")
     outcome = ask("history", "show", "latest")
     assert outcome.code == 2
@@ -112,7 +112,7 @@ def test_an_error_says_what_to_do_in_a_line_of_its_own(ask) -> None:
     )
 
 
-def test_what_nobody_expected_is_told_without_a_traceback(ask, monkeypatch) -> None:
+def test_an_unexpected_error_is_reported_without_a_traceback(ask, monkeypatch) -> None:
     def breaks(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("division by zero")
 
@@ -127,7 +127,7 @@ def test_what_nobody_expected_is_told_without_a_traceback(ask, monkeypatch) -> N
     assert "Traceback" in ask("history", "show", "latest").err
 
 
-def test_the_exit_code_is_the_error_s(ask, monkeypatch) -> None:
+def test_the_exit_code_comes_from_the_error(ask, monkeypatch) -> None:
     class OddError(WaivernError):
         exit_code = 4
 
@@ -143,7 +143,7 @@ def test_a_plug_in_that_exits_does_not_make_a_runbook_valid(ask, runbook) -> Non
     assert outcome.code != 0
 
 
-def test_an_interrupted_question_ends_as_shells_expect(ask, monkeypatch) -> None:
+def test_an_interrupted_query_exits_with_130(ask, monkeypatch) -> None:
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
@@ -153,22 +153,22 @@ def test_an_interrupted_question_ends_as_shells_expect(ask, monkeypatch) -> None
 
 
 @pytest.mark.parametrize("url", ["mysql://u:geheim@h/x", "nonsense", "postgresql://u:geheim@127.0.0.1:1/x"])
-def test_a_database_that_cannot_be_used_is_4_and_no_password_is_told(ask, url) -> None:
+def test_an_unusable_database_exits_with_4_and_shows_no_password(ask, url) -> None:
     outcome = ask("history", "--db", url)
     assert outcome.code == 4
     assert "Error: " in outcome.err
     assert "geheim" not in outcome.err
 
 
-def test_the_database_may_be_named_before_or_after_the_subcommand(ask, folder) -> None:
+def test_the_database_option_works_before_and_after_the_subcommand(ask, folder) -> None:
     before = ask("history", "--db", "sqlite:///a/x.db", "show", "latest")
-    behind = ask("history", "show", "latest", "--db", "sqlite:///a/x.db")
+    after = ask("history", "show", "latest", "--db", "sqlite:///a/x.db")
     both = ask("history", "--db", "sqlite:///b/x.db", "show", "latest", "--db", "sqlite:///a/x.db")
     assert "There is no database file a/x.db" in before.err
-    assert before == behind == both
+    assert before == after == both
 
 
-def test_whoever_stops_reading_hears_no_complaint(folder, start) -> None:
+def test_a_closed_pipe_causes_no_error(folder, start) -> None:
     with start("schema") as process:
         assert process.stdout is not None
         process.stdout.close()
@@ -178,15 +178,15 @@ def test_whoever_stops_reading_hears_no_complaint(folder, start) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")  # noqa: PTH110
-def test_a_full_disk_under_standard_output_is_told(folder) -> None:
+def test_a_full_disk_behind_standard_output_is_an_error(folder) -> None:
     with open("/dev/full", "w") as full:  # noqa: PTH123
-        told = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "waivern", "schema"], stdout=full, stderr=subprocess.PIPE, text=True
         )
-    assert told.returncode == 2
-    assert told.stderr == "Error: Standard output cannot be written: No space left on device\n"
+    assert completed.returncode == 2
+    assert completed.stderr == "Error: Standard output cannot be written: No space left on device\n"
 
 
-def test_the_shell_can_complete(ask_process) -> None:
+def test_shell_completion_lists_commands(ask_process) -> None:
     environment = {"_WAIVERN_COMPLETE": "bash_complete", "COMP_WORDS": "waivern hist", "COMP_CWORD": "1"}
     assert ask_process(environment=environment).out == "plain,history\n"

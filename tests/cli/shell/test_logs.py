@@ -1,4 +1,4 @@
-"""Log lines as JSON: one object each, with the run that it belongs to, and no secret."""
+"""Log output: JSON lines, run IDs and redaction."""
 
 import json
 
@@ -21,13 +21,13 @@ def test_each_line_of_a_run_names_the_run(ask, runbook) -> None:
     assert all(line["at"].endswith("Z") and line["level"] == "ERROR" for line in lines)
 
 
-def test_as_text_the_run_stands_in_the_line_too(ask, runbook) -> None:
+def test_text_log_lines_name_the_run(ask, runbook) -> None:
     ended = ask("run", str(runbook({"a": {"does": "logs", "text": "a word"}})), "--quiet")
     (run,) = json.loads(ask("history", "--format", "json").out)
     assert f"ERROR odd [{run['id'][:18]}]: It says a word" in ended.err
 
 
-def test_no_secret_stands_in_json_logs(ask, runbook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_logs_contain_no_secret(ask, runbook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORD", 'hunter2"hunter2')
     ended = ask("run", str(runbook({"a": {"does": "logs", "text": "${WORD}"}})), "--log-format", "json", "--quiet")
     assert len(logged(ended)) == 2
@@ -35,7 +35,7 @@ def test_no_secret_stands_in_json_logs(ask, runbook, monkeypatch: pytest.MonkeyP
     assert "${WORD}" in logged(ended)[0]["message"]
 
 
-def test_the_format_can_be_set_and_what_is_none_is_refused(ask, runbook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_format_can_be_set_and_an_invalid_one_is_refused(ask, runbook, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(runbook({"a": {"does": "logs", "text": "x"}}))
     monkeypatch.setenv("WAIVERN_LOG_FORMAT", "JSON")
     assert logged(ask("run", path, "--quiet"))

@@ -1,4 +1,4 @@
-"""A password that a runbook takes from the environment is written nowhere."""
+"""Values of environment variables that a runbook uses are never printed, logged, stored or exported."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ FAILING = {
 
 
 def _everything_in(database_url: str) -> Iterator[str]:
-    """Every value of every row, with what is packed unpacked."""
+    """Yield every value of every row, with compressed content decompressed."""
     engine = sa.create_engine(database_url)
     metadata = sa.MetaData()
     metadata.reflect(engine)
@@ -39,15 +39,15 @@ def _everything_in(database_url: str) -> Iterator[str]:
         for table in metadata.sorted_tables:
             for row in connection.execute(sa.select(table)).mappings():
                 for name, value in row.items():
-                    yield _as_text(value, packed=name == "data" and row["codec"] == "zstd")
+                    yield _as_text(value, compressed=name == "data" and row["codec"] == "zstd")
     engine.dispose()
 
 
-def _as_text(value: object, *, packed: bool) -> str:
+def _as_text(value: object, *, compressed: bool) -> str:
     if not isinstance(value, bytes | memoryview):
         return str(value)
-    content = zstandard.ZstdDecompressor().decompress(bytes(value)) if packed else bytes(value)
-    return content.decode("utf-8" if packed else "latin-1")
+    content = zstandard.ZstdDecompressor().decompress(bytes(value)) if compressed else bytes(value)
+    return content.decode("utf-8" if compressed else "latin-1")
 
 
 def _files_in(folder: Path) -> Iterator[str]:
@@ -56,8 +56,8 @@ def _files_in(folder: Path) -> Iterator[str]:
             yield path.read_bytes().decode("latin-1")
 
 
-def _written(folder: Path, artifacts: dict[str, dict[str, object]]) -> None:
-    defined = {name: {"source": {"type": "odd", "properties": said}} for name, said in artifacts.items()}
+def _write_runbook(folder: Path, artifacts: dict[str, dict[str, object]]) -> None:
+    defined = {name: {"source": {"type": "odd", "properties": properties}} for name, properties in artifacts.items()}
     unreachable = {"source": {"type": "sql_database", "properties": {"url": "${SHOP_URL}"}}, "optional": True}
     runbook = {"name": "Canary", "description": "x", "artifacts": {**defined, "shop": unreachable}}
     (folder / "scan.yaml").write_text(yaml.safe_dump(runbook))
@@ -67,30 +67,30 @@ def _written(folder: Path, artifacts: dict[str, dict[str, object]]) -> None:
 def test_no_resolved_value_is_printed_logged_stored_or_exported(
     folder, ask_process, database_url, artifacts, code
 ) -> None:
-    _written(folder, artifacts)
+    _write_runbook(folder, artifacts)
     assert ask_process("db", "upgrade", "--db", database_url).code == 0
     exports = [
         word for form in Exporters() for word in ("--exporter", f"{form}=run.{form}.{Exporters()[form].endings[0]}")
     ]
     started = ("run", "scan.yaml", "--db", database_url, "--output-dir", "out", *exports)
     ran = ask_process(*started, environment=ENVIRONMENT)
-    asked = [
+    queries = [
         ask_process(*arguments, "--db", database_url, environment=ENVIRONMENT)
         for arguments in (("history", "show", "latest", "--format", "json"), ("plan", "scan.yaml", "--format", "json"))
     ]
     assert ran.code == code, ran.err
     assert len(list(folder.glob("run.*"))) == len(Exporters())
-    assert "${SHOP_PASSWORD}" in ran.err  # it was logged, and the name stands where the value was
+    assert "${SHOP_PASSWORD}" in ran.err  # the log shows the variable instead of its value
     assert "It says" in ran.err
     assert "shop: Postgres" in ran.out or "shop: The" in ran.out
     stored = list(_everything_in(database_url))
     assert any("${SHOP_PASSWORD}" in value for value in stored)
-    written = [ran.out, ran.err, *(each.out + each.err for each in asked), *stored, *_files_in(folder)]
+    outputs = [ran.out, ran.err, *(each.out + each.err for each in queries), *stored, *_files_in(folder)]
     for form in FORMS:
-        assert not [text[:200] for text in written if form in text]
+        assert not [text[:200] for text in outputs if form in text]
 
 
-def test_an_unexpected_error_tells_no_resolved_value(folder, ask, runbook, monkeypatch) -> None:
+def test_an_unexpected_error_shows_no_resolved_value(folder, ask, runbook, monkeypatch) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", CANARY)
     monkeypatch.setenv("WAIVERN_LOG_LEVEL", "DEBUG")
 

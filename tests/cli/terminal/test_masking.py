@@ -1,4 +1,4 @@
-"""What is found is stored masked: no value stands in a stored finding, in its message or in its row."""
+"""Stored findings are masked: no matched value appears in a message or a table row."""
 
 import json
 import sqlite3
@@ -19,7 +19,7 @@ NUMBERS = st.from_regex(r"\A\+44 7[0-9]{3} [0-9]{6}\Z")
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(NAMES, min_size=1, max_size=20, unique=True), numbers=st.lists(NUMBERS, max_size=5))
-def test_no_value_that_was_found_is_stored_with_its_finding(ask, folder, names: list[str], numbers: list[str]) -> None:
+def test_no_matched_value_is_stored_with_its_finding(ask, folder, names: list[str], numbers: list[str]) -> None:
     (folder / "files").mkdir(exist_ok=True)
     fixed = ["DE89370400440532013000", "4111 1111 1111 1111"]
     values = [f"{name}@{name}-mail.example" for name in names] + numbers + fixed

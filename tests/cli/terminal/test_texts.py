@@ -1,4 +1,4 @@
-"""How things are written: tables, CSV, JSON, instants, durations."""
+"""Text output: tables, CSV, JSON, times and durations."""
 
 import csv
 import io
@@ -41,25 +41,25 @@ def test_no_text_moves_the_cursor_or_breaks_its_line(text: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"])))
-def test_ordinary_text_stays_as_it_is(text: str) -> None:
+def test_ordinary_text_is_unchanged(text: str) -> None:
     assert one_line(text) == text
 
 
 @given(
     st.recursive(st.none() | st.integers() | ANY_TEXT, lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner))
 )
-def test_json_says_what_it_was_given_without_a_character_that_acts(value: object) -> None:
+def test_json_round_trips_without_control_characters(value: object) -> None:
     written = as_json(value)
     assert json.loads(written) == value
     assert not any(unsafe in written for unsafe in UNSAFE if unsafe != "\n")
 
 
-def test_json_text_leaves_other_characters_alone() -> None:
+def test_json_text_escapes_only_control_characters() -> None:
     assert json_text('"Zoë \x9b"') == '"Zoë \\u009b"'
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"])), min_size=2, max_size=2))
-def test_no_cell_of_a_csv_is_a_formula_and_none_is_lost(cells: list[str]) -> None:
+def test_no_csv_cell_is_a_formula_and_no_text_is_lost(cells: list[str]) -> None:
     written = as_csv([{"a": cells[0], "b": cells[1]}], ("a", "b"))
     _, row = csv.reader(io.StringIO(written))
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in row)
@@ -84,7 +84,7 @@ def test_numbers_in_a_csv_may_be_negative() -> None:
         (3725, "1 h 02 min"),
     ],
 )
-def test_a_duration_is_told_in_the_unit_that_fits(seconds: float | None, text: str) -> None:
+def test_a_duration_uses_a_fitting_unit(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
 
 
@@ -97,24 +97,24 @@ def test_a_duration_is_told_in_the_unit_that_fits(seconds: float | None, text: s
         (" 2w ", timedelta(weeks=2)),
     ],
 )
-def test_a_time_may_be_written_as_so_long_ago(text: str, ago: timedelta) -> None:
+def test_a_time_can_be_relative(text: str, ago: timedelta) -> None:
     assert instant_of(text, now=NOW) == NOW - ago
 
 
 @pytest.fixture
 def in_tokyo(monkeypatch: pytest.MonkeyPatch):
-    with here_is(monkeypatch, "Asia/Tokyo"):
+    with local_zone(monkeypatch, "Asia/Tokyo"):
         yield
 
 
 @pytest.fixture
 def in_london(monkeypatch: pytest.MonkeyPatch):
-    with here_is(monkeypatch, "Europe/London"):
+    with local_zone(monkeypatch, "Europe/London"):
         yield
 
 
 @contextmanager
-def here_is(monkeypatch: pytest.MonkeyPatch, zone: str) -> Iterator[None]:
+def local_zone(monkeypatch: pytest.MonkeyPatch, zone: str) -> Iterator[None]:
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     yield
@@ -122,14 +122,14 @@ def here_is(monkeypatch: pytest.MonkeyPatch, zone: str) -> Iterator[None]:
     time.tzset()
 
 
-def test_a_date_without_a_zone_is_meant_here(in_tokyo) -> None:
+def test_a_date_without_a_zone_is_local(in_tokyo) -> None:
     assert instant_of("2026-11-01", now=NOW) == datetime(2026, 10, 31, 15, tzinfo=UTC)
     assert instant_of("2026-11-01T09:30", now=NOW) == datetime(2026, 11, 1, 0, 30, tzinfo=UTC)
     assert instant_of("2026-11-01T09:30Z", now=NOW) == datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "7", "7y", "2026-13-01", "999999999w", "-1d", "0001-01-01"])
-def test_what_is_no_time_is_refused(text: str, in_tokyo) -> None:
+def test_an_invalid_time_is_refused(text: str, in_tokyo) -> None:
     with pytest.raises((ValueError, OverflowError, OSError)):
         instant_of(text, now=NOW)
 
@@ -142,7 +142,7 @@ def test_what_is_no_time_is_refused(text: str, in_tokyo) -> None:
         ("2026-11-01", datetime(2026, 11, 2, tzinfo=UTC)),
     ],
 )
-def test_a_day_ends_where_the_next_begins_however_long_it_is(day: str, next_day: datetime, in_london) -> None:
+def test_a_day_ends_where_the_next_begins_even_at_a_clock_change(day: str, next_day: datetime, in_london) -> None:
     assert end_of(day, now=NOW) == next_day - datetime.resolution
     assert end_of(f"{day}T12:00Z", now=NOW) == instant_of(f"{day}T12:00Z", now=NOW)
 
