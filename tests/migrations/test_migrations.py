@@ -186,7 +186,7 @@ def test_a_damaged_file_is_an_error_that_says_so(tmp_path: Path) -> None:
     path = tmp_path / "waivern.db"
     path.write_bytes(b"this is no database" * 1000)
     engine = open_engine(f"sqlite:///{path}")
-    with pytest.raises(DatabaseError, match="damaged or no SQLite database"):
+    with pytest.raises(DatabaseError, match="damaged or not a SQLite database"):
         ensure_usable(engine)
     engine.dispose()
 

@@ -19,6 +19,7 @@ from tests.servers.databases import fresh_postgres_database, sqlite_url
 from waivern import ArchiveError, EncryptionError, PrunedArtifactError, RunError
 from waivern.database.archive.archive_rows import row_as_json
 from waivern.database.archive.archives import SqlArchives
+from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
 from waivern.database.current.decision_log import SqlDecisionLog
@@ -29,7 +30,7 @@ from waivern.database.events.run_merkle import RunProof
 from waivern.database.runs.gate_log import SqlGateLog
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
-from waivern.database.schema.artifact_view import whole_artifacts
+from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import blobs, events, imported_events, metadata, runs
 from waivern.history.decisions import Decision, Origin, Verdict
 from waivern.history.event_log import EventKind, hash_of
@@ -111,7 +112,7 @@ def everything_of(engine: sa.Engine, run_ids: list[str]) -> dict[str, Any]:
         for row in connection.execute(sa.select(metadata.tables["finding_streams"])):
             names[row.id] = f"{row.runbook_name}/{row.artifact_id}"
         read = [each for name, each in metadata.tables.items() if name not in skipped]
-        for table in (*read, whole_artifacts):
+        for table in (*read, artifact_view):
             name = table.name
             rows = [row_as_json(table, row) for row in connection.execute(sa.select(table))]
             for row in rows:
@@ -216,7 +217,7 @@ def test_what_was_pruned_stays_so(engine: sa.Engine, other: sa.Engine, tmp_path:
     SqlPruner(other).prune(PruneRequest(older_than=timedelta(0)), actor="t")
     SqlArchives(other).restore(tmp_path / "runs.zip", actor="t")
     with other.connect() as connection:
-        assert set(connection.scalars(sa.select(blobs.c.codec))) == {"empty"}
+        assert set(connection.scalars(sa.select(blobs.c.codec))) == {TOMBSTONE}
 
 
 def test_what_was_decided_otherwise_here_counts_here(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import zlib
 import pytest
 import sqlalchemy as sa
 
-from waivern.database.blobs.blob_store import LARGE
+from waivern.database.blobs.blob_store import LARGE_BLOB_BYTES
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
 from waivern.database.schema.tables import blobs
@@ -52,7 +52,7 @@ def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(eng
     with engine.connect() as connection:
         stored = connection.execute(sa.select(blobs)).one()
     data = stored.data or stored.chunked_data
-    assert stored.stored_size == len(data) > LARGE
+    assert stored.stored_size == len(data) > LARGE_BLOB_BYTES
     assert stored.checksum == zlib.crc32(data)
     message = SqlRunHistory(engine).message_of(run.run_id, "found")
     assert list(message.items_of("items") or ()) == items

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from tests.builders.installations import migrated
 from waivern import EncryptionError, Message, PrunedArtifactError, RunError, Schema
-from waivern.database.blobs.blob_store import EMPTY
+from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
 from waivern.database.data.eraser import SqlEraser
@@ -68,7 +68,7 @@ def test_what_is_erased_is_gone_in_every_run_and_its_place_in_the_history_stays(
     assert history.message_of(one, "b").content["data"] == [{"content": "bo"}]
     with database.connect() as connection:
         row = connection.execute(sa.select(blobs).where(blobs.c.digest == digests[0])).one()
-        assert (row.codec, bytes(row.data), row.stored_size) == (EMPTY, b"", 0)
+        assert (row.codec, bytes(row.data), row.stored_size) == (TOMBSTONE, b"", 0)
         assert connection.execute(sa.select(blob_keys).where(blob_keys.c.digest == digests[0])).all() == []
     event = SqlEventLog(database).newest(limit=1)[0]
     assert (event.kind, event.actor) == (EventKind.CONTENTS_ERASED, "dpo@host")

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from tests.builders.installations import migrated
 from tests.servers.databases import sqlite_url
 from waivern import DAGExecutor, DatabaseUnavailableError, PrunedArtifactError, RunError
-from waivern.database.blobs.blob_store import EMPTY
+from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.data.pruner import SqlPruner
 from waivern.database.events.event_log import SqlEventLog
-from waivern.database.retention.blob_gc import empty_unwanted
+from waivern.database.retention.blob_gc import collect_garbage
 from waivern.database.runs.past_artifacts import SqlPastArtifacts
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
-from waivern.database.schema.artifact_view import number_of
+from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, blobs, gc_candidates, runs
 from waivern.history.event_log import EventKind
 from waivern.history.pruning import PruneRequest
@@ -73,8 +73,8 @@ def stored(engine: sa.Engine) -> tuple[int, int]:
     """How many blobs there are, and how many of them are empty."""
     with engine.connect() as connection:
         rows = connection.execute(sa.select(blobs.c.codec, blobs.c.stored_size, blobs.c.data)).all()
-    assert all((row.codec == EMPTY) == (row.stored_size == 0) == (not row.data) for row in rows)
-    return len(rows), sum(row.codec == EMPTY for row in rows)
+    assert all((row.codec == TOMBSTONE) == (row.stored_size == 0) == (not row.data) for row in rows)
+    return len(rows), sum(row.codec == TOMBSTONE for row in rows)
 
 
 def test_what_is_retained_for_none_is_gone_when_the_run_has_ended_and_the_rest_is_not(engine: sa.Engine) -> None:
@@ -228,7 +228,7 @@ def test_what_a_store_forgets_is_kept_by_nobody_and_emptied(engine: sa.Engine) -
 def full(engine: sa.Engine) -> set[str]:
     """The texts of all contents that are stored."""
     with engine.connect() as connection:
-        rows = connection.execute(sa.select(blobs.c.data).where(blobs.c.codec != EMPTY)).all()
+        rows = connection.execute(sa.select(blobs.c.data).where(blobs.c.codec != TOMBSTONE)).all()
     return {json.loads(row.data)["text"] for row in rows}
 
 
@@ -261,14 +261,14 @@ def test_runs_that_save_while_others_let_go_lose_nothing(engine: sa.Engine) -> N
                 if retain is None and read(engine, run_id, "a") != "shared" * 10:
                     troubles.append(f"{name}: lost")
                 with writing(engine) as connection:
-                    gone = sa.update(artifacts).where(artifacts.c.run_number == number_of(run_id))
+                    gone = sa.update(artifacts).where(artifacts.c.run_number == run_number_of(run_id))
                     connection.execute(gone.values(pruned_at=utc_now(), pruned_because="test"))
         except Exception as error:
             troubles.append(f"{name}: {error!r}")
 
     def empty() -> None:
         while not ended.is_set():
-            empty_unwanted(engine, actor="test")
+            collect_garbage(engine, actor="test")
 
     threads = [threading.Thread(target=keep_on, args=each) for each in (("k", None), ("l", None), ("n", "none"))]
     threads.append(threading.Thread(target=empty))

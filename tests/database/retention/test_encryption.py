@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.builders.installations import migrated
 from waivern import CorruptArtifactError, EncryptionError
-from waivern.database.blobs.blob_store import SEALED, Blob
+from waivern.database.blobs.blob import ENCRYPTED_CODECS, Blob
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.connection.keyring import Key, KeyRing, new_key, read_keyring
 from waivern.database.events.event_log import SqlEventLog
@@ -227,10 +227,10 @@ def test_keys_are_read_from_a_file(tmp_path: Path) -> None:
     file.write_text(f"{new_key()}\n{new_key()}\n")
     assert len(read_keyring(file=file).ids) == 2
     for path in (tmp_path / "none", tmp_path):
-        with pytest.raises(EncryptionError, match="cannot be read"):
+        with pytest.raises(EncryptionError, match="Cannot read"):
             read_keyring(file=path)
     file.write_text("\n")
-    with pytest.raises(EncryptionError, match="holds no key"):
+    with pytest.raises(EncryptionError, match="contains no key"):
         read_keyring(file=file)
 
 
@@ -244,7 +244,7 @@ def test_a_key_is_not_told_by_how_it_is_shown() -> None:
 def test_what_is_sealed_is_what_is_opened(content: dict[str, str]) -> None:
     keys = read_keyring(text=new_key())
     packed = Blob.of(CanonicalForm(content))
-    sealed = packed.sealed(keys)
-    assert SEALED[sealed.codec] == packed.codec
-    assert sealed.opened(keys, what="it") == packed
-    assert sealed.content(what="it", keys=keys) == content
+    sealed = packed.encrypted(keys)
+    assert ENCRYPTED_CODECS[sealed.codec] == packed.codec
+    assert sealed.decrypted(keys, subject="it") == packed
+    assert sealed.content(subject="it", keys=keys) == content

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from tests.builders.installations import migrated
 from tests.database.runs.saving_child import let_go_until_killed, save_until_killed
 from tests.servers.databases import sqlite_url
-from waivern.database.blobs.blob_store import EMPTY
+from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.data.pruner import SqlPruner
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.schema.artifact_view import whole_artifacts
+from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import artifacts, blobs, gc_candidates
 from waivern.history.pruning import PruneRequest
 from waivern.runs.run import ArtifactStatus
@@ -53,8 +53,8 @@ def unreadable_artifacts(engine: sa.Engine) -> tuple[int, list[str]]:
     history = SqlRunHistory(engine)
     with engine.connect() as connection:
         said = connection.execute(
-            sa.select(whole_artifacts.c.run_id, whole_artifacts.c.artifact_id).where(
-                whole_artifacts.c.status == ArtifactStatus.SUCCEEDED.value
+            sa.select(artifact_view.c.run_id, artifact_view.c.artifact_id).where(
+                artifact_view.c.status == ArtifactStatus.SUCCEEDED.value
             )
         ).all()
     wrong = []
@@ -83,7 +83,7 @@ def test_after_60_kills_while_messages_are_let_go_what_is_kept_can_be_read_and_t
         kill_at_random(url, kills=60, seed=3, target=let_go_until_killed, arguments=())
         history, kept, pruned = SqlRunHistory(engine), 0, 0
         with engine.connect() as connection:
-            made = connection.execute(sa.select(whole_artifacts).where(whole_artifacts.c.digest.is_not(None))).all()
+            made = connection.execute(sa.select(artifact_view).where(artifact_view.c.digest.is_not(None))).all()
         for row in made:
             if row.pruned_at is None:
                 kept += 1
@@ -96,7 +96,7 @@ def test_after_60_kills_while_messages_are_let_go_what_is_kept_can_be_read_and_t
             wanted = sa.select(artifacts.c.digest).where(
                 artifacts.c.digest.is_not(None), artifacts.c.pruned_at.is_(None)
             )
-            full = set(connection.scalars(sa.select(blobs.c.digest).where(blobs.c.codec != EMPTY)))
+            full = set(connection.scalars(sa.select(blobs.c.digest).where(blobs.c.codec != TOMBSTONE)))
             assert set(connection.scalars(wanted)) == full
             assert connection.execute(sa.select(gc_candidates)).all() == []
 

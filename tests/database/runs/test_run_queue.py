@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from waivern import RunError, RunTakenOverError
 from waivern.database.connection.engine import open_engine, writing
-from waivern.database.connection.process_identity import Owner
+from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_queue import SqlRunQueue
 from waivern.database.runs.run_register import SqlRunRegister
@@ -117,7 +117,7 @@ def test_a_claimed_run_goes_on_under_its_epoch_and_is_remembered_with_its_attemp
     record = history.find(run.run_id)
     assert (record.status, record.attempts, record.trigger) == (RunStatus.SUCCEEDED, 1, "trigger")
     assert [(each.outcome, each.worker) for each in history.attempts_at(run.run_id)] == [
-        ("succeeded", Worker(Owner.this_process().host, Owner.this_process().pid))
+        ("succeeded", Worker(ProcessIdentity.this_process().host, ProcessIdentity.this_process().pid))
     ]
 
 
@@ -240,7 +240,7 @@ def test_a_run_of_a_process_that_is_known_dead_is_recovered_at_once(engine: sa.E
     run_id = queue.add(new())
     claimed_from(queue)
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
-    owner = str(replace(Owner.this_process(), pid=int(ended.stdout)))
+    owner = str(replace(ProcessIdentity.this_process(), pid=int(ended.stdout)))
     with writing(engine) as connection:
         connection.execute(sa.update(runs).where(runs.c.id == run_id).values(worker_id=owner))
     assert [lost.run_id for lost in queue.recover()] == [run_id]

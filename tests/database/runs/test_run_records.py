@@ -30,9 +30,9 @@ from waivern import (
 )
 from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import Ready, ServiceDescriptor
-from waivern.database.blobs.blob_store import Blob
+from waivern.database.blobs.blob import Blob
 from waivern.database.connection.engine import writing
-from waivern.database.connection.process_identity import Owner
+from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.runs.past_artifacts import SqlPastArtifacts
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
@@ -76,7 +76,7 @@ def abandon(run: OpenRun, engine: sa.Engine, *, owner: str) -> None:
 
 def dead_process_of_this_host() -> str:
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
-    return str(replace(Owner.this_process(), pid=int(ended.stdout)))
+    return str(replace(ProcessIdentity.this_process(), pid=int(ended.stdout)))
 
 
 def failing(*names: str) -> Make:
@@ -520,7 +520,7 @@ def test_no_changed_byte_of_a_content_in_parts_goes_unnoticed(place: int, change
     data[place % len(data)] ^= change
     altered = Blob(form.digest, "zstd-parts", form.size, bytes(data))
     try:
-        content = altered.content(what="a")
+        content = altered.content(subject="a")
     except CorruptArtifactError as error:
         assert "not what was saved" in str(error)  # noqa: PT017  a bit of a frame may mean nothing
     else:

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from tests.database.archive.test_archives import another_sqlite, moved
 from waivern import Message, Schema, WaivernError
+from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
 from waivern.database.data.pruner import SqlPruner
 from waivern.database.events.event_log import SqlEventLog
 from waivern.database.runs.run_queue import SqlRunQueue
 from waivern.database.runs.run_register import SqlRunRegister
-from waivern.database.schema.artifact_view import number_of, whole_artifacts
+from waivern.database.schema.artifact_view import artifact_view, run_number_of
 from waivern.database.schema.tables import (
     artifact_attempts,
     artifact_declarations,
@@ -135,7 +136,7 @@ def test_an_empty_database_has_nothing_to_prove(engine: sa.Engine) -> None:
 
 def test_one_run_is_proven_by_itself(history: sa.Engine) -> None:
     first, second = run_ids(history)[:2]
-    execute(history, sa.update(artifacts).where(artifacts.c.run_number == number_of(second)).values(message_id="x"))
+    execute(history, sa.update(artifacts).where(artifacts.c.run_number == run_number_of(second)).values(message_id="x"))
     assert verified(history, first).damage == 0
     assert [each.part for each in verified(history, second).damages] == [Part.ARTIFACT] * 3
     assert verified(history, first).counts["runs"] == 1
@@ -229,8 +230,8 @@ def is_named(
         named = {f"event {owner['seq']}", f"event {owner['seq'] + 1}"}
         return any(each.what in named or column.primary_key for each in of_kind)
     if table is blobs:
-        holders = sa.select(whole_artifacts.c.run_id, whole_artifacts.c.artifact_id).where(
-            sa.type_coerce(whole_artifacts.c.digest, sa.types.NullType()) == owner["digest"]
+        holders = sa.select(artifact_view.c.run_id, artifact_view.c.artifact_id).where(
+            sa.type_coerce(artifact_view.c.digest, sa.types.NullType()) == owner["digest"]
         )
         with engine.connect() as connection:
             held_by = {tuple(row) for row in connection.execute(holders)}
@@ -326,7 +327,8 @@ def test_any_row_that_is_missing_is_found(history: sa.Engine, table: sa.Table) -
 def test_the_first_that_does_not_fit_is_named(history: sa.Engine) -> None:
     second = run_ids(history)[1]
     execute(
-        history, sa.update(artifacts).where(artifacts.c.run_number == number_of(second)).values(error="nothing broke")
+        history,
+        sa.update(artifacts).where(artifacts.c.run_number == run_number_of(second)).values(error="nothing broke"),
     )
     execute(history, sa.update(events).where(events.c.seq == 3).values(actor="eve@desk"))
     found = verified(history)
@@ -337,7 +339,7 @@ def test_the_first_that_does_not_fit_is_named(history: sa.Engine) -> None:
 
 def test_what_was_altered_or_is_missing_of_a_run_is_named_each_by_itself(history: sa.Engine) -> None:
     first, second, third = run_ids(history)
-    found_of_second = (artifacts.c.run_number == number_of(second)) & (artifacts.c.artifact_id == "found")
+    found_of_second = (artifacts.c.run_number == run_number_of(second)) & (artifacts.c.artifact_id == "found")
     execute(history, sa.update(artifacts).where(found_of_second).values(message_id="x"))
     deleted(history, artifact_attempts, artifact_attempts.c.run_id == first)
     execute(history, sa.update(run_attempts).where(run_attempts.c.run_id == third).values(worker_id="eve"))
@@ -361,7 +363,7 @@ def test_a_run_whose_event_names_no_rows_is_told_as_a_whole(history: sa.Engine) 
 def test_a_content_is_told_by_who_holds_it(history: sa.Engine) -> None:
     first = run_ids(history)[0]
     source = sa.select(artifacts.c.digest).where(
-        artifacts.c.run_number == number_of(first), artifacts.c.artifact_id == "source"
+        artifacts.c.run_number == run_number_of(first), artifacts.c.artifact_id == "source"
     )
     with history.connect() as connection:
         digest = connection.scalar(source)
@@ -416,7 +418,7 @@ def test_a_content_that_was_pruned_is_no_damage(history: sa.Engine) -> None:
 
 
 def test_a_content_that_is_gone_without_anybody_letting_it_go_is_damage(history: sa.Engine) -> None:
-    execute(history, sa.update(blobs).values(codec="empty", data=b"", stored_size=0, checksum=0))
+    execute(history, sa.update(blobs).values(codec=TOMBSTONE, data=b"", stored_size=0, checksum=0))
     assert verified(history).damage == 6
 
 

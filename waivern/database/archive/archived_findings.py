@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from waivern.database.archive.archive_rows import row_from_json
 from waivern.database.connection.batches import batched
 from waivern.database.connection.column_types import json_text
-from waivern.database.findings.finding_digests import RowsDigest, digest_of_rows
+from waivern.database.findings.finding_digests import SnapshotDigest, snapshot_digest
 from waivern.database.schema.tables import finding_snapshots, finding_streams, findings
 from waivern.errors import ArchiveError
 from waivern.history.bundle import BundleReader
@@ -103,10 +103,10 @@ def _check_line(connection: sa.Connection, stream_id: int) -> None:
     for held in _sets_of(connection, stream_id):
         about = held._asdict()
         about["coverage_gaps"] = None if held.coverage_gaps is None else json_text(held.coverage_gaps)
-        digest = RowsDigest(
+        digest = SnapshotDigest(
             runbook=line.runbook_name, artifact_id=line.artifact_id, seq=held.seq, before=before, about=about
         )
-        proof = digest_of_rows(digest, added=added.get(held.seq, ()), gone=gone.get(held.seq, ()))
+        proof = snapshot_digest(digest, added=added.get(held.seq, ()), gone=gone.get(held.seq, ()))
         if held.rows_digest is not None and held.rows_digest != proof:
             raise ArchiveError(
                 f"The archive's findings of '{line.artifact_id}' were altered: set {held.seq} has another digest",

@@ -9,15 +9,16 @@ import sqlalchemy as sa
 from waivern.database.archive.archive_rows import Rows, row_as_json, row_from_json
 from waivern.database.archive.archived_findings import restore_findings
 from waivern.database.blobs import blob_store as contents
-from waivern.database.blobs.blob_store import EMPTY, NOTHING, Blob
+from waivern.database.blobs.blob import TOMBSTONE, Blob
+from waivern.database.blobs.blob_store import NO_BYTES
 from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
-from waivern.database.connection.engine import keys_of, writing
+from waivern.database.connection.engine import keyring_of, writing
 from waivern.database.connection.inserts import insert_ignore
 from waivern.database.connection.keyring import WrappedKey
 from waivern.database.events import event_rows
 from waivern.database.events.run_merkle import ARTIFACT_MAY_CHANGE, RUN_MAY_CHANGE, RunProof
-from waivern.database.schema.artifact_view import insert_artifacts, whole_artifacts
+from waivern.database.schema.artifact_view import artifact_view, insert_artifacts
 from waivern.database.schema.tables import (
     artifact_attempts,
     blob_keys,
@@ -63,7 +64,7 @@ class _Restoring:
     """One bundle."""
 
     def __init__(self, engine: sa.Engine, bundle: BundleReader) -> None:
-        self._keys = keys_of(engine)
+        self._keys = keyring_of(engine)
         self._bundle = bundle
         self._wrapped = {
             row["digest"]: WrappedKey(row["key_id"], row["wrapped"]) for row in self._rows(blob_keys, "blob_keys")
@@ -72,11 +73,11 @@ class _Restoring:
     def check_contents(self) -> None:
         """Decrypt and unpack every content once: each has to have the digest that it goes by."""
         for blob in self._blobs():
-            if blob.codec == EMPTY:
+            if blob.codec == TOMBSTONE:
                 continue
             what = f"the content {blob.digest} of the archive"
             try:
-                for _ in blob.opened(self._keys, what=what).parts(what=what):
+                for _ in blob.decrypted(self._keys, subject=what).parts(subject=what):
                     pass
             except CorruptArtifactError as error:
                 raise ArchiveError(error.happened, remedy="Take another copy of it") from None
@@ -88,7 +89,7 @@ class _Restoring:
         self._fill(connection, schedules, (_removed(row) for row in self._rows(schedules, "schedules")))
         self._insert(connection, runs, (_numbered_here(row) for row in self._of(runs, taken, "id")))
         number = self._write_contents(connection, taken)
-        insert_artifacts(connection, self._of(whole_artifacts, taken, "run_id"))
+        insert_artifacts(connection, self._of(artifact_view, taken, "run_id"))
         for table in (run_attempts, artifact_attempts, run_gates):
             self._insert(connection, table, self._of(table, taken, "run_id"))
         restore_findings(connection, self._bundle)
@@ -114,28 +115,28 @@ class _Restoring:
             if here is not None and not _is_same(runs, row, here, RUN_MAY_CHANGE):
                 raise _another(row["id"])
         known = set(there)
-        for row in self._of(whole_artifacts, known, "run_id") if known else ():
-            is_of_run = whole_artifacts.c.run_id == row["run_id"]
-            is_it = (is_of_run, whole_artifacts.c.artifact_id == row["artifact_id"])
-            here = connection.execute(sa.select(whole_artifacts).where(*is_it)).first()
-            if here is None or not _is_same(whole_artifacts, row, here, ARTIFACT_MAY_CHANGE):
+        for row in self._of(artifact_view, known, "run_id") if known else ():
+            is_of_run = artifact_view.c.run_id == row["run_id"]
+            is_it = (is_of_run, artifact_view.c.artifact_id == row["artifact_id"])
+            here = connection.execute(sa.select(artifact_view).where(*is_it)).first()
+            if here is None or not _is_same(artifact_view, row, here, ARTIFACT_MAY_CHANGE):
                 raise _another(row["run_id"])
         return new, there
 
     def _write_contents(self, connection: sa.Connection, taken: Collection[str]) -> int:
         """Write what the runs that are taken in keep, and nothing that was let go of here; return how many that are."""
         held, kept = set(), set()
-        for row in self._of(whole_artifacts, taken, "run_id"):
+        for row in self._of(artifact_view, taken, "run_id"):
             held.add(row["digest"])
             if row["pruned_at"] is None:
                 kept.add(row["digest"])
         number = 0
         for blob in self._blobs():
-            if blob.digest in kept and blob.codec != EMPTY:
+            if blob.digest in kept and blob.codec != TOMBSTONE:
                 contents.store(connection, blob)
                 number += 1
             elif blob.digest in held:
-                row = {"digest": blob.digest, "codec": EMPTY, "size": blob.size, **NOTHING}
+                row = {"digest": blob.digest, "codec": TOMBSTONE, "size": blob.size, **NO_BYTES}
                 self._fill(connection, blobs, [row])
         return number
 
@@ -219,7 +220,7 @@ class _Restoring:
     def _blobs(self) -> Iterator[Blob]:
         for said in self._bundle.lines("blobs"):
             row = row_from_json(blobs, said)
-            data = b"" if row["codec"] == EMPTY else self._bundle.content(row["digest"])
+            data = b"" if row["codec"] == TOMBSTONE else self._bundle.content(row["digest"])
             yield Blob(row["digest"], row["codec"], row["size"], data, self._wrapped.get(row["digest"]))
 
     def _rows(self, table: Rows, name: str) -> Iterator[dict[str, Any]]:

@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from waivern import __version__
 from waivern.database.archive.archive_rows import Rows, row_as_json
 from waivern.database.archive.archived_findings import ELSEWHERE
-from waivern.database.blobs.blob_store import BYTES, EMPTY
+from waivern.database.blobs.blob import TOMBSTONE
+from waivern.database.blobs.blob_store import STORED_BYTES
 from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.events import event_rows
-from waivern.database.retention.retention_rules import KEPT
-from waivern.database.schema.artifact_view import whole_artifacts
+from waivern.database.retention.retention_rules import HAS_CONTENT
+from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.migration import NEWEST
 from waivern.database.schema.tables import (
     artifact_attempts,
@@ -43,10 +44,10 @@ from waivern.runs.run import RunStatus
 
 Row = dict[str, Any]
 
-_OF_RUNS = (whole_artifacts, run_attempts, artifact_attempts, run_gates)
+_OF_RUNS = (artifact_view, run_attempts, artifact_attempts, run_gates)
 """What has a `run_id`, in the order in which its rows can be written again."""
 
-_DATA = sa.select(BYTES).where(blobs.c.digest == sa.bindparam("wanted", type_=blobs.c.digest.type))
+_DATA = sa.select(STORED_BYTES).where(blobs.c.digest == sa.bindparam("wanted", type_=blobs.c.digest.type))
 _PAGE = 2_000
 
 
@@ -116,15 +117,15 @@ class _Archiving:
         for some in batched(self._run_ids):
             of_some = sa.select(artifacts.c.digest).distinct().where(artifacts.c.run_number.in_(_numbers_of(some)))
             held |= set(self._connection.scalars(of_some.where(artifacts.c.digest.is_not(None))))
-            kept |= set(self._connection.scalars(of_some.where(*KEPT)))
+            kept |= set(self._connection.scalars(of_some.where(*HAS_CONTENT)))
         columns = [blobs.c[name] for name in ("digest", "codec", "size")]
         known: list[Row] = []
         for some in batched(sorted(held)):
             for row in self._connection.execute(sa.select(*columns).where(blobs.c.digest.in_(some))):
-                codec = row.codec if row.digest in kept else EMPTY
+                codec = row.codec if row.digest in kept else TOMBSTONE
                 known.append({"digest": row.digest, "codec": codec, "size": row.size})
         self._lines("blobs", known)
-        full = [row["digest"] for row in known if row["codec"] != EMPTY]
+        full = [row["digest"] for row in known if row["codec"] != TOMBSTONE]
         self._lines("blob_keys", self._rows(blob_keys, blob_keys.c.digest, full))
         for digest in full:
             self._bundle.content(digest, self._connection.execute(_DATA, {"wanted": digest}).scalar_one())

@@ -1,4 +1,4 @@
-"""The bytes of a large blob, written and read a part at a time."""
+"""Write and read the bytes of a large blob in chunks."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -6,41 +6,41 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from waivern.database.blobs.framing import Pieces
-from waivern.database.connection.engine import driver_errors_explained
+from waivern.database.blobs.framing import FramedBytes
+from waivern.database.connection.engine import translated_driver_errors
 from waivern.database.schema.tables import blobs
 
-_OF_DIGEST = blobs.c.digest == sa.bindparam("wanted")
-_ROW_ID = sa.select(sa.literal_column("rowid", sa.Integer)).select_from(blobs).where(_OF_DIGEST)
-_FIRST, _LENGTH = sa.bindparam("first", type_=sa.Integer), sa.bindparam("length", type_=sa.Integer)
+_HAS_DIGEST = blobs.c.digest == sa.bindparam("wanted")
+_ROW_ID = sa.select(sa.literal_column("rowid", sa.Integer)).select_from(blobs).where(_HAS_DIGEST)
+_START, _LENGTH = sa.bindparam("start", type_=sa.Integer), sa.bindparam("length", type_=sa.Integer)
 
 
-def write(connection: sa.Connection, digest: str, pieces: Pieces) -> None:
-    """Write the bytes of a blob into the room that `chunked_data` has for them, on SQLite."""
-    with driver_errors_explained(connection), _opened(connection, digest, blobs.c.chunked_data, readonly=False) as room:
-        for piece in pieces:
-            room.write(piece)
+def write(connection: sa.Connection, digest: str, data: FramedBytes) -> None:
+    """Write the bytes of a blob into `chunked_data`, which was filled with as many zeros before; SQLite only."""
+    with translated_driver_errors(connection), _open(connection, digest, blobs.c.chunked_data, readonly=False) as blob:
+        for chunk in data:
+            blob.write(chunk)
 
 
 @contextmanager
-def reading(connection: sa.Connection, digest: str, column: sa.Column[bytes]) -> Iterator[Callable[[int, int], bytes]]:
-    """Yield what returns the bytes that are stored in a column, from a place on, so many of them."""
+def reader(connection: sa.Connection, digest: str, column: sa.Column[bytes]) -> Iterator[Callable[[int, int], bytes]]:
+    """Yield a function that returns stored bytes of a column, given their offset and their number."""
     if connection.dialect.name == "sqlite":
-        with driver_errors_explained(connection), _opened(connection, digest, column, readonly=True) as stored:
+        with translated_driver_errors(connection), _open(connection, digest, column, readonly=True) as blob:
 
-            def read(start: int, length: int) -> bytes:
-                stored.seek(start)
-                return stored.read(length)
+            def read(offset: int, length: int) -> bytes:
+                blob.seek(offset)
+                return blob.read(length)
 
             yield read
     else:
-        stretch = sa.select(sa.func.substring(column, _FIRST, _LENGTH, type_=sa.LargeBinary)).where(_OF_DIGEST)
-        yield lambda start, length: connection.execute(
-            stretch, {"wanted": digest, "first": start + 1, "length": length}
+        chunk = sa.select(sa.func.substring(column, _START, _LENGTH, type_=sa.LargeBinary)).where(_HAS_DIGEST)
+        yield lambda offset, length: connection.execute(
+            chunk, {"wanted": digest, "start": offset + 1, "length": length}
         ).scalar_one()
 
 
-def _opened(connection: sa.Connection, digest: str, column: sa.Column[bytes], *, readonly: bool) -> sqlite3.Blob:
+def _open(connection: sa.Connection, digest: str, column: sa.Column[bytes], *, readonly: bool) -> sqlite3.Blob:
     raw = connection.connection.driver_connection
     row_id = connection.execute(_ROW_ID, {"wanted": digest}).scalar_one()
     assert isinstance(raw, sqlite3.Connection)

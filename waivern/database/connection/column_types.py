@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and on Postgres."""
+"""Column types that behave the same on SQLite and Postgres."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant to the microsecond: aware and in UTC in Python, whatever the database keeps."""
+    """A time with microseconds: aware and in UTC in Python, whatever the database stores."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -19,7 +19,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("an instant needs a time zone")
+            raise ValueError("the time has no time zone")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
@@ -41,21 +41,21 @@ class Digest(TypeDecorator[str]):
         return None if value is None else bytes(value).hex()
 
 
-class AnyText(TypeDecorator[str]):
-    """Text from outside, such as an error's: what a database refuses (NUL, lone surrogates) is written as an escape."""
+class EscapedText(TypeDecorator[str]):
+    """Text from outside, such as an error message; characters a database refuses (NUL, lone surrogates) are escaped."""
 
     impl = sa.Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else escaped(value)
+        return None if value is None else escape_text(value)
 
 
-def escaped(text: str) -> str:
-    """Return a text as `AnyText` keeps it."""
+def escape_text(text: str) -> str:
+    """Return a text as `EscapedText` stores it."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\x00")
 
 
 def json_text(value: Any) -> str:
-    """Return a value as a JSON column keeps it."""
+    """Return a value as a JSON column stores it."""
     return msgspec.json.encode(value).decode()

@@ -1,4 +1,4 @@
-"""Which process owns a run, said so that another process can tell whether it is still alive."""
+"""The identity of a process, with which another process of the host can check whether it is still alive."""
 
 import functools
 import os
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Owner:
-    """A process: `host` names the machine, `boot` the time since it was started, `pid` the process.
+class ProcessIdentity:
+    """A process: its host, its boot of that host, and its PID.
 
-    Two containers of one machine do not see each other's processes, so `boot` tells their process namespaces apart.
+    `boot` includes the PID namespace, because two containers of one machine do not see each other's processes.
     """
 
     host: str
@@ -23,21 +23,21 @@ class Owner:
         return f"{self.host}|{self.boot}|{self.pid}"
 
     @classmethod
-    def parse(cls, text: str) -> "Owner":
+    def parse(cls, text: str) -> "ProcessIdentity":
         host, boot, pid = text.rsplit("|", 2)
         return cls(host, boot, int(pid))
 
     @classmethod
-    def this_process(cls) -> "Owner":
-        return cls(socket.gethostname(), _boot(), os.getpid())
+    def this_process(cls) -> "ProcessIdentity":
+        return cls(socket.gethostname(), _boot_id(), os.getpid())
 
     def is_known_dead(self) -> bool:
-        """Say whether the process has certainly ended; False also where that cannot be told from here.
+        """Return True if the process has certainly ended; False if it is alive, or cannot be checked from here.
 
-        Only the same boot of the same kernel, seen from the same namespace, proves anything: another boot id under the
-        same name may be another machine as well as this one before it was started anew.
+        Only the same boot and PID namespace prove anything: a different boot id under the same host name may be a
+        different machine, or this one before a reboot.
         """
-        here = Owner.this_process()
+        here = ProcessIdentity.this_process()
         return bool(here.boot) and (self.host, self.boot) == (here.host, here.boot) and not _is_alive(self.pid)
 
 
@@ -52,16 +52,16 @@ def _is_alive(pid: int) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    """A killed process whose parent has not asked for it yet has a number, but does nothing any more."""
+    """A killed process keeps its PID until its parent waits for it."""
     with suppress(OSError, IndexError):
-        said = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return said.rpartition(")")[2].split()[0] == "Z"
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return stat.rpartition(")")[2].split()[0] == "Z"
     return False
 
 
 @functools.cache
-def _boot() -> str:
-    """The kernel's id of this boot and the process namespace; empty where the system has no such thing."""
+def _boot_id() -> str:
+    """Return the kernel's boot id and the PID namespace; empty if the operating system has neither."""
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"

@@ -1,4 +1,4 @@
-"""Columns read as the database holds them, for whoever hashes them: no conversion may hide a change."""
+"""SQL expressions over columns that behave the same on SQLite and Postgres."""
 
 from typing import Any
 
@@ -10,24 +10,27 @@ _UNCONVERTED = sa.types.NullType()
 
 
 def as_stored(column: "sa.ColumnElement[Any]") -> "sa.ColumnElement[Any]":
-    """Return the column's value without any conversion, JSON as its text; named as the column."""
+    """Return a column's value without type conversion (JSON as text), labelled like the column.
+
+    For hashing: a conversion could hide a change.
+    """
     if isinstance(column.type, sa.JSON):
         return sa.cast(column, sa.Text).label(column.name)
     return sa.type_coerce(column, _UNCONVERTED).label(column.name)
 
 
-class in_bytes(FunctionElement[str]):
-    """A text to be sorted by its UTF-8, the same on every database whatever its collation; and sooner than by words."""
+class collate_binary(FunctionElement[str]):
+    """A text that is ordered by its UTF-8 bytes: the same on every database, and faster than by a locale's rules."""
 
     inherit_cache = True
     type = sa.Text()
 
 
-@compiles(in_bytes)
-def _by_binary(element: in_bytes, compiler: Any, **options: Any) -> str:
+@compiles(collate_binary)
+def _compile_for_sqlite(element: collate_binary, compiler: Any, **options: Any) -> str:
     return f"{compiler.process(element.clauses, **options)} COLLATE BINARY"
 
 
-@compiles(in_bytes, "postgresql")
-def _by_c(element: in_bytes, compiler: Any, **options: Any) -> str:
+@compiles(collate_binary, "postgresql")
+def _compile_for_postgres(element: collate_binary, compiler: Any, **options: Any) -> str:
     return f'{compiler.process(element.clauses, **options)} COLLATE "C"'

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.connection.batches import batched
-from waivern.database.connection.stored_values import in_bytes
-from waivern.database.schema.artifact_view import AS_DECLARED
+from waivern.database.connection.stored_values import collate_binary
+from waivern.database.schema.artifact_view import DECLARATION_JOIN
 from waivern.database.schema.tables import (
     artifact_declarations,
     artifacts,
@@ -32,7 +32,7 @@ _HELD = (
         finding_snapshots.c.rules_version,
     )
     .join(runs, runs.c.number == artifacts.c.run_number)
-    .join(artifact_declarations, AS_DECLARED)
+    .join(artifact_declarations, DECLARATION_JOIN)
     .join(
         finding_streams,
         (finding_streams.c.runbook_name == runs.c.runbook_name)
@@ -56,7 +56,7 @@ def _of_run(*wanted: sa.ColumnElement[Any]) -> sa.Select[Any]:
         sa.select(*wanted)
         .select_from(artifacts)
         .join(runs, runs.c.number == artifacts.c.run_number)
-        .join(artifact_declarations, AS_DECLARED)
+        .join(artifact_declarations, DECLARATION_JOIN)
         .join(
             finding_streams,
             (finding_streams.c.runbook_name == runs.c.runbook_name)
@@ -74,7 +74,7 @@ def _of_run(*wanted: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 _OF_RUN = _of_run(artifacts.c.artifact_id, *(findings.c[name] for name in Finding.__struct_fields__)).order_by(
     artifact_declarations.c.position,
-    *(in_bytes(findings.c[name]) for name in ("source", "location", "rule", "fingerprint")),
+    *(collate_binary(findings.c[name]) for name in ("source", "location", "rule", "fingerprint")),
 )
 _IN_NUMBERS = _of_run(findings.c.severity, sa.func.count(findings.c.fingerprint.distinct())).group_by(
     findings.c.severity

@@ -16,7 +16,7 @@ from waivern.database.connection.inserts import insert_ignore
 from waivern.database.current.finding_history import findings_of_run, omissions_of_artifact
 from waivern.database.current.verdicts import judge
 from waivern.database.runs.past_artifacts import made_message
-from waivern.database.schema.artifact_view import number_of
+from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import (
     artifacts,
     current_findings,
@@ -241,7 +241,7 @@ def _is_as_before(finding: Finding, row: Any) -> bool:
 
 _LINES = sa.select(finding_streams).where(finding_streams.c.runbook_name == sa.bindparam("of_name"))
 _HELD = sa.select(artifacts.c.artifact_id, artifacts.c.snapshot_seq).where(
-    artifacts.c.run_number == number_of(sa.bindparam("of_run")), artifacts.c.snapshot_seq.is_not(None)
+    artifacts.c.run_number == run_number_of(sa.bindparam("of_run")), artifacts.c.snapshot_seq.is_not(None)
 )
 _NEWEST_WITH_FINDINGS = (
     sa.select(runs.c.id, runs.c.started_at, runs.c.created_at)

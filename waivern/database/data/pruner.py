@@ -12,9 +12,15 @@ from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import describe, writing
 from waivern.database.connection.inserts import insert_ignore
-from waivern.database.retention.blob_gc import empty_unwanted, write_ahead_log_emptied
-from waivern.database.retention.retention_rules import KEPT, NONE, UNTIL_SUCCESS, mark_unwanted, tell_pruned
-from waivern.database.schema.artifact_view import AS_DECLARED, number_of
+from waivern.database.retention.blob_gc import collect_garbage, truncate_wal
+from waivern.database.retention.retention_rules import (
+    HAS_CONTENT,
+    RETAIN_NONE,
+    RETAIN_UNTIL_SUCCESS,
+    add_gc_candidates,
+    record_pruned,
+)
+from waivern.database.schema.artifact_view import DECLARATION_JOIN, run_number_of
 from waivern.database.schema.tables import artifact_declarations, artifacts, blobs, periodic_tasks, runs
 from waivern.errors import DatabaseUnavailableError
 from waivern.history.pruning import Pruned, PrunedMessage, Pruner, PruneRequest, retention_as_text
@@ -30,8 +36,8 @@ _CANDIDATES = (
         *(runs.c[name] for name in ("runbook_name", "created_at", "ended_at", "lease_until", "status")),
     )
     .join(runs, runs.c.number == artifacts.c.run_number)
-    .join(artifact_declarations, AS_DECLARED)
-    .where(*KEPT, runs.c.status != RunStatus.QUEUED.value)
+    .join(artifact_declarations, DECLARATION_JOIN)
+    .where(*HAS_CONTENT, runs.c.status != RunStatus.QUEUED.value)
     .order_by(runs.c.id, artifact_declarations.c.position)
 )
 _LAST_SUCCESS = (
@@ -42,11 +48,11 @@ _LAST_SUCCESS = (
 _ALL_KEPT = (
     sa.select(runs.c.id.label("run_id"), artifacts.c.artifact_id, artifacts.c.digest)
     .join(runs, runs.c.number == artifacts.c.run_number)
-    .where(*KEPT)
+    .where(*HAS_CONTENT)
 )
 _LET_GO = (
     sa.update(artifacts)
-    .where(artifacts.c.run_number == number_of(sa.bindparam("of_run")), *KEPT)
+    .where(artifacts.c.run_number == run_number_of(sa.bindparam("of_run")), *HAS_CONTENT)
     .where(artifacts.c.artifact_id == sa.bindparam("of_artifact"))
     .values(pruned_at=sa.bindparam("at", type_=artifacts.c.pruned_at.type), pruned_because=sa.bindparam("because"))
 )
@@ -63,8 +69,8 @@ class SqlPruner(Pruner):
         for some in batched(due):
             with writing(self._engine) as connection:
                 _let_go(connection, some, actor=actor)
-        emptied = empty_unwanted(self._engine, actor=actor)
-        write_ahead_log_emptied(self._engine)
+        emptied = collect_garbage(self._engine, actor=actor)
+        truncate_wal(self._engine)
         return Pruned(due, emptied.contents, emptied.freed_bytes, self._unused_bytes())
 
     def would_prune(self, request: PruneRequest) -> Pruned:
@@ -96,7 +102,7 @@ class SqlPruner(Pruner):
                     f"The {describe(self._engine)} cannot be made smaller now: {error}",
                     remedy="Try again when nobody writes to it, and there is room for a copy of it",
                 ) from None
-        write_ahead_log_emptied(self._engine)
+        truncate_wal(self._engine)
         return True
 
     def claim(self, chore: str, *, next_at: datetime) -> bool:
@@ -149,9 +155,9 @@ class _Judge:
         return None
 
     def _is_done_with(self, row: Any, ended_at: datetime) -> bool:
-        if row.retain == NONE:
+        if row.retain == RETAIN_NONE:
             return True
-        if row.retain == UNTIL_SUCCESS:
+        if row.retain == RETAIN_UNTIL_SUCCESS:
             success = self.successes.get(row.runbook_name)
             return success is not None and bool(success >= row.created_at)
         return self.now >= ended_at + timedelta(seconds=float(row.retain))
@@ -165,7 +171,7 @@ class _Judge:
 
 
 def _said(retain: str) -> str | float:
-    return retain if retain in (NONE, UNTIL_SUCCESS) else float(retain)
+    return retain if retain in (RETAIN_NONE, RETAIN_UNTIL_SUCCESS) else float(retain)
 
 
 def _judged(rows: sa.CursorResult[Any], judge: _Judge) -> Iterator[PrunedMessage]:
@@ -182,9 +188,9 @@ def _let_go(connection: sa.Connection, messages: Sequence[PrunedMessage], *, act
         for each in messages
     ]
     connection.execute(_LET_GO, gone)
-    mark_unwanted(connection, {each.digest for each in messages})
+    add_gc_candidates(connection, {each.digest for each in messages})
     told = [
         {"run": each.run_id, "artifact_id": each.artifact_id, "digest": each.digest, "because": each.because}
         for each in messages
     ]
-    tell_pruned(connection, told, at=now, actor=actor)
+    record_pruned(connection, told, at=now, actor=actor)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from waivern.database.connection.column_types import AnyText
+from waivern.database.connection.column_types import EscapedText
 from waivern.database.schema.tables import metadata
 
 _AT_ONCE = 1000
@@ -43,7 +43,7 @@ def rows_that_name(connection: sa.Connection, texts: Collection[str]) -> dict[st
 def columns_of_text() -> Iterator[tuple[str, Sequence["sa.Column[Any]"]]]:
     """Yield the columns in which a text from outside may stand, by what their rows are in words."""
     for table in sorted(metadata.tables.values(), key=lambda table: table.name):
-        columns = [each for each in table.columns if isinstance(each.type, AnyText | sa.Text | sa.JSON)]
+        columns = [each for each in table.columns if isinstance(each.type, EscapedText | sa.Text | sa.JSON)]
         if columns and table.name not in _REPEATS_FINDINGS:
             yield _IN_WORDS.get(table.name, table.name), columns
 

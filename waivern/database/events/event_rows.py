@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from waivern.database.connection.column_types import escaped
+from waivern.database.connection.column_types import escape_text
 from waivern.database.schema.tables import events, runs
 from waivern.history.event_log import BEFORE_THE_FIRST, Event, EventKind, hash_of, plain_body
 from waivern.messages.canonical import canonical_bytes
@@ -42,7 +42,7 @@ def append(connection: sa.Connection, *, actor: str, kind: str, body: Mapping[st
 def _inserted(
     connection: sa.Connection, seq: int, previous: str, *, actor: str, kind: str, body: dict[str, Any], at: datetime
 ) -> Event:
-    who, what = escaped(actor), escaped(str(kind))
+    who, what = escape_text(actor), escape_text(str(kind))
     digest = hash_of(seq=seq, at=at, actor=who, kind=what, body=canonical_bytes(body), previous=previous)
     row: dict[str, Any] = {
         "seq": seq,

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from waivern.database.connection.stored_values import as_stored, in_bytes
-from waivern.database.schema.artifact_view import whole_artifacts
+from waivern.database.connection.stored_values import as_stored, collate_binary
+from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import (
     artifact_attempts,
     finding_snapshots,
@@ -34,23 +34,23 @@ _RUN = sa.select(*(as_stored(column) for column in runs.columns if column.name n
 _FINDINGS = sa.type_coerce(finding_snapshots.c.rows_digest, sa.types.NullType()).label("findings")
 _ARTIFACTS = (
     sa.select(
-        *(as_stored(each) for each in whole_artifacts.columns if each.name not in {"run_id", *ARTIFACT_MAY_CHANGE}),
+        *(as_stored(each) for each in artifact_view.columns if each.name not in {"run_id", *ARTIFACT_MAY_CHANGE}),
         _FINDINGS,
     )
-    .select_from(whole_artifacts)
-    .join(runs, runs.c.id == whole_artifacts.c.run_id)
+    .select_from(artifact_view)
+    .join(runs, runs.c.id == artifact_view.c.run_id)
     .outerjoin(
         finding_streams,
         (finding_streams.c.runbook_name == runs.c.runbook_name)
-        & (finding_streams.c.artifact_id == whole_artifacts.c.artifact_id),
+        & (finding_streams.c.artifact_id == artifact_view.c.artifact_id),
     )
     .outerjoin(
         finding_snapshots,
         (finding_snapshots.c.stream_id == finding_streams.c.id)
-        & (finding_snapshots.c.seq == whole_artifacts.c.snapshot_seq),
+        & (finding_snapshots.c.seq == artifact_view.c.snapshot_seq),
     )
-    .where(whole_artifacts.c.run_id == _OF_RUN)
-    .order_by(whole_artifacts.c.position, in_bytes(whole_artifacts.c.artifact_id))
+    .where(artifact_view.c.run_id == _OF_RUN)
+    .order_by(artifact_view.c.position, collate_binary(artifact_view.c.artifact_id))
 )
 _RUN_ATTEMPTS = (
     sa.select(*(as_stored(column) for column in run_attempts.columns))
@@ -60,7 +60,9 @@ _RUN_ATTEMPTS = (
 _ARTIFACT_ATTEMPTS = (
     sa.select(*(as_stored(column) for column in artifact_attempts.columns))
     .where(artifact_attempts.c.run_id == _OF_RUN)
-    .order_by(artifact_attempts.c.ended_at, in_bytes(artifact_attempts.c.artifact_id), artifact_attempts.c.attempt)
+    .order_by(
+        artifact_attempts.c.ended_at, collate_binary(artifact_attempts.c.artifact_id), artifact_attempts.c.attempt
+    )
 )
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from waivern.history.proof import leaf_of
 
-FINDING = (
+FINDING_COLUMNS = (
     *("fingerprint", "rule", "category", "severity", "special_category", "source", "location", "confidence"),
     "match_count",
 )
-ABOUT = ("digest", "ruleset", "rules_version", "coverage_gaps", "first_run_id", "first_at")
+SNAPSHOT_COLUMNS = ("digest", "ruleset", "rules_version", "coverage_gaps", "first_run_id", "first_at")
 """Of a set, what never changes."""
 
 
-class RowsDigest:
+class SnapshotDigest:
     """The SHA-256 over the leaves of a set: one that says which set it is, then those of its changes.
 
     Args:
@@ -32,11 +32,13 @@ class RowsDigest:
         self, *, runbook: str, artifact_id: str, seq: int, before: str | None, about: Mapping[str, Any]
     ) -> None:
         said = {"runbook": runbook, "artifact_id": artifact_id, "seq": seq, "before": before}
-        self._sha = hashlib.sha256(leaf_of("finding_snapshots", {**said, **{name: about[name] for name in ABOUT}}))
+        self._sha = hashlib.sha256(
+            leaf_of("finding_snapshots", {**said, **{name: about[name] for name in SNAPSHOT_COLUMNS}})
+        )
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count a finding that begins with this set; all of them by fingerprint, before any that is gone."""
-        self._sha.update(leaf_of("findings", {name: row[name] for name in FINDING}))
+        self._sha.update(leaf_of("findings", {name: row[name] for name in FINDING_COLUMNS}))
 
     def drop(self, fingerprint: str) -> None:
         """Count a finding that ended with the set before; by fingerprint."""
@@ -47,7 +49,7 @@ class RowsDigest:
         return self._sha.hexdigest()
 
 
-def digest_of_rows(digest: RowsDigest, *, added: Iterable[Mapping[str, Any]], gone: Iterable[str]) -> str:
+def snapshot_digest(digest: SnapshotDigest, *, added: Iterable[Mapping[str, Any]], gone: Iterable[str]) -> str:
     """Return the digest of a set with these changes, in any order."""
     for row in sorted(added, key=lambda row: str(row["fingerprint"])):
         digest.add(row)

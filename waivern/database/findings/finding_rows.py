@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from waivern.database.connection.column_types import escaped, json_text
+from waivern.database.connection.column_types import escape_text, json_text
 from waivern.database.connection.inserts import insert_ignore
-from waivern.database.findings.finding_digests import RowsDigest, digest_of_rows
+from waivern.database.findings.finding_digests import SnapshotDigest, snapshot_digest
 from waivern.database.schema.tables import finding_snapshots, finding_streams, findings, runs
 from waivern.history.finding import Finding, findings_in
 from waivern.history.omissions import Omissions
@@ -22,7 +22,7 @@ from waivern.messages.message import Message
 
 
 @dataclass(frozen=True)
-class FindingSet:
+class FindingSnapshot:
     """The findings of one message, by fingerprint, which rules they were made by, and what was not looked at."""
 
     digest: str
@@ -32,7 +32,7 @@ class FindingSet:
     omissions: Omissions
 
     @classmethod
-    def of(cls, message: Message, digest: str) -> "FindingSet | None":
+    def of(cls, message: Message, digest: str) -> "FindingSnapshot | None":
         """Return the set of a message of findings, None for any other message."""
         found = findings_in(message)
         if found is None:
@@ -45,7 +45,7 @@ class FindingSet:
         return cls(digest, by_fingerprint, ruleset, version, Omissions.of(around))
 
 
-def record(connection: sa.Connection, run_id: str, artifact_id: str, held: FindingSet, *, at: datetime) -> int:
+def record(connection: sa.Connection, run_id: str, artifact_id: str, held: FindingSnapshot, *, at: datetime) -> int:
     """Write down that an artifact of a run holds these findings; return which set of its line they are."""
     line = _locked_line(connection, run_id, artifact_id)
     seq = connection.execute(_SEQ_OF, {"of_line": line.id, "of_digest": held.digest}).scalar_one_or_none()
@@ -77,7 +77,7 @@ def _locked_line(connection: sa.Connection, run_id: str, artifact_id: str) -> _L
 
 
 def _add_set(
-    connection: sa.Connection, line: "_Line", seq: int, held: FindingSet, *, run_id: str, at: datetime
+    connection: sa.Connection, line: "_Line", seq: int, held: FindingSnapshot, *, run_id: str, at: datetime
 ) -> None:
     before = {row.fingerprint: row for row in connection.execute(_NEWEST, {"of_line": line.id})}
     new = [finding for finding in held.findings.values() if not _is_as_before(finding, before.get(finding.fingerprint))]
@@ -91,14 +91,14 @@ def _add_set(
     rules = {"ruleset": _plain(held.ruleset), "rules_version": _plain(held.rules_version)}
     omissions = held.omissions.as_json()
     about: dict[str, Any] = {"digest": held.digest, **rules, "coverage_gaps": omissions, **seen}
-    digest = RowsDigest(
+    digest = SnapshotDigest(
         runbook=line.runbook_name,
         artifact_id=line.artifact_id,
         seq=seq,
         before=connection.scalar(_DIGEST_OF, {"of_line": line.id, "of_seq": seq - 1}),
         about={**about, "coverage_gaps": json_text(omissions)},
     )
-    about["rows_digest"] = digest_of_rows(digest, added=rows, gone=gone)
+    about["rows_digest"] = snapshot_digest(digest, added=rows, gone=gone)
     connection.execute(sa.insert(finding_snapshots), {"stream_id": line.id, "seq": seq, **about})
     connection.execute(_LENGTHEN, {"of_line": line.id, "last_seq": seq})
 
@@ -122,7 +122,7 @@ def _row(finding: Finding, stream_id: int, seq: int) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return escaped(value) if isinstance(value, str) else value
+    return escape_text(value) if isinstance(value, str) else value
 
 
 def _is_as_before(finding: Finding, row: Any) -> bool:

@@ -16,55 +16,58 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.blobs.blob_store import EMPTY, NOTHING
+from waivern.database.blobs.blob import TOMBSTONE
+from waivern.database.blobs.blob_store import NO_BYTES
 from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.connection.retries import retry_on_conflict
 from waivern.database.events import event_rows
-from waivern.database.retention.retention_rules import KEPT
+from waivern.database.retention.retention_rules import HAS_CONTENT
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates
 from waivern.history.event_log import EventKind
 
 _CHECKPOINT_MS = 500
 _UNWANTED = sa.select(gc_candidates.c.digest, gc_candidates.c.generation)
 _KEPT_ALL_THE_SAME = (
-    sa.select(artifacts.c.digest).distinct().where(*KEPT, artifacts.c.digest.in_(sa.select(gc_candidates.c.digest)))
+    sa.select(artifacts.c.digest)
+    .distinct()
+    .where(*HAS_CONTENT, artifacts.c.digest.in_(sa.select(gc_candidates.c.digest)))
 )
 
 
 @dataclass(frozen=True)
-class Emptied:
+class Collected:
     """How many contents were emptied, and what they took in the database."""
 
     contents: int = 0
     freed_bytes: int = 0
 
-    def __add__(self, other: "Emptied") -> "Emptied":
-        return Emptied(self.contents + other.contents, self.freed_bytes + other.freed_bytes)
+    def __add__(self, other: "Collected") -> "Collected":
+        return Collected(self.contents + other.contents, self.freed_bytes + other.freed_bytes)
 
 
-def empty_unwanted(engine: sa.Engine, *, actor: str) -> Emptied:
+def collect_garbage(engine: sa.Engine, *, actor: str) -> Collected:
     """Empty every marked content that no artifact keeps, a few hundred in one transaction."""
     with engine.connect() as connection:
         marks = {row.digest: row.generation for row in connection.execute(_UNWANTED)}
     if not marks:
-        return Emptied()
+        return Collected()
     with engine.connect() as connection:  # another one: what it sees must be no older than the marks
         kept = set(connection.scalars(_KEPT_ALL_THE_SAME))
-    total = Emptied()
+    total = Collected()
     for some in batched(sorted(marks)):
         batch = {digest: marks[digest] for digest in some}
         total += retry_on_conflict(functools.partial(_settled, engine, batch, kept, actor=actor))
     return total
 
 
-def _settled(engine: sa.Engine, marks: Mapping[str, int], kept: Collection[str], *, actor: str) -> Emptied:
+def _settled(engine: sa.Engine, marks: Mapping[str, int], kept: Collection[str], *, actor: str) -> Collected:
     with writing(engine) as connection:
         return _settle(connection, marks, kept, actor=actor)
 
 
-def _settle(connection: sa.Connection, marks: Mapping[str, int], kept: Collection[str], *, actor: str) -> Emptied:
+def _settle(connection: sa.Connection, marks: Mapping[str, int], kept: Collection[str], *, actor: str) -> Collected:
     in_order = sa.select(blobs.c.digest, blobs.c.stored_size).where(blobs.c.digest.in_(list(marks)))
     sizes = {
         row.digest: row.stored_size for row in connection.execute(in_order.order_by(blobs.c.digest).with_for_update())
@@ -79,10 +82,10 @@ def _settle(connection: sa.Connection, marks: Mapping[str, int], kept: Collectio
     if to_empty:
         body, at = {"digests": sorted(to_empty)}, database_now(connection)
         event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_EMPTIED, body=body, at=at)
-    return Emptied(len(to_empty), sum(sizes[digest] for digest in to_empty))
+    return Collected(len(to_empty), sum(sizes[digest] for digest in to_empty))
 
 
-def overwriting(connection: sa.Connection) -> None:
+def enable_secure_delete(connection: sa.Connection) -> None:
     """Let what is taken out of a SQLite file be overwritten with zeros in it."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
@@ -90,12 +93,12 @@ def overwriting(connection: sa.Connection) -> None:
 
 def empty(connection: sa.Connection, digests: Collection[str]) -> None:
     """Take the bytes, and the keys, out of these blobs; on SQLite they are overwritten in the file, too."""
-    overwriting(connection)
+    enable_secure_delete(connection)
     connection.execute(sa.delete(blob_keys).where(blob_keys.c.digest.in_(list(digests))))
-    connection.execute(sa.update(blobs).where(blobs.c.digest.in_(list(digests))).values(codec=EMPTY, **NOTHING))
+    connection.execute(sa.update(blobs).where(blobs.c.digest.in_(list(digests))).values(codec=TOMBSTONE, **NO_BYTES))
 
 
-def write_ahead_log_emptied(engine: sa.Engine) -> None:
+def truncate_wal(engine: sa.Engine) -> None:
     """Let a SQLite file's write-ahead log not hold what was emptied; readers may make that wait for the next time.
 
     It keeps writers waiting while it waits for readers, so it does not wait long.

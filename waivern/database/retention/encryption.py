@@ -6,13 +6,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.artifacts.encryption import Encryption, EncryptionStatus, KeyUse, Rotated
-from waivern.database.blobs.blob_store import BYTES, EMPTY, SEALED, Blob, write_over
+from waivern.database.blobs.blob import ENCRYPTED_CODECS, TOMBSTONE, Blob
+from waivern.database.blobs.blob_store import STORED_BYTES, overwrite
 from waivern.database.connection.batches import keyset_pages
 from waivern.database.connection.clock import database_now
-from waivern.database.connection.engine import keys_of, writing
+from waivern.database.connection.engine import keyring_of, writing
 from waivern.database.connection.keyring import WrappedKey
 from waivern.database.events import event_rows
-from waivern.database.retention.blob_gc import overwriting, write_ahead_log_emptied
+from waivern.database.retention.blob_gc import enable_secure_delete, truncate_wal
 from waivern.database.schema.tables import blob_keys, blobs
 from waivern.errors import EncryptionError
 from waivern.history.event_log import EventKind
@@ -28,13 +29,13 @@ _REWRAPPED = sa.update(blob_keys).where(
 )
 
 
-def refuse_wrong_keys(connection: sa.Connection) -> None:
+def refuse_unknown_keys(connection: sa.Connection) -> None:
     """Refuse to write contents where those that are there are encrypted, and not under a key that is known.
 
     Raises:
         EncryptionError: says under which they are.
     """
-    keys = keys_of(connection)
+    keys = keyring_of(connection)
     used = connection.execute(_ANY).scalar_one_or_none()
     if used is None or keys.knows(used):
         return
@@ -56,7 +57,7 @@ class SqlEncryption(Encryption):
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._keys = keys_of(engine)
+        self._keys = keyring_of(engine)
 
     def status(self) -> EncryptionStatus:
         current = None if self._keys.current is None else self._keys.current.id
@@ -66,8 +67,10 @@ class SqlEncryption(Encryption):
         known = {**numbers, **{key_id: numbers.get(key_id, 0) for key_id in self._keys.ids}}
         return EncryptionStatus(
             [KeyUse(each, number, self._keys.knows(each), each == current) for each, number in known.items()],
-            unencrypted=sum(number for codec, number in codecs.items() if codec != EMPTY and codec not in SEALED),
-            empty=codecs.get(EMPTY, 0),
+            unencrypted=sum(
+                number for codec, number in codecs.items() if codec != TOMBSTONE and codec not in ENCRYPTED_CODECS
+            ),
+            empty=codecs.get(TOMBSTONE, 0),
         )
 
     def rotate(self, *, actor: str) -> Rotated:
@@ -82,12 +85,12 @@ class SqlEncryption(Encryption):
     def encrypt(self, *, actor: str) -> int:
         self._current_id()
         with self._engine.connect() as connection:
-            refuse_wrong_keys(connection)
+            refuse_unknown_keys(connection)
         done = 0
-        plain = sa.select(blobs.c.digest).where(blobs.c.codec.not_in((EMPTY, *SEALED)))
+        plain = sa.select(blobs.c.digest).where(blobs.c.codec.not_in((TOMBSTONE, *ENCRYPTED_CODECS)))
         for rows in keyset_pages(self._engine, plain, blobs.c.digest, _CONTENTS_AT_ONCE):
             done += self._encrypted([row.digest for row in rows], actor=actor)
-        write_ahead_log_emptied(self._engine)
+        truncate_wal(self._engine)
         return done
 
     def _current_id(self) -> str:
@@ -114,7 +117,7 @@ class SqlEncryption(Encryption):
     def _rewrap(self, row: Any) -> WrappedKey:
         what = f"the content {row.digest}"
         try:
-            data_key = self._keys.unwrap(WrappedKey(row.key_id, row.wrapped), digest=row.digest, what=what)
+            data_key = self._keys.unwrap(WrappedKey(row.key_id, row.wrapped), digest=row.digest, subject=what)
         except ValueError as error:
             raise EncryptionError(
                 f"The key of {what} cannot be unwrapped: {error}", remedy="Restore the database from a backup"
@@ -122,13 +125,15 @@ class SqlEncryption(Encryption):
         return self._keys.wrap(data_key, digest=row.digest)
 
     def _encrypted(self, digests: Sequence[str], *, actor: str) -> int:
-        columns = (blobs.c.digest, blobs.c.codec, blobs.c.size, BYTES.label("data"))
-        still_plain = sa.select(*columns).where(blobs.c.digest.in_(digests), blobs.c.codec.not_in((EMPTY, *SEALED)))
+        columns = (blobs.c.digest, blobs.c.codec, blobs.c.size, STORED_BYTES.label("data"))
+        still_plain = sa.select(*columns).where(
+            blobs.c.digest.in_(digests), blobs.c.codec.not_in((TOMBSTONE, *ENCRYPTED_CODECS))
+        )
         with writing(self._engine) as connection:
-            overwriting(connection)
+            enable_secure_delete(connection)
             rows = connection.execute(still_plain.order_by(blobs.c.digest).with_for_update()).all()
             for row in rows:
-                write_over(connection, Blob(row.digest, row.codec, row.size, row.data).sealed(self._keys))
+                overwrite(connection, Blob(row.digest, row.codec, row.size, row.data).encrypted(self._keys))
             body = {"key": self._current_id(), "digests": [row.digest for row in rows]}
             at = database_now(connection)
             event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_ENCRYPTED, body=body, at=at)

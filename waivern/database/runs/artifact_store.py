@@ -10,12 +10,17 @@ import sqlalchemy as sa
 from waivern.artifacts.held import HeldMessage
 from waivern.artifacts.store import ArtifactStore
 from waivern.database.blobs import blob_store as blobs
-from waivern.database.blobs.blob_store import Blob
-from waivern.database.connection.engine import keys_of
-from waivern.database.findings.finding_rows import FindingSet, record
-from waivern.database.retention.retention_rules import KEPT, mark_unwanted
+from waivern.database.blobs.blob import Blob
+from waivern.database.connection.engine import keyring_of
+from waivern.database.findings.finding_rows import FindingSnapshot, record
+from waivern.database.retention.retention_rules import HAS_CONTENT, add_gc_candidates
 from waivern.database.runs.run_writer import RunWriter
-from waivern.database.schema.artifact_view import AS_DECLARED, declare, overview_ids_of, redeclare
+from waivern.database.schema.artifact_view import (
+    DECLARATION_JOIN,
+    change_declaration,
+    intern_declarations,
+    intern_overviews,
+)
 from waivern.database.schema.tables import artifact_declarations, artifacts, blob_keys
 from waivern.database.schema.tables import blobs as blobs_table
 from waivern.errors import ArtifactNotFoundError, ArtifactStoreError, PrunedArtifactError
@@ -51,8 +56,8 @@ _SUCCEEDED_FIRST = _SUCCEEDED.where(
     (artifacts.c.status != ArtifactStatus.SUCCEEDED.value)
     | (artifacts.c.digest == sa.bindparam("of_digest", type_=artifacts.c.digest.type))
 )
-_HELD_BEFORE = sa.select(artifacts.c.digest).where(*_OF_ARTIFACT, *KEPT)
-_HELD = sa.select(artifacts.c.digest).where(*_OF_RUN_SUCCEEDED, *KEPT)
+_HELD_BEFORE = sa.select(artifacts.c.digest).where(*_OF_ARTIFACT, *HAS_CONTENT)
+_HELD = sa.select(artifacts.c.digest).where(*_OF_RUN_SUCCEEDED, *HAS_CONTENT)
 _FORGET = (
     sa.update(artifacts)
     .where(*_OF_RUN_SUCCEEDED)
@@ -72,9 +77,9 @@ STORED = sa.select(
     artifact_declarations.c.schema,
     artifacts.c.pruned_at,
     artifacts.c.pruned_because,
-    *blobs.AT_REST,
+    *blobs.STORED_COLUMNS,
 ).select_from(
-    artifacts.join(artifact_declarations, AS_DECLARED)
+    artifacts.join(artifact_declarations, DECLARATION_JOIN)
     .join(blobs_table, artifacts.c.digest == blobs_table.c.digest)
     .outerjoin(blob_keys, blob_keys.c.digest == blobs_table.c.digest)
 )
@@ -82,7 +87,7 @@ _STORED_ONE = STORED.where(*_OF_ARTIFACT)
 _SAVED = sa.select(artifacts.c.artifact_id).where(*_OF_RUN_SUCCEEDED).order_by(artifacts.c.save_order)
 _EXISTS = sa.select(artifacts.c.artifact_id).where(*_OF_ARTIFACT, artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
 _NEXT_POSITION = sa.select(sa.func.coalesce(sa.func.max(artifacts.c.save_order), 0) + 1).where(_OF_RUN)
-_SCHEMAS = sa.select(artifacts.c.artifact_id, artifact_declarations.c.schema).where(_OF_RUN, AS_DECLARED)
+_SCHEMAS = sa.select(artifacts.c.artifact_id, artifact_declarations.c.schema).where(_OF_RUN, DECLARATION_JOIN)
 
 _UNPLANNED = {"kind": "unplanned", "output": False, "optional": False}
 
@@ -105,7 +110,7 @@ class SqlArtifactStore(ArtifactStore):
     def save(self, artifact_id: str, message: Message) -> None:
         form = message.canonical_form()
         blob = None if self._has(form.digest, form.size) else self._packed(form)
-        found = FindingSet.of(message, form.digest)
+        found = FindingSnapshot.of(message, form.digest)
         values, schema = self._values(artifact_id, message, form.digest), str(message.schema)
         try:
             self._writer.submit(
@@ -137,7 +142,7 @@ class SqlArtifactStore(ArtifactStore):
         def forget(connection: sa.Connection) -> None:
             held = connection.scalars(_HELD, self._of_run).all()
             connection.execute(_FORGET, self._of_run)
-            mark_unwanted(connection, set(held))
+            add_gc_candidates(connection, set(held))
 
         self._writer.submit(forget).result()
         self._recent.clear()
@@ -160,7 +165,7 @@ class SqlArtifactStore(ArtifactStore):
         return values
 
     def _packed(self, form: CanonicalForm) -> Blob:
-        return Blob.of(form).sealed(keys_of(self._engine))
+        return Blob.of(form).encrypted(keyring_of(self._engine))
 
     def _has(self, digest: str, size: int) -> bool:
         """Say whether the content is stored; not worth asking where packing it costs less than the question."""
@@ -176,18 +181,18 @@ class SqlArtifactStore(ArtifactStore):
         schema: str,
         form: CanonicalForm,
         blob: Blob | None,
-        found: FindingSet | None,
+        found: FindingSnapshot | None,
     ) -> None:
         run_id, artifact_id = self._writer.run_id, values["of_artifact"]
         if blob is not None:
             blobs.store(connection, blob)
         else:
-            blobs.hold(connection, form.digest, lambda: self._packed(form))
+            blobs.protect(connection, form.digest, lambda: self._packed(form))
         if self._next_position is None:
             self._next_position = connection.execute(_NEXT_POSITION, self._of_run).scalar_one()
         self._see_to_its_row(connection, artifact_id, schema, self._next_position)
         seq = None if found is None else record(connection, run_id, artifact_id, found, at=values["ended_at"])
-        (overview_id,) = overview_ids_of(connection, [values["overview"]])
+        (overview_id,) = intern_overviews(connection, [values["overview"]])
         saved = {**values, "overview_id": overview_id, "snapshot_seq": seq, "next_position": self._next_position}
         del saved["overview"]
         if connection.execute(_SUCCEEDED_FIRST, {**saved, "of_digest": form.digest}).rowcount == 0:
@@ -198,7 +203,7 @@ class SqlArtifactStore(ArtifactStore):
         """Save what was saved before with another content, which nobody may keep now."""
         before = connection.scalars(_HELD_BEFORE, self._named(saved["of_artifact"])).all()
         connection.execute(_SUCCEEDED, saved)
-        mark_unwanted(connection, before)
+        add_gc_candidates(connection, before)
 
     def _see_to_its_row(self, connection: sa.Connection, artifact_id: str, schema: str, position: int) -> None:
         """Declare it here where no plan did so, or another schema: somebody uses the store by itself."""
@@ -207,9 +212,11 @@ class SqlArtifactStore(ArtifactStore):
         if self._schemas.get(artifact_id) == schema:
             return
         if artifact_id in self._schemas:
-            redeclare(connection, self._writer.run_number, artifact_id, schema=schema)
+            change_declaration(connection, self._writer.run_number, artifact_id, schema=schema)
         else:
-            (declaration_id,) = declare(connection, [{**_UNPLANNED, "position": position, "schema": schema}])
+            (declaration_id,) = intern_declarations(
+                connection, [{**_UNPLANNED, "position": position, "schema": schema}]
+            )
             row = {"run_number": self._writer.run_number, "artifact_id": artifact_id, "declaration_id": declaration_id}
             connection.execute(
                 sa.insert(artifacts), {**row, "status": ArtifactStatus.PENDING.value, "epoch": self._writer.epoch}
@@ -233,21 +240,21 @@ def message_of(connection: sa.Connection, row: Any, *, what: str) -> Message:
         EncryptionError: it is encrypted under a key that is not known.
     """
     blob, name, schema = _kept(connection, row, what), row.message_id or "", Schema.parse(row.schema)
-    packed = blob.packed(what=what)
+    packed = blob.compressed_items(subject=what)
     if packed is not None:
         return PackedMessage(name, *packed, schema, row.message_context)
-    return Message(name, blob.content(what=what), schema, row.message_context)
+    return Message(name, blob.content(subject=what), schema, row.message_context)
 
 
 def parts_of(connection: sa.Connection, row: Any, *, what: str) -> Iterator[bytes]:
     """Yield the parts of the message of a row of `STORED`; raises what `message_of` does."""
-    return _kept(connection, row, what).parts(what=what)
+    return _kept(connection, row, what).parts(subject=what)
 
 
 def _kept(connection: sa.Connection, row: Any, what: str) -> Blob:
     if row.pruned_at is not None:
         raise PrunedArtifactError(what, at=row.pruned_at, because=row.pruned_because)
-    return blobs.read(connection, row, what=what).opened(keys_of(connection), what=what)
+    return blobs.read(connection, row, subject=what).decrypted(keyring_of(connection), subject=what)
 
 
 class _RecentContents:

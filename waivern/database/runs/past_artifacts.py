@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from waivern.artifacts.store import PastArtifact, PastArtifacts
 from waivern.database.runs.artifact_store import STORED, message_of, parts_of
-from waivern.database.schema.artifact_view import number_of, whole_artifacts
+from waivern.database.schema.artifact_view import artifact_view, run_number_of
 from waivern.database.schema.tables import artifacts, runs
 from waivern.errors import ArtifactNotFoundError, PrunedArtifactError, RunError
 from waivern.history.run_history import LATEST, RunHistory
@@ -15,7 +15,7 @@ from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.runs.run import ArtifactStatus, RunStatus
 
-_FOUND = sa.select(*(whole_artifacts.c[name] for name in ("artifact_id", "schema", "pruned_at", "pruned_because")))
+_FOUND = sa.select(*(artifact_view.c[name] for name in ("artifact_id", "schema", "pruned_at", "pruned_because")))
 
 
 class SqlPastArtifacts(PastArtifacts):
@@ -86,15 +86,15 @@ def made_parts(connection: sa.Connection, run_id: str, artifact: str) -> Iterato
 def _stored(connection: sa.Connection, run_id: str, artifact: str) -> tuple[Any, str]:
     """The row of what an artifact holds, and whose it is in words."""
     wanted = _aliased(connection, run_id, artifact) or artifact
-    row = connection.execute(STORED.where(*_made(number_of(run_id), wanted))).first()
+    row = connection.execute(STORED.where(*_made(run_number_of(run_id), wanted))).first()
     if row is None:
         raise ArtifactNotFoundError(artifact, _made_in(connection, run_id))
     return row, f"artifact '{wanted}' of run {run_id}"
 
 
 def _aliased(connection: sa.Connection, run_id: str, alias: str) -> str | None:
-    aliased = sa.select(whole_artifacts.c.artifact_id, whole_artifacts.c.aliases).where(
-        whole_artifacts.c.run_id == run_id, whole_artifacts.c.aliases.is_not(None)
+    aliased = sa.select(artifact_view.c.artifact_id, artifact_view.c.aliases).where(
+        artifact_view.c.run_id == run_id, artifact_view.c.aliases.is_not(None)
     )
     return next((row.artifact_id for row in connection.execute(aliased) if alias in row.aliases), None)
 
@@ -109,16 +109,16 @@ def _made(run_number: Any, artifact_id: str) -> tuple[sa.ColumnElement[bool], ..
 
 def _made_by(run_id: str, artifact_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (
-        whole_artifacts.c.run_id == run_id,
-        whole_artifacts.c.artifact_id == artifact_id,
-        whole_artifacts.c.status == ArtifactStatus.SUCCEEDED.value,
+        artifact_view.c.run_id == run_id,
+        artifact_view.c.artifact_id == artifact_id,
+        artifact_view.c.status == ArtifactStatus.SUCCEEDED.value,
     )
 
 
 def _made_in(connection: sa.Connection, run_id: str) -> list[str]:
     made = (
-        sa.select(whole_artifacts.c.artifact_id)
-        .where(whole_artifacts.c.run_id == run_id, whole_artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
-        .order_by(whole_artifacts.c.position)
+        sa.select(artifact_view.c.artifact_id)
+        .where(artifact_view.c.run_id == run_id, artifact_view.c.status == ArtifactStatus.SUCCEEDED.value)
+        .order_by(artifact_view.c.position)
     )
     return list(connection.scalars(made))

@@ -5,9 +5,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from waivern.database.events import run_events
-from waivern.database.retention.retention_rules import let_go_at_end
+from waivern.database.retention.retention_rules import prune_at_run_end
 from waivern.database.runs.outbox import queue_notices
-from waivern.database.schema.artifact_view import number_of
+from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, run_attempts, runs
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 
@@ -15,7 +15,7 @@ _NOT_MADE_BECAUSE = {RunStatus.TIMED_OUT: SkipReason.TIMEOUT, RunStatus.CANCELLE
 _UNFINISHED = (
     sa.update(artifacts)
     .where(
-        artifacts.c.run_number == number_of(sa.bindparam("of_run")),
+        artifacts.c.run_number == run_number_of(sa.bindparam("of_run")),
         artifacts.c.status.in_((ArtifactStatus.PENDING.value, ArtifactStatus.RUNNING.value)),
     )
     .values(status=ArtifactStatus.SKIPPED.value)
@@ -38,7 +38,7 @@ def write_end(
     connection.execute(_END, {"of_run": run_id, "status": status.value, "ended_at": at, "error": error})
     write_end_of_attempt(connection, run_id, status.value, at=at, error=error)
     queue_notices(connection, run_id, status, at=at)
-    let_go_at_end(connection, run_id, status, at=at, actor=actor)
+    prune_at_run_end(connection, run_id, status, at=at, actor=actor)
     run_events.closed(connection, run_id, actor=actor, at=at)
 
 

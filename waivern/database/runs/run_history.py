@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.connection.clock import database_now
-from waivern.database.connection.process_identity import Owner
+from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.runs.past_artifacts import made_message, made_parts
 from waivern.database.runs.run_register import is_abandoned
-from waivern.database.schema.artifact_view import whole_artifacts
+from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import (
     artifact_attempts,
     artifacts,
@@ -72,10 +72,10 @@ class SqlRunHistory(RunHistory):
 
     def artifacts_of(self, run_id: str) -> Sequence[ArtifactRecord]:
         with_sizes = (
-            sa.select(whole_artifacts, blobs.c.size)
-            .join(blobs, whole_artifacts.c.digest == blobs.c.digest, isouter=True)
-            .where(whole_artifacts.c.run_id == run_id)
-            .order_by(whole_artifacts.c.position)
+            sa.select(artifact_view, blobs.c.size)
+            .join(blobs, artifact_view.c.digest == blobs.c.digest, isouter=True)
+            .where(artifact_view.c.run_id == run_id)
+            .order_by(artifact_view.c.position)
         )
         with self._engine.connect() as connection:
             return [_artifact(row) for row in connection.execute(with_sizes)]
@@ -216,7 +216,7 @@ def _record(row: Any, counts: Mapping[str, int], now: datetime) -> RunRecord:
 
 
 def _worker(owner: str) -> Worker:
-    parsed = Owner.parse(owner)
+    parsed = ProcessIdentity.parse(owner)
     return Worker(parsed.host, parsed.pid)
 
 

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.column_types import UtcDateTime
 from waivern.database.connection.engine import writing
-from waivern.database.connection.process_identity import Owner
+from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.runs.run_closing import begin_attempt, write_end, write_end_of_attempt
 from waivern.database.runs.run_register import is_abandoned
 from waivern.database.runs.run_writer import DEFAULT_LEASE_S
-from waivern.database.schema.artifact_view import number_of
+from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, run_attempts, runs, schedules
 from waivern.errors import RunError
 from waivern.history.event_log import UNNAMED
@@ -89,7 +89,7 @@ class SqlRunQueue(RunQueue):
             run = connection.execute(_NEXT, {"now": now}).first()
             if run is None or not _goes_alone(connection, run):
                 return None
-            worker = str(Owner.this_process())
+            worker = str(ProcessIdentity.this_process())
             connection.execute(
                 sa.update(runs).where(runs.c.id == run.id),
                 {
@@ -266,7 +266,7 @@ def _lost(connection: sa.Connection, run: Any, error: str, *, actor: str) -> Los
 
 
 def _queue_again(connection: sa.Connection, run_id: str, *, attempts: int) -> None:
-    of_run = artifacts.c.run_number == number_of(run_id)
+    of_run = artifacts.c.run_number == run_number_of(run_id)
     unfinished = artifacts.c.status == ArtifactStatus.RUNNING.value
     connection.execute(
         sa.update(artifacts).where(of_run, unfinished).values(status=ArtifactStatus.PENDING.value, started_at=None)

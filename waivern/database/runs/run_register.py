@@ -10,16 +10,16 @@ import sqlalchemy as sa
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.connection.inserts import insert_ignore
-from waivern.database.connection.process_identity import Owner
+from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.events import run_events
-from waivern.database.retention.blob_gc import empty_unwanted
-from waivern.database.retention.encryption import refuse_wrong_keys
-from waivern.database.retention.retention_rules import refuse_what_needs_pruned
+from waivern.database.retention.blob_gc import collect_garbage
+from waivern.database.retention.encryption import refuse_unknown_keys
+from waivern.database.retention.retention_rules import refuse_pruned_inputs
 from waivern.database.runs.artifact_store import SqlArtifactStore
 from waivern.database.runs.run_closing import begin_attempt, begin_work, write_end_of_attempt
 from waivern.database.runs.run_log import SqlRunLog
 from waivern.database.runs.run_writer import DEFAULT_LEASE_S, RunWriter
-from waivern.database.schema.artifact_view import insert_artifacts, redeclare
+from waivern.database.schema.artifact_view import change_declaration, insert_artifacts
 from waivern.database.schema.tables import artifacts, runbooks, runs
 from waivern.errors import RunError, RunTakenOverError
 from waivern.history.event_log import UNNAMED
@@ -48,7 +48,7 @@ class SqlRunRegister(RunRegister):
 
     def begin(self, plan: "ExecutionPlan", *, trigger: str, reanalysis_of: str | None = None) -> OpenRun:
         with writing(self._engine) as connection:
-            refuse_wrong_keys(connection)
+            refuse_unknown_keys(connection)
             now = database_now(connection)
             run_id = new_run_id(now)
             _remember_runbook(connection, plan)
@@ -68,13 +68,13 @@ class SqlRunRegister(RunRegister):
                 },
             ).one()
             _write_plan(connection, run_id, plan)
-            begin_attempt(connection, run_id, 1, worker=str(Owner.this_process()), at=now)
+            begin_attempt(connection, run_id, 1, worker=str(ProcessIdentity.this_process()), at=now)
             run_events.opened(connection, run_id, actor=self._actor, at=now)
         return self._opened(run_id, number, 1, frozenset())
 
     def take_up(self, run_id: str, plan: "ExecutionPlan") -> OpenRun:
         with writing(self._engine) as connection:
-            refuse_wrong_keys(connection)
+            refuse_unknown_keys(connection)
             run = connection.execute(sa.select(runs).where(runs.c.id == run_id).with_for_update()).first()
             if run is None:
                 raise RunError(f"There is no run {run_id}", remedy="See `waivern history`")
@@ -84,14 +84,14 @@ class SqlRunRegister(RunRegister):
             again = {"epoch": epoch, "attempts": run.attempts + 1, "ended_at": None, "error": None}
             connection.execute(sa.update(runs).where(runs.c.id == run_id), {**again, **self._ownership(plan, now)})
             write_end_of_attempt(connection, run_id, RunStatus.INTERRUPTED.value, at=now, error=None)
-            begin_attempt(connection, run_id, epoch, worker=str(Owner.this_process()), at=now)
+            begin_attempt(connection, run_id, epoch, worker=str(ProcessIdentity.this_process()), at=now)
             already_made = _made_before(connection, run, plan)
             run_events.resumed(connection, run_id, epoch=epoch, actor=self._actor, at=now)
         return self._opened(run_id, run.number, epoch, already_made)
 
     def start(self, claimed: ClaimedRun, plan: "ExecutionPlan") -> OpenRun:
         with writing(self._engine) as connection:
-            refuse_wrong_keys(connection)
+            refuse_unknown_keys(connection)
             run = _claimed(connection, claimed)
             now = database_now(connection)
             _remember_runbook(connection, plan)
@@ -103,7 +103,7 @@ class SqlRunRegister(RunRegister):
             connection.execute(
                 sa.update(runs).where(runs.c.id == claimed.run_id), {**begun, **self._ownership(plan, now)}
             )
-            begin_work(connection, claimed.run_id, claimed.epoch, worker=str(Owner.this_process()))
+            begin_work(connection, claimed.run_id, claimed.epoch, worker=str(ProcessIdentity.this_process()))
             if run.runbook_digest is None:
                 already_made: frozenset[str] = frozenset()
                 _write_plan(connection, claimed.run_id, plan)
@@ -116,7 +116,7 @@ class SqlRunRegister(RunRegister):
 
     def _opened(self, run_id: str, number: int, epoch: int, already_made: frozenset[str]) -> OpenRun:
         writer = RunWriter(self._engine, run_id=run_id, run_number=number, epoch=epoch, lease_s=self._lease_s)
-        empty = functools.partial(empty_unwanted, self._engine, actor=self._actor)
+        empty = functools.partial(collect_garbage, self._engine, actor=self._actor)
         log = SqlRunLog(writer, already_made, empty, actor=self._actor)
         return OpenRun(run_id, epoch, SqlArtifactStore(self._engine, writer), log)
 
@@ -124,7 +124,7 @@ class SqlRunRegister(RunRegister):
         timeout_s = plan.runbook.config.timeout
         return {
             "status": RunStatus.RUNNING.value,
-            "worker_id": str(Owner.this_process()),
+            "worker_id": str(ProcessIdentity.this_process()),
             "lease_until": now + timedelta(seconds=self._lease_s),
             "deadline": None if timeout_s is None else now + timedelta(seconds=timeout_s),
         }
@@ -134,7 +134,7 @@ def is_abandoned(*, owner: str | None, lease_until: datetime | None, now: dateti
     """Say whether nobody works at a running run any more: its process is dead, or its lease has run out."""
     if lease_until is None or lease_until <= now:
         return True
-    return owner is not None and Owner.parse(owner).is_known_dead()
+    return owner is not None and ProcessIdentity.parse(owner).is_known_dead()
 
 
 def _refuse_what_cannot_be_taken_up(run: Any, plan: "ExecutionPlan", now: datetime) -> None:
@@ -152,7 +152,7 @@ def _refuse_what_cannot_be_taken_up(run: Any, plan: "ExecutionPlan", now: dateti
         )
     _refuse_another_version(run, plan)
     if run.status == RunStatus.RUNNING and not is_abandoned(owner=run.worker_id, lease_until=run.lease_until, now=now):
-        owner = Owner.parse(run.worker_id)
+        owner = ProcessIdentity.parse(run.worker_id)
         raise RunError(
             f"The run {run.id} is still going, in process {owner.pid} on {owner.host}",
             remedy="Wait for it, or end that process first",
@@ -222,7 +222,7 @@ def _made_before(connection: sa.Connection, run: Any, plan: "ExecutionPlan") -> 
     Raises:
         RunError: something is to be made from what was pruned.
     """
-    refuse_what_needs_pruned(connection, run.id)
+    refuse_pruned_inputs(connection, run.id)
     already_made = _forget_what_did_not_succeed(connection, run.number)
     _say_what_is_reused_now(connection, run.number, plan, already_made)
     return already_made
@@ -236,7 +236,7 @@ def _say_what_is_reused_now(
 
     for artifact_id, definition in plan.runbook.artifacts.items():
         if definition.reuse is not None and artifact_id not in already_made:
-            redeclare(connection, run_number, artifact_id, component=kind_and_component(definition)[1])
+            change_declaration(connection, run_number, artifact_id, component=kind_and_component(definition)[1])
 
 
 def _forget_what_did_not_succeed(connection: sa.Connection, run_number: int) -> frozenset[str]:

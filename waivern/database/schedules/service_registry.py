@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
-from waivern.database.connection.process_identity import Owner
+from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.schema.tables import runs, schedules, services
 from waivern.runs.run import RunStatus, new_run_id
 from waivern.runs.service_register import SIGN_OF_LIFE_S, RunningRun, ServiceRecord, ServiceRegister, Status
@@ -31,7 +31,7 @@ class SqlServiceRegister(ServiceRegister):
             row = {
                 "id": new_run_id(now),
                 "kind": kind,
-                "owner": str(Owner.this_process()),
+                "owner": str(ProcessIdentity.this_process()),
                 "version": version,
                 "workers": workers,
                 "started_at": now,
@@ -80,7 +80,7 @@ def _running_runs() -> sa.Select[Any]:
 
 
 def _service(row: Any, now: datetime) -> ServiceRecord:
-    owner = Owner.parse(row.owner)
+    owner = ProcessIdentity.parse(row.owner)
     in_time = now - row.heartbeat_at <= timedelta(seconds=SIGN_OF_LIFE_S * _MISSED_SIGNS)
     return ServiceRecord(
         id=row.id,
@@ -97,7 +97,7 @@ def _service(row: Any, now: datetime) -> ServiceRecord:
 
 
 def _running(row: Any) -> RunningRun:
-    owner = Owner.parse(row.worker_id)
+    owner = ProcessIdentity.parse(row.worker_id)
     return RunningRun(
         run_id=row.id,
         runbook=row.runbook_name,

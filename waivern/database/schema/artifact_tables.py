@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from waivern.database.connection.column_types import AnyText, Digest, UtcDateTime
+from waivern.database.connection.column_types import Digest, EscapedText, UtcDateTime
 from waivern.database.schema.metadata import metadata
 
 artifact_declarations = sa.Table(  # each once, however many runs declare the same
@@ -43,13 +43,13 @@ artifacts = sa.Table(  # a row each run: nothing belongs here that is the same i
     sa.Column("status", sa.String(10), nullable=False),
     sa.Column("digest", Digest, sa.ForeignKey("blobs.digest")),
     sa.Column("overview_id", sa.Integer, sa.ForeignKey("overviews.id")),
-    sa.Column("message_id", AnyText),
+    sa.Column("message_id", EscapedText),
     sa.Column("message_context", sa.JSON(none_as_null=True)),
     sa.Column("skip_reason", sa.String(20)),
     sa.Column("skipped_because", sa.Text),
-    sa.Column("error", AnyText),
+    sa.Column("error", EscapedText),
     sa.Column("pruned_at", UtcDateTime),  # since when its message is not kept any more
-    sa.Column("pruned_because", AnyText),
+    sa.Column("pruned_because", EscapedText),
     sa.CheckConstraint("status IN ('pending', 'running', 'succeeded', 'failed', 'skipped')", name="status_known"),
     sa.CheckConstraint("(status = 'succeeded') = (digest IS NOT NULL)", name="succeeded_has_message"),
     sqlite_with_rowid=False,
@@ -64,6 +64,6 @@ artifact_attempts = sa.Table(  # those that failed
     sa.Column("attempt", sa.Integer, primary_key=True),
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("ended_at", UtcDateTime, nullable=False),
-    sa.Column("error", AnyText, nullable=False),
+    sa.Column("error", EscapedText, nullable=False),
     sqlite_with_rowid=False,
 )

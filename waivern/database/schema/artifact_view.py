@@ -1,4 +1,4 @@
-"""An artifact of a run as a whole: what is the same in many runs is kept once."""
+"""Artifacts of runs together with their declarations and overviews, which many runs share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,76 +6,78 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.connection.batches import batched
-from waivern.database.schema.interned_rows import columns_of, ids_of
+from waivern.database.schema.interned_rows import content_columns, intern_rows
 from waivern.database.schema.tables import artifact_declarations, artifacts, overviews, runs
 
-DECLARED = columns_of(artifact_declarations)
-_NAMES = ("run_number", "declaration_id", "overview_id")
-_OF_ONE_RUN = tuple(str(each.name) for each in artifacts.columns if each.name not in _NAMES)
-_AT_ONCE = 500
+_BATCH_SIZE = 500
+_DECLARED_COLUMNS = content_columns(artifact_declarations)
+_REFERENCES = ("run_number", "declaration_id", "overview_id")
+_ARTIFACT_COLUMNS = tuple(str(column.name) for column in artifacts.columns if column.name not in _REFERENCES)
 
-AS_DECLARED = artifacts.c.declaration_id == artifact_declarations.c.id
+DECLARATION_JOIN = artifacts.c.declaration_id == artifact_declarations.c.id
 
-whole_artifacts = (
+artifact_view = (
     sa.select(
         runs.c.id.label("run_id"),
-        *(artifacts.c[name] for name in _OF_ONE_RUN),
-        *(artifact_declarations.c[name] for name in DECLARED),
+        *(artifacts.c[name] for name in _ARTIFACT_COLUMNS),
+        *(artifact_declarations.c[name] for name in _DECLARED_COLUMNS),
         overviews.c.overview,
     )
     .select_from(artifacts)
     .join(runs, runs.c.number == artifacts.c.run_number)
-    .join(artifact_declarations, AS_DECLARED, isouter=True)  # so that one that damage left without is told by its name
+    # an outer join, so that `verify` can name an artifact whose declaration is missing
+    .join(artifact_declarations, DECLARATION_JOIN, isouter=True)
     .join(overviews, overviews.c.id == artifacts.c.overview_id, isouter=True)
     .subquery("artifacts")
 )
-"""What artifacts are read from, run by run."""
+"""What artifacts are read from: one row per artifact and run."""
 
 
-def number_of(run_id: Any) -> "sa.ScalarSelect[int]":
-    """The number of the run of an id, which may be a value or a parameter."""
+def run_number_of(run_id: Any) -> "sa.ScalarSelect[int]":
+    """Return a subquery for the number of a run, given its id as a value or a parameter."""
     return sa.select(runs.c.number).where(runs.c.id == run_id).scalar_subquery()
 
 
 def insert_artifacts(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows with columns of `whole_artifacts`, all of them with the same ones; their runs are there already."""
-    for some in batched(rows, _AT_ONCE):
-        numbers = _numbers_of(connection, {row["run_id"] for row in some})
-        declaration_ids = declare(connection, some)
-        overview_ids = overview_ids_of(connection, [row.get("overview") for row in some])
-        of_runs = [
+    """Insert rows with columns of `artifact_view`, the same columns in each row; their runs must exist."""
+    for batch in batched(rows, _BATCH_SIZE):
+        run_numbers = _run_numbers(connection, {row["run_id"] for row in batch})
+        declaration_ids = intern_declarations(connection, batch)
+        overview_ids = intern_overviews(connection, [row.get("overview") for row in batch])
+        values = [
             {
-                "run_number": numbers[row["run_id"]],
+                "run_number": run_numbers[row["run_id"]],
                 "declaration_id": declaration_id,
                 "overview_id": overview_id,
-                **{name: row[name] for name in _OF_ONE_RUN if name in row},
+                **{name: row[name] for name in _ARTIFACT_COLUMNS if name in row},
             }
-            for row, declaration_id, overview_id in zip(some, declaration_ids, overview_ids, strict=True)
+            for row, declaration_id, overview_id in zip(batch, declaration_ids, overview_ids, strict=True)
         ]
-        connection.execute(sa.insert(artifacts), of_runs)
+        connection.execute(sa.insert(artifacts), values)
 
 
-def declare(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the id of what each row declares; of further columns nothing is taken."""
+def intern_declarations(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the ids of the declarations in rows of `artifact_view`; their other columns are ignored."""
     without_empty = [{**row, **{name: row.get(name) or None for name in ("aliases", "inputs")}} for row in rows]
-    return ids_of(connection, artifact_declarations, without_empty)
+    return intern_rows(connection, artifact_declarations, without_empty)
 
 
-def overview_ids_of(connection: sa.Connection, said: Sequence[Mapping[str, Any] | None]) -> list[int | None]:
-    """Return the ids of overviews, None where there is none."""
-    ids = iter(ids_of(connection, overviews, [{"overview": each} for each in said if each is not None]))
-    return [None if each is None else next(ids) for each in said]
+def intern_overviews(connection: sa.Connection, values: Sequence[Mapping[str, Any] | None]) -> list[int | None]:
+    """Return the ids of overviews; None for None."""
+    rows = [{"overview": overview} for overview in values if overview is not None]
+    ids = iter(intern_rows(connection, overviews, rows))
+    return [None if overview is None else next(ids) for overview in values]
 
 
-def redeclare(connection: sa.Connection, run_number: int, artifact_id: str, **said: Any) -> None:
-    """Let an artifact of a run be declared otherwise, in the columns of `said`."""
-    its_row = (artifacts.c.run_number == run_number, artifacts.c.artifact_id == artifact_id)
-    columns = (artifact_declarations.c[name] for name in DECLARED)
-    before = connection.execute(sa.select(*columns).where(*its_row, AS_DECLARED)).one()
-    (declaration_id,) = declare(connection, [{**before._mapping, **said}])
-    connection.execute(sa.update(artifacts).where(*its_row), {"declaration_id": declaration_id})
+def change_declaration(connection: sa.Connection, run_number: int, artifact_id: str, **changes: Any) -> None:
+    """Change columns of an artifact's declaration in one run; other runs keep the declaration they share."""
+    is_artifact = (artifacts.c.run_number == run_number, artifacts.c.artifact_id == artifact_id)
+    columns = (artifact_declarations.c[name] for name in _DECLARED_COLUMNS)
+    before = connection.execute(sa.select(*columns).where(*is_artifact, DECLARATION_JOIN)).one()
+    (declaration_id,) = intern_declarations(connection, [{**before._mapping, **changes}])
+    connection.execute(sa.update(artifacts).where(*is_artifact), {"declaration_id": declaration_id})
 
 
-def _numbers_of(connection: sa.Connection, run_ids: Iterable[str]) -> dict[str, int]:
-    wanted = sa.select(runs.c.id, runs.c.number).where(runs.c.id.in_(run_ids))
-    return {row.id: row.number for row in connection.execute(wanted)}
+def _run_numbers(connection: sa.Connection, run_ids: Iterable[str]) -> dict[str, int]:
+    query = sa.select(runs.c.id, runs.c.number).where(runs.c.id.in_(run_ids))
+    return {row.id: row.number for row in connection.execute(query)}

@@ -2,14 +2,14 @@
 
 import sqlalchemy as sa
 
-from waivern.database.connection.column_types import AnyText, Digest, UtcDateTime
+from waivern.database.connection.column_types import Digest, EscapedText, UtcDateTime
 from waivern.database.schema.metadata import metadata
 
 finding_streams = sa.Table(
     "finding_streams",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("runbook_name", AnyText, nullable=False),
+    sa.Column("runbook_name", EscapedText, nullable=False),
     sa.Column("artifact_id", sa.Text, nullable=False),
     sa.Column("last_seq", sa.Integer, nullable=False),
     sa.UniqueConstraint("runbook_name", "artifact_id"),
@@ -21,8 +21,8 @@ finding_snapshots = sa.Table(
     sa.Column("stream_id", sa.Integer, sa.ForeignKey("finding_streams.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("digest", Digest, nullable=False),
-    sa.Column("ruleset", AnyText),
-    sa.Column("rules_version", AnyText),
+    sa.Column("ruleset", EscapedText),
+    sa.Column("rules_version", EscapedText),
     sa.Column("coverage_gaps", sa.JSON(none_as_null=True)),  # what was not looked at; none: only the message knows
     sa.Column("first_run_id", sa.String(36), nullable=False),
     sa.Column("first_at", UtcDateTime, nullable=False),
@@ -37,15 +37,15 @@ findings = sa.Table(
     "findings",
     metadata,
     sa.Column("stream_id", sa.Integer, sa.ForeignKey("finding_streams.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("fingerprint", AnyText, primary_key=True),
+    sa.Column("fingerprint", EscapedText, primary_key=True),
     sa.Column("valid_from", sa.Integer, primary_key=True),  # the first of the sets that hold it as it is
     sa.Column("valid_to", sa.Integer),  # the last one; none: the newest
-    sa.Column("rule", AnyText, nullable=False),
-    sa.Column("category", AnyText, nullable=False),
+    sa.Column("rule", EscapedText, nullable=False),
+    sa.Column("category", EscapedText, nullable=False),
     sa.Column("severity", sa.String(10), nullable=False),
     sa.Column("special_category", sa.Boolean),  # as a classifier says
-    sa.Column("source", AnyText, nullable=False),
-    sa.Column("location", AnyText, nullable=False),
+    sa.Column("source", EscapedText, nullable=False),
+    sa.Column("location", EscapedText, nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
     sa.Column("match_count", sa.Integer, nullable=False),
     sa.Index(None, "stream_id", "valid_to"),
@@ -57,17 +57,17 @@ decisions = sa.Table(  # rows are only ever added
     "decisions",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("runbook_name", AnyText),  # none: wherever the finding is found
-    sa.Column("fingerprint", AnyText),
-    sa.Column("rule", AnyText),
-    sa.Column("location", AnyText),
+    sa.Column("runbook_name", EscapedText),  # none: wherever the finding is found
+    sa.Column("fingerprint", EscapedText),
+    sa.Column("rule", EscapedText),
+    sa.Column("location", EscapedText),
     sa.Column("verdict", sa.String(10), nullable=False),
-    sa.Column("reason", AnyText, nullable=False),
-    sa.Column("owner", AnyText, nullable=False),
+    sa.Column("reason", EscapedText, nullable=False),
+    sa.Column("owner", EscapedText, nullable=False),
     sa.Column("until", sa.Date),
     sa.Column("origin", sa.String(10), nullable=False),
     sa.Column("decided_at", UtcDateTime, nullable=False),
-    sa.Column("decided_by", AnyText, nullable=False),
+    sa.Column("decided_by", EscapedText, nullable=False),
     sa.CheckConstraint("verdict IN ('suppressed', 'accepted', 'reopened')", name="verdict_known"),
     sa.CheckConstraint(
         "(fingerprint IS NULL) = (rule IS NOT NULL) AND (rule IS NULL) = (location IS NULL)", name="about_one_thing"
@@ -79,8 +79,8 @@ decision_files = sa.Table(  # a row each time that it was another one
     "decision_files",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("runbook_name", AnyText, nullable=False),
-    sa.Column("name", AnyText),  # none: from then on there was no file
+    sa.Column("runbook_name", EscapedText, nullable=False),
+    sa.Column("name", EscapedText),  # none: from then on there was no file
     sa.Column("digest", Digest),
     sa.Column("run_id", sa.String(36), nullable=False),
     sa.Column("used_at", UtcDateTime, nullable=False),
@@ -91,7 +91,7 @@ finding_state_cursors = sa.Table(  # by which run the findings of a runbook stan
     "finding_state_cursors",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("runbook_name", AnyText, nullable=False, unique=True),
+    sa.Column("runbook_name", EscapedText, nullable=False, unique=True),
     sa.Column("run_id", sa.String(36)),
     sa.Column("run_at", UtcDateTime),
     sa.Column("snapshots", sa.JSON, nullable=False),  # {artifact id: [which set the run holds, the newest set then]}
@@ -102,16 +102,16 @@ current_findings = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("cursor_id", sa.Integer, sa.ForeignKey("finding_state_cursors.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("fingerprint", AnyText, nullable=False),
+    sa.Column("fingerprint", EscapedText, nullable=False),
     sa.Column("state", sa.String(10), nullable=False),
     sa.Column("since", UtcDateTime, nullable=False),  # when it came, came again, or went
-    sa.Column("rule", AnyText, nullable=False),
-    sa.Column("category", AnyText, nullable=False),
+    sa.Column("rule", EscapedText, nullable=False),
+    sa.Column("category", EscapedText, nullable=False),
     sa.Column("severity", sa.String(10), nullable=False),
     sa.Column("severity_rank", sa.SmallInteger, nullable=False),
     sa.Column("special_category", sa.Boolean),
-    sa.Column("source", AnyText, nullable=False),
-    sa.Column("location", AnyText, nullable=False),
+    sa.Column("source", EscapedText, nullable=False),
+    sa.Column("location", EscapedText, nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
     sa.Column("match_count", sa.Integer, nullable=False),
     sa.Column("first_run_id", sa.String(36), nullable=False),
@@ -140,6 +140,6 @@ current_findings = sa.Table(
 finding_locations = sa.Table(  # where something was ever found: what a pattern means is looked up here
     "finding_locations",
     metadata,
-    sa.Column("location", AnyText, primary_key=True),
+    sa.Column("location", EscapedText, primary_key=True),
     sqlite_with_rowid=False,
 )

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from waivern.database.connection.column_types import AnyText, Digest, UtcDateTime
+from waivern.database.connection.column_types import Digest, EscapedText, UtcDateTime
 from waivern.database.schema.artifact_tables import artifact_attempts as artifact_attempts
 from waivern.database.schema.artifact_tables import artifact_declarations as artifact_declarations
 from waivern.database.schema.artifact_tables import artifacts as artifacts
@@ -21,7 +21,7 @@ runbooks = sa.Table(
     "runbooks",
     metadata,
     sa.Column("digest", Digest, primary_key=True),
-    sa.Column("name", AnyText, nullable=False),
+    sa.Column("name", EscapedText, nullable=False),
     sa.Column("sources", sa.JSON, nullable=False),  # {path: text}, the main runbook first, nothing resolved
     sqlite_with_rowid=False,
 )
@@ -30,10 +30,10 @@ schedules = sa.Table(
     "schedules",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    sa.Column("name", AnyText, nullable=False),
-    sa.Column("runbook_path", AnyText, nullable=False),
-    sa.Column("runbook_name", AnyText, nullable=False),
-    sa.Column("working_directory", AnyText),
+    sa.Column("name", EscapedText, nullable=False),
+    sa.Column("runbook_path", EscapedText, nullable=False),
+    sa.Column("runbook_name", EscapedText, nullable=False),
+    sa.Column("working_directory", EscapedText),
     sa.Column("kind", sa.String(10), nullable=False),  # cron, every, at
     sa.Column("expression", sa.Text, nullable=False),
     sa.Column("timezone", sa.Text),
@@ -45,9 +45,9 @@ schedules = sa.Table(
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("max_attempts", sa.Integer, nullable=False),
     sa.Column("notify", sa.JSON(none_as_null=True)),
-    sa.Column("declared_in", AnyText),
+    sa.Column("declared_in", EscapedText),
     sa.Column("status", sa.String(10), nullable=False),
-    sa.Column("paused_because", AnyText),
+    sa.Column("paused_because", EscapedText),
     sa.Column("evaluated_until", UtcDateTime, nullable=False),  # every due instant up to here is decided
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("changed_at", UtcDateTime, nullable=False),
@@ -71,7 +71,7 @@ runs = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True),  # what rows of artifacts name it by: ids are long
     sa.Column("id", sa.String(36), nullable=False, unique=True),
     sa.Column("runbook_digest", Digest, sa.ForeignKey("runbooks.digest")),  # none before a queued run is planned
-    sa.Column("runbook_name", AnyText, nullable=False),
+    sa.Column("runbook_name", EscapedText, nullable=False),
     sa.Column("trigger", sa.String(20), nullable=False),
     sa.Column("schedule_id", sa.String(36), sa.ForeignKey("schedules.id")),
     sa.Column("due_at", UtcDateTime),
@@ -83,9 +83,9 @@ runs = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("started_at", UtcDateTime),
     sa.Column("ended_at", UtcDateTime),
-    sa.Column("error", AnyText),
-    sa.Column("runbook_path", AnyText),
-    sa.Column("working_directory", AnyText),
+    sa.Column("error", EscapedText),
+    sa.Column("runbook_path", EscapedText),
+    sa.Column("working_directory", EscapedText),
     sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
     sa.Column("available_at", UtcDateTime),  # a queued run is not claimed before
     sa.Column("exclusive", sa.Boolean, nullable=False, server_default=sa.false()),  # among those of its schedule
@@ -157,7 +157,7 @@ run_attempts = sa.Table(
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("ended_at", UtcDateTime),
     sa.Column("outcome", sa.String(20)),  # a run's final status, or handed_back
-    sa.Column("error", AnyText),
+    sa.Column("error", EscapedText),
     sqlite_with_rowid=False,
 )
 
@@ -165,7 +165,7 @@ run_gates = sa.Table(
     "run_gates",
     metadata,
     sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("gate", AnyText, primary_key=True),
+    sa.Column("gate", EscapedText, primary_key=True),
     sa.Column("tripped", sa.Integer, nullable=False),  # by how many findings, or by how much not scanned
     sqlite_with_rowid=False,
 )
@@ -202,7 +202,7 @@ notifications = sa.Table(
     sa.Column("next_attempt_at", UtcDateTime),  # when it is tried (again); none: it was sent, or given up
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("sent_at", UtcDateTime),
-    sa.Column("error", AnyText),
+    sa.Column("error", EscapedText),
     sa.Index(None, "next_attempt_at"),
     sqlite_with_rowid=False,
 )

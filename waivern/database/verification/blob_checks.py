@@ -5,12 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.blobs.blob_store import EMPTY, Blob
-from waivern.database.connection.engine import keys_of
+from waivern.database.blobs.blob import TOMBSTONE, Blob
+from waivern.database.connection.engine import keyring_of
 from waivern.database.connection.keyring import KeyRing, WrappedKey
 from waivern.database.connection.stored_values import as_stored
-from waivern.database.retention.retention_rules import KEPT
-from waivern.database.schema.artifact_view import number_of
+from waivern.database.retention.retention_rules import HAS_CONTENT
+from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, runs
 from waivern.database.verification.chain_checks import rows_of
 from waivern.errors import CorruptArtifactError, EncryptionError
@@ -27,7 +27,7 @@ _GONE = (
     sa.select(runs.c.id.label("run_id"), artifacts.c.artifact_id)
     .join(runs, runs.c.number == artifacts.c.run_number)
     .outerjoin(blobs, blobs.c.digest == artifacts.c.digest)
-    .where(*KEPT, sa.or_(blobs.c.digest.is_(None), blobs.c.codec == EMPTY))
+    .where(*HAS_CONTENT, sa.or_(blobs.c.digest.is_(None), blobs.c.codec == TOMBSTONE))
     .order_by(artifacts.c.run_number, artifacts.c.artifact_id)
 )
 
@@ -41,9 +41,9 @@ _HOLDERS = (
 
 def check_blobs(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
     """Check every content, or those of one run."""
-    wanted, gone, keys = _BLOBS, _GONE, keys_of(connection)
+    wanted, gone, keys = _BLOBS, _GONE, keyring_of(connection)
     if run_id is not None:
-        is_of_run = artifacts.c.run_number == number_of(run_id)
+        is_of_run = artifacts.c.run_number == run_number_of(run_id)
         of_run = sa.select(artifacts.c.digest).where(is_of_run)
         wanted, gone = wanted.where(blobs.c.digest.in_(of_run)), gone.where(is_of_run)
     for row in rows_of(connection, wanted, at_once=_ROOM):
@@ -79,7 +79,7 @@ def _why_damaged(row: Any, keys: KeyRing, found: Verification) -> str | None:
         return "its bytes are not as many as were stored"
     if row.checksum is not None and row.checksum != zlib.crc32(data):
         return "its bytes are not those that were stored: their checksum is another"
-    if row.codec == EMPTY:
+    if row.codec == TOMBSTONE:
         found.pruned += 1
         return "it counts as pruned, and has bytes" if data else None
     return _why_not_its_digest(row, data, keys, found)
@@ -90,7 +90,7 @@ def _why_not_its_digest(row: Any, data: bytes, keys: KeyRing, found: Verificatio
     key = None if row.key_id is None else WrappedKey(row.key_id, bytes(row.wrapped))
     what = f"content {digest}"
     try:
-        Blob(digest, row.codec, row.size, data, key).opened(keys, what=what).check(what=what)
+        Blob(digest, row.codec, row.size, data, key).decrypted(keys, subject=what).check(subject=what)
     except EncryptionError:
         found.sealed += 1
     except (CorruptArtifactError, OverflowError, ValueError, TypeError) as error:

@@ -5,8 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.connection.stored_values import as_stored, in_bytes
-from waivern.database.findings.finding_digests import ABOUT, FINDING, RowsDigest
+from waivern.database.connection.stored_values import as_stored, collate_binary
+from waivern.database.findings.finding_digests import FINDING_COLUMNS, SNAPSHOT_COLUMNS, SnapshotDigest
 from waivern.database.schema.tables import artifacts, finding_snapshots, finding_streams, findings, runs
 from waivern.database.verification.chain_checks import rows_of
 from waivern.errors import MessageError
@@ -15,19 +15,19 @@ from waivern.history.verification import Part, Progress, Verification
 
 _SETS = (
     sa.select(finding_snapshots.c.stream_id, finding_snapshots.c.seq)
-    .add_columns(*(as_stored(finding_snapshots.c[name]) for name in (*ABOUT, "rows_digest")))
+    .add_columns(*(as_stored(finding_snapshots.c[name]) for name in (*SNAPSHOT_COLUMNS, "rows_digest")))
     .add_columns(as_stored(finding_streams.c.runbook_name), as_stored(finding_streams.c.artifact_id))
     .add_columns(as_stored(finding_streams.c.last_seq))
     .join(finding_streams, finding_streams.c.id == finding_snapshots.c.stream_id)
     .order_by(finding_snapshots.c.stream_id, finding_snapshots.c.seq)
 )
 _ADDED = sa.select(
-    findings.c.stream_id, findings.c.valid_from, *(as_stored(findings.c[name]) for name in FINDING)
-).order_by(findings.c.stream_id, findings.c.valid_from, in_bytes(findings.c.fingerprint))
+    findings.c.stream_id, findings.c.valid_from, *(as_stored(findings.c[name]) for name in FINDING_COLUMNS)
+).order_by(findings.c.stream_id, findings.c.valid_from, collate_binary(findings.c.fingerprint))
 _GONE = (
     sa.select(findings.c.stream_id, findings.c.valid_to, as_stored(findings.c.fingerprint))
     .where(findings.c.valid_to.is_not(None))
-    .order_by(findings.c.stream_id, findings.c.valid_to, in_bytes(findings.c.fingerprint))
+    .order_by(findings.c.stream_id, findings.c.valid_to, collate_binary(findings.c.fingerprint))
 )
 _NAMES = sa.select(
     finding_streams.c.id, as_stored(finding_streams.c.runbook_name), as_stored(finding_streams.c.artifact_id)
@@ -79,7 +79,7 @@ def _check_set(row: Any, before: Any, added: "_Heads", gone: "_Heads", found: Ve
     name, run = f"set {row.seq}", str(plain(row.first_run_id))
     if row.seq != (1 if before is None else before.seq + 1):
         _report(found, row, name, "the set before it is missing", run=run)
-    digest = RowsDigest(
+    digest = SnapshotDigest(
         runbook=row.runbook_name,
         artifact_id=row.artifact_id,
         seq=row.seq,

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.connection.clock import database_now
-from waivern.database.connection.stored_values import as_stored, in_bytes
+from waivern.database.connection.stored_values import as_stored, collate_binary
 from waivern.database.events.event_rows import append
 from waivern.database.schema.tables import events, imported_events
 from waivern.database.verification.chain_checks import body_of, hash_of_row, rows_of
@@ -14,7 +14,7 @@ from waivern.history.proof import MerkleTree, leaf_of, plain
 from waivern.history.verification import Part, Progress, Verification
 
 _FOREIGN = sa.select(*map(as_stored, imported_events.columns)).order_by(
-    in_bytes(imported_events.c.origin), imported_events.c.seq
+    collate_binary(imported_events.c.origin), imported_events.c.seq
 )
 _TOLD = (
     sa.select(events.c.seq, as_stored(events.c.body))

@@ -11,7 +11,7 @@ from waivern.database.connection.batches import batched
 from waivern.database.connection.column_types import json_text
 from waivern.database.connection.stored_values import as_stored
 from waivern.database.events.run_merkle import RunProof, misfits_of
-from waivern.database.schema.artifact_view import number_of
+from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.interned_rows import digest_of_row
 from waivern.database.schema.tables import (
     artifact_declarations,
@@ -91,7 +91,7 @@ def check_kept_once(connection: sa.Connection, found: Verification, *, run_id: s
     for part, table, named_by in _KEPT_ONCE:
         wanted = sa.select(*map(as_stored, table.columns)).order_by(table.c.id)
         if run_id is not None:
-            of_run = sa.select(named_by).where(artifacts.c.run_number == number_of(run_id))
+            of_run = sa.select(named_by).where(artifacts.c.run_number == run_number_of(run_id))
             wanted = wanted.where(table.c.id.in_(of_run))
         for row in rows_of(connection, wanted):
             if not _has_digest_of_row(table, row):
