@@ -48,7 +48,7 @@ def finding(number: int) -> dict[str, Any]:
         ],
         "matched_patterns": [{"pattern": "value: address", "match_count": number % 9 + 1}],
         "confidence": 0.95,
-        "reasons": ["the value has the form 'address', checked by email_address"],
+        "reasons": ["the value matches the pattern 'address', validated by email_address"],
         "severity": "medium",
         "metadata": {"source": "./files"},
     }

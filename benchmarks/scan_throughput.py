@@ -8,7 +8,7 @@ from benchmarks.corpus import messages
 from benchmarks.measuring import Measured, measured, peak_memory_mb, print_table
 from waivern.analysers.indicators.analyser import IndicatorAnalyser
 from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
-from waivern.analysers.indicators.items import CHARACTERS_A_SCAN
+from waivern.analysers.indicators.input_texts import BATCH_CHARACTERS
 from waivern.gc_tuning import collect_seldom
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
@@ -51,7 +51,7 @@ def _scan(detector: Detector, buffers: Sequence[bytes]) -> None:
 
 def _buffers(corpus: Sequence[Message]) -> list[bytes]:
     joined = "\0".join(entry["content"] for message in corpus for entry in message.content["data"]).encode()
-    return [joined[start : start + CHARACTERS_A_SCAN] for start in range(0, len(joined), CHARACTERS_A_SCAN)]
+    return [joined[start : start + BATCH_CHARACTERS] for start in range(0, len(joined), BATCH_CHARACTERS)]
 
 
 def _memory(analyser: IndicatorAnalyser, corpus: Sequence[Message], with_corpus_mb: float) -> list[Sequence[Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.measuring import measured, peak_memory_mb, print_table
 from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
-from waivern.analysers.source_code.languages import language_of
+from waivern.analysers.source_code.languages import detect_language
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 
@@ -22,7 +22,7 @@ MOST_MB = 20.0
 def corpus(folder: Path) -> Message:
     """The first files of the folder by name, up to so many MB."""
     data, size = [], 0.0
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and language_of(path.name, ""))
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and detect_language(path.name, ""))
     for path in islice(files, 100_000):
         text = path.read_text(encoding="utf-8", errors="replace")
         size += len(text) / 1e6
@@ -43,7 +43,7 @@ def main() -> None:
 
     def tell() -> None:
         for item in items:
-            language_of(item["metadata"]["file_path"], item["content"])
+            detect_language(item["metadata"]["file_path"], item["content"])
 
     floor = measured(tell, times=3)
     rows = []

@@ -11,7 +11,7 @@ from waivern import InvalidPropertiesError
 from waivern.analysers.source_code import structure
 from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
 from waivern.analysers.source_code.grammars import GRAMMARS
-from waivern.analysers.source_code.languages import language_named, language_of
+from waivern.analysers.source_code.languages import canonical_language, detect_language
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.messages.validation import check_message
@@ -53,14 +53,14 @@ def left_out(message: Message) -> dict[str, str]:
     ],
 )
 def test_a_language_is_known_by_name_extension_or_beginning(path: str, content: str, language: str | None) -> None:
-    assert language_of(path, content) == language
+    assert detect_language(path, content) == language
 
 
 @pytest.mark.parametrize(
     ("name", "language"), [("PHP", "php"), ("js", "javascript"), ("C#", "csharp"), ("cobolt", None)]
 )
 def test_a_runbook_names_languages_as_people_do(name: str, language: str | None) -> None:
-    assert language_named(name) == language
+    assert canonical_language(name) == language
 
 
 def test_what_is_no_source_code_is_named_with_the_reason() -> None:

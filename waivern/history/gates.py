@@ -11,8 +11,9 @@ from waivern.history.finding import Finding
 from waivern.history.omissions import Omissions
 from waivern.history.run_history import ArtifactRecord
 from waivern.messages.overview import Overview
-from waivern.runbooks.model.gate import SEVERITIES, Gate, GateScope
+from waivern.runbooks.model.gate import Gate, GateScope
 from waivern.runs.run import ArtifactStatus
+from waivern.severity import SEVERITIES
 
 _CAME = (Change.NEW, Change.REOPENED)
 

@@ -114,7 +114,7 @@ def _findings() -> Sequence[ReportedFinding]:
             ("personal_data",),
             Location("a.txt", lines=(3, 7)),
             (Evidence("a****@*******.***", 3), Evidence("b**@*******.***", 7)),
-            ("the value has the form 'address'",),
+            ("the value matches the pattern 'address'",),
             _RULESET,
             Change.NEW,
             Reason.DATA,

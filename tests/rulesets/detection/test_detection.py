@@ -3,9 +3,9 @@ from itertools import permutations
 import pytest
 
 from tests.builders.detecting import RULES
-from waivern.rulesets.detection.compiled_pattern import value_pattern
+from waivern.rulesets.detection.compiled_pattern import compile_pattern
 from waivern.rulesets.detection.detector import Detector, detect
-from waivern.rulesets.detection.field_names import words_of
+from waivern.rulesets.detection.field_names import split_words
 
 
 def found(text: str, rule: str) -> list[str]:
@@ -25,7 +25,7 @@ def found(text: str, rule: str) -> list[str]:
     ],
 )
 def test_a_name_is_split_into_its_words(name, words):
-    assert words_of(name) == words
+    assert split_words(name) == words
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_value_with_which_its_validator_cannot_cope_is_not_valid():
         raise OverflowError(value)
 
     rule = RULES.rules[0]
-    pattern = value_pattern(0, rule, rule.values[0])._replace(validate=refuse)
+    pattern = compile_pattern(0, rule, rule.values[0])._replace(validate=refuse)
     assert pattern.span("ann@example.org", 0, 15, frozenset(), is_near=True) is None
 
 

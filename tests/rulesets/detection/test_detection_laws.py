@@ -6,13 +6,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waivern.analysers.indicators.masking import EvidenceMasker
 
 from tests.builders.detecting import RULES, analysed, file_entry
-from waivern.analysers.indicators.masking import Masker
 from waivern.rulesets.detection.detector import Detector, detect, detector_for
 from waivern.rulesets.detection.masking import masked
 from waivern.rulesets.engine.re2_engine import Re2Engine
-from waivern.rulesets.validators.registry import validator_named
+from waivern.rulesets.validators.registry import get_validator
 
 PIECES = [example for rule in RULES.rules for example in (*rule.examples.match, *rule.examples.no_match)]
 PIECES += [
@@ -53,7 +53,7 @@ def test_every_validator_copes_with_whatever_its_pattern_matches(data):
     value = data.draw(st.sampled_from(VALIDATED))
     form = re.compile(f"(?:{value.lead}){{0,64}}(?:{value.regex})" if value.lead else value.regex, re.ASCII)
     text = data.draw(st.from_regex(form, fullmatch=True))
-    part = validator_named(value.validator)(text)
+    part = get_validator(value.validator)(text)
     assert part is None or 0 <= part[0] < part[1] <= len(text)
 
 
@@ -62,7 +62,7 @@ def test_every_validator_copes_with_whatever_its_pattern_matches(data):
 def test_runs_of_digit_groups_are_read(word, groups):
     for value in VALIDATED:
         for match in re.finditer(value.regex, groups, re.ASCII):
-            validator_named(value.validator)(match[0])
+            get_validator(value.validator)(match[0])
     assert BEST.detect_all([word + groups]) == RE2.detect_all([word + groups])
 
 
@@ -105,7 +105,7 @@ def test_neither_the_order_of_the_files_nor_which_are_scanned_together_changes_t
     in_one_scan = analysed(entries)
     chance.shuffle(entries)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("waivern.analysers.indicators.analyser.CHARACTERS_A_SCAN", characters)
+        patch.setattr("waivern.analysers.indicators.analyser.BATCH_CHARACTERS", characters)
         assert analysed(entries) == in_one_scan
 
 
@@ -139,7 +139,7 @@ def test_a_masked_value_shows_one_sign_at_the_most(value):
 @settings(max_examples=100, deadline=None)
 @given(TEXTS)
 def test_evidence_can_be_made_of_every_span(text):
-    masker = Masker(BEST, context_size="full")
+    masker = EvidenceMasker(BEST, context_size="full")
     spans = detect(text, RULES)
     for span in spans:
         assert "\x00" not in masker.evidence(text, span, [each for each in spans if each.is_name])

@@ -1,19 +1,19 @@
-"""Words of a rule in prose and in names, with both engines."""
+"""Keywords of a rule in prose and in names, with both engines."""
 
 import pytest
 
 from waivern.rulesets.detection.detector import Detector
-from waivern.rulesets.engine.batch import A_NAME, NOTHING_KNOWN
+from waivern.rulesets.engine.batch import NAME_CONTEXT, NO_CONTEXT
 from waivern.rulesets.engine.hyperscan_engine import HyperscanEngine
 from waivern.rulesets.engine.re2_engine import Re2Engine
-from waivern.rulesets.model.rule import Confidence, Examples, Rule, Words
+from waivern.rulesets.model.rule import Confidence, Examples, Keywords, Rule
 from waivern.rulesets.model.ruleset import Ruleset
 
 
 def rule(
     name: str, *terms: str, alone: float | None = 0.6, context: tuple[str, ...] = (), **more: tuple[str, ...]
 ) -> Rule:
-    words = Words(terms=terms, confidence=Confidence(alone=alone, in_context=0.8), **more)
+    words = Keywords(terms=terms, confidence=Confidence(alone=alone, in_context=0.8), **more)
     return Rule(
         name=name, category=name, source="test", examples=Examples(match=(), no_match=()), words=words, context=context
     )
@@ -83,7 +83,7 @@ def test_a_word_of_one_text_speaks_for_none_of_another(engine: str) -> None:
 @pytest.mark.parametrize("engine", DETECTORS)
 def test_a_weak_word_counts_as_the_whole_name_of_a_table_or_column(engine: str) -> None:
     names = ["drivers", "driver_id", "the driver"]
-    found = DETECTORS[engine].detect_all([*names, "drivers"], [(3, A_NAME), (1, NOTHING_KNOWN)])
+    found = DETECTORS[engine].detect_all([*names, "drivers"], [(3, NAME_CONTEXT), (1, NO_CONTEXT)])
     assert {number: [span.reasons[1] for span in spans] for number, spans in found.items()} == {
         0: ["it is the whole name"]
     }

@@ -7,21 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waivern.rulesets.engine.hyperscan_engine import HyperscanEngine
-from waivern.rulesets.engine.pattern_engine import Edges, ValueForm, Wanted, Word
+from waivern.rulesets.engine.pattern_engine import Boundary, PatternSet, ScanPattern, Word
 from waivern.rulesets.engine.re2_engine import Re2Engine
 
 ENGINES = {"hyperscan": HyperscanEngine, "re2": Re2Engine}
 WORDS = [
     [Word("call"), Word("recall"), Word("straße")],
-    [Word("tel", Edges.WHOLE), Word("phone", Edges.WHOLE), Word("öl", Edges.WHOLE)],
-    [Word("name", Edges.KEY), Word("tel", Edges.KEY)],
+    [Word("tel", Boundary.WHOLE), Word("phone", Boundary.WHOLE), Word("öl", Boundary.WHOLE)],
+    [Word("name", Boundary.KEY), Word("tel", Boundary.KEY)],
     [Word("SK", exact=True), Word("call", exact=True)],
 ]
 VALUES = [
-    ValueForm(r"\b[0-9]{3}(?:[ -][0-9]{3}){1,2}\b"),
-    ValueForm(r"@(?:[a-z]+\.)+[a-z]{2,5}\b", lead="[a-z.]"),
-    ValueForm(r"[A-Z][a-z]{1,30}(?: [A-Z][a-z]{1,30}){0,2} (?:Street|St)\b"),
-    ValueForm(r"(?i:tel|name|call)[\"']{0,1}[ :=-]{1,3}[a-z0-9]{2,}(?:[ -]|\b)"),
+    ScanPattern(r"\b[0-9]{3}(?:[ -][0-9]{3}){1,2}\b"),
+    ScanPattern(r"@(?:[a-z]+\.)+[a-z]{2,5}\b", lead="[a-z.]"),
+    ScanPattern(r"[A-Z][a-z]{1,30}(?: [A-Z][a-z]{1,30}){0,2} (?:Street|St)\b"),
+    ScanPattern(r"(?i:tel|name|call)[\"']{0,1}[ :=-]{1,3}[a-z0-9]{2,}(?:[ -]|\b)"),
 ]
 FORMS = [re.compile(form.regex.encode()) for form in VALUES]
 PIECES = [
@@ -60,7 +60,7 @@ TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_si
 
 
 def _ends(engine: str, group: int, text: str) -> list[int]:
-    return ENGINES[engine](Wanted([], WORDS)).scan(text.encode()).words[group]
+    return ENGINES[engine](PatternSet([], WORDS)).scan(text.encode()).words[group]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -86,7 +86,7 @@ def test_an_exact_word_is_found_as_it_is_written(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_values_are_those_that_a_backtracking_engine_finds(engine):
-    compiled = ENGINES[engine](Wanted(VALUES))
+    compiled = ENGINES[engine](PatternSet(VALUES))
 
     @given(TEXTS)
     def law(text: str) -> None:
@@ -99,7 +99,7 @@ def test_values_are_those_that_a_backtracking_engine_finds(engine):
 
 
 def test_both_engines_answer_the_same():
-    one, other = (make(Wanted(VALUES, WORDS)) for make in ENGINES.values())
+    one, other = (make(PatternSet(VALUES, WORDS)) for make in ENGINES.values())
 
     @given(TEXTS)
     def law(text: str) -> None:

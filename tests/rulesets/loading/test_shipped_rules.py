@@ -6,7 +6,7 @@ import pytest
 
 from waivern.rulesets.detection.detector import Detector, detector_for
 from waivern.rulesets.engine.engine_factory import compile_engine
-from waivern.rulesets.engine.pattern_engine import ValueForm, Wanted
+from waivern.rulesets.engine.pattern_engine import PatternSet, ScanPattern
 from waivern.rulesets.engine.re2_engine import Re2Engine
 from waivern.rulesets.loading.ruleset_loader import available_rulesets, load_ruleset
 from waivern.rulesets.model.rule import Rule
@@ -62,7 +62,7 @@ def test_the_shipped_rulesets_are_those_that_are_described_with_what_they_are_to
 
 def test_the_best_engine_is_hyperscan_where_there_is_one():
     pytest.importorskip("hyperscan")
-    assert type(compile_engine(Wanted([ValueForm("a")]))).__name__ == "HyperscanEngine"
+    assert type(compile_engine(PatternSet([ScanPattern("a")]))).__name__ == "HyperscanEngine"
 
 
 def test_every_rule_names_its_source_and_has_examples_of_both_kinds():

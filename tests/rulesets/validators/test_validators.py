@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waivern.rulesets.validators.registry import has_valid_luhn_digit, is_validator, validator_named
+from waivern.rulesets.validators.registry import get_validator, has_valid_luhn_digit, is_validator
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ from waivern.rulesets.validators.registry import has_valid_luhn_digit, is_valida
     ],
 )
 def test_a_validator_says_which_part_of_a_value_is_valid(validator, value, part):
-    valid = validator_named(validator)(value)
+    valid = get_validator(validator)(value)
     assert (None if valid is None else value[slice(*valid)]) == part
 
 
@@ -54,7 +54,7 @@ def test_there_is_no_validator_that_asks_the_clock_or_is_not_one():
     assert not is_validator("stdnum.util")
     assert not is_validator("os.path")
     with pytest.raises(KeyError):
-        validator_named("luck")
+        get_validator("luck")
 
 
 def test_changing_one_digit_spoils_a_luhn_number():
@@ -74,5 +74,5 @@ def test_changing_one_digit_spoils_a_luhn_number():
 def test_changing_any_one_digit_spoils_a_number_with_a_check_digit(validator, number, data):
     place = data.draw(st.sampled_from([place for place, sign in enumerate(number) if sign.isdigit()]))
     other = data.draw(st.sampled_from(sorted(set("0123456789") - {number[place]})))
-    assert validator_named(validator)(number) is not None
-    assert validator_named(validator)(number[:place] + other + number[place + 1 :]) is None
+    assert get_validator(validator)(number) is not None
+    assert get_validator(validator)(number[:place] + other + number[place + 1 :]) is None

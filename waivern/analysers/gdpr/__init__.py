@@ -1,1 +1,1 @@
-"""Classifies indicators under the GDPR."""
+"""Classifiers that add the meaning under the GDPR to findings."""

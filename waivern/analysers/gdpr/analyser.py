@@ -1,4 +1,4 @@
-"""The classifier: findings of indicators in, the same findings with what the GDPR says of them out."""
+"""The GDPR classifier: it adds to each finding what its category means under the GDPR."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,24 +16,35 @@ if TYPE_CHECKING:
     from waivern.analysers.gdpr.properties import ClassifierProperties
 
 UNCLASSIFIED = "unclassified"
-NOT_KNOWN = "not_known"
-_NO_COUNTRY = "the finding does not say in which country the company is seated"
-_UNKNOWN = "the classification has no rule for this category"
+UNKNOWN_TRANSFER = "unknown"
+_COUNTED_FLAGS = ("special_category", "criminal_data", "require_review")
+_NO_COUNTRY = "the country of the company is unknown"
+_NO_RULE = "the classification has no rule for this category"
+
+_UNCLASSIFIED_RESULT: Mapping[str, Any] = {
+    "privacy_category": UNCLASSIFIED,
+    "special_category": False,
+    "criminal_data": False,
+    "article_references": [],
+    "dpia_triggers": [],
+    "notes": [],
+    "review_reason": _NO_RULE,
+}
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of classifier: what runbooks call it, what it reads, what it makes, and its own rules."""
+class ClassifierKind:
+    """A kind of classifier: its name in runbooks, input schema, output schema and default classification."""
 
     name: str
-    indicator: Schema
-    classified: Schema
+    input_schema: Schema
+    output_schema: Schema
     ruleset: str
 
 
-def kind_of(subject: str) -> Kind:
-    """Return the kind that classifies the indicators of "personal_data", "data_subject" and so on."""
-    return Kind(
+def classifier_kind(subject: str) -> ClassifierKind:
+    """Return the kind that classifies the findings about "personal_data", "data_subject" and so on."""
+    return ClassifierKind(
         f"gdpr_{subject}_classifier",
         Schema(f"{subject}_indicator", "1.0.0"),
         Schema(f"gdpr_{subject}", "1.0.0"),
@@ -42,12 +53,12 @@ def kind_of(subject: str) -> Kind:
 
 
 class GdprClassifier(Analyser):
-    """Adds to each finding what its category means under the GDPR; none is dropped, and fingerprints stay.
+    """Adds the meaning of its category under the GDPR to each finding. All findings and fingerprints are kept.
 
-    What no rule knows is `unclassified` and left to a person's review.
+    A finding without a matching rule is `unclassified` and needs a person's review.
     """
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[ClassifierKind]
 
     def __init__(self, properties: "ClassifierProperties") -> None:
         self._classification = load_classification(properties.ruleset or self.kind.ruleset)
@@ -59,44 +70,44 @@ class GdprClassifier(Analyser):
 
     @classmethod
     def get_input_requirements(cls) -> list[list[Schema]]:
-        return [[cls.kind.indicator]]
+        return [[cls.kind.input_schema]]
 
     @classmethod
     def get_supported_output_schemas(cls) -> list[Schema]:
-        return [cls.kind.classified]
+        return [cls.kind.output_schema]
 
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
-        kind = self.kind
         check_makes(self, output_schema)
-        found = (finding for message in inputs for finding in message.items_of("findings") or ())
-        tally = _Tally()
-        findings = PackedItems(map(tally.counted, map(self._classified, found)))
-        around = {
-            "summary": tally.summary(),
+        findings = (finding for message in inputs for finding in message.items_of("findings") or ())
+        summary = _Summary()
+        classified = PackedItems(map(summary.count, map(self._classify, findings)))
+        analyses = [_analysis_metadata(message) for message in inputs]
+        envelope = {
+            "summary": summary.as_content(),
             "analysis_metadata": {
                 "ruleset": self._classification.uri,
                 "rules_version": self._classification.rules_version,
-                "text": self._classification.text,
-                "indicator_rules": _indicator_rules(inputs),
-                "scanned": sum(_said(message).get("scanned", 0) for message in inputs),
-                "not_scanned": [each for message in inputs for each in _said(message).get("not_scanned", ())],
-                "sampled": [each for message in inputs for each in _said(message).get("sampled", ())],
+                "law": self._classification.law,
+                "indicator_rulesets": _indicator_rulesets(analyses),
+                "scanned": sum(analysis.get("scanned", 0) for analysis in analyses),
+                "not_scanned": [entry for analysis in analyses for entry in analysis.get("not_scanned", ())],
+                "sampled": [entry for analysis in analyses for entry in analysis.get("sampled", ())],
             },
         }
-        return PackedMessage(kind.name, around, "findings", findings, kind.classified)
+        return PackedMessage(self.kind.name, envelope, "findings", classified, self.kind.output_schema)
 
-    def _classified(self, finding: Mapping[str, Any]) -> dict[str, Any]:
+    def _classify(self, finding: Mapping[str, Any]) -> dict[str, Any]:
         category = str(finding.get("category", ""))
-        rule = self._classification.of(category, str(finding.get("rule", "")))
-        said = dict(_UNKNOWN_SAID) if rule is None else self._said_by(rule)
+        rule = self._classification.classify(category, str(finding.get("rule", "")))
+        result = dict(_UNCLASSIFIED_RESULT) if rule is None else self._rule_result(rule)
         if self._classification.transfers:
-            said = _with_transfer(said, self._classification, _facts_of(finding))
-        said["require_review"] = "review_reason" in said
-        return {**finding, "indicator_type": category, **said}
+            result = _with_transfer(result, self._classification, _facts_of(finding))
+        result["require_review"] = "review_reason" in result
+        return {**finding, "indicator_type": category, **result}
 
-    def _said_by(self, rule: ClassificationRule) -> dict[str, Any]:
+    def _rule_result(self, rule: ClassificationRule) -> dict[str, Any]:
         criteria = self._classification.criteria
-        said: dict[str, Any] = {
+        result: dict[str, Any] = {
             "privacy_category": rule.name,
             "special_category": rule.special_category,
             "criminal_data": rule.criminal_data,
@@ -105,29 +116,29 @@ class GdprClassifier(Analyser):
             "dpia_triggers": [{"criterion": key, "reference": criteria[key]} for key in rule.dpia_triggers],
             "notes": list(rule.notes),
         }
-        return {**said, "review_reason": rule.review_reason} if rule.require_review else said
+        return {**result, "review_reason": rule.review_reason} if rule.require_review else result
 
 
-def _with_transfer(said: dict[str, Any], classification: Classification, facts: Mapping[str, str]) -> dict[str, Any]:
-    """Add what the country of the company means; without a country, that this has to be found out."""
+def _with_transfer(result: dict[str, Any], classification: Classification, facts: Mapping[str, str]) -> dict[str, Any]:
+    """Add the transfer rule for the country of the company, or a review if the country is unknown."""
     country = facts.get("country")
-    transfer = classification.transfer_to(country) if country else None
-    if transfer is None:
-        status: dict[str, Any] = {"status": NOT_KNOWN}
-        reasons = [said.get("review_reason"), _NO_COUNTRY]
+    rule = classification.transfer_to(country) if country else None
+    if rule is None:
+        transfer: dict[str, Any] = {"status": UNKNOWN_TRANSFER}
+        reasons = [result.get("review_reason"), _NO_COUNTRY]
         references: tuple[str, ...] = ()
     else:
-        status = {"country": country, "status": transfer.status, "legal_source": transfer.source, "note": transfer.note}
-        reasons = [said.get("review_reason"), transfer.review_reason]
-        references = transfer.article_references
+        transfer = {"country": country, "status": rule.status, "legal_source": rule.source, "note": rule.note}
+        reasons = [result.get("review_reason"), rule.review_reason]
+        references = rule.article_references
     if "company" in facts:
-        status["company"] = facts["company"]
-    reason = "; ".join(filter(None, reasons))
+        transfer["company"] = facts["company"]
+    review_reason = "; ".join(filter(None, reasons))
     return {
-        **said,
-        "article_references": list(dict.fromkeys((*said["article_references"], *references))),
-        "transfer": status,
-        **({"review_reason": reason} if reason else {}),
+        **result,
+        "article_references": list(dict.fromkeys((*result["article_references"], *references))),
+        "transfer": transfer,
+        **({"review_reason": review_reason} if review_reason else {}),
     }
 
 
@@ -136,56 +147,43 @@ def _facts_of(finding: Mapping[str, Any]) -> Mapping[str, str]:
     return facts if isinstance(facts, Mapping) else {}
 
 
-_UNKNOWN_SAID: Mapping[str, Any] = {
-    "privacy_category": UNCLASSIFIED,
-    "special_category": False,
-    "criminal_data": False,
-    "article_references": [],
-    "dpia_triggers": [],
-    "notes": [],
-    "review_reason": _UNKNOWN,
-}
-
-
-class _Tally:
-    """Counts findings by what they mean."""
+class _Summary:
+    """Counts findings by their classification."""
 
     def __init__(self) -> None:
         self._total = 0
-        self._by_category: Counter[str] = Counter()
+        self._categories: Counter[str] = Counter()
         self._triggers: Counter[str] = Counter()
         self._transfers: Counter[str] = Counter()
-        self._marked = dict.fromkeys(_COUNTED, 0)
+        self._flags = dict.fromkeys(_COUNTED_FLAGS, 0)
 
-    def counted(self, finding: dict[str, Any]) -> dict[str, Any]:
+    def count(self, finding: dict[str, Any]) -> dict[str, Any]:
+        """Count a finding and return it."""
         self._total += 1
-        self._by_category[finding["privacy_category"]] += 1
+        self._categories[finding["privacy_category"]] += 1
         self._triggers.update(trigger["criterion"] for trigger in finding["dpia_triggers"])
         if "transfer" in finding:
             self._transfers[finding["transfer"]["status"]] += 1
-        for key in _COUNTED:
-            self._marked[key] += finding[key]
+        for flag in _COUNTED_FLAGS:
+            self._flags[flag] += finding[flag]
         return finding
 
-    def summary(self) -> dict[str, Any]:
+    def as_content(self) -> dict[str, Any]:
         return {
             "total_findings": self._total,
-            "by_privacy_category": dict(sorted(self._by_category.items())),
-            **self._marked,
+            "by_privacy_category": dict(sorted(self._categories.items())),
+            **self._flags,
             "dpia_triggers": dict(sorted(self._triggers.items())),
             **({"transfers": dict(sorted(self._transfers.items()))} if self._transfers else {}),
         }
 
 
-_COUNTED = ("special_category", "criminal_data", "require_review")
+def _analysis_metadata(message: Message) -> Mapping[str, Any]:
+    metadata: Mapping[str, Any] = message.content_around("findings").get("analysis_metadata", {})
+    return metadata
 
 
-def _said(message: Message) -> Mapping[str, Any]:
-    said: Mapping[str, Any] = message.content_around("findings").get("analysis_metadata", {})
-    return said
-
-
-def _indicator_rules(inputs: Sequence[Message]) -> list[str]:
-    """By which rules the indicators were found, each once."""
-    rules = (f"{_said(message).get('ruleset')} {_said(message).get('rules_version')}" for message in inputs)
-    return list(dict.fromkeys(rules))
+def _indicator_rulesets(analyses: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the distinct rulesets of the classified findings, each with its version."""
+    rulesets = (f"{analysis.get('ruleset')} {analysis.get('rules_version')}" for analysis in analyses)
+    return list(dict.fromkeys(rulesets))

@@ -1,51 +1,52 @@
-"""Makes classifiers: checks properties and loads the classification."""
+"""Factories of the GDPR classifiers. The classification is loaded here."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from waivern.analysers.gdpr import kinds
+from waivern.analysers.gdpr import classifiers
 from waivern.analysers.gdpr.analyser import GdprClassifier
 from waivern.components.factory import ComponentFactory, validated
 
 
 class _ClassifierFactory(ComponentFactory[GdprClassifier]):
-    makes: ClassVar[type[GdprClassifier]]
+    classifier_class: ClassVar[type[GdprClassifier]]
 
     @property
     def component_class(self) -> type[GdprClassifier]:
-        return self.makes
+        return self.classifier_class
 
     def create(self, properties: Mapping[str, Any]) -> GdprClassifier:
         from waivern.analysers.gdpr.properties import ClassifierProperties
 
-        return self.makes(validated(ClassifierProperties, properties, component=self.makes.get_name()))
+        component = self.classifier_class.get_name()
+        return self.classifier_class(validated(ClassifierProperties, properties, component=component))
 
 
 class GdprPersonalDataClassifierFactory(_ClassifierFactory):
-    """Makes `gdpr_personal_data_classifier`."""
+    """Creates `gdpr_personal_data_classifier` components."""
 
-    makes = kinds.GdprPersonalDataClassifier
+    classifier_class = classifiers.GdprPersonalDataClassifier
 
 
 class GdprDataSubjectClassifierFactory(_ClassifierFactory):
-    """Makes `gdpr_data_subject_classifier`."""
+    """Creates `gdpr_data_subject_classifier` components."""
 
-    makes = kinds.GdprDataSubjectClassifier
+    classifier_class = classifiers.GdprDataSubjectClassifier
 
 
 class GdprProcessingPurposeClassifierFactory(_ClassifierFactory):
-    """Makes `gdpr_processing_purpose_classifier`."""
+    """Creates `gdpr_processing_purpose_classifier` components."""
 
-    makes = kinds.GdprProcessingPurposeClassifier
+    classifier_class = classifiers.GdprProcessingPurposeClassifier
 
 
 class GdprServiceIntegrationClassifierFactory(_ClassifierFactory):
-    """Makes `gdpr_service_integration_classifier`."""
+    """Creates `gdpr_service_integration_classifier` components."""
 
-    makes = kinds.GdprServiceIntegrationClassifier
+    classifier_class = classifiers.GdprServiceIntegrationClassifier
 
 
 class GdprDataCollectionClassifierFactory(_ClassifierFactory):
-    """Makes `gdpr_data_collection_classifier`."""
+    """Creates `gdpr_data_collection_classifier` components."""
 
-    makes = kinds.GdprDataCollectionClassifier
+    classifier_class = classifiers.GdprDataCollectionClassifier

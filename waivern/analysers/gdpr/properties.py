@@ -1,4 +1,4 @@
-"""What a runbook may say of a GDPR classifier."""
+"""The properties of GDPR classifiers."""
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -8,7 +8,7 @@ from waivern.rulesets.loading.classification import load_classification
 
 
 class ClassifierProperties(BaseModel):
-    """All properties; each may be left out. `ruleset` is a classification in place of the classifier's own."""
+    """All properties are optional. `ruleset` is a classification to use instead of the classifier's own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -17,7 +17,7 @@ class ClassifierProperties(BaseModel):
 
     @field_validator("ruleset")
     @classmethod
-    def _is_known(cls, uri: str | None) -> str | None:
+    def _can_be_loaded(cls, uri: str | None) -> str | None:
         if uri is None:
             return None
         try:

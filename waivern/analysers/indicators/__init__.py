@@ -1,1 +1,1 @@
-"""Finds indicators by rules: personal data, data subjects, purposes, services, secrets and the like."""
+"""Rule-based analysers that find indicators: personal data, data subjects, purposes, services, secrets."""

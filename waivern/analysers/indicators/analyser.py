@@ -1,22 +1,29 @@
-"""The analyser itself: messages in, one message of findings out."""
+"""The indicator analyser: it scans messages with a ruleset and returns a message of findings."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from waivern.analysers.indicators.columns import Columns, FirstCells
-from waivern.analysers.indicators.findings import Findings
-from waivern.analysers.indicators.items import CHARACTERS_A_SCAN, Item, Place, Texts, Values, named_places
-from waivern.analysers.indicators.kind import Kind
-from waivern.analysers.indicators.masking import Masker
+from waivern.analysers.indicators.columns import ColumnContexts, ColumnSamples
+from waivern.analysers.indicators.evidence import EvidenceMasker
+from waivern.analysers.indicators.findings import FindingCollector
+from waivern.analysers.indicators.indicator_kind import IndicatorKind
+from waivern.analysers.indicators.input_texts import (
+    ColumnBatch,
+    InputTexts,
+    Item,
+    Location,
+    item_batches,
+    name_items,
+)
 from waivern.components.analyser import Analyser
 from waivern.components.outputs import check_makes
 from waivern.messages.message import Message
 from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.schema import Schema
 from waivern.rulesets.detection.detector import Detector, detector_for
-from waivern.rulesets.engine.batch import A_NAME, NOTHING_KNOWN, Surroundings
+from waivern.rulesets.engine.batch import NAME_CONTEXT, NO_CONTEXT, TextContext
 from waivern.rulesets.engine.spans import Span
 from waivern.rulesets.loading.ruleset_loader import load_ruleset
 
@@ -25,13 +32,13 @@ if TYPE_CHECKING:
 
 
 class IndicatorAnalyser(Analyser):
-    """Finds what the rules of its kind say, by the form of values, by words and by the names of fields.
+    """Finds what the rules of its kind describe: patterns, keywords and field names.
 
-    A finding is all that one rule found at one place: a file, or a table's column. What the inputs say was not
-    scanned, or read in part, is repeated beside the findings, so that these can be read by themselves.
+    A finding is all matches of one rule at one location: a file, a table or a column. What the inputs report as not
+    scanned or sampled is repeated in the output, so that the findings are complete without the inputs.
     """
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[IndicatorKind]
 
     def __init__(self, properties: "IndicatorProperties") -> None:
         self._properties = properties
@@ -48,86 +55,74 @@ class IndicatorAnalyser(Analyser):
 
     @classmethod
     def get_supported_output_schemas(cls) -> list[Schema]:
-        return [cls.kind.indicator]
+        return [cls.kind.output_schema]
 
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
-        kind = self.kind
         check_makes(self, output_schema)
-        texts, detector = Texts(inputs), detector_for(self._ruleset)
-        findings = self._findings(detector)
-        for item, spans in _detected(texts.of_files(), NOTHING_KNOWN, detector):
+        texts, detector = InputTexts(inputs), detector_for(self._ruleset)
+        findings = self._new_collector(detector)
+        for item, spans in _detect(texts.file_items(), NO_CONTEXT, detector):
             findings.add(item, spans)
-        self._find_in_columns(texts, findings, detector)
-        around = self._around(findings, inputs, scanned=len(texts.places))
-        return PackedMessage(kind.name, around, "findings", PackedItems(findings.handed_over()), kind.indicator)
+        self._scan_columns(texts, findings, detector)
+        envelope = self._envelope(findings, inputs, scanned=len(texts.locations))
+        return PackedMessage(
+            self.kind.name, envelope, "findings", PackedItems(findings.drain()), self.kind.output_schema
+        )
 
-    def _find_in_columns(self, texts: Texts, findings: Findings, detector: Detector) -> None:
-        columns = Columns([place for place in texts.places if place.is_column], detector)
-        first = FirstCells(columns.named, most=self._properties.pattern_matching.maximum_evidence_count)
-        for batch in texts.of_columns():
-            for column, cells in batch.items():
-                first.note(column, cells)
-            for item, spans in _detected_in_columns(batch, columns.around, detector):
-                findings.add(item, columns.counting(item.place, spans))
-        if self._ruleset.reads_names:
-            for item, spans in _detected(named_places(texts.places), A_NAME, detector):
-                findings.add(item, columns.counting(item.place, spans))
-        for column, named in columns.named.items():
-            for span in named:
-                findings.add_column(column, span, first.of(column))
+    def _scan_columns(self, texts: InputTexts, findings: FindingCollector, detector: Detector) -> None:
+        columns = ColumnContexts([location for location in texts.locations if location.is_column], detector)
+        samples = ColumnSamples(columns.name_spans, size=self._properties.pattern_matching.maximum_evidence_count)
+        for batch in texts.column_batches():
+            for column, values in batch.items():
+                samples.add(column, values)
+            for item, spans in _detect_in_columns(batch, columns.contexts, detector):
+                findings.add(item, columns.adjust(item.location, spans))
+        if self._ruleset.scan_names:
+            for item, spans in _detect(name_items(texts.locations), NAME_CONTEXT, detector):
+                findings.add(item, columns.adjust(item.location, spans))
+        for column, name_spans in columns.name_spans.items():
+            for span in name_spans:
+                findings.add_column(column, span, samples.items(column))
 
-    def _findings(self, detector: Detector) -> Findings:
+    def _new_collector(self, detector: Detector) -> FindingCollector:
         matching = self._properties.pattern_matching
-        return Findings(
+        return FindingCollector(
             threshold=self._properties.confidence_threshold,
-            most_evidence=matching.maximum_evidence_count,
-            masker=Masker(detector, context_size=matching.evidence_context_size),
+            max_evidence=matching.maximum_evidence_count,
+            masker=EvidenceMasker(detector, context_size=matching.evidence_context_size),
             ruleset=self._ruleset,
         )
 
-    def _around(self, findings: Findings, inputs: Sequence[Message], *, scanned: int) -> dict[str, Any]:
+    def _envelope(self, findings: FindingCollector, inputs: Sequence[Message], *, scanned: int) -> dict[str, Any]:
         return {
             "summary": findings.summary(),
             "analysis_metadata": {
                 "ruleset": self._ruleset.uri,
                 "rules_version": self._ruleset.rules_version,
                 "scanned": scanned,
-                "not_scanned": _of_all(inputs, "not_scanned"),
-                "sampled": _of_all(inputs, "sampled"),
+                "not_scanned": _combined_metadata(inputs, "not_scanned"),
+                "sampled": _combined_metadata(inputs, "sampled"),
             },
         }
 
 
-def _of_all(inputs: Sequence[Message], key: str) -> list[Any]:
-    return [each for message in inputs for each in message.content_around("data").get("metadata", {}).get(key, ())]
+def _combined_metadata(inputs: Sequence[Message], key: str) -> list[Any]:
+    return [entry for message in inputs for entry in message.content_around("data").get("metadata", {}).get(key, ())]
 
 
-def _detected(items: Iterable[Item], around: Surroundings, detector: Detector) -> Iterator[tuple[Item, list[Span]]]:
-    for batch in _batches(items):
-        for number, spans in detector.detect_all([item.content for item in batch], [(len(batch), around)]).items():
-            yield batch[number], spans
+def _detect(items: Iterable[Item], context: TextContext, detector: Detector) -> Iterator[tuple[Item, list[Span]]]:
+    for batch in item_batches(items):
+        for index, spans in detector.detect_all([item.content for item in batch], [(len(batch), context)]).items():
+            yield batch[index], spans
 
 
-def _detected_in_columns(
-    columns: Values, around: Mapping[Place, Surroundings], detector: Detector
+def _detect_in_columns(
+    batch: ColumnBatch, contexts: Mapping[Location, TextContext], detector: Detector
 ) -> Iterator[tuple[Item, list[Span]]]:
-    contents = [content for cells in columns.values() for content in cells.contents]
-    surroundings = [(len(cells.contents), around[column]) for column, cells in columns.items()]
-    firsts, places = list(accumulate((number for number, _ in surroundings), initial=0)), list(columns)
-    for number, spans in detector.detect_all(contents, surroundings).items():
-        place = bisect_right(firsts, number) - 1
-        column = places[place]
-        yield Item(column, contents[number], columns[column].rows[number - firsts[place]]), spans
-
-
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    batch: list[Item] = []
-    size = 0
-    for item in items:
-        if batch and size + len(item.content) > CHARACTERS_A_SCAN:
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += len(item.content) + 1
-    if batch:
-        yield batch
+    contents = [content for values in batch.values() for content in values.contents]
+    runs = [(len(values.contents), contexts[column]) for column, values in batch.items()]
+    run_starts, columns = list(accumulate((length for length, _ in runs), initial=0)), list(batch)
+    for index, spans in detector.detect_all(contents, runs).items():
+        run = bisect_right(run_starts, index) - 1
+        column = columns[run]
+        yield Item(column, contents[index], batch[column].rows[index - run_starts[run]]), spans

@@ -1,135 +1,139 @@
-"""Columns by their names: which rules a name speaks for, given the table and the columns beside it."""
+"""The context of columns: which rules a column's name supports, given its table and the columns next to it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
 from heapq import nsmallest
 
-from waivern.analysers.indicators.items import Cells, Item, Place
+from waivern.analysers.indicators.input_texts import ColumnValues, Item, Location
 from waivern.rulesets.detection.detector import Detector
-from waivern.rulesets.detection.field_names import NamedRule
-from waivern.rulesets.engine.batch import Surroundings
+from waivern.rulesets.detection.field_names import TermMatch
+from waivern.rulesets.engine.batch import TextContext
 from waivern.rulesets.engine.spans import Span
 
 _Table = tuple[str, str, str]
 
-STRONG = 0.85
-WEAK = 0.65
-"""Confidence that a column holds what its name says, where the name speaks for itself and where its company does."""
+STRONG_CONFIDENCE = 0.85
+WEAK_CONFIDENCE = 0.65
+"""Confidence that a column contains what its name says, for names that count anywhere and for weak names."""
 
-_PERSONAL = frozenset({"name", "email", "date_of_birth", "government_id"})
-"""Categories that make a table one of people, so that its weak names count; shops and hotels have telephones too."""
+_PERSON_CATEGORIES = frozenset({"name", "email", "date_of_birth", "government_id"})
+"""A strong column name of these categories marks a table as being about people. Shops and hotels have phones too."""
+
+_CATEGORIES_OF_THINGS = frozenset({"name"})
+"""Categories that things have as well: in a table about things, a column `name` contains the names of things."""
+
+_CATEGORIES_OF_ORGANISATIONS = frozenset({"phone"})
+_MAX_ORGANISATION_CONFIDENCE = 0.55
+"""Maximum confidence of these categories in a table about organisations that has no columns about people."""
+_ORGANISATION_TABLE = "but the table is about organisations or places"
 
 
-_OF_THINGS_TOO = frozenset({"name"})
-"""Categories of what things have as well: a column `name` in a table of other things than people holds their names."""
+class ColumnContexts:
+    """The meaning of column names.
 
-_MAY_BE_A_FIRMS = frozenset({"phone"})
-_OF_A_FIRM = 0.55
-"""Confidence, at the most, of what firms have as well, in a table of firms or places without a column about people."""
-_FIRM_TABLE = "but the table is one of firms or places"
-
-
-class Columns:
-    """What the names of columns say.
-
-    `named` maps each column whose name speaks for rules to one span a rule (which covers no text), `around` every
-    column to what its name makes of its values: which rules it speaks for, and which against.
+    `name_spans` maps each column whose name matches rules to one span per rule, which covers no text. `contexts` maps
+    every column to the context of its values.
     """
 
-    def __init__(self, columns: Iterable[Place], detector: Detector) -> None:
+    def __init__(self, columns: Iterable[Location], detector: Detector) -> None:
         self._detector = detector
-        self._of_people_only = {rule.name for rule in detector.ruleset.rules if rule.of_people_only}
-        said = {column: detector.field_terms.named_by(column.column or "") for column in columns}
-        tables = {_table(column) for column in said}
-        says = detector.field_terms
-        self._called_after_people = {table for table in tables if says.says_person(table[-1])}
-        called_after_firms = {table for table in tables - self._called_after_people if says.says_firm(table[-1])}
-        self._of_people = self._called_after_people | self._with_people(said, called_after_firms)
-        self._of_firms = called_after_firms - self._of_people
-        self.named: dict[Place, list[Span]] = {}
-        self.around: dict[Place, Surroundings] = {}
-        self._of_things: dict[Place, frozenset[str]] = {}
-        for column, terms in said.items():
-            named = [each for each in terms if self._counts(each, _table(column))]
-            self._of_things[column] = self._rules_of_things(set(terms) - set(named))
-            self.around[column] = Surroundings(
-                detector.context_words.spoken_for(column.column or "") | {each.rule for each in named},
+        self._person_tables_only = {rule.name for rule in detector.ruleset.rules if rule.person_tables_only}
+        field_names = detector.field_names
+        matches = {column: field_names.match(column.column or "") for column in columns}
+        tables = {_table_of(column) for column in matches}
+        self._named_after_people = {table for table in tables if field_names.is_person_table(table[-1])}
+        named_after_organisations = {
+            table for table in tables - self._named_after_people if field_names.is_organisation_table(table[-1])
+        }
+        self._person_tables = self._named_after_people | self._tables_with_people(matches, named_after_organisations)
+        self._organisation_tables = named_after_organisations - self._person_tables
+        self.name_spans: dict[Location, list[Span]] = {}
+        self.contexts: dict[Location, TextContext] = {}
+        self._ignored_rules: dict[Location, frozenset[str]] = {}
+        for column, terms in matches.items():
+            counting = [term for term in terms if self._counts(term, _table_of(column))]
+            self._ignored_rules[column] = self._rules_about_things(set(terms) - set(counting))
+            self.contexts[column] = TextContext(
+                detector.context_words.rules_in(column.column or "") | {term.rule for term in counting},
                 is_cell=True,
-                spoken_against=detector.doubt_words.spoken_for(column.column or ""),
+                contradicted_rules=detector.negative_context_words.rules_in(column.column or ""),
             )
-            counting = self.counting(column, [self._span(each) for each in named])
-            if counting:
-                self.named[column] = counting
+            spans = self.adjust(column, [self._name_span(term) for term in counting])
+            if spans:
+                self.name_spans[column] = spans
 
-    def counting(self, place: Place, spans: list[Span]) -> list[Span]:
-        """Return the spans that count at a place: in a table of other things than people not all do, nor as surely."""
-        table = _table(place)
-        if not place.is_column or table in self._of_people:
+    def adjust(self, location: Location, spans: list[Span]) -> list[Span]:
+        """Return the spans that count at a location: fewer, or less confident, in tables that are not about people."""
+        table = _table_of(location)
+        if not location.is_column or table in self._person_tables:
             return spans
-        of_people_only = self._of_people_only
-        is_of_firms = table in self._of_firms
+        person_tables_only = self._person_tables_only
+        is_organisation_table = table in self._organisation_tables
         counting = [
             span
             for span in spans
-            if span.rule not in self._of_things.get(place, ())
-            and (span.rule not in of_people_only or (span.is_name and not is_of_firms))
+            if span.rule not in self._ignored_rules.get(location, ())
+            and (span.rule not in person_tables_only or (span.is_name and not is_organisation_table))
         ]
-        return list(map(_less_sure, counting)) if is_of_firms else counting
+        return list(map(_limit_confidence, counting)) if is_organisation_table else counting
 
-    def _counts(self, named: NamedRule, table: _Table) -> bool:
-        return named.strong or table in (self._of_people if named.beside_people else self._called_after_people)
+    def _counts(self, term: TermMatch, table: _Table) -> bool:
+        return term.strong or table in (self._person_tables if term.in_any_person_table else self._named_after_people)
 
-    def _rules_of_things(self, named: Iterable[NamedRule]) -> frozenset[str]:
-        rules = (self._detector.ruleset.rules[each.rule] for each in named)
-        return frozenset(rule.name for rule in rules if rule.category in _OF_THINGS_TOO)
+    def _rules_about_things(self, terms: Iterable[TermMatch]) -> frozenset[str]:
+        rules = (self._detector.ruleset.rules[term.rule] for term in terms)
+        return frozenset(rule.name for rule in rules if rule.category in _CATEGORIES_OF_THINGS)
 
-    def _with_people(self, said: Mapping[Place, Iterable[NamedRule]], of_firms: Set[_Table]) -> set[_Table]:
-        """The tables of which some column is about people; one of firms may have a single name, of whom to ask for."""
+    def _tables_with_people(
+        self, matches: Mapping[Location, Iterable[TermMatch]], named_after_organisations: Set[_Table]
+    ) -> set[_Table]:
+        """Return the tables with a column about people. A table about organisations may have one name, of a contact."""
         rules = self._detector.ruleset.rules
-        about: dict[_Table, list[str]] = defaultdict(list)
-        for column, terms in said.items():
-            categories = {rules[named.rule].category for named in terms if named.strong}
-            about[_table(column)] += categories & _PERSONAL
+        categories_by_table: dict[_Table, list[str]] = defaultdict(list)
+        for column, terms in matches.items():
+            categories = {rules[term.rule].category for term in terms if term.strong}
+            categories_by_table[_table_of(column)] += categories & _PERSON_CATEGORIES
         return {
             table
-            for table, found in about.items()
-            if found and (table not in of_firms or "date_of_birth" in found or found.count("name") > 1)
+            for table, found in categories_by_table.items()
+            if found and (table not in named_after_organisations or "date_of_birth" in found or found.count("name") > 1)
         }
 
-    def _span(self, named: NamedRule) -> Span:
-        rule = self._detector.ruleset.rules[named.rule]
-        reason = f"the column is named '{named.term}'" + ("" if named.strong else ", in a table of people")
-        confidence = STRONG if named.strong else WEAK
-        return Span(0, 0, rule.category, rule.name, named.term, confidence, (reason,), True)
+    def _name_span(self, term: TermMatch) -> Span:
+        rule = self._detector.ruleset.rules[term.rule]
+        reason = f"the column is named '{term.term}'" + ("" if term.strong else ", in a table about people")
+        confidence = STRONG_CONFIDENCE if term.strong else WEAK_CONFIDENCE
+        return Span(0, 0, rule.category, rule.name, term.term, confidence, (reason,), True)
 
 
-class FirstCells:
-    """The first values of columns by row, so many of each."""
+class ColumnSamples:
+    """The first `size` non-blank values of each column, by row."""
 
-    def __init__(self, columns: Iterable[Place], *, most: int) -> None:
-        self._first: dict[Place, list[tuple[str, str]]] = {column: [] for column in columns}
-        self._most = most
+    def __init__(self, columns: Iterable[Location], *, size: int) -> None:
+        self._samples: dict[Location, list[tuple[str, str]]] = {column: [] for column in columns}
+        self._size = size
 
-    def note(self, column: Place, cells: Cells) -> None:
-        """Look through more values of a column."""
-        first = self._first.get(column)
-        if first is None:
+    def add(self, column: Location, values: ColumnValues) -> None:
+        sample = self._samples.get(column)
+        if sample is None:
             return
-        last = first[-1][0] if len(first) == self._most else None
-        more = (
-            (row, text) for row, text in zip(cells.rows, cells.contents, strict=True) if last is None or row <= last
+        last_row = sample[-1][0] if len(sample) == self._size else None
+        candidates = (
+            (row, content)
+            for row, content in zip(values.rows, values.contents, strict=True)
+            if last_row is None or row <= last_row
         )
-        first[:] = nsmallest(self._most, [*first, *(each for each in more if each[1].strip())])
+        sample[:] = nsmallest(self._size, [*sample, *(value for value in candidates if value[1].strip())])
 
-    def of(self, column: Place) -> list[Item]:
-        return [Item(column, content, row) for row, content in self._first[column]]
+    def items(self, column: Location) -> list[Item]:
+        return [Item(column, content, row) for row, content in self._samples[column]]
 
 
-def _less_sure(span: Span) -> Span:
-    if span.category not in _MAY_BE_A_FIRMS or span.confidence <= _OF_A_FIRM:
+def _limit_confidence(span: Span) -> Span:
+    if span.category not in _CATEGORIES_OF_ORGANISATIONS or span.confidence <= _MAX_ORGANISATION_CONFIDENCE:
         return span
-    return span._replace(confidence=_OF_A_FIRM, reasons=(*span.reasons, _FIRM_TABLE))
+    return span._replace(confidence=_MAX_ORGANISATION_CONFIDENCE, reasons=(*span.reasons, _ORGANISATION_TABLE))
 
 
-def _table(column: Place) -> _Table:
+def _table_of(column: Location) -> _Table:
     return column.source, column.path or "", column.table or ""

@@ -1,63 +1,64 @@
-"""Makes analysers of indicators: checks properties and loads the ruleset, which is compiled when it is first used."""
+"""Factories of the indicator analysers. A ruleset is loaded here and compiled on first use."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from waivern.analysers.indicators import kinds
+from waivern.analysers.indicators import analysers
 from waivern.analysers.indicators.analyser import IndicatorAnalyser
 from waivern.components.factory import ComponentFactory, validated
 
 
 class _IndicatorAnalyserFactory(ComponentFactory[IndicatorAnalyser]):
-    makes: ClassVar[type[IndicatorAnalyser]]
+    analyser_class: ClassVar[type[IndicatorAnalyser]]
 
     @property
     def component_class(self) -> type[IndicatorAnalyser]:
-        return self.makes
+        return self.analyser_class
 
     def create(self, properties: Mapping[str, Any]) -> IndicatorAnalyser:
         from waivern.analysers.indicators.properties import IndicatorProperties
 
-        return self.makes(validated(IndicatorProperties, properties, component=self.makes.get_name()))
+        component = self.analyser_class.get_name()
+        return self.analyser_class(validated(IndicatorProperties, properties, component=component))
 
 
 class PersonalDataAnalyserFactory(_IndicatorAnalyserFactory):
-    """Makes `personal_data`."""
+    """Creates `personal_data` analysers."""
 
-    makes = kinds.PersonalDataAnalyser
+    analyser_class = analysers.PersonalDataAnalyser
 
 
 class DataSubjectAnalyserFactory(_IndicatorAnalyserFactory):
-    """Makes `data_subject`."""
+    """Creates `data_subject` analysers."""
 
-    makes = kinds.DataSubjectAnalyser
+    analyser_class = analysers.DataSubjectAnalyser
 
 
 class ProcessingPurposeAnalyserFactory(_IndicatorAnalyserFactory):
-    """Makes `processing_purpose`."""
+    """Creates `processing_purpose` analysers."""
 
-    makes = kinds.ProcessingPurposeAnalyser
+    analyser_class = analysers.ProcessingPurposeAnalyser
 
 
 class ServiceIntegrationAnalyserFactory(_IndicatorAnalyserFactory):
-    """Makes `service_integration`."""
+    """Creates `service_integration` analysers."""
 
-    makes = kinds.ServiceIntegrationAnalyser
+    analyser_class = analysers.ServiceIntegrationAnalyser
 
 
 class DataCollectionAnalyserFactory(_IndicatorAnalyserFactory):
-    """Makes `data_collection`."""
+    """Creates `data_collection` analysers."""
 
-    makes = kinds.DataCollectionAnalyser
+    analyser_class = analysers.DataCollectionAnalyser
 
 
 class SecretsAnalyserFactory(_IndicatorAnalyserFactory):
-    """Makes `secrets`."""
+    """Creates `secrets` analysers."""
 
-    makes = kinds.SecretsAnalyser
+    analyser_class = analysers.SecretsAnalyser
 
 
 class CryptoQualityAnalyserFactory(_IndicatorAnalyserFactory):
-    """Makes `crypto_quality`."""
+    """Creates `crypto_quality` analysers."""
 
-    makes = kinds.CryptoQualityAnalyser
+    analyser_class = analysers.CryptoQualityAnalyser

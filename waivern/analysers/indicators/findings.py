@@ -1,4 +1,4 @@
-"""Findings: all that one rule found at one place, with as much evidence as is wanted."""
+"""Findings: all matches of one rule at one location, with a limited number of samples as evidence."""
 
 import functools
 from bisect import insort
@@ -6,20 +6,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from waivern.analysers.indicators.evidence import EvidenceMasker
 from waivern.analysers.indicators.fingerprint import fingerprint_of
-from waivern.analysers.indicators.items import Item, Place
-from waivern.analysers.indicators.masking import Masker
+from waivern.analysers.indicators.input_texts import Item, Location
 from waivern.rulesets.detection.masking import masked
 from waivern.rulesets.engine.spans import Span
-from waivern.rulesets.model.rule import Severity
 from waivern.rulesets.model.ruleset import Ruleset
+from waivern.severity import Severity
 
-MOST_LINES = 5
-"""Of a file's lines on which something was found the first so many are named."""
+MAX_LINES = 5
+"""Maximum number of lines in the location of a finding in a file; the first ones are kept."""
 
 
 class _Sample(NamedTuple):
-    """Ordered, so that which samples are kept depends on what was found and not on the order in which it was."""
+    """A sample of evidence. Samples are ordered, so that which ones are kept does not depend on the order of inputs."""
 
     line: int
     row: str
@@ -28,100 +28,101 @@ class _Sample(NamedTuple):
 
 
 class _Finding:
-    __slots__ = ("best", "fingerprint", "lines", "patterns", "place", "samples")
+    __slots__ = ("best", "fingerprint", "lines", "location", "patterns", "samples")
 
-    def __init__(self, fingerprint: str, place: Place, span: Span) -> None:
+    def __init__(self, fingerprint: str, location: Location, span: Span) -> None:
         self.fingerprint = fingerprint
-        self.place = place
+        self.location = location
         self.best = span
         self.patterns: dict[str, int] = {}
         self.samples: list[_Sample] = []
         self.lines: list[int] = []
 
-    def note_line(self, line: int) -> None:
-        """Keep the first lines, sorted, each once."""
-        if (len(self.lines) < MOST_LINES or line < self.lines[-1]) and line not in self.lines:
+    def add_line(self, line: int) -> None:
+        """Keep the first `MAX_LINES` distinct lines, sorted."""
+        if (len(self.lines) < MAX_LINES or line < self.lines[-1]) and line not in self.lines:
             insort(self.lines, line)
-            del self.lines[MOST_LINES:]
+            del self.lines[MAX_LINES:]
 
 
-class Findings:
-    """Gathers spans into findings.
+class FindingCollector:
+    """Collects spans into findings.
 
     Args:
-        threshold: Spans of less confidence do not count.
-        most_evidence: So many samples are kept of a finding.
-        masker: Makes evidence of spans.
-        ruleset: Says how much harm a category may do, and what else is known of a rule.
+        threshold: The minimum confidence of spans.
+        max_evidence: The maximum number of samples per finding.
+        masker: Creates the evidence of spans.
+        ruleset: Provides severities by category and facts by rule.
     """
 
-    def __init__(self, *, threshold: float, most_evidence: int, masker: Masker, ruleset: Ruleset) -> None:
+    def __init__(self, *, threshold: float, max_evidence: int, masker: EvidenceMasker, ruleset: Ruleset) -> None:
         self._severities = ruleset.severities
         self._facts = {rule.name: rule.facts for rule in ruleset.rules if rule.facts}
         self._threshold = threshold
-        self._most_evidence = most_evidence
+        self._max_evidence = max_evidence
         self._masker = masker
-        self._found: dict[str, _Finding] = {}
-        self._at: dict[tuple[Place, str], _Finding] = {}
+        self._by_fingerprint: dict[str, _Finding] = {}
+        self._by_location: dict[tuple[Location, str], _Finding] = {}
 
     def add(self, item: Item, spans: Sequence[Span]) -> None:
-        """Note what was found in an item; `spans` are sorted."""
+        """Add the sorted spans of an item."""
         counting = [span for span in spans if span.confidence >= self._threshold]
         names = [span for span in spans if span.is_name]
-        if item.place.is_column or item.is_name:
+        if item.location.is_column or item.is_name:
             for span in counting:
-                self._keep_sample(self._noted(item.place, span), item, span, names, line=0)
+                self._add_sample(self._count_match(item.location, span), item, span, names, line=0)
         else:
             self._add_in_file(item, counting, names)
 
     def _add_in_file(self, item: Item, counting: Sequence[Span], names: Sequence[Span]) -> None:
         seen: dict[str, set[int]] = defaultdict(set)
-        enough = max(MOST_LINES, self._most_evidence)
-        line, counted = 1, 0
+        enough = max(MAX_LINES, self._max_evidence)
+        line, offset = 1, 0
         for span in counting:
-            finding = self._noted(item.place, span)
-            if len(seen[span.rule]) >= enough:  # later lines of this text could add nothing
+            finding = self._count_match(item.location, span)
+            if len(seen[span.rule]) >= enough:  # later lines of this text are neither kept as lines nor as samples
                 continue
-            line += _line_ends(item.content, counted, span.start)
-            counted = span.start
+            line += _count_line_ends(item.content, offset, span.start)
+            offset = span.start
             seen[span.rule].add(line)
-            finding.note_line(line)
-            self._keep_sample(finding, item, span, names, line=line)
+            finding.add_line(line)
+            self._add_sample(finding, item, span, names, line=line)
 
-    def add_column(self, column: Place, span: Span, cells: Iterable[Item]) -> None:
-        """Note what a column's name says; `cells` are its values, or the first of them by row."""
+    def add_column(self, column: Location, span: Span, values: Iterable[Item]) -> None:
+        """Add the span of a column's name; `values` are the column's first values by row."""
         if span.confidence < self._threshold:
             return
-        finding = self._noted(column, span)
-        for cell in cells:
-            sample = _Sample(0, cell.row, 0, masked(cell.content.strip()))
+        finding = self._count_match(column, span)
+        for value in values:
+            sample = _Sample(0, value.row, 0, masked(value.content.strip()))
             if sample not in finding.samples:
                 insort(finding.samples, sample)
-        del finding.samples[self._most_evidence :]
+        del finding.samples[self._max_evidence :]
 
     def summary(self) -> dict[str, Any]:
-        by_category: Counter[str] = Counter(finding.best.category for finding in self._found.values())
+        findings = self._by_fingerprint.values()
+        by_category: Counter[str] = Counter(finding.best.category for finding in findings)
         return {
-            "total_findings": len(self._found),
-            "total_matches": sum(sum(finding.patterns.values()) for finding in self._found.values()),
+            "total_findings": len(findings),
+            "total_matches": sum(sum(finding.patterns.values()) for finding in findings),
             "by_category": dict(sorted(by_category.items())),
         }
 
-    def handed_over(self) -> Iterator[dict[str, Any]]:
-        """Yield the findings as the schema has them, sorted by place, then rule, and forget each one."""
-        self._at.clear()
-        found = self._found
-        backwards = sorted(found, key=lambda each: (found[each].place.sort_key(), found[each].best.rule))
-        backwards.reverse()
-        while backwards:
-            each = found.pop(backwards.pop())
-            severity = self._severities.get(each.best.category, "medium")
-            yield _as_content(each, severity=severity, facts=self._facts.get(each.best.rule))
+    def drain(self) -> Iterator[dict[str, Any]]:
+        """Yield the findings as in the schema, sorted by location, then rule, and release each one."""
+        self._by_location.clear()
+        findings = self._by_fingerprint
+        remaining = sorted(findings, key=lambda key: (findings[key].location.sort_key(), findings[key].best.rule))
+        remaining.reverse()
+        while remaining:
+            finding = findings.pop(remaining.pop())
+            severity = self._severities.get(finding.best.category, "medium")
+            yield _as_content(finding, severity=severity, facts=self._facts.get(finding.best.rule))
 
-    def _noted(self, place: Place, span: Span) -> _Finding:
-        finding = self._at.get((place, span.rule))
+    def _count_match(self, location: Location, span: Span) -> _Finding:
+        finding = self._by_location.get((location, span.rule))
         if finding is None:
-            finding = self._at[place, span.rule] = self._begun(place, span)
+            finding = self._by_location[location, span.rule] = self._finding_at(location, span)
         best = finding.best
         if span.confidence > best.confidence or (span.confidence == best.confidence and span.reasons < best.reasons):
             finding.best = span
@@ -129,34 +130,34 @@ class Findings:
         finding.patterns[label] = finding.patterns.get(label, 0) + 1
         return finding
 
-    def _begun(self, place: Place, span: Span) -> _Finding:
-        """A place that the inputs write in several ways ("exports/", "./exports") has one finding, under the first."""
-        fingerprint = fingerprint_of(span.rule, place)
-        finding = self._found.setdefault(fingerprint, _Finding(fingerprint, place, span))
-        finding.place = min(finding.place, place, key=Place.sort_key)
+    def _finding_at(self, location: Location, span: Span) -> _Finding:
+        """Return the finding. Different spellings of a location ("exports/", "./exports") share one finding."""
+        fingerprint = fingerprint_of(span.rule, location)
+        finding = self._by_fingerprint.setdefault(fingerprint, _Finding(fingerprint, location, span))
+        finding.location = min(finding.location, location, key=Location.sort_key)
         return finding
 
-    def _keep_sample(self, finding: _Finding, item: Item, span: Span, names: Sequence[Span], *, line: int) -> None:
-        kept = finding.samples
-        if len(kept) >= self._most_evidence and (line, item.row, span.start) > kept[-1][:3]:
+    def _add_sample(self, finding: _Finding, item: Item, span: Span, names: Sequence[Span], *, line: int) -> None:
+        samples = finding.samples
+        if len(samples) >= self._max_evidence and (line, item.row, span.start) > samples[-1][:3]:
             return
-        insort(kept, _Sample(line, item.row, span.start, self._masker.evidence(item.content, span, names)))
-        del kept[self._most_evidence :]
+        insort(samples, _Sample(line, item.row, span.start, self._masker.evidence(item.content, span, names)))
+        del samples[self._max_evidence :]
 
 
 def _as_content(finding: _Finding, *, severity: Severity, facts: Mapping[str, str] | None) -> dict[str, Any]:
-    place, best = finding.place, finding.best
-    metadata: dict[str, Any] = {"source": place.source}
-    if place.context is not None:
-        metadata["context"] = place.context
+    location, best = finding.location, finding.best
+    metadata: dict[str, Any] = {"source": location.source}
+    if location.context is not None:
+        metadata["context"] = location.context
     if facts:
         metadata["facts"] = dict(facts)
     return {
         "fingerprint": finding.fingerprint,
         "category": best.category,
         "rule": best.rule,
-        "location": _location(finding),
-        "evidence": [_evidence(sample) for sample in finding.samples],
+        "location": _location_as_content(finding),
+        "evidence": [_sample_as_content(sample) for sample in finding.samples],
         "matched_patterns": [
             {"pattern": pattern, "match_count": count} for pattern, count in sorted(finding.patterns.items())
         ],
@@ -172,22 +173,22 @@ def _label(pattern: str, is_name: bool) -> str:
     return f"field name: {pattern}" if is_name else f"value: {pattern}"
 
 
-def _location(finding: _Finding) -> dict[str, Any]:
-    place = finding.place
-    file = {"file_path": place.path} if place.path is not None else {}
-    if place.is_column:
-        return {**file, "table": place.table, "column": place.column}
-    if place.table is not None:
-        return {**file, "table": place.table}
+def _location_as_content(finding: _Finding) -> dict[str, Any]:
+    location = finding.location
+    file = {"file_path": location.path} if location.path is not None else {}
+    if location.is_column:
+        return {**file, "table": location.table, "column": location.column}
+    if location.table is not None:
+        return {**file, "table": location.table}
     return {**file, "lines": finding.lines}
 
 
-def _line_ends(text: str, start: int, end: int) -> int:
-    """How many lines end there: with a line feed, a carriage return, or the pair, which ends where its last does."""
+def _count_line_ends(text: str, start: int, end: int) -> int:
+    """Count line feeds, carriage returns and pairs of them; a pair counts where it ends."""
     returns = text.count("\r", start, end)
     pairs = text.count("\r\n", max(0, start - 1), end) if returns or text[start - 1 : start] == "\r" else 0
     return text.count("\n", start, end) + returns - pairs
 
 
-def _evidence(sample: _Sample) -> dict[str, Any]:
+def _sample_as_content(sample: _Sample) -> dict[str, Any]:
     return {"content": sample.content, "line": sample.line} if sample.line else {"content": sample.content}

@@ -1,4 +1,4 @@
-"""What a runbook may say of an analyser of indicators."""
+"""The properties of indicator analysers."""
 
 from typing import Literal
 
@@ -17,9 +17,9 @@ ContextSize = Literal["small", "medium", "large", "full"]
 
 
 class PatternMatching(_Strict):
-    """Which rules, unless those of the analyser's kind, and how much evidence.
+    """The ruleset (by default that of the analyser) and the amount of evidence.
 
-    `small` to `full` are 25, 80, 250, 1000 characters on each side.
+    The context sizes `small` to `full` are 25, 80, 250 and 1000 characters on each side.
     """
 
     ruleset: str | None = None
@@ -28,7 +28,7 @@ class PatternMatching(_Strict):
 
     @field_validator("ruleset")
     @classmethod
-    def _is_known(cls, uri: str | None) -> str | None:
+    def _can_be_loaded(cls, uri: str | None) -> str | None:
         if uri is None:
             return None
         try:
@@ -39,7 +39,7 @@ class PatternMatching(_Strict):
 
 
 class IndicatorProperties(_Strict):
-    """All properties; each may be left out. `source_code_context_window` has no effect: runbooks for others say it."""
+    """All properties are optional. `source_code_context_window` has no effect; runbooks for other scanners use it."""
 
     pattern_matching: PatternMatching = PatternMatching()
     llm_validation: LlmValidation = LlmValidation()

@@ -1,1 +1,1 @@
-"""Tells source code from other text: its language and its structure."""
+"""Identifies source code among other files, with its language and structure."""

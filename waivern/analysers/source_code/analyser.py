@@ -1,10 +1,10 @@
-"""The analyser itself: files in, those among them that are source code out."""
+"""The source code analyser: it selects source files and adds their language and structure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from waivern.analysers.source_code import structure
-from waivern.analysers.source_code.languages import language_of
+from waivern.analysers.source_code.languages import detect_language
 from waivern.components.analyser import Analyser
 from waivern.components.outputs import check_makes
 from waivern.messages.message import Message
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 STANDARD_INPUT = Schema("standard_input", "1.0.0")
 SOURCE_CODE = Schema("source_code", "1.0.0")
 
-NO_PARSER = "not read: pip install 'waivern[code]'"
+PARSER_NOT_INSTALLED = "not parsed: run pip install 'waivern[code]'"
 
 
 class SourceCodeAnalyser(Analyser):
-    """Takes the source files among what was extracted, and tells their language and structure.
+    """Selects the source files of its inputs, and adds their language and structure.
 
-    What is no source code, of another language than is wanted, or too large is named in `metadata.not_scanned` with
-    the reason, after what the inputs name there. Items that are no files (a table's columns) are passed over. Without
-    the extra `code` files have no structure, and `metadata.structure` says so.
+    Files that are not source code, in a language that was not requested, or too large are listed in
+    `metadata.not_scanned` with the reason, after those of the inputs. Items that are not files, such as columns of a
+    table, are ignored. Without the extra `code` files have no structure, and `metadata.structure` says so.
     """
 
     def __init__(self, properties: "SourceCodeProperties") -> None:
@@ -48,7 +48,7 @@ class SourceCodeAnalyser(Analyser):
 
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
         check_makes(self, output_schema)
-        not_scanned = [each for message in inputs for each in _said(message, "not_scanned")]
+        not_scanned = [entry for message in inputs for entry in _metadata_list(message, "not_scanned")]
         data, lines = PackedItems(), 0
         for item in _files(inputs):
             entry = self._entry(item)
@@ -58,38 +58,39 @@ class SourceCodeAnalyser(Analyser):
                 data.append(entry)
                 lines += entry["metadata"]["line_count"]
         metadata: dict[str, Any] = {"total_files": len(data), "total_lines": lines, "not_scanned": not_scanned}
-        return PackedMessage("source_code", self._around(inputs, metadata), "data", data, SOURCE_CODE)
+        return PackedMessage("source_code", self._envelope(inputs, metadata), "data", data, SOURCE_CODE)
 
     def _entry(self, item: Mapping[str, Any]) -> dict[str, Any] | NotScanned:
-        """The file's entry, or why it has none."""
+        """Return the entry of a file, or the reason why it has none."""
         path, text = str(item["metadata"]["file_path"]), item["content"]
-        language, wanted = language_of(path, text), self._properties.language
+        language, requested = detect_language(path, text), self._properties.language
         if language is None:
-            return NotScanned(path, "no source code of a known language", ReasonCode.UNSUPPORTED)
-        if wanted is not None and language != wanted:
-            return NotScanned(path, f"{language}, and only {wanted} is wanted", ReasonCode.NOT_INCLUDED)
+            return NotScanned(path, "not source code in a known language", ReasonCode.UNSUPPORTED)
+        if requested is not None and language != requested:
+            reason = f"the language is {language}, only {requested} was requested"
+            return NotScanned(path, reason, ReasonCode.NOT_INCLUDED)
         data = text.encode("utf-8", "replace")
         size = len(data)
         if size > self._properties.max_file_size:
-            reason = f"larger than max_file_size, {self._properties.max_file_size:,} bytes"
+            reason = f"larger than max_file_size ({self._properties.max_file_size:,} bytes)"
             return NotScanned(path, reason, ReasonCode.TOO_LARGE)
         entry = {"file_path": path, "language": language, "raw_content": text}
         lines = text.count("\n") + bool(text[-1:].strip("\n"))
         metadata: dict[str, Any] = {"source": item["metadata"]["source"], "file_size": size, "line_count": lines}
         if self._has_parser and structure.has_grammar(language):
-            fault = structure.fault_of(data)
-            if fault is not None:
-                metadata["structure"] = f"not read: {fault}"
+            obstacle = structure.parse_obstacle(data)
+            if obstacle is not None:
+                metadata["structure"] = f"not parsed: {obstacle}"
             else:
-                entry["structure"] = structure.structure_of(data, language, is_tsx=path.lower().endswith(".tsx"))
+                entry["structure"] = structure.parse_structure(data, language, is_tsx=path.lower().endswith(".tsx"))
         return {**entry, "metadata": metadata}
 
-    def _around(self, inputs: Sequence[Message], metadata: dict[str, Any]) -> dict[str, Any]:
-        sampled = [each for message in inputs for each in _said(message, "sampled")]
+    def _envelope(self, inputs: Sequence[Message], metadata: dict[str, Any]) -> dict[str, Any]:
+        sampled = [entry for message in inputs for entry in _metadata_list(message, "sampled")]
         if sampled:
             metadata["sampled"] = sampled
         if self._properties.include_structure and not self._has_parser:
-            metadata["structure"] = NO_PARSER
+            metadata["structure"] = PARSER_NOT_INSTALLED
         sources = dict.fromkeys(str(message.content_around("data")["source"]) for message in inputs)
         return {
             "schemaVersion": "1.0.0",
@@ -99,9 +100,9 @@ class SourceCodeAnalyser(Analyser):
         }
 
 
-def _said(message: Message, key: str) -> list[Any]:
-    said: list[Any] = message.content_around("data").get("metadata", {}).get(key, [])
-    return said
+def _metadata_list(message: Message, key: str) -> list[Any]:
+    entries: list[Any] = message.content_around("data").get("metadata", {}).get(key, [])
+    return entries
 
 
 def _files(inputs: Sequence[Message]) -> Iterator[Mapping[str, Any]]:

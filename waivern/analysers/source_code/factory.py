@@ -1,4 +1,4 @@
-"""Makes source_code_analysers."""
+"""The factory of the source code analyser."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from waivern.components.factory import ComponentFactory, validated
 
 
 class SourceCodeAnalyserFactory(ComponentFactory[SourceCodeAnalyser]):
-    """Checks properties; grammars are loaded when the first file of their language comes."""
+    """Creates `source_code_analyser` components. A grammar is loaded for the first file of its language."""
 
     @property
     def component_class(self) -> type[SourceCodeAnalyser]:

@@ -1,17 +1,17 @@
-"""What tree-sitter is asked about each language: data, one query a language.
+"""The tree-sitter query of each language.
 
-A match has one of the captures `function`, `class`, `import`, `comment` and `string`; a function or class has its
-`name` beside it, a function its `parameters`. Node names are those of the grammars' own releases.
+Each match has one of the captures `function`, `class`, `import`, `comment` and `string`. Functions and classes also
+capture their `name`, functions their `parameters`. Node names are those of the grammars' own releases.
 """
 
 from typing import NamedTuple
 
 
 class Grammar(NamedTuple):
-    """A grammar's module, the function in it that makes the language, and what is asked."""
+    """The module of a grammar, the function in it that returns the language, and the query."""
 
     module: str
-    maker: str
+    language_function: str
     query: str
 
 

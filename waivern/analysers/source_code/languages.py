@@ -1,4 +1,4 @@
-"""Which programming language a file is written in: by its name, its extension, or how it begins."""
+"""Detection of programming languages by file name, extension, or the beginning of the file."""
 
 import re
 from pathlib import PurePosixPath
@@ -38,7 +38,7 @@ _EXTENSIONS = {
     "graphql": "graphql gql",
     "protobuf": "proto",
 }
-_NAMES = {
+_FILE_NAMES = {
     "dockerfile": "dockerfile",
     "containerfile": "dockerfile",
     "makefile": "makefile",
@@ -47,7 +47,7 @@ _NAMES = {
     "jenkinsfile": "groovy",
     "vagrantfile": "ruby",
 }
-_PROGRAMS = {
+_INTERPRETERS = {
     "python": "python",
     "node": "javascript",
     "deno": "typescript",
@@ -81,31 +81,33 @@ _ALIASES = {
     "sh": "shell",
     "objective-c": "objective_c",
 }
-_OF_EXTENSION = {extension: language for language, all_of in _EXTENSIONS.items() for extension in all_of.split()}
+_BY_EXTENSION = {
+    extension: language for language, extensions in _EXTENSIONS.items() for extension in extensions.split()
+}
 _SHEBANG = re.compile(r"#![^\n]*?/(?:env +(?:-\S+ +)*)?([A-Za-z]+)[0-9.]*(?:\s|\Z)")
-_PHP = re.compile(r"\s*<\?php\b")
+_PHP_TAG = re.compile(r"\s*<\?php\b")
 
-LANGUAGES = frozenset({*_EXTENSIONS, *_NAMES.values()})
-"""All languages that are told, by the names that messages have."""
-
-
-def language_named(name: str) -> str | None:
-    """Return the language that a runbook means by "PHP", "js" or "C#"; None where there is none."""
-    wanted = name.strip().lower()
-    wanted = _ALIASES.get(wanted, wanted)
-    return wanted if wanted in LANGUAGES else None
+LANGUAGES = frozenset({*_EXTENSIONS, *_FILE_NAMES.values()})
+"""All known languages, by their names in messages."""
 
 
-def language_of(path: str, content: str) -> str | None:
-    """Return the language of a file; None where it is no source code, or of a language that is not known."""
+def canonical_language(name: str) -> str | None:
+    """Return the canonical name of a language for "PHP", "js" or "C#"; None if it is unknown."""
+    language = name.strip().lower()
+    language = _ALIASES.get(language, language)
+    return language if language in LANGUAGES else None
+
+
+def detect_language(path: str, content: str) -> str | None:
+    """Return the language of a file; None if it is not source code in a known language."""
     name = PurePosixPath(path.replace("\\", "/").lower())
-    by_name = _NAMES.get(name.name) or _NAMES.get(name.name.partition(".")[0] if name.suffix else "")
-    found = by_name or _OF_EXTENSION.get(name.suffix.removeprefix("."))
-    return found if found is not None else _by_beginning(content, has_suffix=bool(name.suffix))
+    by_name = _FILE_NAMES.get(name.name) or _FILE_NAMES.get(name.name.partition(".")[0] if name.suffix else "")
+    language = by_name or _BY_EXTENSION.get(name.suffix.removeprefix("."))
+    return language if language is not None else _detect_by_content(content, has_suffix=bool(name.suffix))
 
 
-def _by_beginning(content: str, *, has_suffix: bool) -> str | None:
+def _detect_by_content(content: str, *, has_suffix: bool) -> str | None:
     if content.startswith("#!"):
-        program = _SHEBANG.match(content[:200])
-        return _PROGRAMS.get(program[1].lower()) if program is not None else None
-    return "php" if not has_suffix and _PHP.match(content) else None
+        interpreter = _SHEBANG.match(content[:200])
+        return _INTERPRETERS.get(interpreter[1].lower()) if interpreter is not None else None
+    return "php" if not has_suffix and _PHP_TAG.match(content) else None

@@ -1,4 +1,4 @@
-"""What a source file is made of, by tree-sitter: functions, classes, imports, comments and strings."""
+"""The structure of source files, parsed by tree-sitter: functions, classes, imports, comments and strings."""
 
 import functools
 import importlib
@@ -13,149 +13,148 @@ from typing import Any
 
 from waivern.analysers.source_code.grammars import GRAMMARS
 
-MOST_BYTES = 1_000_000
-"""A longer file is not parsed."""
+MAX_BYTES = 1_000_000
+"""Longer files are not parsed."""
 
-DEEPEST = 500
-"""A file whose brackets are nested more deeply is not parsed: looking through it costs the square of the depth."""
+MAX_DEPTH = 500
+"""Files with more deeply nested brackets are not parsed: traversing them takes quadratic time."""
 
-MOST_OF_A_KIND = 10_000
-"""So many functions, classes, imports, comments or strings are told of a file; how many more there are is counted."""
+MAX_ENTRIES = 10_000
+"""Maximum number of functions, classes, imports, comments or strings of a file; further ones are only counted."""
 
-LONGEST_TEXT = 500
-"""Characters of a comment or string that are told."""
+MAX_TEXT_LENGTH = 500
+"""Comments and strings are cut after this many characters."""
 
-_KINDS = {"function": "functions", "class": "classes", "import": "imports", "comment": "comments", "string": "strings"}
-_AROUND_IMPORT = re.compile(r"^(?:import|using|global using|static)\s+|\s+as\s+.*$|[;\s]+$", re.DOTALL)
-_STEPS = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}
-_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _STEPS)
+_KEYS = {"function": "functions", "class": "classes", "import": "imports", "comment": "comments", "string": "strings"}
+_IMPORT_SYNTAX = re.compile(r"^(?:import|using|global using|static)\s+|\s+as\s+.*$|[;\s]+$", re.DOTALL)
+_DEPTH_CHANGES = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _DEPTH_CHANGES)
 _QUOTES = "\"'`"
 _QUOTE_BYTES = _QUOTES.encode()
 _LINE_END = re.compile(rb"\n")
-_PLACE = itemgetter("start_line", "end_line", "name")
+_POSITION = itemgetter("start_line", "end_line", "name")
 
 
 def is_available() -> bool:
-    """Say whether tree-sitter and its grammars are installed."""
+    """Return whether tree-sitter and its grammars are installed."""
     return all(find_spec(module) for module in ("tree_sitter", *(grammar.module for grammar in GRAMMARS.values())))
 
 
 def parser_version() -> str:
-    """Return what decides a structure beside the text: the version of tree-sitter, or that there is none."""
+    """Return the version of tree-sitter, on which structures depend, or that it is not installed."""
     return f"tree-sitter {version('tree-sitter')}" if is_available() else "no structure"
 
 
 def has_grammar(language: str) -> bool:
-    """Say whether the structure of files of a language can be told."""
     return language in GRAMMARS
 
 
-def fault_of(data: bytes) -> str | None:
-    """Say why a file is not parsed; None where it is."""
-    if len(data) > MOST_BYTES:
-        return f"larger than {MOST_BYTES:,} bytes"
-    heights = [*accumulate(map(_STEPS.__getitem__, data.translate(None, delete=_NO_BRACKETS)))]
-    grounds = accumulate(heights, min, initial=0)  # what closes more than was opened is in nothing
-    next(grounds)
-    if max(map(sub, heights, grounds), default=0) > DEEPEST:
-        return f"its brackets are nested more than {DEEPEST} deep"
+def parse_obstacle(data: bytes) -> str | None:
+    """Return why a file cannot be parsed, or None if it can."""
+    if len(data) > MAX_BYTES:
+        return f"larger than {MAX_BYTES:,} bytes"
+    levels = [*accumulate(map(_DEPTH_CHANGES.__getitem__, data.translate(None, delete=_NO_BRACKETS)))]
+    ground_levels = accumulate(levels, min, initial=0)  # unbalanced closing brackets lower the ground level
+    next(ground_levels)
+    if max(map(sub, levels, ground_levels), default=0) > MAX_DEPTH:
+        return f"brackets are nested more than {MAX_DEPTH} levels deep"
     return None
 
 
-def structure_of(data: bytes, language: str, *, is_tsx: bool = False) -> dict[str, Any]:
-    """Return the structure of a file in UTF-8 that `fault_of` has nothing against; lines count from 1.
+def parse_structure(data: bytes, language: str, *, is_tsx: bool = False) -> dict[str, Any]:
+    """Return the structure of a file in UTF-8 for which `parse_obstacle` returns None; lines are counted from 1.
 
-    `functions` [{name, start_line, end_line, parameters}], `classes` [{name, start_line, end_line}], `imports`
-    [{name, line}], `comments` and `strings` [{text, line}]; `has_errors` where some of it could not be parsed, and
-    `truncated` {kind: how many more there are} where there are too many to tell.
+    The keys are `functions` [{name, start_line, end_line, parameters}], `classes` [{name, start_line, end_line}],
+    `imports` [{name, line}], `comments` and `strings` [{text, line}]; `has_errors` if a part could not be parsed, and
+    `truncated` {kind: number of entries left out} if there are too many.
     """
-    asked = _asked("tsx" if is_tsx else language)
-    tree = asked.parser.parse(data)
-    told, kinds = _Told(data), asked.kinds
-    for pattern, captures in asked.matches(tree.root_node):
-        told.note(kinds.get(pattern) or asked.kind_of(pattern, captures), captures)
-    structure, beyond = told.structure(), told.beyond()
+    parser = _parser("tsx" if is_tsx else language)
+    tree = parser.parse(data)
+    collector, kinds = _StructureCollector(data), parser.kinds
+    for pattern, captures in parser.matches(tree.root_node):
+        collector.add(kinds.get(pattern) or parser.learn_kind(pattern, captures), captures)
+    structure, truncated = collector.structure(), collector.truncated()
     if tree.root_node.has_error:
         structure["has_errors"] = True
-    return {**structure, "truncated": beyond} if beyond else structure
+    return {**structure, "truncated": truncated} if truncated else structure
 
 
-class _Told:
-    """What is told of a file: matches are many, so most give a tuple only, which sorts by itself."""
+class _StructureCollector:
+    """Collects matches. There are many, so imports, comments and strings are kept as tuples, which sort quickly."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._line_ends = [match.start() for match in _LINE_END.finditer(data)]
         self._definitions: dict[str, list[dict[str, Any]]] = {"function": [], "class": []}
-        self._mentions: dict[str, list[tuple[int, str]]] = {"import": [], "comment": [], "string": []}
+        self._texts: dict[str, list[tuple[int, str]]] = {"import": [], "comment": [], "string": []}
 
-    def note(self, kind: str, captures: Mapping[str, Any]) -> None:
+    def add(self, kind: str, captures: Mapping[str, Any]) -> None:
         node = captures[kind][0]
-        mentions = self._mentions.get(kind)
-        if mentions is None:
+        texts = self._texts.get(kind)
+        if texts is None:
             self._definitions[kind].append(self._definition(node, captures))
             return
         start, end = node.start_byte, node.end_byte
         if kind == "string" and start < end and self._data[start] not in _QUOTE_BYTES and node.type == "literal":
-            return  # of SQL numbers are literals too
+            return  # in SQL numbers are literals too
         text = self._text(start, end)
         if kind == "import":
-            text = _AROUND_IMPORT.sub("", text).strip(_QUOTES)
-        mentions.append((bisect_left(self._line_ends, start) + 1, text))
+            text = _IMPORT_SYNTAX.sub("", text).strip(_QUOTES)
+        texts.append((bisect_left(self._line_ends, start) + 1, text))
 
     def structure(self) -> dict[str, Any]:
-        """Return the first of each kind, in their order."""
-        told: dict[str, Any] = {}
+        """Return the first `MAX_ENTRIES` of each kind, sorted by position."""
+        structure: dict[str, Any] = {}
         for kind, definitions in self._definitions.items():
-            told[_KINDS[kind]] = sorted(definitions, key=_PLACE)[:MOST_OF_A_KIND]
-        for kind, mentions in self._mentions.items():
-            said = "name" if kind == "import" else "text"
-            told[_KINDS[kind]] = [{said: text, "line": line} for line, text in sorted(mentions)[:MOST_OF_A_KIND]]
-        return told
+            structure[_KEYS[kind]] = sorted(definitions, key=_POSITION)[:MAX_ENTRIES]
+        for kind, texts in self._texts.items():
+            key = "name" if kind == "import" else "text"
+            structure[_KEYS[kind]] = [{key: text, "line": line} for line, text in sorted(texts)[:MAX_ENTRIES]]
+        return structure
 
-    def beyond(self) -> dict[str, int]:
-        """Return how many more there are of the kinds of which there are too many."""
-        found: dict[str, list[Any]] = {**self._definitions, **self._mentions}
-        return {_KINDS[kind]: len(each) - MOST_OF_A_KIND for kind, each in found.items() if len(each) > MOST_OF_A_KIND}
+    def truncated(self) -> dict[str, int]:
+        """Return the number of entries left out by kind."""
+        entries: dict[str, list[Any]] = {**self._definitions, **self._texts}
+        return {_KEYS[kind]: len(found) - MAX_ENTRIES for kind, found in entries.items() if len(found) > MAX_ENTRIES}
 
     def _definition(self, node: Any, captures: Mapping[str, Any]) -> dict[str, Any]:
         lines = {"start_line": self._line(node.start_byte), "end_line": self._line(node.end_byte)}
-        entry: dict[str, Any] = {"name": self._text_of(captures["name"][0]), **lines}
+        entry: dict[str, Any] = {"name": self._node_text(captures["name"][0]), **lines}
         if "function" in captures:
-            given = captures.get("parameters")
-            entry["parameters"] = self._text_of(given[0]).strip("()") if given else ""
+            parameters = captures.get("parameters")
+            entry["parameters"] = self._node_text(parameters[0]).strip("()") if parameters else ""
         return entry
 
-    def _line(self, byte: int) -> int:
-        return bisect_left(self._line_ends, byte) + 1
+    def _line(self, offset: int) -> int:
+        return bisect_left(self._line_ends, offset) + 1
 
-    def _text_of(self, node: Any) -> str:
+    def _node_text(self, node: Any) -> str:
         return self._text(node.start_byte, node.end_byte)
 
     def _text(self, start: int, end: int) -> str:
-        if end - start > LONGEST_TEXT:
-            return self._data[start : min(end, start + 4 * LONGEST_TEXT)].decode("utf-8", "ignore")[:LONGEST_TEXT]
+        if end - start > MAX_TEXT_LENGTH:
+            return self._data[start : min(end, start + 4 * MAX_TEXT_LENGTH)].decode("utf-8", "ignore")[:MAX_TEXT_LENGTH]
         return self._data[start:end].decode("utf-8", "ignore")
 
 
-class _Asked:
-    """A grammar's parser and query; parsers are not for several threads at once, so each call makes its own."""
+class _Parser:
+    """The parser and query of one language. tree-sitter's parsers are not thread-safe, so each file gets a new one."""
 
     def __init__(self, language: str) -> None:
         tree_sitter: Any = importlib.import_module("tree_sitter")
         grammar = GRAMMARS[language]
-        self._language = tree_sitter.Language(getattr(importlib.import_module(grammar.module), grammar.maker)())
+        language_function = getattr(importlib.import_module(grammar.module), grammar.language_function)
+        self._language = tree_sitter.Language(language_function())
         self._query = tree_sitter.Query(self._language, grammar.query)
         self._tree_sitter = tree_sitter
         self.kinds: dict[int, str] = {}
 
-    @property
-    def parser(self) -> Any:
-        return self._tree_sitter.Parser(self._language)
+    def parse(self, data: bytes) -> Any:
+        return self._tree_sitter.Parser(self._language).parse(data)
 
-    def kind_of(self, pattern: int, captures: Mapping[str, Any]) -> str:
-        """Return what the pattern with this number finds, given what it has found once, and keep it in `kinds`."""
-        kind = self.kinds[pattern] = next(kind for kind in _KINDS if kind in captures)
+    def learn_kind(self, pattern: int, captures: Mapping[str, Any]) -> str:
+        """Return the kind of the query's pattern with this number, given the captures of a match, and remember it."""
+        kind = self.kinds[pattern] = next(kind for kind in _KEYS if kind in captures)
         return kind
 
     def matches(self, node: Any) -> Any:
@@ -163,5 +162,5 @@ class _Asked:
 
 
 @functools.cache
-def _asked(language: str) -> _Asked:
-    return _Asked(language)
+def _parser(language: str) -> _Parser:
+    return _Parser(language)

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.sql.operators import custom_op
 
-from waivern.database.current.refresh import SEVERITIES
 from waivern.database.schema.tables import current_findings, finding_locations, finding_state_cursors
 from waivern.history.current_findings import FindingFilter, FindingStatus, Order
 from waivern.history.location_pattern import LocationPattern
+from waivern.severity import SEVERITIES
 
 Condition = sa.ColumnElement[bool]
 

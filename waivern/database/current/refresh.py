@@ -32,9 +32,9 @@ from waivern.history.comparison import why_not_looked_at
 from waivern.history.finding import Finding, each_once
 from waivern.history.omissions import ANYTHING, Omissions
 from waivern.runs.run import RunStatus
+from waivern.severity import SEVERITIES
 
 SAID: Sequence[str] = tuple(name for name in Finding.__struct_fields__ if name != "fingerprint")
-SEVERITIES = ("low", "medium", "high", "critical")
 _ASKED_AT_ONCE = 500
 _GONE = ("fixed", "unknown")
 _UNFINISHED = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)

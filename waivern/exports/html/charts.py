@@ -5,8 +5,8 @@ from datetime import UTC
 
 from waivern.exports.html.markup import Made, element
 from waivern.exports.model.report import PastRun
-from waivern.exports.model.reported_finding import SEVERITIES
 from waivern.runs.run import RunStatus
+from waivern.severity import SEVERITIES
 
 _MOST_CATEGORIES = 12
 _GRAVEST_FIRST = tuple(reversed(SEVERITIES))

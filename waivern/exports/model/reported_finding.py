@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from waivern.history.comparison import Change, Reason
 from waivern.history.decisions import Decision
 from waivern.history.finding import Finding
-
-SEVERITIES = ("low", "medium", "high", "critical")
-"""From the least harm to the most."""
+from waivern.severity import SEVERITIES
 
 
 @dataclass(frozen=True, slots=True)

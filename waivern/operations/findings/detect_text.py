@@ -35,7 +35,7 @@ class TextDetector:
     @property
     def shows_matches(self) -> bool:
         """Whether what matched may be shown: it is nobody's data."""
-        return self._detector.ruleset.shows_matches
+        return self._detector.ruleset.show_matches
 
     def spans(self, text: str) -> list[Span]:
         """Return what is found in `text`, by where it starts."""

@@ -144,17 +144,18 @@ def _rule_as_json(rule: Rule) -> dict[str, Any]:
         "category": rule.category,
         "description": rule.description,
         "source": rule.source,
-        "values": [
-            {"name": value.name, "regex": value.regex, "validator": value.validator or None} for value in rule.values
+        "patterns": [
+            {"name": pattern.name, "regex": pattern.regex, "validator": pattern.validator or None}
+            for pattern in rule.patterns
         ],
-        "words": list(rule.words.terms) if rule.words is not None else [],
-        "weak_words": list(rule.words.weak) if rule.words is not None else [],
-        "context": list(rule.context),
-        "doubt": list(rule.doubt),
+        "keywords": list(rule.keywords.terms) if rule.keywords is not None else [],
+        "weak_keywords": list(rule.keywords.weak) if rule.keywords is not None else [],
+        "context_words": list(rule.context_words),
+        "negative_context_words": list(rule.negative_context_words),
         "field_names": {
             "strong": list(rule.field_names.strong),
             "weak": list(rule.field_names.weak),
-            "of_columns": list(rule.field_names.of_columns),
+            "weak_columns": list(rule.field_names.weak_columns),
         },
-        "of_people_only": rule.of_people_only,
+        "person_tables_only": rule.person_tables_only,
     }

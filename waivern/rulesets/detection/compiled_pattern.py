@@ -1,114 +1,117 @@
-"""A value pattern with all that a hit needs made ready, for hits are many."""
+"""Patterns compiled for matching: everything that a match needs is computed once per pattern."""
 
 import functools
 import logging
 import re
 from typing import NamedTuple
 
-from waivern.rulesets.engine.pattern_engine import ValueForm
+from waivern.rulesets.engine.pattern_engine import ScanPattern
 from waivern.rulesets.engine.spans import Span
-from waivern.rulesets.model.rule import Rule, ValuePattern
-from waivern.rulesets.validators.registry import Validator, validator_named
+from waivern.rulesets.model.rule import Pattern, Rule
+from waivern.rulesets.validators.registry import Validator, get_validator
 
 logger = logging.getLogger(__name__)
 
-SURER_IN_FIELD = 0.1
-"""By how much a value whose field is named for it is surer than one with fitting words near by."""
+FIELD_NAME_BONUS = 0.1
+"""Added to the confidence with context if the field's name supports the value."""
 
-WORD_NEAR = "a word near by speaks for it"
-WORD_OF_DOUBT = "a word near by speaks against it"
+SUPPORTED_BY_CONTEXT_WORD = "a context word is nearby"
+CONTRADICTED_BY_CONTEXT_WORD = "a negative context word is nearby"
 
 
-class ReadyPattern(NamedTuple):
-    """A pattern of the rule with the index `rule`, its confidence by where it stands, and the reasons to give."""
+class CompiledPattern(NamedTuple):
+    """A pattern of the rule with index `rule`, with its confidence and reasons for each kind of context."""
 
     rule: int
     name: str
     category: str
     rule_name: str
-    form: ValueForm
+    scan_pattern: ScanPattern
     validate: Validator | None
     alone: float | None
-    in_context: float
-    in_field: float
+    with_context: float
+    with_field_name: float
     reasons_alone: tuple[str, ...]
-    reasons_in_context: tuple[str, ...]
-    reasons_in_field: tuple[str, ...]
-    in_doubt: float | None = None
+    reasons_with_context: tuple[str, ...]
+    reasons_with_field_name: tuple[str, ...]
+    with_negative_context: float | None = None
     literals: tuple[str, ...] = ()
 
     @property
     def regex(self) -> re.Pattern[str]:
-        """What is tried on text; compiled when it first is, as a ruleset may have a thousand and a file few of them."""
-        return _compiled(self.form.regex)
+        """The regular expression for text. It is compiled on first use: a ruleset may have a thousand of them."""
+        return _compile(self.scan_pattern.regex)
 
     def span(
         self,
         text: str,
         start: int,
         end: int,
-        spoken_for: frozenset[int],
+        supported_rules: frozenset[int],
         *,
-        is_near: bool,
-        is_doubted: bool = False,
+        has_context: bool,
+        has_negative_context: bool = False,
     ) -> Span | None:
-        """Return what is found where the pattern matched; None where it does not count or is not valid.
+        """Return the span of a match, or None if the match does not count or is not valid.
 
         Args:
-            text: The text, in which the characters `start` to `end` were matched.
-            spoken_for: The rules that the text's surroundings speak for.
-            is_near: Whether a word near by speaks for the rule.
-            is_doubted: Whether a word near by speaks against it.
+            text: The text in which the characters `start` to `end` were matched.
+            start: The start of the match.
+            end: The end of the match, exclusive.
+            supported_rules: The rules that the text's context supports.
+            has_context: Whether a context word of the rule is nearby.
+            has_negative_context: Whether a negative context word of the rule is nearby.
         """
-        if self.rule in spoken_for:
-            confidence, reasons = self.in_field, self.reasons_in_field
-        elif is_near:
-            confidence, reasons = self.in_context, self.reasons_in_context
-        elif is_doubted and self.in_doubt is not None:
-            confidence, reasons = self.in_doubt, (*self.reasons_alone, WORD_OF_DOUBT)
+        if self.rule in supported_rules:
+            confidence, reasons = self.with_field_name, self.reasons_with_field_name
+        elif has_context:
+            confidence, reasons = self.with_context, self.reasons_with_context
+        elif has_negative_context and self.with_negative_context is not None:
+            confidence, reasons = self.with_negative_context, (*self.reasons_alone, CONTRADICTED_BY_CONTEXT_WORD)
         elif self.alone is not None:
             confidence, reasons = self.alone, self.reasons_alone
         else:
             return None
-        valid = self._valid(text[start:end])
+        valid = self._valid_part(text[start:end])
         if valid is None:
             return None
         first, last = start + valid[0], start + valid[1]
         return Span(first, last, self.category, self.rule_name, self.name, confidence, reasons)
 
-    def _valid(self, value: str) -> tuple[int, int] | None:
-        """What of the value is valid; a validator that cannot cope with it does not cost the other findings."""
+    def _valid_part(self, value: str) -> tuple[int, int] | None:
+        """Return the valid part of the value. A validator that fails does not cost the other findings."""
         if self.validate is None:
             return 0, len(value)
         try:
             return self.validate(value)
-        except Exception as error:  # noqa: BLE001  a third party's ruleset may name any; its text may hold the value
-            logger.warning("The validator of '%s' failed on a value: %s", self.name, type(error).__name__)
+        except Exception as error:  # noqa: BLE001  a plug-in's ruleset may use any validator; the text may contain the value
+            logger.warning("The validator of pattern '%s' failed: %s", self.name, type(error).__name__)
             return None
 
 
-def value_pattern(number: int, rule: Rule, value: ValuePattern) -> ReadyPattern:
-    """Make ready a pattern of the rule that has the index `number`."""
-    checked = f", checked by {value.validator}" if value.validator else ""
-    form = f"the value has the form '{value.name}'{checked}"
-    return ReadyPattern(
-        rule=number,
-        name=value.name,
+def compile_pattern(rule_index: int, rule: Rule, pattern: Pattern) -> CompiledPattern:
+    """Compile one pattern of the rule with index `rule_index`."""
+    validated = f", validated by {pattern.validator}" if pattern.validator else ""
+    reason = f"the value matches the pattern '{pattern.name}'{validated}"
+    confidence = pattern.confidence
+    return CompiledPattern(
+        rule=rule_index,
+        name=pattern.name,
         category=rule.category,
         rule_name=rule.name,
-        form=ValueForm(value.regex, value.lead),
-        validate=validator_named(value.validator) if value.validator else None,
-        alone=value.confidence.alone,
-        in_context=value.confidence.in_context,
-        in_field=min(0.99, round(value.confidence.in_context + SURER_IN_FIELD, 2)),
-        reasons_alone=(form,),
-        reasons_in_context=(form, WORD_NEAR),
-        reasons_in_field=(form, "the field's name speaks for it"),
-        in_doubt=value.confidence.in_doubt,
-        literals=value.literals,
+        scan_pattern=ScanPattern(pattern.regex, pattern.left_extension),
+        validate=get_validator(pattern.validator) if pattern.validator else None,
+        alone=confidence.alone,
+        with_context=confidence.with_context,
+        with_field_name=min(0.99, round(confidence.with_context + FIELD_NAME_BONUS, 2)),
+        reasons_alone=(reason,),
+        reasons_with_context=(reason, SUPPORTED_BY_CONTEXT_WORD),
+        reasons_with_field_name=(reason, "the name of the field supports it"),
+        with_negative_context=confidence.with_negative_context,
+        literals=pattern.literals,
     )
 
 
 @functools.cache
-def _compiled(regex: str) -> re.Pattern[str]:
+def _compile(regex: str) -> re.Pattern[str]:
     return re.compile(regex, re.ASCII if regex.isascii() else 0)

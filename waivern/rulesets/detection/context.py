@@ -1,4 +1,4 @@
-"""Words near a value that say what it is."""
+"""Context words: words near a match that raise or lower its confidence."""
 
 import functools
 import re
@@ -6,105 +6,111 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from waivern.rulesets.detection.field_names import unaccented, words_of
-from waivern.rulesets.engine.pattern_engine import Edges, Word
+from waivern.rulesets.detection.field_names import split_words, without_accents
+from waivern.rulesets.engine.pattern_engine import Boundary, Word
 
-BEFORE = 60
-AFTER = 30
-"""Characters before and after a value within which a word that speaks for it has to end."""
+CHARACTERS_BEFORE = 60
+CHARACTERS_AFTER = 30
+"""A context word counts if it ends at most this many characters before the start or after the end of a match."""
 
-LONGEST_VALUE = 100
-"""Characters of a value that is looked for near context words only."""
+MAX_VALUE_LENGTH = 100
+"""Maximum length of a match of a pattern that counts only with context."""
 
-_REMEMBERED = 4096
+_CACHE_SIZE = 4096
 
 
-class ContextPlaces:
-    """Where in a text words end that speak for one rule."""
+class ContextMatches:
+    """The ends of one rule's context words in a text."""
 
     def __init__(self, ends: Iterable[int]) -> None:
         self._ends = sorted(ends)
 
-    def speak_for(self, start: int, end: int, *, within: tuple[int, int]) -> bool:
-        """Say whether a value from `start` to `end` has such a word near by, in the text that lies `within`."""
+    def supports(self, start: int, end: int, *, within: tuple[int, int]) -> bool:
+        """Return whether a context word is near `start` to `end`, inside the bounds `within`."""
         first, last = within
-        nearest = bisect_left(self._ends, max(first, start - BEFORE))
-        return nearest < len(self._ends) and self._ends[nearest] <= min(last, end + AFTER)
+        nearest = bisect_left(self._ends, max(first, start - CHARACTERS_BEFORE))
+        return nearest < len(self._ends) and self._ends[nearest] <= min(last, end + CHARACTERS_AFTER)
 
-    def regions(self, bounds_at: Callable[[int], tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Yield the stretches, in order and apart from one another, in which values with such a word near by lie.
+    def windows(self, bounds_at: Callable[[int], tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Yield the sorted, disjoint windows that contain all values near a context word.
 
-        None reaches beyond the text that the word stands in: `bounds_at` says for a character where its text begins
-        and ends.
+        A window does not extend beyond the text that contains the word: `bounds_at` returns the start and end of the
+        text at an offset.
         """
         first = last = -1
         for end in self._ends:
-            begin, finish = bounds_at(max(end - 1, 0))
-            region = max(begin, end - AFTER - LONGEST_VALUE), min(finish, end + BEFORE + LONGEST_VALUE)
-            if first >= begin and region[0] <= last:
-                last = region[1]
+            text_start, text_end = bounds_at(max(end - 1, 0))
+            window_start = max(text_start, end - CHARACTERS_AFTER - MAX_VALUE_LENGTH)
+            window_end = min(text_end, end + CHARACTERS_BEFORE + MAX_VALUE_LENGTH)
+            if first >= text_start and window_start <= last:
+                last = window_end
                 continue
             if last >= 0:
                 yield first, last
-            first, last = region
+            first, last = window_start, window_end
         if last >= 0:
             yield first, last
 
 
-class WordsNear:
-    """Words of one rule that are looked for around a value only: those of doubt, which are about few values.
+class NegativeContext:
+    """The negative context words of one rule. Few values have any, so they are searched for around a value only.
 
     Args:
-        phrases: Lower-case; found as words of their own or in `snake_case`, in capitals too.
+        phrases: Lower-case phrases; matched as whole words or in `snake_case`, ignoring case.
     """
 
     def __init__(self, phrases: Sequence[str]) -> None:
-        spelt = sorted({word.text for word in words_looked_for(phrases)}, key=len, reverse=True)
-        self._longest = max(map(len, spelt), default=0)
-        self._words = re.compile(
-            rf"(?<![0-9A-Za-z])(?:{'|'.join(map(re.escape, spelt))})(?![0-9A-Za-z])", re.IGNORECASE
+        spellings = sorted({word.text for word in context_search_words(phrases)}, key=len, reverse=True)
+        self._max_length = max(map(len, spellings), default=0)
+        self._regex = re.compile(
+            rf"(?<![0-9A-Za-z])(?:{'|'.join(map(re.escape, spellings))})(?![0-9A-Za-z])", re.IGNORECASE
         )
 
-    def stand_near(self, text: str, start: int, end: int) -> bool:
-        """Say whether one of them ends near the value from `start` to `end` of `text`; see `BEFORE` and `AFTER`."""
-        first, last = start - BEFORE, end + AFTER
-        found = self._words.finditer(text, max(0, first - self._longest), last + 1)
-        return any(first <= match.end() <= last for match in found)
+    def is_near(self, text: str, start: int, end: int) -> bool:
+        """Return whether one of the words ends near the value from `start` to `end` of `text`."""
+        first, last = start - CHARACTERS_BEFORE, end + CHARACTERS_AFTER
+        matches = self._regex.finditer(text, max(0, first - self._max_length), last + 1)
+        return any(first <= match.end() <= last for match in matches)
 
 
-class ContextWords:
-    """The words of context, or of doubt, of each rule, ready to be looked up in a name such as a column's."""
+class ContextWordIndex:
+    """The context words of all rules, for looking up which rules a name (such as a column's) supports.
+
+    Args:
+        phrases: The phrases of each rule, by its index.
+    """
 
     def __init__(self, phrases: Iterable[Iterable[str]]) -> None:
         self._phrases: dict[str, list[tuple[list[str], int]]] = defaultdict(list)
-        for number, of_rule in enumerate(phrases):
-            for phrase in of_rule:
-                words = unaccented(phrase).split()
-                self._phrases[words[0]].append((words, number))
-        self.spoken_for = functools.lru_cache(_REMEMBERED)(self._spoken_for)
+        for rule, rule_phrases in enumerate(phrases):
+            for phrase in rule_phrases:
+                words = without_accents(phrase).split()
+                self._phrases[words[0]].append((words, rule))
+        self.rules_in = functools.lru_cache(_CACHE_SIZE)(self._rules_in)
 
-    def _spoken_for(self, name: str) -> frozenset[int]:
-        words = words_of(unaccented(name))
+    def _rules_in(self, name: str) -> frozenset[int]:
+        """Return the indexes of the rules whose context words `name` contains."""
+        words = split_words(without_accents(name))
         return frozenset(
-            number
-            for place, word in enumerate(words)
-            for phrase, number in self._phrases.get(word, ())
-            if words[place : place + len(phrase)] == phrase
+            rule
+            for position, word in enumerate(words)
+            for phrase, rule in self._phrases.get(word, ())
+            if words[position : position + len(phrase)] == phrase
         )
 
 
-def words_looked_for(phrases: Sequence[str]) -> list[Word]:
-    """Return what finds where words and phrases end, as words of their own or in `snake_case`."""
-    written = [between.join(phrase.split()) for phrase in phrases for between in _between(phrase)]
-    return [Word(each, Edges.WHOLE) for each in (*written, *_with_apostrophes(phrases))]
+def context_search_words(phrases: Sequence[str]) -> list[Word]:
+    """Return the engine words that find phrases as whole words or in `snake_case` and `kebab-case`."""
+    spellings = [separator.join(phrase.split()) for phrase in phrases for separator in _separators(phrase)]
+    return [Word(spelling, Boundary.WHOLE_WORD) for spelling in (*spellings, *_with_apostrophes(phrases))]
 
 
 def _with_apostrophes(phrases: Iterable[str]) -> Iterator[str]:
-    """Yield "driver's license" of "drivers license", with either apostrophe."""
+    """Yield "driver's license" for "drivers license", with both kinds of apostrophe."""
     for phrase in phrases:
         if "s " in phrase:
-            yield from (phrase.replace("s ", f"{sign}s ", 1) for sign in "'\u2019")
+            yield from (phrase.replace("s ", f"{apostrophe}s ", 1) for apostrophe in "'\u2019")
 
 
-def _between(phrase: str) -> str:
+def _separators(phrase: str) -> str:
     return " _-" if " " in phrase else " "

@@ -1,4 +1,4 @@
-"""Words that say a thing in prose and in names: "credit check", `credit_check`, `creditCheck`."""
+"""Keywords in prose and in identifiers: "credit check", `credit_check`, `creditCheck`."""
 
 import functools
 import re
@@ -8,215 +8,227 @@ from itertools import product
 from operator import itemgetter
 from typing import NamedTuple
 
-from waivern.rulesets.detection.field_names import words_of
+from waivern.rulesets.detection.field_names import split_words
 from waivern.rulesets.engine.pattern_engine import Word
 from waivern.rulesets.engine.spans import Span
-from waivern.rulesets.model.rule import Rule, Words
+from waivern.rulesets.model.rule import Keywords, Rule
 from waivern.rulesets.model.ruleset import Ruleset
 
-_IN_NAME = re.compile(r"_|[a-z][A-Z]")
-_LONGEST_NEIGHBOUR = 40
-_REMEMBERED = 4096
-_MOST_OF_ENDING = 3
-_WORD_BEFORE = re.compile(r"[ _./\n-]?([^\W_]+)")  # of the text backwards
-_WORD_AFTER = re.compile(rf"(?:['\u2019]s\b)?[ _./\n-]?([^\W_]{{1,{_LONGEST_NEIGHBOUR}}})")
-_REASON = "the word '{}'"
-_PART_OF_NAME = "it is part of a name"
 WHOLE_NAME = "it is the whole name"
+_PART_OF_IDENTIFIER = "it is part of an identifier"
+_REASON = "the keyword '{}'"
+
+_INNER_BOUNDARY = re.compile(r"_|[a-z][A-Z]")
+_MAX_NEIGHBOUR_LENGTH = 40
+_CACHE_SIZE = 4096
+_MAX_ENDING_LENGTH = 3
+_REVERSED_PRECEDING_WORD = re.compile(r"[ _./\n-]?([^\W_]+)")
+_FOLLOWING_WORD = re.compile(rf"(?:['\u2019]s\b)?[ _./\n-]?([^\W_]{{1,{_MAX_NEIGHBOUR_LENGTH}}})")
 
 
-class _Form(NamedTuple):
-    """A writing of a term, lower-case."""
+class _Spelling(NamedTuple):
+    """A spelling of a term, in lower case."""
 
     text: str
     term: str
     is_weak: bool
 
 
-class _ReadyWords(NamedTuple):
-    """A rule's words with all that a hit needs made ready: its forms by their texts.
+class CompiledKeywords(NamedTuple):
+    """The keywords of one rule, with their spellings by text.
 
-    `lengths` says for the last letters of forms, of which there are `ending`, how long these are, the longest first.
+    `lengths` maps the last `ending_length` letters of spellings to their lengths, the longest first.
     """
 
     rule: Rule
     alone: float | None
-    in_context: float
-    forms: Mapping[str, _Form]
-    ending: int
+    with_context: float
+    spellings: Mapping[str, _Spelling]
+    ending_length: int
     lengths: Mapping[str, Sequence[int]]
-    not_after: frozenset[str]
-    not_before: frozenset[str]
+    not_preceded_by: frozenset[str]
+    not_followed_by: frozenset[str]
 
-    def mean_another_thing(self, text: str, start: int, end: int) -> bool:
-        """Say whether the word beside a term from `start` to `end` takes its meaning away."""
-        return (bool(self.not_after) and _word_before(text, start) in self.not_after) or (
-            bool(self.not_before) and _word_after(text, end) in self.not_before
+    def is_excluded(self, text: str, start: int, end: int) -> bool:
+        """Return whether a word next to the term from `start` to `end` changes its meaning."""
+        return (bool(self.not_preceded_by) and _preceding_word(text, start) in self.not_preceded_by) or (
+            bool(self.not_followed_by) and _following_word(text, end) in self.not_followed_by
         )
 
 
-class WordFinder:
-    """Finds the words of a ruleset where the engine says that one may end."""
+class KeywordFinder:
+    """Finds the keywords of a ruleset, given where the engine found that they may end."""
 
     def __init__(self, ruleset: Ruleset) -> None:
-        self.rules = [number for number, rule in enumerate(ruleset.rules) if rule.words is not None]
-        self._words = [_ready(ruleset.rules[number]) for number in self.rules]
+        self.rules = [number for number, rule in enumerate(ruleset.rules) if rule.keywords is not None]
+        self._keywords = [_compile(ruleset.rules[number]) for number in self.rules]
 
-    def looked_for(self) -> list[list[Word]]:
-        """Return for each rule of `rules` what finds where its words may end."""
-        return [_looked_for(words) for words in self._words]
+    def search_words(self) -> list[list[Word]]:
+        """Return the engine words for each rule in `rules`."""
+        return [_search_words(keywords) for keywords in self._keywords]
 
     def spans(
-        self, text: str, ends: Sequence[Sequence[int]], speaks: Callable[[int, int, int], str | None]
+        self, text: str, ends: Sequence[Sequence[int]], context_reason: Callable[[int, int, int], str | None]
     ) -> Iterator[Span]:
-        """Yield what is found, with offsets in `text`; no word that is part of a longer one that is found.
+        """Yield non-overlapping keywords with offsets in `text`; the longest keyword wins.
 
         Args:
-            text: In which the engine found the ends.
-            ends: Of each rule of `rules`.
-            speaks: Says of (rule, start, end) what around it speaks for the rule, if anything does.
+            text: The scanned text.
+            ends: The ends that the engine found for each rule in `rules`.
+            context_reason: Returns for (rule, start, end) why the context supports the rule, or None.
         """
-        reach = -1
-        for start, last, number, words, form in sorted(self._places(text, ends), key=itemgetter(0, 1, 2)):
-            end = -last
-            if end <= reach or words.mean_another_thing(text, start, end):
+        previous_end = -1
+        for start, negative_end, rule, keywords, spelling in sorted(
+            self._candidates(text, ends), key=itemgetter(0, 1, 2)
+        ):
+            end = -negative_end
+            if end <= previous_end or keywords.is_excluded(text, start, end):
                 continue
-            is_named = not form.is_weak and _is_part_of_name(text, start, end)
-            why = _PART_OF_NAME if is_named else speaks(number, start, end)
-            alone = None if form.is_weak else words.alone
-            confidence = alone if why is None else words.in_context
+            is_in_identifier = not spelling.is_weak and _is_part_of_identifier(text, start, end)
+            reason = _PART_OF_IDENTIFIER if is_in_identifier else context_reason(rule, start, end)
+            alone = None if spelling.is_weak else keywords.alone
+            confidence = alone if reason is None else keywords.with_context
             if confidence is not None:
-                reach = end
-                yield _span(words.rule, start, end, form.term, confidence, why)
+                previous_end = end
+                yield _span(keywords.rule, start, end, spelling.term, confidence, reason)
 
-    def _places(self, text: str, ends: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, int, _ReadyWords, _Form]]:
-        """Yield (start, -end, rule, ...): sorted, the longer of two that begin alike comes first."""
-        for number, words, of_rule in zip(self.rules, self._words, ends, strict=True):
-            for end in of_rule:
-                for last in _ends_of_plural(text, end):
-                    form = _form_at(words, text, last)
-                    if form is not None:
-                        yield last - len(form.text), -last, number, words, form
+    def _candidates(
+        self, text: str, ends: Sequence[Sequence[int]]
+    ) -> Iterator[tuple[int, int, int, CompiledKeywords, _Spelling]]:
+        """Yield (start, -end, rule, keywords, spelling): of several with the same start the longest sorts first."""
+        for rule, keywords, rule_ends in zip(self.rules, self._keywords, ends, strict=True):
+            for end in rule_ends:
+                for plural_end in _possible_ends(text, end):
+                    spelling = _spelling_at(keywords, text, plural_end)
+                    if spelling is not None:
+                        yield plural_end - len(spelling.text), -plural_end, rule, keywords, spelling
 
 
-def _span(rule: Rule, start: int, end: int, term: str, confidence: float, why: str | None) -> Span:
+def _span(rule: Rule, start: int, end: int, term: str, confidence: float, context_reason: str | None) -> Span:
     reason = _REASON.format(term)
-    reasons = (reason,) if why is None else (reason, why)
+    reasons = (reason,) if context_reason is None else (reason, context_reason)
     return Span(start, end, rule.category, rule.name, term, confidence, reasons)
 
 
-def _ends_of_plural(text: str, end: int) -> tuple[int, ...]:
-    """Where a word ends whose singular does at `end`: there, and behind "s" or "es"."""
+def _possible_ends(text: str, end: int) -> tuple[int, ...]:
+    """Return `end`, and the end of the plural with "s" or "es" if one follows."""
     after = text[end : end + 2].lower()
     if after[:1] == "s":
         return end, end + 1
     return (end, end + 2) if after == "es" else (end,)
 
 
-def _form_at(words: _ReadyWords, text: str, end: int) -> _Form | None:
-    """The longest form that ends there as a word, or as a part of a name in snake or camel case."""
-    if not _ends_there(text, end):
+def _spelling_at(keywords: CompiledKeywords, text: str, end: int) -> _Spelling | None:
+    """Return the longest spelling that ends there as a word, or as a part of an identifier."""
+    if not _is_word_end(text, end):
         return None
-    for length in words.lengths.get(text[max(0, end - words.ending) : end].lower(), ()):
-        form = words.forms.get(text[end - length : end].lower()) if length <= end else None
-        if form is not None and _begins_there(text, end - length):
-            return form
+    for length in keywords.lengths.get(text[max(0, end - keywords.ending_length) : end].lower(), ()):
+        spelling = keywords.spellings.get(text[end - length : end].lower()) if length <= end else None
+        if spelling is not None and _is_word_start(text, end - length):
+            return spelling
     return None
 
 
-def _begins_there(text: str, start: int) -> bool:
+def _is_word_start(text: str, start: int) -> bool:
     before = text[start - 1] if start else " "
     return not before.isalnum() or (text[start].isupper() and not before.isupper())
 
 
-def _ends_there(text: str, end: int) -> bool:
+def _is_word_end(text: str, end: int) -> bool:
     after = text[end] if end < len(text) else " "
     return not after.isalnum() or (after.isupper() and text[end - 1].islower()) or after.isdigit()
 
 
-def _is_part_of_name(text: str, start: int, end: int) -> bool:
+def _is_part_of_identifier(text: str, start: int, end: int) -> bool:
     before = text[start - 1] if start else " "
     after = text[end] if end < len(text) else " "
-    return (
-        before == "_" or after == "_" or before.isalnum() or after.isalnum() or bool(_IN_NAME.search(text, start, end))
-    )
+    if before == "_" or after == "_" or before.isalnum() or after.isalnum():
+        return True
+    return _INNER_BOUNDARY.search(text, start, end) is not None
 
 
-def _word_before(text: str, start: int) -> str:
-    """The word directly before, in the same name or phrase: "http" before the client of `httpClient`."""
-    before = _WORD_BEFORE.match(text[max(0, start - _LONGEST_NEIGHBOUR) : start][::-1])
-    return _last_word(before[1][::-1]) if before else ""
+def _preceding_word(text: str, start: int) -> str:
+    """Return the word directly before, in the same identifier or phrase: "http" for the client in `httpClient`."""
+    match = _REVERSED_PRECEDING_WORD.match(text[max(0, start - _MAX_NEIGHBOUR_LENGTH) : start][::-1])
+    return _last_word(match[1][::-1]) if match else ""
 
 
-def _word_after(text: str, end: int) -> str:
-    after = _WORD_AFTER.match(text, end)
-    return _first_word(after[1]) if after else ""
+def _following_word(text: str, end: int) -> str:
+    match = _FOLLOWING_WORD.match(text, end)
+    return _first_word(match[1]) if match else ""
 
 
-@functools.lru_cache(_REMEMBERED)
+@functools.lru_cache(_CACHE_SIZE)
 def _last_word(name: str) -> str:
-    return next((word for word in reversed(words_of(name)) if word.isalpha()), "")
+    return next((word for word in reversed(split_words(name)) if word.isalpha()), "")
 
 
-@functools.lru_cache(_REMEMBERED)
+@functools.lru_cache(_CACHE_SIZE)
 def _first_word(name: str) -> str:
-    return next((word for word in words_of(name) if word.isalpha()), "")
+    return next((word for word in split_words(name) if word.isalpha()), "")
 
 
-def _ready(rule: Rule) -> _ReadyWords:
-    words: Words = rule.words  # type: ignore[assignment]  # only rules with words come here
-    forms: dict[str, _Form] = {}
-    for is_weak, terms in ((False, words.terms), (True, words.weak)):
+def _compile(rule: Rule) -> CompiledKeywords:
+    keywords: Keywords = rule.keywords  # type: ignore[assignment]  # only called for rules with keywords
+    spellings: dict[str, _Spelling] = {}
+    for is_weak, terms in ((False, keywords.terms), (True, keywords.weak)):
         for term in terms:
-            for text in _writings(term):
-                forms.setdefault(text, _Form(text, term, is_weak))
-    ending = min(_MOST_OF_ENDING, *map(len, forms))
-    return _ReadyWords(
+            for text in _spellings(term):
+                spellings.setdefault(text, _Spelling(text, term, is_weak))
+    ending_length = min(_MAX_ENDING_LENGTH, *map(len, spellings))
+    return CompiledKeywords(
         rule,
-        words.confidence.alone,
-        words.confidence.in_context,
-        forms,
-        ending,
-        _lengths_by_ending(forms, ending),
-        frozenset(words.not_after),
-        frozenset(words.not_before),
+        keywords.confidence.alone,
+        keywords.confidence.with_context,
+        spellings,
+        ending_length,
+        _lengths_by_ending(spellings, ending_length),
+        frozenset(keywords.not_preceded_by),
+        frozenset(keywords.not_followed_by),
     )
 
 
-def _lengths_by_ending(forms: Iterable[str], ending: int) -> Mapping[str, Sequence[int]]:
+def _lengths_by_ending(spellings: Iterable[str], ending_length: int) -> Mapping[str, Sequence[int]]:
     lengths: dict[str, set[int]] = defaultdict(set)
-    for form in forms:
-        lengths[form[-ending:]].add(len(form))
-    return {last: sorted(of_last, reverse=True) for last, of_last in lengths.items()}
+    for spelling in spellings:
+        lengths[spelling[-ending_length:]].add(len(spelling))
+    return {ending: sorted(of_ending, reverse=True) for ending, of_ending in lengths.items()}
 
 
-def _writings(term: str) -> Iterator[str]:
-    """Yield "credit card check" in snake, kebab and camel case, and with dashes between some of its words only."""
+def _spellings(term: str) -> Iterator[str]:
+    """Yield a term and its plural in snake, kebab and camel case, and with dashes between some of its words only."""
     for form in (term, plural(term)):
         words = form.split()
-        for between in ("", "_"):
-            yield between.join(words)
-        for gaps in product(" -", repeat=len(words) - 1):
-            yield "".join(word + gap for word, gap in zip(words, (*gaps, ""), strict=True))
+        for separator in ("", "_"):
+            yield separator.join(words)
+        for separators in product(" -", repeat=len(words) - 1):
+            yield "".join(word + separator for word, separator in zip(words, (*separators, ""), strict=True))
 
 
 def plural(term: str) -> str:
-    """Return the plural as English makes it, near enough: "parties", "branches", "users"."""
+    """Return the regular English plural: "parties", "branches", "users"."""
     if term.endswith("y") and term[-2:-1] not in "aeiou":
         return f"{term[:-1]}ies"
     return f"{term}es" if term.endswith(("s", "x", "ch", "sh")) else f"{term}s"
 
 
-def _looked_for(words: _ReadyWords) -> list[Word]:
-    """What finds the ends of forms: one that ends with another, or is another with "s" or "es", is found by that."""
-    forms = words.forms.keys()
-    return [Word(form) for form in sorted(forms) if not any(shorter in forms for shorter in _found_with(form))]
+def _search_words(keywords: CompiledKeywords) -> list[Word]:
+    """Return the engine words that find all spellings.
+
+    A spelling that ends with another one, or that is the plural of one, needs no word of its own.
+    """
+    spellings = keywords.spellings.keys()
+    return [
+        Word(spelling)
+        for spelling in sorted(spellings)
+        if not any(shorter in spellings for shorter in _covering_texts(spelling))
+    ]
 
 
-def _found_with(form: str) -> Iterator[str]:
-    """The endings of a form, and what it is the plural of."""
-    yield from (form[start:] for start in range(1, len(form)))
+def _covering_texts(spelling: str) -> Iterator[str]:
+    """Yield the texts whose search also finds the spelling: its endings, and those of its singular."""
+    yield from (spelling[start:] for start in range(1, len(spelling)))
     for plural_ending in ("s", "es"):
-        if form.endswith(plural_ending):
-            singular = form.removesuffix(plural_ending)
+        if spelling.endswith(plural_ending):
+            singular = spelling.removesuffix(plural_ending)
             yield from (singular[start:] for start in range(len(singular)))

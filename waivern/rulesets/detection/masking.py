@@ -1,24 +1,27 @@
-"""Values shown by their form alone."""
+"""Masking: showing the form of a value without its content."""
 
 import re
 
-LONGEST_SHOWN = 64
-"""Characters of a value whose form is shown."""
+MAX_SHOWN = 64
+"""Maximum number of characters of a value whose form is shown."""
 
-_ENOUGH_TO_SHOW_ONE = 6
-_SIGN = re.compile(r"[^\s@.\-/:]")
+_MIN_TO_SHOW_FIRST = 6
+_MASKED_CHARACTER = re.compile(r"[^\s@.\-/:]")
 
 
 def masked(value: str) -> str:
-    """Return `value` with a star for each letter and digit but the first of six or more; 64 characters at the most."""
-    shown = value[:LONGEST_SHOWN]
-    stars = _SIGN.sub("*", shown)
-    first = _SIGN.search(shown)
-    if first is not None and len(_SIGN.findall(shown)) >= _ENOUGH_TO_SHOW_ONE:
+    """Return `value` with letters and digits replaced by stars, cut after 64 characters.
+
+    The first letter or digit is shown if there are at least six.
+    """
+    shown = value[:MAX_SHOWN]
+    stars = _MASKED_CHARACTER.sub("*", shown)
+    first = _MASKED_CHARACTER.search(shown)
+    if first is not None and len(_MASKED_CHARACTER.findall(shown)) >= _MIN_TO_SHOW_FIRST:
         stars = stars[: first.start()] + first[0] + stars[first.end() :]
-    return printable(stars + ("…" if len(value) > LONGEST_SHOWN else ""))
+    return printable(stars + ("…" if len(value) > MAX_SHOWN else ""))
 
 
 def printable(text: str) -> str:
-    """Return the text without what JSON cannot hold, half a surrogate pair, and without NULs, which nobody can read."""
+    """Return the text without lone surrogates, which JSON cannot hold, and without NULs."""
     return text.encode("utf-8", "replace").decode().replace("\0", " ")

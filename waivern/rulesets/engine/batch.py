@@ -1,4 +1,4 @@
-"""Texts that are scanned together."""
+"""Texts that are scanned together in one pass."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -7,71 +7,70 @@ from operator import add
 from typing import NamedTuple
 
 END_OF_TEXT = "\0"
-"""What ends each of the texts that are scanned together; no value pattern matches it."""
+"""Ends each text of a batch. No pattern matches it."""
 
 
-class Surroundings(NamedTuple):
-    """What is known of where a text stands.
+class TextContext(NamedTuple):
+    """What is known about a text besides its content.
 
     Args:
-        spoken_for: Rules (their indexes) that the text's surroundings speak for, such as its column's name.
-        spoken_against: Rules that they speak against.
-        is_cell: Whether it is one value of a table, so that no name of a field stands in it.
-        is_name: Whether it is what a table or a column is called.
+        supported_rules: Indexes of the rules that its context supports, for example by the name of its column.
+        is_cell: Whether it is a value of a table, so that it contains no field names.
+        is_name: Whether it is the name of a table or column.
+        contradicted_rules: Indexes of the rules that its context contradicts.
     """
 
-    spoken_for: frozenset[int] = frozenset()
+    supported_rules: frozenset[int] = frozenset()
     is_cell: bool = False
     is_name: bool = False
-    spoken_against: frozenset[int] = frozenset()
+    contradicted_rules: frozenset[int] = frozenset()
 
 
-NOTHING_KNOWN = Surroundings()
-A_NAME = Surroundings(is_name=True)
+NO_CONTEXT = TextContext()
+NAME_CONTEXT = TextContext(is_name=True)
 
 
 class Batch:
-    """Texts made into one, and back from its characters to those of a text.
+    """Several texts joined into one, with the mapping from its offsets back to those of each text.
 
     Args:
-        texts: All of them.
-        surroundings: How many texts, one after the other, stand in which surroundings.
+        texts: The texts.
+        contexts: (number of consecutive texts, their context).
     """
 
-    def __init__(self, texts: Sequence[str], surroundings: Sequence[tuple[int, Surroundings]]) -> None:
+    def __init__(self, texts: Sequence[str], contexts: Sequence[tuple[int, TextContext]]) -> None:
         self.texts = texts
         self.joined = END_OF_TEXT.join([*texts, ""])
         self._starts = list(map(add, accumulate(map(len, texts[:-1]), initial=0), count()))
-        self._surroundings = [around for _, around in surroundings]
-        self._firsts = list(accumulate((number for number, _ in surroundings), initial=0))
+        self._contexts = [context for _, context in contexts]
+        self._run_starts = list(accumulate((number for number, _ in contexts), initial=0))
 
-    def alike(self) -> Iterator[tuple[int, int, Surroundings]]:
-        """Yield the characters from which and up to which texts stand in the same surroundings, and these."""
-        for (first, behind), around in zip(pairwise(self._firsts), self._surroundings, strict=True):
-            if behind > first:
-                yield self._starts[first], self.bounds(behind - 1)[1], around
+    def runs_of_equal_context(self) -> Iterator[tuple[int, int, TextContext]]:
+        """Yield (start, end, context) for each run of consecutive texts with the same context."""
+        for (first, stop), context in zip(pairwise(self._run_starts), self._contexts, strict=True):
+            if stop > first:
+                yield self._starts[first], self.bounds(stop - 1)[1], context
 
-    def around(self, number: int) -> Surroundings:
-        """Return the surroundings of a text."""
-        return self._surroundings[bisect_right(self._firsts, number) - 1]
+    def context_of(self, index: int) -> TextContext:
+        return self._contexts[bisect_right(self._run_starts, index) - 1]
 
-    def within_text(self, start: int, end: int) -> tuple[int, int, int]:
-        """Return which text characters `start` to `end` of all lie in, and which of its characters they are."""
-        number = bisect_right(self._starts, start) - 1
-        return number, start - self._starts[number], end - self._starts[number]
+    def locate(self, start: int, end: int) -> tuple[int, int, int]:
+        """Convert offsets in the joined text to (index of the text, start, end) in that text."""
+        index = bisect_right(self._starts, start) - 1
+        return index, start - self._starts[index], end - self._starts[index]
 
-    def bounds(self, number: int) -> tuple[int, int]:
-        """Return where a text begins and ends among the characters of all."""
-        return self._starts[number], self._starts[number] + len(self.texts[number])
+    def bounds(self, index: int) -> tuple[int, int]:
+        """Return the start and end of a text in the joined text."""
+        return self._starts[index], self._starts[index] + len(self.texts[index])
 
-    def bounds_at(self, character: int) -> tuple[int, int]:
-        """Return where the text of a character begins and ends."""
-        return self.bounds(bisect_right(self._starts, character) - 1)
+    def bounds_at(self, offset: int) -> tuple[int, int]:
+        """Return the start and end of the text that contains an offset of the joined text."""
+        return self.bounds(bisect_right(self._starts, offset) - 1)
 
-    def is_cell(self, character: int) -> bool:
-        return self.around(bisect_right(self._starts, character) - 1).is_cell
+    def is_cell(self, offset: int) -> bool:
+        return self.context_of(bisect_right(self._starts, offset) - 1).is_cell
 
     def is_whole_name(self, start: int, end: int) -> bool:
-        """Say whether characters `start` to `end` of all are all that a table or column is called."""
-        number = bisect_right(self._starts, start) - 1
-        return self.around(number).is_name and self.bounds(number) == (start, end)
+        """Return whether `start` to `end` of the joined text is the complete name of a table or column."""
+        index = bisect_right(self._starts, start) - 1
+        return self.context_of(index).is_name and self.bounds(index) == (start, end)

@@ -1,4 +1,4 @@
-"""Hyperscan: all patterns in one pass, whatever their number."""
+"""The Hyperscan engine: all patterns in one pass, however many there are."""
 
 import re
 import threading
@@ -9,192 +9,192 @@ from typing import Any, NamedTuple
 
 import hyperscan
 
-from waivern.rulesets.engine.pattern_engine import KEY_MARK, Edges, Leads, Matched, Wanted, with_edges
-from waivern.rulesets.engine.regex_prefix import head_of
-from waivern.rulesets.engine.regex_rules import longest_match
+from waivern.rulesets.engine.pattern_engine import (
+    KEY_MARK,
+    Boundary,
+    LeftExtension,
+    Matches,
+    PatternSet,
+    filter_by_boundary,
+)
+from waivern.rulesets.engine.regex_prefix import required_prefix
+from waivern.rulesets.engine.regex_rules import max_match_length
+from waivern.rulesets.engine.spans import merged_windows
 
-LONGEST_SCAN = 2**32 - 1
-"""Bytes that hyperscan can count in one call."""
-
-_LONGEST_WITHOUT_START = 256
-"""Bytes of a value whose start is found by the exact engine: to keep track of starts costs hyperscan half its speed."""
+_MAX_LENGTH_WITHOUT_START = 256
+"""Up to this length of a match the exact engine finds its start: tracking starts costs Hyperscan half its speed."""
 
 _SHORT = 4
-"""Bytes of a word that is part of so many others that hyperscan looks at what stands before it."""
+"""A word of up to this many bytes is part of many others, so Hyperscan also checks the character before it."""
 
-_Hit = tuple[int, int, int]
+_Report = tuple[int, int, int]
 
 
 class _Spelling(NamedTuple):
-    """What an expression that is no value's stands for: a word of these groups."""
+    """One spelling of a word, and the groups of words that contain it."""
 
     groups: list[int]
     length: int
-    edges: Edges
+    boundary: Boundary
 
 
 class HyperscanEngine:
-    """See `waivern.rulesets.engine.pattern_engine.Engine`."""
+    """Implements `waivern.rulesets.engine.pattern_engine.Engine`."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        self._values = len(wanted.values)
-        self._groups = len(wanted.words)
-        self._exact = [re.compile(form.regex.encode()) for form in wanted.values]
-        self._longest = [longest_match(form.regex) for form in wanted.values]
-        self._heads = [
-            _Beginning.of(form.regex) if longest > _LONGEST_WITHOUT_START else None
-            for form, longest in zip(wanted.values, self._longest, strict=True)
+    def __init__(self, pattern_set: PatternSet) -> None:
+        patterns = pattern_set.patterns
+        self._pattern_count = len(patterns)
+        self._group_count = len(pattern_set.word_groups)
+        self._exact = [re.compile(pattern.regex.encode()) for pattern in patterns]
+        self._max_lengths = [max_match_length(pattern.regex) for pattern in patterns]
+        self._prefixes = [
+            _Prefix.of(pattern.regex) if length > _MAX_LENGTH_WITHOUT_START else None
+            for pattern, length in zip(patterns, self._max_lengths, strict=True)
         ]
-        self._leads = Leads(wanted.values)
-        spellings = _spellings(wanted)
+        self._left_extension = LeftExtension(patterns)
+        spellings = _spellings(pattern_set)
         self._spellings = list(spellings.values())
-        self._database = _compiled([*self._value_expressions(wanted), *_word_expressions(spellings, self._values)])
-        self._of_thread = threading.local()
+        self._database = _compile(
+            [*self._pattern_expressions(pattern_set), *_word_expressions(spellings, self._pattern_count)]
+        )
+        self._thread_local = threading.local()
 
-    def scan(self, data: bytes) -> Matched:
-        found: list[_Hit] = []
-        note = found.append
+    def scan(self, data: bytes) -> Matches:
+        reports: list[_Report] = []
+        append = reports.append
 
-        def on_match(pattern: int, start: int, end: int, _flags: int, _context: object) -> None:
-            note((pattern, start, end))
+        def on_match(expression: int, start: int, end: int, _flags: int, _context: object) -> None:
+            append((expression, start, end))
 
         self._database.scan(data, match_event_handler=on_match, scratch=self._scratch())
-        found.sort()
-        return self._sorted_out(data, found)
+        reports.sort()
+        return self._matches(data, reports)
 
-    def _sorted_out(self, data: bytes, found: list[_Hit]) -> Matched:
-        values: list[tuple[int, int, int]] = []
-        words: list[list[int]] = [[] for _ in range(self._groups)]
-        for pattern, hits in groupby(found, key=itemgetter(0)):
-            if pattern < self._values:
-                values += self._leads.extended(data, self._exactly(data, hits, pattern), pattern)
+    def _matches(self, data: bytes, reports: list[_Report]) -> Matches:
+        patterns: list[tuple[int, int, int]] = []
+        word_ends: list[list[int]] = [[] for _ in range(self._group_count)]
+        for expression, group_reports in groupby(reports, key=itemgetter(0)):
+            if expression < self._pattern_count:
+                spans = self._exact_spans(data, group_reports, expression)
+                patterns += self._left_extension.extend(data, spans, expression)
             else:
-                groups, length, edges = self._spellings[pattern - self._values]
-                behind = 1 if edges is Edges.KEY else 0
-                ends = with_edges(data, [end - behind for _, _, end in hits], length, edges)
+                groups, length, boundary = self._spellings[expression - self._pattern_count]
+                mark = 1 if boundary is Boundary.KEY else 0
+                ends = filter_by_boundary(data, [end - mark for _, _, end in group_reports], length, boundary)
                 for group in groups:
-                    words[group] += ends
-        values.sort()
-        return Matched(values, [sorted(set(ends)) for ends in words])
+                    word_ends[group] += ends
+        patterns.sort()
+        return Matches(patterns, [sorted(set(ends)) for ends in word_ends])
 
-    def _exactly(self, data: bytes, hits: Iterable[_Hit], pattern: int) -> Iterator[tuple[int, int]]:
-        head = self._heads[pattern]
-        if head is not None:
-            return head.matches(self._exact[pattern], data, (end for _, _, end in hits))
-        return self._within_hits(data, hits, pattern)
+    def _exact_spans(self, data: bytes, reports: Iterable[_Report], pattern: int) -> Iterator[tuple[int, int]]:
+        prefix = self._prefixes[pattern]
+        if prefix is not None:
+            return prefix.matches(self._exact[pattern], data, (end for _, _, end in reports))
+        return self._matches_in_reports(data, reports, pattern)
 
-    def _within_hits(self, data: bytes, hits: Iterable[_Hit], pattern: int) -> Iterator[tuple[int, int]]:
-        """Each stretch of the text that holds matches is given to the exact engine, which says which they are.
+    def _matches_in_reports(self, data: bytes, reports: Iterable[_Report], pattern: int) -> Iterator[tuple[int, int]]:
+        """Yield the matches in the parts of the text that reports cover.
 
-        Where a start is known and there is one end, that is the match.
+        The exact engine decides where matches begin and end. It is not needed for a report with a known start that
+        overlaps no other report.
         """
-        exact, longest = self._exact[pattern], self._longest[pattern]
-        knows_start = longest > _LONGEST_WITHOUT_START
-        first, reach, ways = -1, -1, 0
-        for _, start, end in hits:
-            begin = start if knows_start else max(0, end - longest)
-            if begin < reach:
-                reach, ways = max(reach, end), ways + 1
+        exact, max_length = self._exact[pattern], self._max_lengths[pattern]
+        knows_start = max_length > _MAX_LENGTH_WITHOUT_START
+        first, last, count = -1, -1, 0
+        for _, start, end in reports:
+            begin = start if knows_start else max(0, end - max_length)
+            if begin < last:
+                last, count = max(last, end), count + 1
                 continue
-            if knows_start and ways == 1:
-                yield first, reach
-            elif ways:
-                yield from _matches(exact, data, first, reach)
-            first, reach, ways = begin, end, 1
-        if knows_start and ways == 1:
-            yield first, reach
-        elif ways:
-            yield from _matches(exact, data, first, reach)
+            if knows_start and count == 1:
+                yield first, last
+            elif count:
+                yield from _find_all(exact, data, first, last)
+            first, last, count = begin, end, 1
+        if knows_start and count == 1:
+            yield first, last
+        elif count:
+            yield from _find_all(exact, data, first, last)
 
-    def _value_expressions(self, wanted: Wanted) -> Iterator[tuple[bytes, int, int]]:
-        for number, form in enumerate(wanted.values):
-            head = self._heads[number]
-            if head is not None:
-                yield head.regex.pattern, number, 0
+    def _pattern_expressions(self, pattern_set: PatternSet) -> Iterator[tuple[bytes, int, int]]:
+        for number, pattern in enumerate(pattern_set.patterns):
+            prefix = self._prefixes[number]
+            if prefix is not None:
+                yield prefix.regex.pattern, number, 0
             else:
-                knows_start = self._longest[number] > _LONGEST_WITHOUT_START
-                yield form.regex.encode(), number, hyperscan.HS_FLAG_SOM_LEFTMOST if knows_start else 0
+                knows_start = self._max_lengths[number] > _MAX_LENGTH_WITHOUT_START
+                yield pattern.regex.encode(), number, hyperscan.HS_FLAG_SOM_LEFTMOST if knows_start else 0
 
     def _scratch(self) -> Any:
-        """Working memory for one scan at a time, so each thread has its own."""
-        if not hasattr(self._of_thread, "scratch"):
-            self._of_thread.scratch = hyperscan.Scratch(self._database)
-        return self._of_thread.scratch
+        """Return this thread's scratch space, which serves one scan at a time."""
+        if not hasattr(self._thread_local, "scratch"):
+            self._thread_local.scratch = hyperscan.Scratch(self._database)
+        return self._thread_local.scratch
 
 
-class _Beginning(NamedTuple):
-    """The beginning of a long value, which is what hyperscan looks for in its stead."""
+class _Prefix(NamedTuple):
+    """The required prefix of a long pattern. Hyperscan searches for the prefix instead of the pattern."""
 
     regex: re.Pattern[bytes]
-    longest: int
+    max_length: int
 
     @classmethod
-    def of(cls, regex: str) -> "_Beginning | None":
-        head = head_of(regex)
-        return None if head is None else cls(re.compile(head.regex.encode()), head.longest)
+    def of(cls, regex: str) -> "_Prefix | None":
+        prefix = required_prefix(regex)
+        return None if prefix is None else cls(re.compile(prefix.regex.encode()), prefix.max_length)
 
     def matches(self, exact: re.Pattern[bytes], data: bytes, ends: Iterable[int]) -> Iterator[tuple[int, int]]:
-        """Yield what `exact` matches, given where beginnings end: one by one from the left, and none over another."""
-        behind = 0
-        for first, last in self._stretches(ends):
-            begun = self.regex.search(data, max(first, behind), last + 1)  # one byte more, so that \b sees what follows
-            while begun is not None:
-                match = exact.match(data, begun.start())
+        """Yield the non-overlapping matches of `exact`, from left to right, given the ends of prefixes."""
+        match_end = 0
+        for first, last in merged_windows(ends, before=self.max_length):
+            # one byte more, so that \b sees what follows
+            prefix = self.regex.search(data, max(first, match_end), last + 1)
+            while prefix is not None:
+                match = exact.match(data, prefix.start())
                 if match is not None:
                     yield match.span()
-                    behind = match.end()
-                begun = self.regex.search(data, max(begun.start() + 1, behind), last + 1)
-
-    def _stretches(self, ends: Iterable[int]) -> Iterator[tuple[int, int]]:
-        first, last = 0, -1
-        for end in ends:
-            begin = max(0, end - self.longest)
-            if last < 0:
-                first = begin
-            elif begin > last:
-                yield first, last
-                first = begin
-            last = end
-        if last >= 0:
-            yield first, last
+                    match_end = match.end()
+                prefix = self.regex.search(data, max(prefix.start() + 1, match_end), last + 1)
 
 
-def _matches(exact: re.Pattern[bytes], data: bytes, first: int, reach: int) -> Iterator[tuple[int, int]]:
-    for match in exact.finditer(data, first, reach + 1):  # one byte more, so that \b sees what follows
+def _find_all(exact: re.Pattern[bytes], data: bytes, first: int, last: int) -> Iterator[tuple[int, int]]:
+    for match in exact.finditer(data, first, last + 1):  # one byte more, so that \b sees what follows
         yield match.span()
 
 
-_Spelt = tuple[bytes, Edges, bool]
+_SpellingKey = tuple[bytes, Boundary, bool]
 
 
-def _spellings(wanted: Wanted) -> dict[_Spelt, _Spelling]:
-    """Every spelling of a word once; compiling is fast because each has an id of its own."""
-    spellings: dict[_Spelt, _Spelling] = {}
-    for group, words in enumerate(wanted.words):
+def _spellings(pattern_set: PatternSet) -> dict[_SpellingKey, _Spelling]:
+    """Return each distinct spelling once. Compiling is fast because each has its own id."""
+    spellings: dict[_SpellingKey, _Spelling] = {}
+    for group, words in enumerate(pattern_set.word_groups):
         for word in words:
-            for spelt in word.spellings():
-                key = (spelt if word.exact else spelt.lower(), word.edges, word.exact)
-                groups = spellings.setdefault(key, _Spelling([], len(spelt), word.edges)).groups
+            for spelling in word.spellings():
+                key = (spelling if word.case_sensitive else spelling.lower(), word.boundary, word.case_sensitive)
+                groups = spellings.setdefault(key, _Spelling([], len(spelling), word.boundary)).groups
                 if group not in groups:
                     groups.append(group)
     return spellings
 
 
-def _word_expressions(spellings: Iterable[_Spelt], first: int) -> Iterator[tuple[bytes, int, int]]:
-    for number, (spelt, edges, exact) in enumerate(spellings, first):
-        regex = re.escape(spelt)
-        if edges is Edges.WHOLE and len(spelt) <= _SHORT and spelt[:1].isalnum():
+def _word_expressions(spellings: Iterable[_SpellingKey], first_id: int) -> Iterator[tuple[bytes, int, int]]:
+    for number, (spelling, boundary, case_sensitive) in enumerate(spellings, first_id):
+        regex = re.escape(spelling)
+        if boundary is Boundary.WHOLE_WORD and len(spelling) <= _SHORT and spelling[:1].isalnum():
             regex = rb"(?:\b|_)" + regex
-        elif edges is Edges.KEY:
-            regex = (rb"\b" if spelt[:1].isalnum() else b"") + regex + KEY_MARK
-        yield regex, number, 0 if exact else hyperscan.HS_FLAG_CASELESS
+        elif boundary is Boundary.KEY:
+            regex = (rb"\b" if spelling[:1].isalnum() else b"") + regex + KEY_MARK
+        yield regex, number, 0 if case_sensitive else hyperscan.HS_FLAG_CASELESS
 
 
-def _compiled(expressions: list[tuple[bytes, int, int]]) -> Any:
+def _compile(expressions: list[tuple[bytes, int, int]]) -> Any:
     try:
         return _database(expressions)
     except hyperscan.error as error:
-        raise ValueError(_refused(expressions) or f"hyperscan refuses the patterns together: {error}") from error
+        raise ValueError(
+            _rejected_pattern(expressions) or f"Hyperscan rejects the combined patterns: {error}"
+        ) from error
 
 
 def _database(expressions: list[tuple[bytes, int, int]]) -> Any:
@@ -204,11 +204,11 @@ def _database(expressions: list[tuple[bytes, int, int]]) -> Any:
     return database
 
 
-def _refused(expressions: list[tuple[bytes, int, int]]) -> str | None:
-    """Name the first pattern that is refused by itself."""
+def _rejected_pattern(expressions: list[tuple[bytes, int, int]]) -> str | None:
+    """Return an error for the first pattern that does not compile alone."""
     for expression in expressions:
         try:
             _database([expression])
         except hyperscan.error as error:
-            return f"hyperscan refuses the regex {expression[0].decode()}: {error}"
+            return f"Hyperscan rejects the regex {expression[0].decode()}: {error}"
     return None

@@ -1,4 +1,4 @@
-"""What an engine is asked and what it answers; see `matching`."""
+"""The interface of the pattern engines: what they search for and what they return."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,118 +6,123 @@ from enum import Enum
 from itertools import product
 from typing import NamedTuple, Protocol
 
-LONGEST_LEAD = 65
+MAX_LEFT_EXTENSION = 65
+"""The most characters by which a match is extended."""
 
-_MOST_CAPITALS = 4
-"""Letters beyond ASCII in a word of which every spelling in capitals is looked for; of more only the whole word."""
+_MAX_NON_ASCII_LETTERS = 4
+"""Up to this many non-ASCII letters in a word, all combinations of their cases are searched for."""
 
 
-class ValueForm(NamedTuple):
-    """What the engine looks for to find values; see `waivern.rulesets.model.rule.ValuePattern`."""
+class ScanPattern(NamedTuple):
+    """A pattern as an engine sees it; see `waivern.rulesets.model.rule.Pattern`."""
 
     regex: str
-    lead: str = ""
+    left_extension: str = ""
 
 
-class Edges(Enum):
-    """What has to stand beside a word: anything, no letter or digit of ASCII, or the marks that show a key's name."""
+class Boundary(Enum):
+    """What must surround a word: anything, no ASCII letter or digit, or the marks of a key's name."""
 
     ANY = "any"
-    WHOLE = "whole"
+    WHOLE_WORD = "whole word"
     KEY = "key"
 
 
 class Word(NamedTuple):
-    """A literal text to be found, in capitals too unless it is `exact`."""
+    """A literal text, found in any case unless it is `case_sensitive`."""
 
     text: str
-    edges: Edges = Edges.ANY
-    exact: bool = False
+    boundary: Boundary = Boundary.ANY
+    case_sensitive: bool = False
 
     def spellings(self) -> list[bytes]:
-        """Return it in bytes; an engine knows capitals of ASCII only, so those of other letters are spelt out."""
-        if self.exact or self.text.isascii():
+        """Return the word as bytes. Engines ignore the case of ASCII only; other letters are listed in both cases."""
+        if self.case_sensitive or self.text.isascii():
             return [self.text.encode()]
-        if sum(not sign.isascii() for sign in self.text) > _MOST_CAPITALS:
-            forms: Iterable[str] = (self.text, self.text.upper(), self.text.title())
+        if sum(not letter.isascii() for letter in self.text) > _MAX_NON_ASCII_LETTERS:
+            spellings: Iterable[str] = (self.text, self.text.upper(), self.text.title())
         else:
-            forms = map("".join, product(*([sign] if sign.isascii() else [sign, sign.upper()] for sign in self.text)))
-        return list(dict.fromkeys(form.encode() for form in forms))
+            cases = ([letter] if letter.isascii() else [letter, letter.upper()] for letter in self.text)
+            spellings = map("".join, product(*cases))
+        return list(dict.fromkeys(spelling.encode() for spelling in spellings))
 
 
-class Wanted(NamedTuple):
-    """All that one engine looks for.
-
-    Args:
-        values: Their matches are wanted with start and end.
-        words: Groups of words; of their matches only the ends are wanted, all that there are.
-    """
-
-    values: Sequence[ValueForm]
-    words: Sequence[Sequence[Word]] = ()
-
-
-class Matched(NamedTuple):
-    """What was found, in bytes.
+class PatternSet(NamedTuple):
+    """Everything that one engine searches for.
 
     Args:
-        values: (start, end, index of the pattern), sorted; those of one pattern do not overlap.
-        words: For each group of words the ends of its matches, sorted.
+        patterns: Their matches are reported with start and end.
+        word_groups: Groups of words; only the ends of their matches are reported, including overlapping ones.
     """
 
-    values: list[tuple[int, int, int]]
-    words: list[list[int]]
+    patterns: Sequence[ScanPattern]
+    word_groups: Sequence[Sequence[Word]] = ()
+
+
+class Matches(NamedTuple):
+    """The matches in a text, with offsets in bytes (or in characters after `to_character_offsets`).
+
+    Args:
+        patterns: (start, end, index of the pattern), sorted; matches of one pattern do not overlap.
+        word_ends: For each group of words the sorted ends of its matches.
+    """
+
+    patterns: list[tuple[int, int, int]]
+    word_ends: list[list[int]]
 
 
 class Engine(Protocol):
-    """Looks for what it was made for. Safe to use from several threads at once."""
+    """A compiled pattern set. Safe to use from several threads at once."""
 
-    def scan(self, data: bytes) -> Matched: ...
+    def scan(self, data: bytes) -> Matches: ...
 
 
-def with_edges(data: bytes, ends: Sequence[int], length: int, edges: Edges) -> Sequence[int]:
-    """Return those ends of a spelling of `length` bytes beside which stands what has to."""
-    if edges is Edges.ANY:
+def filter_by_boundary(data: bytes, ends: Sequence[int], length: int, boundary: Boundary) -> Sequence[int]:
+    """Return the ends of those matches of a spelling of `length` bytes that have the required boundary."""
+    if boundary is Boundary.ANY:
         return ends
-    before, behind, may_end_all = _BESIDE[edges]
+    before, after, may_end_text = _ALLOWED_NEIGHBOURS[boundary]
     size = len(data)
     return [
         end
         for end in ends
-        if (behind[data[end]] if end < size else may_end_all) and (end == length or before[data[end - length - 1]])
+        if (after[data[end]] if end < size else may_end_text) and (end == length or before[data[end - length - 1]])
     ]
 
 
 KEY_MARK = rb"""["'`>\],;\t\n|:=\x00]"""
-_NO_LETTER = bytes(not bytes([byte]).isalnum() for byte in range(256))
-_NO_PART_OF_NAME = bytes(not (bytes([byte]).isalnum() or byte == ord("_")) for byte in range(256))
-_MARK = bytes(bool(re.match(KEY_MARK, bytes([byte]))) for byte in range(256))
-_BESIDE = {Edges.WHOLE: (_NO_LETTER, _NO_LETTER, True), Edges.KEY: (_NO_PART_OF_NAME, _MARK, False)}
-"""For each byte whether it may stand before and behind, and whether nothing may stand behind."""
+_NOT_ALPHANUMERIC = bytes(not bytes([byte]).isalnum() for byte in range(256))
+_NOT_IDENTIFIER = bytes(not (bytes([byte]).isalnum() or byte == ord("_")) for byte in range(256))
+_IS_KEY_MARK = bytes(bool(re.match(KEY_MARK, bytes([byte]))) for byte in range(256))
+_ALLOWED_NEIGHBOURS = {
+    Boundary.WHOLE_WORD: (_NOT_ALPHANUMERIC, _NOT_ALPHANUMERIC, True),
+    Boundary.KEY: (_NOT_IDENTIFIER, _IS_KEY_MARK, False),
+}
+"""For each byte whether it may come before and after the word, and whether the word may end the text."""
 
 
-class Leads:
-    """Draws the characters before a match into it that belong to the value."""
+class LeftExtension:
+    """Extends matches to the left over the characters of their pattern's `left_extension`."""
 
-    def __init__(self, forms: Iterable[ValueForm]) -> None:
-        self._characters = [_characters_of(form.lead) for form in forms]
+    def __init__(self, patterns: Iterable[ScanPattern]) -> None:
+        self._characters = [_characters_in(pattern.left_extension) for pattern in patterns]
 
-    def extended(self, data: bytes, spans: Iterable[tuple[int, int]], pattern: int) -> list[tuple[int, int, int]]:
-        """Return the spans of one pattern, sorted by start, with their leads; none reaches into the one before."""
+    def extend(self, data: bytes, spans: Iterable[tuple[int, int]], pattern: int) -> list[tuple[int, int, int]]:
+        """Return (start, end, pattern) for the sorted spans of one pattern; none is extended into the previous one."""
         characters = self._characters[pattern]
         if not characters:
             return [(start, end, pattern) for start, end in spans]
         extended = []
-        earliest = 0
+        previous_end = 0
         for start, end in spans:
-            before = data[max(earliest, start - LONGEST_LEAD) : start]
+            before = data[max(previous_end, start - MAX_LEFT_EXTENSION) : start]
             extended.append((start - len(before) + len(before.rstrip(characters)), end, pattern))
-            earliest = end
+            previous_end = end
         return extended
 
 
-def _characters_of(lead: str) -> bytes:
-    if not lead:
+def _characters_in(character_class: str) -> bytes:
+    if not character_class:
         return b""
-    character = re.compile(lead.encode())
-    return bytes(byte for byte in range(256) if character.fullmatch(bytes([byte])))
+    regex = re.compile(character_class.encode())
+    return bytes(byte for byte in range(256) if regex.fullmatch(bytes([byte])))

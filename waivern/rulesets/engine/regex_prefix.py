@@ -1,7 +1,7 @@
-"""The beginning that every match of a regular expression has, up to its first repeat without a bound.
+"""The required prefix of a regular expression: the part of every match before the first unbounded repeat.
 
-A fast engine that reports ends only says where such a beginning ends, and thus nearly where the match begins; to keep
-track of the starts of long matches would cost it half its speed, and much more time to be made ready.
+Hyperscan reports the ends of matches only. The end of the prefix tells roughly where a match begins; tracking the
+starts of long matches would cost Hyperscan half its speed and much compile time.
 """
 
 import importlib
@@ -10,72 +10,72 @@ from typing import Any, NamedTuple
 
 _parser: Any = importlib.import_module("re._parser")
 
-_LONG = 256
-_OF_CATEGORY = {"CATEGORY_DIGIT": r"\d", "CATEGORY_WORD": r"\w"}
+_MAX_LENGTH = 256
+_CATEGORY_CLASSES = {"CATEGORY_DIGIT": r"\d", "CATEGORY_WORD": r"\w"}
 
 
-class Head(NamedTuple):
-    """A regular expression of the beginning, and the most bytes that it matches."""
+class RegexPrefix(NamedTuple):
+    """The regular expression of a prefix, and the maximum number of bytes that it matches."""
 
     regex: str
-    longest: int
+    max_length: int
 
 
-def head_of(regex: str) -> Head | None:
-    """Return the beginning of a regular expression without fault, or None where it has none or a long one."""
+def required_prefix(regex: str) -> RegexPrefix | None:
+    """Return the required prefix of a valid regular expression, or None if it is empty or too long."""
     parsed = _parser.parse(regex.encode())
-    beginning, _ = _beginning(parsed)
+    parts, _ = _prefix_of_sequence(parsed)
     ignore_case = "(?i)" if parsed.state.flags & re.IGNORECASE else ""
-    written = ignore_case + "".join(beginning)
-    shortest, longest = _parser.parse(written.encode()).getwidth()
-    return Head(written, int(longest)) if shortest and longest <= _LONG else None
+    prefix = ignore_case + "".join(parts)
+    min_length, max_length = _parser.parse(prefix.encode()).getwidth()
+    return RegexPrefix(prefix, int(max_length)) if min_length and max_length <= _MAX_LENGTH else None
 
 
-def _beginning(sequence: Any) -> tuple[list[str], bool]:
-    """What a sequence begins with, and whether that is less than all of it."""
-    written: list[str] = []
+def _prefix_of_sequence(sequence: Any) -> tuple[list[str], bool]:
+    """Return the parts of the prefix, and whether it is shorter than the whole sequence."""
+    parts: list[str] = []
     for operation, argument in sequence:
-        part, is_cut = _part(str(operation), argument)
-        written.append(part)
+        part, is_cut = _prefix_of(str(operation), argument)
+        parts.append(part)
         if is_cut:
-            return written, True
-    return written, False
+            return parts, True
+    return parts, False
 
 
-def _part(name: str, argument: Any) -> tuple[str, bool]:
+def _prefix_of(name: str, argument: Any) -> tuple[str, bool]:
     match name:
         case "LITERAL":
-            return _sign(argument), False
+            return _byte(argument), False
         case "IN":
-            return f"[{''.join(map(_member, argument))}]", False
+            return f"[{''.join(map(_class_member, argument))}]", False
         case "AT":
             return r"\b", False
         case "SUBPATTERN":
-            _, added, _, body = argument
-            written, is_cut = _beginning(body)
-            return f"(?{'i' if added & re.IGNORECASE else ''}:{''.join(written)})", is_cut
+            _, added_flags, _, body = argument
+            parts, is_cut = _prefix_of_sequence(body)
+            return f"(?{'i' if added_flags & re.IGNORECASE else ''}:{''.join(parts)})", is_cut
         case "BRANCH":
-            branches = [_beginning(branch) for branch in argument[1]]
-            return f"(?:{'|'.join(''.join(written) for written, _ in branches)})", any(cut for _, cut in branches)
-    return _repeat(*argument)
+            branches = [_prefix_of_sequence(branch) for branch in argument[1]]
+            return f"(?:{'|'.join(''.join(parts) for parts, _ in branches)})", any(is_cut for _, is_cut in branches)
+    return _prefix_of_repeat(*argument)
 
 
-def _repeat(least: int, most: Any, body: Any) -> tuple[str, bool]:
-    written, is_cut = _beginning(body)
-    once = f"(?:{''.join(written)})"
+def _prefix_of_repeat(minimum: int, maximum: Any, body: Any) -> tuple[str, bool]:
+    parts, is_cut = _prefix_of_sequence(body)
+    once = f"(?:{''.join(parts)})"
     if is_cut:
-        return (once if least else ""), True
-    if int(most) > _LONG:
-        return f"{once}{{{least}}}" if least else "", True
-    return f"{once}{{{least},{int(most)}}}", False
+        return (once if minimum else ""), True
+    if int(maximum) > _MAX_LENGTH:
+        return f"{once}{{{minimum}}}" if minimum else "", True
+    return f"{once}{{{minimum},{int(maximum)}}}", False
 
 
-def _member(member: Any) -> str:
+def _class_member(member: Any) -> str:
     operation, argument = member
     if str(operation) == "RANGE":
-        return f"{_sign(argument[0])}-{_sign(argument[1])}"
-    return _sign(argument) if str(operation) == "LITERAL" else _OF_CATEGORY[str(argument)]
+        return f"{_byte(argument[0])}-{_byte(argument[1])}"
+    return _byte(argument) if str(operation) == "LITERAL" else _CATEGORY_CLASSES[str(argument)]
 
 
-def _sign(byte: int) -> str:
+def _byte(byte: int) -> str:
     return chr(byte) if chr(byte).isalnum() else f"\\x{byte:02x}"

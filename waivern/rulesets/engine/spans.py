@@ -1,22 +1,22 @@
-"""What was found in a text, counted in its characters."""
+"""Spans: matches in a text with their confidence, and operations on ranges of offsets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from waivern.rulesets.engine.pattern_engine import Matched
+from waivern.rulesets.engine.pattern_engine import Matches
 
 
 class Span(NamedTuple):
-    """One thing found in a text.
+    """A match in a text.
 
     Args:
-        start: First character, from 0.
-        end: Behind the last character.
-        category: Of the rule.
-        rule: Its name.
-        pattern: Which of the rule's patterns, or the field name's term.
+        start: The first character, from 0.
+        end: The end, exclusive.
+        category: The category of the rule.
+        rule: The name of the rule.
+        pattern: The name of the rule's pattern, or the matched term.
         confidence: From 0 to 1.
-        reasons: Why it counts, in words.
+        reasons: What the confidence is based on, as text.
         is_name: Whether it is the name of a field, not a value.
     """
 
@@ -30,43 +30,58 @@ class Span(NamedTuple):
     is_name: bool = False
 
 
-def in_characters(text: str, data: bytes, matched: Matched) -> Matched:
-    """Return what was matched in `data`, the UTF-8 bytes of `text`, with offsets in characters.
+def to_character_offsets(text: str, data: bytes, matches: Matches) -> Matches:
+    """Convert the offsets of matches in `data`, the UTF-8 bytes of `text`, to characters.
 
-    Only what lies between matches is decoded, once: patterns are whole characters, so none is cut.
+    Only the text between matches is decoded, once. No match begins or ends within a character.
     """
     if len(text) == len(data):
-        return matched
-    offsets = {offset for start, end, _ in matched.values for offset in (start, end)}
-    for ends in matched.words:
+        return matches
+    offsets = {offset for start, end, _ in matches.patterns for offset in (start, end)}
+    for ends in matches.word_ends:
         offsets.update(ends)
     character_at = {}
-    before = characters = 0
+    previous = characters = 0
     for offset in sorted(offsets):
-        characters += len(data[before:offset].decode("utf-8", "ignore"))
+        characters += len(data[previous:offset].decode("utf-8", "ignore"))
         character_at[offset] = characters
-        before = offset
-    values = [(character_at[start], character_at[end], pattern) for start, end, pattern in matched.values]
-    return Matched(values, [[character_at[end] for end in ends] for ends in matched.words])
+        previous = offset
+    patterns = [(character_at[start], character_at[end], pattern) for start, end, pattern in matches.patterns]
+    return Matches(patterns, [[character_at[end] for end in ends] for ends in matches.word_ends])
+
+
+def merged_windows(ends: Iterable[int], *, before: int, after: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield disjoint ranges that cover `before` and `after` offsets around each of the sorted `ends`."""
+    first, last = 0, -1
+    for end in ends:
+        begin = max(0, end - before)
+        if last < 0:
+            first = begin
+        elif begin > last:
+            yield first, last
+            first = begin
+        last = end + after
+    if last >= 0:
+        yield first, last
 
 
 def without_overlaps(spans: Sequence[Span]) -> list[Span]:
-    """Return the spans of which no two overlap, sorted by start: the surer wins, of two as sure the longer."""
+    """Return non-overlapping spans, sorted by start. The most confident span wins, then the longest."""
     if len(spans) < 2:
         return list(spans)
     kept: list[Span] = []
     cluster: list[Span] = []
-    reach = -1
+    cluster_end = -1
     for span in sorted(spans):
-        if span.start >= reach:
-            kept += _surest(cluster)
+        if span.start >= cluster_end:
+            kept += _best_of(cluster)
             cluster = []
         cluster.append(span)
-        reach = max(reach, span.end)
-    return kept + _surest(cluster)
+        cluster_end = max(cluster_end, span.end)
+    return kept + _best_of(cluster)
 
 
-def _surest(cluster: list[Span]) -> list[Span]:
+def _best_of(cluster: list[Span]) -> list[Span]:
     if len(cluster) < 2:
         return cluster
     kept: list[Span] = []

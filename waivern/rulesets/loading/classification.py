@@ -1,4 +1,4 @@
-"""Classifications: what an indicator of a category means under a law."""
+"""Classifications: rules for what a category of findings means under a law."""
 
 import functools
 from collections.abc import Mapping
@@ -9,30 +9,31 @@ import msgspec
 
 from waivern.errors import RulesetError
 from waivern.rulesets.loading.ruleset_files import (
-    RulesetHead,
-    called,
+    RulesetHeader,
     check_unique,
-    converted,
-    file_of,
+    convert,
     full_uri,
-    read_head,
+    read_ruleset_file,
+    rule_label,
+    ruleset_file,
 )
 
 
 class ClassificationRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What some categories of indicators mean.
+    """The legal meaning of one or more categories of findings.
 
     Args:
-        name: Unique within the classification; it is the `privacy_category`.
-        categories: The categories of indicators that it is about.
-        rules: Names of rules whose indicators it is about, whatever their category: more specific, so they come first.
-        special_category: Whether it is data of Art. 9(1) GDPR.
-        criminal_data: Whether it is data of Art. 10 GDPR.
-        source: By what the rule was written: articles, recitals, judgments, guidelines.
-        article_references: What of the law it falls under, such as "GDPR Art. 9(1)".
+        name: Unique within the classification; the finding's `privacy_category`.
+        categories: The categories of findings that the rule applies to.
+        rules: Names of detection rules that it applies to, whatever their category; these take precedence.
+        special_category: Whether it is data under Art. 9(1) GDPR.
+        criminal_data: Whether it is data under Art. 10 GDPR.
+        source: The articles, recitals, judgments and guidelines that the rule is based on.
+        article_references: The applicable articles, such as "GDPR Art. 9(1)".
         dpia_triggers: Keys of the classification's `criteria`.
-        notes: What follows for whoever is responsible: duties, transfers, bases.
-        require_review: Whether a person has to decide, and `review_reason` why.
+        notes: Consequences for the controller: duties, transfers, legal bases.
+        require_review: Whether a person must decide.
+        review_reason: Why a person must decide.
     """
 
     name: str
@@ -49,15 +50,16 @@ class ClassificationRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """On what a transfer to some countries may rest.
+    """The legal basis of transfers to a group of countries.
 
     Args:
-        status: In a word, such as `adequacy`; unique within the classification.
-        source: The decisions, judgments and guidelines behind it.
-        countries: In English; none where it is about every country that no other names.
-        article_references: What of the law it falls under.
-        note: What follows for whoever is responsible.
-        require_review: Whether a person has to decide, and `review_reason` why.
+        status: A short name such as `adequacy`; unique within the classification.
+        source: The decisions, judgments and guidelines that the rule is based on.
+        countries: Country names in English; empty for the rule that applies to all other countries.
+        article_references: The applicable articles.
+        note: Consequences for the controller.
+        require_review: Whether a person must decide.
+        review_reason: Why a person must decide.
     """
 
     status: str
@@ -69,24 +71,24 @@ class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     review_reason: str = ""
 
 
-class _ClassificationFile(RulesetHead, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    text: str
+class _ClassificationFile(RulesetHeader, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    law: str
     criteria: dict[str, str] = msgspec.field(default_factory=dict)
     transfers: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
 class Classification:
-    """A set of classification rules.
+    """A versioned set of classification rules.
 
     Args:
-        uri: "provider/name/1.0.0", as a runbook writes it.
-        rules_version: The version and the beginning of the content's digest.
+        uri: "provider/name/1.0.0", as in a runbook.
+        rules_version: The version and a prefix of the content's digest.
         rules: In the order of the file.
-        criteria: {key: reference} of what speaks for an impact assessment (Art. 35(3) GDPR; WP248 rev.01).
+        criteria: {key: reference} of the criteria for an impact assessment (Art. 35(3) GDPR; WP248 rev.01).
         description: What it classifies.
-        text: Which version of the law it follows.
-        transfers: What speaks for and against a transfer, by country; none where it is not about third parties.
+        law: The version of the law that it follows.
+        transfers: Transfer rules by country; empty unless it classifies third-party services.
     """
 
     uri: str
@@ -94,75 +96,86 @@ class Classification:
     rules: tuple[ClassificationRule, ...]
     criteria: Mapping[str, str]
     description: str
-    text: str
+    law: str
     transfers: tuple[Transfer, ...] = ()
 
-    def of(self, category: str, rule: str) -> ClassificationRule | None:
-        """Return the rule for an indicator: one that names its rule, else one that names its category."""
-        by_rule = next((each for each in self.rules if rule in each.rules), None)
-        return by_rule or next((each for each in self.rules if category in each.categories), None)
+    def classify(self, category: str, rule_name: str) -> ClassificationRule | None:
+        """Return the rule that names the detection rule of a finding, or else the rule that names its category."""
+        by_rule = next((rule for rule in self.rules if rule_name in rule.rules), None)
+        return by_rule or next((rule for rule in self.rules if category in rule.categories), None)
 
     def transfer_to(self, country: str) -> Transfer | None:
-        """Return what a transfer to a country may rest on: by what names it, else by what is about all others.
+        """Return the transfer rule that names a country, or else the one for all other countries.
 
-        Of a company seated in several ("Ireland / China") the one counts that the file has last.
+        For a company with several countries ("Ireland / China") the rule that comes last in the file applies.
         """
-        last = max(self._number_of(each.strip()) for each in country.split("/"))
+        last = max(self._transfer_index(name.strip()) for name in country.split("/"))
         return self.transfers[last] if last >= 0 else None
 
-    def _number_of(self, country: str) -> int:
+    def _transfer_index(self, country: str) -> int:
         numbered = list(enumerate(self.transfers))
-        by_name = next((number for number, each in numbered if country in each.countries), None)
-        return by_name if by_name is not None else next((n for n, each in numbered if not each.countries), -1)
+        by_name = next((index for index, transfer in numbered if country in transfer.countries), None)
+        if by_name is not None:
+            return by_name
+        return next((index for index, transfer in numbered if not transfer.countries), -1)
 
 
 @functools.cache
 def load_classification(uri: str) -> Classification:
-    """Return the classification "provider/name/1.0.0", read and checked once in a process; or by a shorter name.
+    """Return the classification "provider/name/1.0.0"; each is read and checked once per process.
+
+    `full_uri` describes which shorter names are accepted.
 
     Raises:
-        RulesetError: nobody provides it, or it does not say what it must (the text names file, rule and field).
+        RulesetError: There is no such classification, or it is invalid (the text names the file, rule and field).
     """
     full = full_uri(uri)
-    return (
-        read_classification(file_of(full, classification=True), uri=full) if full == uri else load_classification(full)
-    )
+    if full != uri:
+        return load_classification(full)
+    return read_classification(ruleset_file(full, classification=True), uri=full)
 
 
 def read_classification(file: object, *, uri: str) -> Classification:
-    """Read one classification from a YAML file; raises RulesetError as `load_classification` does."""
-    head, version = read_head(file, _ClassificationFile, uri=uri)
+    """Read one classification from a YAML file.
+
+    Raises:
+        RulesetError: The file is invalid; the text names the file, rule and field.
+    """
+    document, version = read_ruleset_file(file, _ClassificationFile, uri=uri)
     rules = tuple(
-        _rule(raw, head.criteria, where=f"{file}: {called(raw, number)}") for number, raw in enumerate(head.rules, 1)
+        _rule(raw, document.criteria, where=f"{file}: {rule_label(raw, number)}")
+        for number, raw in enumerate(document.rules, 1)
     )
     check_unique([rule.name for rule in rules], where=str(file), what="rule")
     check_unique([category for rule in rules for category in rule.categories], where=str(file), what="category")
-    check_unique([name for rule in rules for name in rule.rules], where=str(file), what="rule's rule")
-    transfers = tuple(_transfer(raw, where=f"{file}: transfer number {n}") for n, raw in enumerate(head.transfers, 1))
-    check_unique([each.status for each in transfers], where=str(file), what="status")
-    check_unique([country for each in transfers for country in each.countries], where=str(file), what="country")
-    return Classification(uri, version, rules, head.criteria, head.description, head.text, transfers)
+    check_unique([name for rule in rules for name in rule.rules], where=str(file), what="detection rule")
+    transfers = tuple(
+        _transfer(raw, where=f"{file}: transfer number {number}") for number, raw in enumerate(document.transfers, 1)
+    )
+    check_unique([transfer.status for transfer in transfers], where=str(file), what="transfer status")
+    check_unique([name for transfer in transfers for name in transfer.countries], where=str(file), what="country")
+    return Classification(uri, version, rules, document.criteria, document.description, document.law, transfers)
 
 
 def _rule(raw: object, criteria: Mapping[str, str], *, where: str) -> ClassificationRule:
-    rule = converted(raw, ClassificationRule, where=where)
+    rule = convert(raw, ClassificationRule, where=where)
     if not (rule.categories or rule.rules):
-        raise RulesetError(f"{where}: it names neither categories nor rules, so it classifies nothing")
+        raise RulesetError(f"{where}: the rule needs categories or rules")
     if not rule.source.strip() or not rule.article_references:
-        raise RulesetError(f"{where}: it names no source, or no article")
+        raise RulesetError(f"{where}: the rule needs a source and article_references")
     unknown = [key for key in rule.dpia_triggers if key not in criteria]
     if unknown:
-        raise RulesetError(f"{where}: dpia_triggers: there is no criterion '{unknown[0]}'")
+        raise RulesetError(f"{where}: dpia_triggers: '{unknown[0]}' is not a key of criteria")
     _check_review(rule, where=where)
     return rule
 
 
 def _transfer(raw: object, *, where: str) -> Transfer:
-    transfer = converted(raw, Transfer, where=where)
+    transfer = convert(raw, Transfer, where=where)
     _check_review(transfer, where=where)
     return transfer
 
 
-def _check_review(of: ClassificationRule | Transfer, *, where: str) -> None:
-    if of.require_review != bool(of.review_reason):
-        raise RulesetError(f"{where}: require_review and review_reason go together")
+def _check_review(rule: ClassificationRule | Transfer, *, where: str) -> None:
+    if rule.require_review != bool(rule.review_reason):
+        raise RulesetError(f"{where}: require_review and review_reason must be used together")

@@ -1,97 +1,100 @@
-"""What a rule is: data that says what to look for, and the law or standard that says why."""
-
-from typing import Literal
+"""Rules: what to detect, and the law or standard behind it."""
 
 import msgspec
 
-Severity = Literal["low", "medium", "high", "critical"]
-
 
 class Confidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How sure a match is, from 0 to 1. Without `alone` a match is worth nothing unless context speaks for it.
-
-    `in_doubt` is for a match near a word of the rule's `doubt`, where no context speaks for it.
-    """
-
-    in_context: float
-    alone: float | None = None
-    in_doubt: float | None = None
-
-
-class ValuePattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The form that values have.
+    """The confidence of a match, from 0 to 1, depending on its context.
 
     Args:
-        name: What findings call the pattern; unique within the rule.
-        regex: In the subset that hyperscan and RE2 both take: no look-around, no back-reference, nothing that matches
-            "all but ...". It may not match the empty text. It is ASCII, unless there are `literals` or it counts in
-            context only: then it is tried on text, and may hold other letters as well.
-        lead: A character class such as `[a-z0-9.]` whose characters, up to 64 of them, belong to the value where they
-            stand directly before what `regex` matches. It keeps a long variable beginning out of the engine.
-        literals: Texts of which every match holds one. Where there are any, the engine looks for these alone, and
-            `regex` is tried around them only: so a ruleset can have thousands of patterns and be ready in a second.
-        validator: A name of `waivern.rulesets.validators.registry`; it sees what the pattern matched and may refuse it.
-        confidence: Of a match that the validator accepts.
+        with_context: The confidence near one of the rule's context words.
+        alone: The confidence without any context word. Without `alone` a match counts only with context.
+        with_negative_context: The confidence near one of the rule's negative context words and no context word.
+    """
+
+    with_context: float
+    alone: float | None = None
+    with_negative_context: float | None = None
+
+
+class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A regular expression for values.
+
+    Args:
+        name: The name of the pattern in findings; unique within the rule.
+        regex: A regular expression in the subset that Hyperscan and RE2 share: no look-around, no back-references, no
+            negated classes, no match of the empty text. It is ASCII unless the pattern has `literals` or counts only
+            with context: such patterns are matched against text and may contain other letters.
+        left_extension: A character class such as `[a-z0-9.]`. Up to 65 of these characters directly before the match
+            are added to it. This keeps a long variable prefix out of the engine.
+        literals: Texts of which every match contains at least one. If present, the engine searches for these texts
+            only, and `regex` is tried around them. A ruleset can then have thousands of patterns and still load fast.
+        validator: The name of a validator in `waivern.rulesets.validators.registry`, which may reject a match.
+        confidence: The confidence of a match that the validator accepts.
     """
 
     name: str
     regex: str
     confidence: Confidence
-    lead: str = ""
+    left_extension: str = ""
     literals: tuple[str, ...] = ()
     validator: str = ""
 
 
 class FieldNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What columns, keys and identifiers are called, as lower-case words ("date of birth").
+    """Names of columns, keys and identifiers, as lower-case words ("date of birth").
 
-    `strong` terms speak for themselves. `weak` ones ("name", "city") count only beside strong ones or in a table of
-    people. Those `of_columns` are weak ones that mean other things in code ("children", "position"): they count only as
-    columns of a table of people. Those `of_person_tables` mean other things even beside fields of a person ("title"):
-    they count only as columns of a table that is itself called after people.
+    Args:
+        strong: Names that count anywhere.
+        weak: Names that count only near a strong name or in a table about people ("name", "city").
+        weak_columns: Weak names that have other meanings in code ("children", "position"); they count only as columns
+            of a table about people.
+        person_table_columns: Names that are ambiguous even next to a person's fields ("title"); they count only as
+            columns of a table that is named after people.
     """
 
     strong: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
-    of_columns: tuple[str, ...] = ()
-    of_person_tables: tuple[str, ...] = ()
+    weak_columns: tuple[str, ...] = ()
+    person_table_columns: tuple[str, ...] = ()
 
 
-class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Words and phrases that say the thing, in prose as in names: "credit check", `credit_check`, `creditCheck`.
+class Keywords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Words and phrases to find in prose and in identifiers: "credit check", `credit_check`, `creditCheck`.
 
     Args:
-        terms: Lower-case; the plural with "s" or "ies" is looked for too.
-        confidence: `alone` of a word in prose; `in_context` also of one that is part of a name.
-        weak: Terms that mean other things as well ("client"). They count only where the rule's context stands near
-            by, or where they are all that a table or column is called.
-        not_after: Single words that make the term behind them mean something else ("http" before "client").
-        not_before: Single words that do so from behind ("agent" after "user").
+        terms: Lower-case words; plurals with "s", "es" or "ies" are found too.
+        confidence: `alone` applies to a word in prose; `with_context` also applies to a part of an identifier.
+        weak: Terms with several meanings ("client"). They count only near the rule's context words, or as the
+            complete name of a table or column.
+        not_preceded_by: Single words that change the meaning of the term after them ("http" before "client").
+        not_followed_by: Single words that change the meaning of the term before them ("agent" after "user").
     """
 
     confidence: Confidence
     terms: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
-    not_after: tuple[str, ...] = ()
-    not_before: tuple[str, ...] = ()
+    not_preceded_by: tuple[str, ...] = ()
+    not_followed_by: tuple[str, ...] = ()
 
 
-class Uses(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How code takes a third party's service into use. The loader makes value patterns of it.
+class Integration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How code uses a third-party service. The loader turns it into patterns.
 
     Args:
-        python: What is imported or installed ("stripe"); with a dot only imported, with a dash only installed.
-        npm: Packages of JavaScript and TypeScript.
-        npm_scopes: What such packages may begin with ("@stripe").
-        composer: Packages of PHP ("stripe/stripe-php").
-        php: Namespaces ("Stripe").
-        java: Packages and Maven groups ("com.stripe").
-        go: Modules ("github.com/stripe/stripe-go").
-        ruby: Gems.
-        dotnet: Namespaces and NuGet packages, or what they begin with ("Stripe").
-        hosts: Names of hosts, with the beginning of a path where only that is the service ("www.example.org/embed").
-        subdomains_of: Names of which any host below is one of the service's, but for its pages (www, docs, blog).
-        settings: What names of environment variables begin with ("STRIPE" for STRIPE_API_KEY).
+        python: Imported or installed packages ("stripe"). A name with a dot is only imported, one with a dash is only
+            installed.
+        npm: JavaScript and TypeScript packages.
+        npm_scopes: Prefixes of such packages ("@stripe").
+        composer: PHP packages ("stripe/stripe-php").
+        php: PHP namespaces ("Stripe").
+        java: Java packages and Maven groups ("com.stripe").
+        go: Go modules ("github.com/stripe/stripe-go").
+        ruby: Ruby gems.
+        dotnet: .NET namespaces and NuGet packages, or their prefixes ("Stripe").
+        hosts: Host names, optionally with a path prefix ("www.example.org/embed").
+        parent_domains: Domains whose subdomains belong to the service, except its own pages (www, docs, blog).
+        env_prefixes: Prefixes of environment variables ("STRIPE" for STRIPE_API_KEY).
     """
 
     python: tuple[str, ...] = ()
@@ -104,8 +107,8 @@ class Uses(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ruby: tuple[str, ...] = ()
     dotnet: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
-    subdomains_of: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
+    parent_domains: tuple[str, ...] = ()
+    env_prefixes: tuple[str, ...] = ()
 
 
 class Examples(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -116,24 +119,25 @@ class Examples(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One thing to look for.
+    """A rule that detects one kind of data.
 
     Args:
-        name: Unique within the ruleset, for it is part of a finding's fingerprint.
-        category: What kind of data it is.
-        source: The law article or the standard that the rule comes from.
-        values: The forms of its values.
-        words: What says it in so many words.
-        context: Lower-case words or phrases that make a value near them more likely.
-        doubt: Likewise, that make a value near them less likely: "checksum" near a weak hash.
-        field_names: What fields that hold it are called.
-        uses: How code takes a service into use; its patterns are added to `values`.
-        facts: What else is worth knowing. Of a service: `company`, who offers it, and `country`, where that is seated.
-        examples: The rule's own test.
-        of_people_only: Whether its values count in a table only where that holds people: an address may be a firm's.
-            In a table of firms its field names do not count either.
-        makes_findings: Whether a scan looks for it. What none looks for is told of a text that one tries rules on, for
-            it says what stands there and nothing of anybody: a date.
+        name: Unique within the ruleset; it is part of a finding's fingerprint.
+        category: The kind of data.
+        source: The article of a law or the standard that the rule is based on.
+        patterns: Regular expressions for its values.
+        keywords: Words and phrases that name it.
+        context_words: Lower-case words or phrases that raise the confidence of a match near them.
+        negative_context_words: Words or phrases that lower it, such as "checksum" near a weak hash.
+        field_names: Names of fields that contain it.
+        integration: How code uses a service; the loader adds its patterns to `patterns`.
+        facts: More information for findings. For a service: `company` (its provider) and `country` (where the company
+            is based).
+        examples: The rule's own tests.
+        person_tables_only: Whether its matches in a table count only if the table is about people, because the same
+            data may belong to a company. In a table about organisations its field names do not count either.
+        reportable: Whether scans use the rule. Other rules are used only by `waivern detect`, because their matches,
+            such as a date, say nothing about a person.
     """
 
     name: str
@@ -141,12 +145,12 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     source: str
     examples: Examples
     description: str = ""
-    values: tuple[ValuePattern, ...] = ()
-    words: Words | None = None
-    uses: Uses | None = None
+    patterns: tuple[Pattern, ...] = ()
+    keywords: Keywords | None = None
+    integration: Integration | None = None
     facts: dict[str, str] = {}
-    context: tuple[str, ...] = ()
-    doubt: tuple[str, ...] = ()
+    context_words: tuple[str, ...] = ()
+    negative_context_words: tuple[str, ...] = ()
     field_names: FieldNames = FieldNames()
-    of_people_only: bool = False
-    makes_findings: bool = True
+    person_tables_only: bool = False
+    reportable: bool = True

@@ -1,4 +1,4 @@
-"""The checks of what stands in code: imports, hosts, calls."""
+"""Validators for matches in code: imports, hosts, calls."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -7,9 +7,9 @@ Bounds = tuple[int, int]
 
 
 def import_statement(value: str) -> Bounds | None:
-    """Accept `import name` unless a word of prose follows, or the path of another module.
+    """Accept `import name` unless prose or the path of a different module follows.
 
-    Of several names in one statement it is the last; those before it are for others to find.
+    If one statement imports several names, only the last is accepted; other matches cover the names before it.
     """
     first, *names = value.split()
     start = 0
@@ -20,24 +20,36 @@ def import_statement(value: str) -> Bounds | None:
 
 
 def call(value: str) -> Bounds | None:
-    """Accept what is called, less the words before it, and not what is defined: `def md5(self)`."""
-    match = _CALLED.search(value)
+    """Accept a call without the words before it, but not a definition such as `def md5(self)`."""
+    match = _CALL.search(value)
     if match is None:
         return None
     words = value[: match.start()].split()
-    return None if words and words[-1] in _DEFINING else (match.start(), len(value))
+    return None if words and words[-1] in _DEFINITION_KEYWORDS else (match.start(), len(value))
 
 
-_CALLED = re.compile(r"[A-Za-z0-9_]+\(|, ?'")
-_DEFINING = {"class", "def", "function", "func", "fn", "string", "String", "void"}
+_CALL = re.compile(r"[A-Za-z0-9_]+\(|, ?'")
+_DEFINITION_KEYWORDS = {"class", "def", "function", "func", "fn", "string", "String", "void"}
 
 
 def service_host(value: str) -> Bounds | None:
-    """Accept a host that code talks to, not the pages that people read about it."""
-    return None if value.partition(".")[0] in _PAGES else (0, len(value))
+    """Accept a host that code connects to, but not the service's web pages (www, docs, blog)."""
+    return None if value.partition(".")[0] in _WEBSITES else (0, len(value))
 
 
-_PAGES = {"www", "blog", "community", "developer", "developers", "doc", "docs", "help", "learn", "status", "support"}
+_WEBSITES = {
+    "www",
+    "blog",
+    "community",
+    "developer",
+    "developers",
+    "doc",
+    "docs",
+    "help",
+    "learn",
+    "status",
+    "support",
+}
 
 
 CODE_VALIDATORS: Mapping[str, Callable[[str], Bounds | None]] = {

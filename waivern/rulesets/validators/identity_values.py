@@ -1,6 +1,6 @@
-"""The checks of what identifies somebody: numbers of documents and offices, number plates, places, spoken names.
+"""Validators for identifiers of people: document and register numbers, number plates, coordinates, introduced names.
 
-They stand where python-stdnum has no module for a number, or one that asks the clock whether it is given out yet.
+They cover numbers for which python-stdnum has no module, or only one whose result depends on the current date.
 """
 
 import re
@@ -9,20 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 Bounds = tuple[int, int]
 
 _NOT_DIGITS = re.compile(r"[^0-9]+")
-_BLANKS = re.compile(r"[ \-./]+")
+_SEPARATORS = re.compile(r"[ \-./]+")
 
 
 def german_pension_insurance_number(value: str) -> Bounds | None:
     """Accept a Versicherungsnummer by its check digit. Source: VKVV, section 2 (4)."""
-    signs = _BLANKS.sub("", value).upper()
-    digits = f"{signs[:8]}{ord(signs[8]) - 64:02d}{signs[9:11]}"
+    number = _SEPARATORS.sub("", value).upper()
+    digits = f"{number[:8]}{ord(number[8]) - 64:02d}{number[9:11]}"
     products = (int(digit) * weight for digit, weight in zip(digits, (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1), strict=True))
-    is_valid = sum(sum(divmod(product, 10)) for product in products) % 10 == int(signs[11])
+    is_valid = sum(sum(divmod(product, 10)) for product in products) % 10 == int(number[11])
     return (0, len(value)) if is_valid else None
 
 
 def spanish_social_security_number(value: str) -> Bounds | None:
-    """Accept a número de afiliación: its last two digits are the rest of the others by 97."""
+    """Accept a número de afiliación: its last two digits are the other digits modulo 97."""
     digits = _NOT_DIGITS.sub("", value)
     province, number, check = int(digits[:2]), int(digits[2:10]), int(digits[10:])
     whole = number + province * 10_000_000 if number < 10_000_000 else int(digits[:10])
@@ -30,7 +30,10 @@ def spanish_social_security_number(value: str) -> Bounds | None:
 
 
 def belgian_national_number(value: str) -> Bounds | None:
-    """Accept a rijksregisternummer: 97 less the rest by 97, of those born from 2000 on with a 2 before."""
+    """Accept a rijksregisternummer: its check digits are 97 minus the other digits modulo 97.
+
+    For people born from 2000 on, a 2 is put before the digits.
+    """
     digits = _NOT_DIGITS.sub("", value)
     number, check = digits[:9], int(digits[9:])
     is_valid = check in (97 - int(number) % 97, 97 - int(f"2{number}") % 97)
@@ -38,47 +41,54 @@ def belgian_national_number(value: str) -> Bounds | None:
 
 
 def polish_identity_card(value: str) -> Bounds | None:
-    """Accept the number of a dowód osobisty by its check digit, which is the fourth sign."""
-    return (0, len(value)) if _weighed(_BLANKS.sub("", value), (7, 3, 1, 9, 7, 3, 1, 7, 3)) % 10 == 0 else None
+    """Accept the number of a dowód osobisty by its check digit, which is the fourth character."""
+    checksum = _weighted_sum(_SEPARATORS.sub("", value), (7, 3, 1, 9, 7, 3, 1, 7, 3))
+    return (0, len(value)) if checksum % 10 == 0 else None
 
 
 def danish_personal_number(value: str) -> Bounds | None:
-    """Accept a CPR number by its day; since 2007 there is none that the check digit holds for throughout."""
+    """Accept a CPR number by its date; since 2007 numbers without a valid check digit are issued too."""
     return (0, len(value)) if 1 <= int(value[:2]) <= 31 and 1 <= int(value[2:4]) <= 12 else None
 
 
 def norwegian_identity_number(value: str) -> Bounds | None:
     """Accept a fødselsnummer or D-number by its two check digits. Source: Skatteetaten, fødselsnummer."""
     digits = _NOT_DIGITS.sub("", value)
-    first = _weighed(digits[:10], (3, 7, 6, 1, 8, 9, 4, 5, 2, 1))
-    second = _weighed(digits, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
+    first = _weighted_sum(digits[:10], (3, 7, 6, 1, 8, 9, 4, 5, 2, 1))
+    second = _weighted_sum(digits, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
     return (0, len(value)) if first % 11 == 0 and second % 11 == 0 else None
 
 
 def document_number(value: str) -> Bounds | None:
-    """Accept letters and digits with three digits at the least, unless it is a day (2024-01-31); for context only."""
-    digits = sum(sign.isdigit() for sign in value)
-    return (0, len(value)) if digits >= 3 and not _DAY.fullmatch(value) else None
+    """Accept letters and digits with at least three digits, unless they are a date (2024-01-31).
+
+    This proves little, so patterns with this validator count only with context.
+    """
+    digits = sum(character.isdigit() for character in value)
+    return (0, len(value)) if digits >= 3 and not _DATE.fullmatch(value) else None
 
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}-[0-9]{2}-[0-9]{4}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}-[0-9]{2}-[0-9]{4}")
 
 
 def number_plate(value: str) -> Bounds | None:
-    """Accept four to nine letters and digits, of both some; for context only."""
-    signs = _BLANKS.sub("", value)
-    is_mixed = any(sign.isdigit() for sign in signs) and any(sign.isalpha() for sign in signs)
-    return (0, len(value)) if is_mixed and 4 <= len(signs) <= 9 else None
+    """Accept four to nine characters with at least one letter and one digit.
+
+    This proves little, so patterns with this validator count only with context.
+    """
+    plate = _SEPARATORS.sub("", value)
+    is_mixed = any(map(str.isdigit, plate)) and any(map(str.isalpha, plate))
+    return (0, len(value)) if is_mixed and 4 <= len(plate) <= 9 else None
 
 
 def coordinates(value: str) -> Bounds | None:
-    """Accept a latitude of at most 90 degrees and a longitude of at most 180."""
+    """Accept a latitude of at most 90 degrees and a longitude of at most 180 degrees."""
     latitude, longitude = (float(number) for number in re.findall(r"[0-9]+\.[0-9]+", value))
     return (0, len(value)) if latitude <= 90 and longitude <= 180 else None
 
 
 def introduced_name(value: str) -> Bounds | None:
-    """Return the name behind "My name is"."""
+    """Accept the name after an introduction such as "My name is"."""
     introduction = _INTRODUCTION.match(value)
     return (introduction.end(), len(value)) if introduction is not None else None
 
@@ -88,9 +98,9 @@ _INTRODUCTION = re.compile(
 )
 
 
-def _weighed(signs: str, weights: Sequence[int]) -> int:
-    """The sum of digits, and of letters (A is 10), times their weights."""
-    return sum(int(sign, 36) * weight for sign, weight in zip(signs, weights, strict=True))
+def _weighted_sum(characters: str, weights: Sequence[int]) -> int:
+    """Return the weighted sum of digits and letters (A is 10)."""
+    return sum(int(character, 36) * weight for character, weight in zip(characters, weights, strict=True))
 
 
 IDENTITY_VALIDATORS: Mapping[str, Callable[[str], Bounds | None]] = {

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from waivern.errors import UsageError, did_you_mean
+from waivern.severity import SEVERITIES
 
-SEVERITIES = ("low", "medium", "high", "critical")
 SPECIAL_CATEGORY = "special_category"
 GATE_PATTERN = (
     r"^(incomplete|sampled|(new|changed|any)(:(low|medium|high|critical|special_category|category=[\w.-]+))?)$"

@@ -62,15 +62,15 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
 
 
 def _looked_for(rule: Rule) -> Iterator[tuple[str, str]]:
-    words, names = rule.words, rule.field_names
-    yield "words", _some(words.terms if words is not None else (), "said by")
-    yield "", _some(words.weak if words is not None else (), "where context speaks for it, by")
-    yield "context", _some(rule.context, "surer near")
-    yield "doubt", _some(rule.doubt, "less sure near")
+    keywords, names = rule.keywords, rule.field_names
+    yield "words", _some(keywords.terms if keywords is not None else (), "said by")
+    yield "", _some(keywords.weak if keywords is not None else (), "where context speaks for it, by")
+    yield "context", _some(rule.context_words, "surer near")
+    yield "doubt", _some(rule.negative_context_words, "less sure near")
     yield "names", _some(names.strong, "fields called")
     yield "", _some(names.weak, "beside fields of a person, fields called")
-    yield "", _some(names.of_columns, "in a table of people, columns called")
-    yield "only", "in tables of people" if rule.of_people_only else ""
+    yield "", _some(names.weak_columns, "in a table of people, columns called")
+    yield "only", "in tables of people" if rule.person_tables_only else ""
 
 
 def _where(finding: Mapping[str, Any]) -> str:
@@ -95,14 +95,14 @@ def _rules(explanation: Explanation) -> str:
 
 
 def _matched(explanation: Explanation) -> list[str]:
-    values = {value.name: value for value in explanation.rule.values} if explanation.rule is not None else {}
+    patterns = {pattern.name: pattern for pattern in explanation.rule.patterns} if explanation.rule is not None else {}
     told = []
     for each in explanation.finding.get("matched_patterns", ()):
         line = f"{each['pattern']}, {count(each['match_count'], 'time')}"
-        value = values.get(str(each["pattern"]).removeprefix("value: "))
-        if value is not None:
-            checked = f", checked by {value.validator}" if value.validator else ""
-            line += f": {value.regex}{checked}"
+        pattern = patterns.get(str(each["pattern"]).removeprefix("value: "))
+        if pattern is not None:
+            checked = f", checked by {pattern.validator}" if pattern.validator else ""
+            line += f": {pattern.regex}{checked}"
         told.append(line)
     return told
 

@@ -24,8 +24,7 @@ from waivern.operations.findings.find_findings import (
     list_findings,
     show_finding,
 )
-
-SEVERITIES = ("low", "medium", "high", "critical")
+from waivern.severity import SEVERITIES
 
 _TITLES = ("FINDING", "STATUS", "SEVERITY", "RULE", "PLACE", "SINCE", "RUNBOOK")
 _COLUMNS = (

@@ -14,7 +14,6 @@ from waivern.cli.shell.options import database_option, pass_existing
 from waivern.cli.terminal.formatting import short_id
 from waivern.cli.terminal.output import on_terminal
 from waivern.exports.exporter import Preferences
-from waivern.exports.model.reported_finding import SEVERITIES
 from waivern.history.run_history import RunRecord
 from waivern.operations.application import Application
 from waivern.operations.exports.export_run import (
@@ -25,6 +24,7 @@ from waivern.operations.exports.export_run import (
     export_run,
     export_run_record,
 )
+from waivern.severity import SEVERITIES
 
 _EXPORTER = re.compile(r"(?P<form>[^=]+)(?:=(?P<file>.+))?", re.DOTALL)
 
