@@ -1,11 +1,11 @@
-"""The shipped analysers hold to the contract, on each kind of input."""
+"""The shipped analysers fulfil the contract for each kind of input."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from tests.builders.detecting import URI, cell_entry, code_of, file_entry, message_of
+from tests.builders.detecting import URI, cell_entry, code_message, file_entry, text_message
 from waivern.analysers.gdpr import factory as classifiers
 from waivern.analysers.indicators.factory import (
     CryptoQualityAnalyserFactory,
@@ -22,7 +22,7 @@ from waivern.components.factory import ComponentFactory
 from waivern.messages.message import Message
 from waivern.testing.analyser_contract import AnalyserContract
 
-TEXT = message_of(
+TEXT = text_message(
     [
         file_entry("Write to ann@example.org or call 030 901820.\nIBAN DE89 3704 0044 0532 0130 00\n"),
         cell_entry("bo@example.org", "users", "email"),
@@ -32,7 +32,7 @@ TEXT = message_of(
     ],
     not_scanned=[{"name": "logo.png", "reason": "it is binary"}],
 )
-CODE = code_of(
+CODE = code_message(
     {
         "users.py": "user.first_name = 'x'\nHOST = '86.231.85.193'\n",
         "contact.php": "<?php\n$customer_email = $_POST['email'];\nsend_email($customer_email);\n",
@@ -43,7 +43,7 @@ CODE = code_of(
 
 
 class IndicatorContract(AnalyserContract):
-    """What the analysers of indicators have in common."""
+    """The contract of the indicator analysers."""
 
     @pytest.fixture
     def properties(self) -> Mapping[str, Any]:
@@ -51,8 +51,8 @@ class IndicatorContract(AnalyserContract):
 
     @pytest.fixture(params=[[TEXT], [CODE], [TEXT, CODE]], ids=["text", "code", "both"])
     def inputs(self, request: pytest.FixtureRequest) -> Sequence[Message]:
-        chosen: Sequence[Message] = request.param
-        return chosen
+        messages: Sequence[Message] = request.param
+        return messages
 
     @pytest.fixture
     def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
@@ -64,7 +64,7 @@ class IndicatorContract(AnalyserContract):
             "confidence_threshold": {"confidence_threshold": 2},
         }
 
-    def test_it_finds_something_in_the_inputs(
+    def test_the_inputs_have_findings(
         self, factory: ComponentFactory[Analyser], properties: Mapping[str, Any], inputs: Sequence[Message]
     ) -> None:
         (schema,) = factory.component_class.get_supported_output_schemas()
@@ -141,7 +141,7 @@ CLASSIFIERS = [
 class TestGdprClassifiers(AnalyserContract):
     @pytest.fixture(params=CLASSIFIERS, ids=lambda pair: pair[0].__name__)
     def pair(self, request: pytest.FixtureRequest) -> tuple[type[ComponentFactory[Analyser]], ...]:
-        """A classifier's factory, and that of the analyser whose findings it classifies."""
+        """Return the factories of a classifier and of the analyser whose findings it classifies."""
         return tuple(request.param)
 
     @pytest.fixture
@@ -154,9 +154,9 @@ class TestGdprClassifiers(AnalyserContract):
 
     @pytest.fixture
     def inputs(self, pair: tuple[type[ComponentFactory[Analyser]], ...]) -> Sequence[Message]:
-        finds = pair[1]().create({})
-        (made,) = finds.get_supported_output_schemas()
-        return [finds.process([CODE], made)]
+        analyser = pair[1]().create({})
+        (schema,) = analyser.get_supported_output_schemas()
+        return [analyser.process([CODE], schema)]
 
     @pytest.fixture
     def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:
@@ -177,7 +177,7 @@ class TestSourceCodeAnalyser(AnalyserContract):
 
     @pytest.fixture
     def inputs(self) -> Sequence[Message]:
-        return [message_of([file_entry("def f(a): return 'x'", "a.py"), file_entry("text", "b.txt")])]
+        return [text_message([file_entry("def f(a): return 'x'", "a.py"), file_entry("text", "b.txt")])]
 
     @pytest.fixture
     def bad_properties(self) -> Mapping[str, Mapping[str, Any]]:

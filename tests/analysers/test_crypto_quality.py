@@ -1,13 +1,13 @@
-"""Cryptography that is too weak."""
+"""Detection of weak cryptography."""
 
 import pytest
 
-from tests.builders.detecting import code_of, file_entry, indicated, message_of, only, rules_found
+from tests.builders.detecting import analyse, code_message, file_entry, only_finding, rules_found, text_message
 from waivern.analysers.indicators.factory import CryptoQualityAnalyserFactory
 
 
-def analysed(files, **properties):
-    return indicated(CryptoQualityAnalyserFactory(), [code_of(files)], **properties)
+def analyse_code(files, **properties):
+    return analyse(CryptoQualityAnalyserFactory(), [code_message(files)], **properties)
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ def analysed(files, **properties):
         ("login.sql", "CREATE SYMMETRIC KEY k WITH ALGORITHM = RC4_128;", "rc4"),
     ],
 )
-def test_code_of_nine_languages_is_known(path, code, rule):
-    assert rules_found(analysed({path: f"\n{code}\n"})) == {rule}
+def test_weak_cryptography_is_found_in_nine_languages(path, code, rule):
+    assert rules_found(analyse_code({path: f"\n{code}\n"})) == {rule}
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_code_of_nine_languages_is_known(path, code, rule):
         ("postgresql.conf", "password_encryption = md5\n", {"fast_password_hash"}),
     ],
 )
-def test_configuration_is_known(path, text, rules):
-    content = indicated(CryptoQualityAnalyserFactory(), [message_of([file_entry(text, path)])])
+def test_weak_cryptography_is_found_in_configuration(path, text, rules):
+    content = analyse(CryptoQualityAnalyserFactory(), [text_message([file_entry(text, path)])])
     assert rules_found(content) == rules
 
 
-def test_what_is_fit_for_its_purpose_is_no_finding():
+def test_adequate_cryptography_is_not_a_finding():
     good = """
     digest = hashlib.sha256(document).hexdigest()
     stored = bcrypt.hashpw(password, bcrypt.gensalt(rounds=12))
@@ -55,25 +55,25 @@ def test_what_is_fit_for_its_purpose_is_no_finding():
     key = rsa.generate_private_key(public_exponent=65537, key_size=4096)
     requests.get(url, verify="/etc/ssl/ca.pem")
     """
-    assert analysed({"good.py": good})["findings"] == []
+    assert analyse_code({"good.py": good})["findings"] == []
 
 
-def test_a_hash_is_surer_beside_a_signature_than_alone_and_doubted_beside_a_checksum():
+def test_context_words_raise_and_negative_context_words_lower_the_confidence_of_a_hash():
     code = {
         "sign.py": "signature = hashlib.md5(body)",
         "plain.py": "value = hashlib.md5(body)",
         "sum.py": "checksum = hashlib.md5(body)",
     }
-    found = analysed(code, confidence_threshold=0.1)["findings"]
-    sure = {finding["location"]["file_path"]: finding["confidence"] for finding in found}
-    assert sure["sign.py"] > sure["plain.py"] > sure["sum.py"]
-    (doubted,) = [finding for finding in found if finding["location"]["file_path"] == "sum.py"]
-    assert "a word near by speaks against it" in doubted["reasons"]
-    assert {finding["location"]["file_path"] for finding in analysed(code)["findings"]} == {"sign.py", "plain.py"}
+    found = analyse_code(code, confidence_threshold=0.1)["findings"]
+    confidence = {finding["location"]["file_path"]: finding["confidence"] for finding in found}
+    assert confidence["sign.py"] > confidence["plain.py"] > confidence["sum.py"]
+    (checksum,) = [finding for finding in found if finding["location"]["file_path"] == "sum.py"]
+    assert "a negative context word is nearby" in checksum["reasons"]
+    assert {finding["location"]["file_path"] for finding in analyse_code(code)["findings"]} == {"sign.py", "plain.py"}
 
 
-def test_evidence_shows_the_code_that_matched_and_masks_what_stands_around_it():
-    finding = only(analysed({"a.py": "ann = hashlib.new('md5', b'Ann Miller')"}), "md5")
+def test_evidence_shows_the_matched_code_and_masks_the_rest_of_the_line():
+    finding = only_finding(analyse_code({"a.py": "ann = hashlib.new('md5', b'Ann Miller')"}), "md5")
     (sample,) = finding["evidence"]
     assert "hashlib.new('md5'" in sample["content"]
     assert "Miller" not in sample["content"]

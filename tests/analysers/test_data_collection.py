@@ -1,10 +1,10 @@
-"""Where code takes data in."""
+"""Detection of code that collects data."""
 
 import random
 
 import pytest
 
-from tests.builders.detecting import code_of, indicated, only, rules_found
+from tests.builders.detecting import analyse, code_message, only_finding, rules_found
 from waivern.analysers.indicators.factory import DataCollectionAnalyserFactory
 from waivern.messages.schema import Schema
 
@@ -20,12 +20,12 @@ error_log(print_r($_POST, true));
 """
 
 
-def analysed(files, **properties):
-    return indicated(DataCollectionAnalyserFactory(), [code_of(files)], **properties)
+def analyse_code(files, **properties):
+    return analyse(DataCollectionAnalyserFactory(), [code_message(files)], **properties)
 
 
-def test_a_php_file_collects_in_many_ways_each_with_its_lines():
-    content = analysed({"contact.php": CONTACT})
+def test_each_kind_of_collection_in_a_php_file_is_found_with_its_lines():
+    content = analyse_code({"contact.php": CONTACT})
     lines = {finding["rule"]: finding["location"]["lines"] for finding in content["findings"]}
     assert lines == {
         "session": [2],
@@ -53,8 +53,8 @@ def test_a_php_file_collects_in_many_ways_each_with_its_lines():
         ("Info.plist", "<key>NSContactsUsageDescription</key>", "mobile_permission"),
     ],
 )
-def test_frameworks_and_platforms_are_known(path, code, rule):
-    assert rules_found(analysed({path: f"\n{code}\n"})) == {rule}
+def test_collection_is_found_for_many_frameworks_and_platforms(path, code, rule):
+    assert rules_found(analyse_code({path: f"\n{code}\n"})) == {rule}
 
 
 @pytest.mark.parametrize(
@@ -69,27 +69,27 @@ def test_frameworks_and_platforms_are_known(path, code, rule):
         "socket.recv(1024)",
     ],
 )
-def test_code_that_collects_from_nobody_is_no_finding(code):
-    assert analysed({"a.py": code})["findings"] == []
+def test_code_that_collects_no_personal_data_is_not_a_finding(code):
+    assert analyse_code({"a.py": code})["findings"] == []
 
 
-def test_evidence_shows_what_matched_and_masks_what_stands_beside_it():
-    content = analysed({"a.php": "$_POST['ann.miller@example.org'] = 'hunter';"})
-    (evidence,) = only(content, "php_request")["evidence"]
+def test_evidence_shows_the_matched_code_and_masks_the_rest_of_the_line():
+    content = analyse_code({"a.php": "$_POST['ann.miller@example.org'] = 'hunter';"})
+    (evidence,) = only_finding(content, "php_request")["evidence"]
     assert evidence["content"].startswith("$_POST['***.******@*******.")
     assert "hunter" not in evidence["content"]
 
 
 def test_the_order_of_files_makes_no_difference():
     files = [(f"{number}.php", CONTACT) for number in range(6)]
-    expected = analysed(dict(files))
+    expected = analyse_code(dict(files))
     for seed in range(5):
         shuffled = files.copy()
         random.Random(seed).shuffle(shuffled)
-        assert analysed(dict(shuffled)) == expected
+        assert analyse_code(dict(shuffled)) == expected
 
 
-def test_it_takes_code_only():
+def test_only_source_code_is_accepted():
     assert DataCollectionAnalyserFactory().component_class.get_input_requirements() == [
         [Schema("source_code", "1.0.0")]
     ]

@@ -1,10 +1,10 @@
-"""Groups of people, in files, in the names of tables and columns, and in code."""
+"""Detection of data subjects in files, in the names of tables and columns, and in code."""
 
 import random
 
 import pytest
 
-from tests.builders.detecting import cell_entry, file_entry, indicated, message_of, only, rules_found
+from tests.builders.detecting import analyse, cell_entry, file_entry, only_finding, rules_found, text_message
 from waivern.analysers.indicators.factory import DataSubjectAnalyserFactory
 
 NOTICE = (
@@ -12,26 +12,26 @@ NOTICE = (
 )
 
 
-def analysed(entries, **properties):
-    return indicated(DataSubjectAnalyserFactory(), [message_of(entries)], **properties)
+def find_data_subjects(entries, **properties):
+    return analyse(DataSubjectAnalyserFactory(), [text_message(entries)], **properties)
 
 
 def columns(table, *names):
     return [cell_entry("x", table, name) for name in names]
 
 
-def test_a_text_names_groups_of_people_with_their_lines():
-    content = analysed([file_entry(NOTICE)])
+def test_data_subjects_in_a_text_are_found_with_their_lines():
+    content = find_data_subjects([file_entry(NOTICE)])
     assert rules_found(content) == {"customer", "employee", "job_applicant"}
-    finding = only(content, "customer")
+    finding = only_finding(content, "customer")
     assert finding["category"] == "customer"
     assert finding["location"] == {"file_path": "notes.txt", "lines": [3, 4]}
     assert finding["matched_patterns"] == [{"pattern": "value: customer", "match_count": 2}]
-    assert finding["reasons"] == ["the word 'customer'"]
+    assert finding["reasons"] == ["the keyword 'customer'"]
 
 
-def test_a_table_of_people_is_a_finding_and_so_is_a_column_that_names_them():
-    content = analysed(columns("customers", "id", "name", "customer_email", "price"))
+def test_tables_and_columns_named_after_data_subjects_are_findings():
+    content = find_data_subjects(columns("customers", "id", "name", "customer_email", "price"))
     assert [finding["location"] for finding in content["findings"]] == [
         {"table": "customers"},
         {"table": "customers", "column": "customer_email"},
@@ -44,21 +44,21 @@ def test_a_table_of_people_is_a_finding_and_so_is_a_column_that_names_them():
     ("table", "rule"),
     [("users", "user"), ("clients", "customer"), ("members", "member"), ("drivers", "driver"), ("Patient", "patient")],
 )
-def test_a_word_of_several_meanings_counts_as_the_name_of_a_table(table, rule):
-    content = analysed(columns(table, "id"))
+def test_a_weak_keyword_counts_as_the_name_of_a_table(table, rule):
+    content = find_data_subjects(columns(table, "id"))
     assert rules_found(content) == {rule}
-    assert "it is the whole name" in only(content, rule)["reasons"]
+    assert "it is the whole name" in only_finding(content, rule)["reasons"]
 
 
 @pytest.mark.parametrize("name", ["http_client", "parent_id", "class_members", "database_driver", "child_count"])
-def test_a_name_in_which_the_word_means_another_thing_is_no_finding(name):
-    assert analysed(columns("things", name))["findings"] == []
-    assert analysed([file_entry(f"self.{name} = make_{name}()")])["findings"] == []
+def test_an_identifier_with_a_different_meaning_is_not_a_finding(name):
+    assert find_data_subjects(columns("things", name))["findings"] == []
+    assert find_data_subjects([file_entry(f"self.{name} = make_{name}()")])["findings"] == []
 
 
-def test_a_weak_word_needs_a_word_near_by_that_speaks_for_it():
-    assert rules_found(analysed([file_entry("Each driver waits.")])) == set()
-    assert rules_found(analysed([file_entry("Each driver of a truck waits.")])) == {"driver"}
+def test_a_weak_keyword_needs_a_context_word_nearby():
+    assert rules_found(find_data_subjects([file_entry("Each driver waits.")])) == set()
+    assert rules_found(find_data_subjects([file_entry("Each driver of a truck waits.")])) == {"driver"}
 
 
 @pytest.mark.parametrize(
@@ -71,25 +71,25 @@ def test_a_weak_word_needs_a_word_near_by_that_speaks_for_it():
         ("de kiezers van de gemeente", "citizen"),
     ],
 )
-def test_other_languages_are_read_too(text, rule):
-    assert rule in rules_found(analysed([file_entry(text)]))
+def test_data_subjects_are_found_in_other_languages(text, rule):
+    assert rule in rules_found(find_data_subjects([file_entry(text)]))
 
 
-def test_evidence_shows_the_word_and_masks_what_stands_beside_it():
+def test_evidence_shows_the_keyword_and_masks_the_rest_of_the_line():
     text = "customer ann.miller@example.org, born 12.3.1985"
-    (evidence,) = only(analysed([file_entry(text)]), "customer")["evidence"]
+    (evidence,) = only_finding(find_data_subjects([file_entry(text)]), "customer")["evidence"]
     assert evidence["content"].startswith("customer ***.******@*******.*")
     for secret in ("ann", "miller", "example", "1985"):
         assert secret not in evidence["content"]
 
 
-def test_order_of_items_makes_no_difference():
+def test_the_order_of_items_makes_no_difference():
     entries = [file_entry(NOTICE, path=f"{number}.txt") for number in range(5)]
     entries += columns("customers", "id", "name", "client", "patient_id") + columns("users", "id", "user_email")
     entries += [cell_entry(f"employee {row}", "notes", "text", row=str(row)) for row in range(20)]
-    expected = analysed(entries)
+    expected = find_data_subjects(entries)
     assert expected["findings"]
     for seed in range(5):
         shuffled = entries.copy()
         random.Random(seed).shuffle(shuffled)
-        assert analysed(shuffled) == expected
+        assert find_data_subjects(shuffled) == expected

@@ -1,8 +1,8 @@
-"""Databases of the kinds that people have: which of their columns are found to hold personal data, and which are not.
+"""Detection of personal data in the columns of typical databases.
 
-Each file of `databases/` has tables with columns, and of each column what it holds and two values. What it holds is a
-category, several of which any will do ("name|employment"), or "-", which is nothing of anybody; "-|account" leaves it
-open. What a column holds was written down before it was tried.
+Each file of `databases/` has tables with columns, and for each column the expected category and two values. Of several
+categories any is accepted ("name|employment"). "-" means no personal data; "-|account" accepts both. The expectations
+were written before the first test.
 """
 
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.builders.detecting import analysed, cell_entry
+from tests.builders.detecting import cell_entry, find_personal_data
 
 DATABASES = sorted((Path(__file__).parent / "databases").glob("*.yaml"))
 NOTHING = "-"
 
 KNOWN_TO_BE_MISSED = {
-    ("bank_and_insurance", "cards", "expiry_date"),  # it takes the number beside it to be a card's
+    ("bank_and_insurance", "cards", "expiry_date"),  # only the number next to it shows that it is a card's
     ("bank_and_insurance", "cards", "pin_hash"),
-    ("hospital", "lab_results", "cholesterol"),  # nothing in the table is about a person but a number of the patient
+    ("hospital", "lab_results", "cholesterol"),  # only the number of the patient shows that the table is about people
     ("hospital", "prescriptions", "dosage"),
     ("hospital", "prescriptions", "prescriber"),
 }
@@ -38,25 +38,25 @@ def entries_of(path: Path) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", DATABASES, ids=lambda path: path.stem)
-def test_every_column_that_holds_personal_data_is_found_and_no_other_one(path: Path):
+def test_exactly_the_columns_with_personal_data_are_found(path: Path):
     found: dict[tuple[str, str], set[str]] = {}
-    for finding in analysed(entries_of(path))["findings"]:
-        place = finding["location"]
-        found.setdefault((place["table"], place["column"]), set()).add(finding["category"])
+    for finding in find_personal_data(entries_of(path))["findings"]:
+        location = finding["location"]
+        found.setdefault((location["table"], location["column"]), set()).add(finding["category"])
     missed, wrong = set(), {}
     for table, columns in tables_of(path).items():
-        for column, (holds, *_) in columns.items():
-            expected, categories = set(holds.split("|")), found.get((table, column), set())
+        for column, (label, *_) in columns.items():
+            expected, categories = set(label.split("|")), found.get((table, column), set())
             if NOTHING not in expected and not categories & expected:
                 missed.add((path.stem, table, column))
             if categories - expected:
                 wrong[table, column] = categories
-    assert missed == {each for each in KNOWN_TO_BE_MISSED if each[0] == path.stem}
+    assert missed == {column for column in KNOWN_TO_BE_MISSED if column[0] == path.stem}
     assert wrong == {}
 
 
-def test_there_are_databases_of_many_kinds():
-    columns = [holds for path in DATABASES for table in tables_of(path).values() for holds, *_ in table.values()]
+def test_there_are_many_databases_and_columns():
+    labels = [label for path in DATABASES for table in tables_of(path).values() for label, *_ in table.values()]
     assert len(DATABASES) >= 13
-    assert sum(holds == NOTHING for holds in columns) > 200
-    assert sum(NOTHING not in holds for holds in columns) > 200
+    assert sum(label == NOTHING for label in labels) > 200
+    assert sum(NOTHING not in label for label in labels) > 200

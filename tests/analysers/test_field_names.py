@@ -1,11 +1,11 @@
-"""What fields and columns are called says what they hold: for each kind of data, in each way of writing."""
+"""Detection by the names of fields and columns, for each category and spelling."""
 
 import pytest
 
-from tests.builders.detecting import RULES, analysed, cell_entry
+from tests.builders.detecting import RULES, cell_entry, find_personal_data
 from waivern.rulesets.detection.detector import detect
 
-SPEAKING = {
+STRONG_NAMES = {
     "name": [
         "first_name",
         "last_name",
@@ -44,7 +44,7 @@ SPEAKING = {
     "vehicle": ["license_plate", "vehicle_registration"],
     "image": ["profile_picture", "voice_recording"],
 }
-IN_COMPANY = {
+WEAK_NAMES = {
     "name": ["name", "fname"],
     "phone": ["tel", "mobile"],
     "address": ["address", "city", "zip_code", "postcode", "country"],
@@ -63,7 +63,7 @@ IN_COMPANY = {
     "trade_union": ["union_member"],
     "image": ["photo", "avatar", "signature"],
 }
-OF_NOBODY = {
+IMPERSONAL_TABLES = {
     "films": ["title", "name", "state", "city", "country", "director", "rating", "length", "cast", "race", "photo"],
     "products": ["name", "brand", "weight", "height", "state", "city", "serial_number", "picture", "phone_model"],
     "categories": ["name", "title", "description", "picture"],
@@ -88,13 +88,13 @@ def categories_in(text: str) -> set[str]:
 
 
 def categories_of_column(table: str, column: str) -> set[str]:
-    return {finding["category"] for finding in analysed([cell_entry("x1", table, column)])["findings"]}
+    return {finding["category"] for finding in find_personal_data([cell_entry("x1", table, column)])["findings"]}
 
 
 @pytest.mark.parametrize(
-    ("category", "name"), [(category, name) for category, names in SPEAKING.items() for name in names]
+    ("category", "name"), [(category, name) for category, names in STRONG_NAMES.items() for name in names]
 )
-def test_a_name_that_speaks_for_itself_is_known_in_any_writing(category, name):
+def test_a_strong_name_is_found_in_any_spelling(category, name):
     assert category in categories_in(f"{name} = value")
     assert category in categories_in(f"user.{camel_case(name)} = value;")
     assert category in categories_in('{"' + name.replace("_", "-") + '": null}')
@@ -103,16 +103,18 @@ def test_a_name_that_speaks_for_itself_is_known_in_any_writing(category, name):
 
 
 @pytest.mark.parametrize(
-    ("category", "name"), [(category, name) for category, names in IN_COMPANY.items() for name in names]
+    ("category", "name"), [(category, name) for category, names in WEAK_NAMES.items() for name in names]
 )
-def test_a_name_that_says_little_counts_in_a_table_of_people_only(category, name):
+def test_a_weak_name_counts_only_in_a_table_about_people(category, name):
     assert category in categories_of_column("customers", name)
     assert not categories_of_column("articles", name)
 
 
-@pytest.mark.parametrize("table", OF_NOBODY)
-def test_tables_of_things_hold_no_personal_data(table):
-    assert analysed([cell_entry("x1", table, column) for column in OF_NOBODY[table]])["findings"] == []
+@pytest.mark.parametrize("table", IMPERSONAL_TABLES)
+def test_tables_about_things_have_no_personal_data(table):
+    assert (
+        find_personal_data([cell_entry("x1", table, column) for column in IMPERSONAL_TABLES[table]])["findings"] == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,16 +130,16 @@ def test_tables_of_things_hold_no_personal_data(table):
         "fingerprint = sha256(key)",
     ],
 )
-def test_code_about_things_holds_no_personal_data(text):
+def test_code_about_things_has_no_personal_data(text):
     assert categories_in(text) == set()
 
 
-def test_the_telephone_of_a_hotel_makes_its_name_nobodys():
+def test_the_name_of_a_hotel_is_not_personal_data():
     columns = ["name", "city", "phone_number"]
-    found = analysed([cell_entry("x1", "hotels", column) for column in columns])["findings"]
+    found = find_personal_data([cell_entry("x1", "hotels", column) for column in columns])["findings"]
     assert {finding["location"]["column"] for finding in found} == {"phone_number"}
 
 
-def test_every_kind_of_data_has_names_that_speak_for_it():
-    unnamed = {rule.category for rule in RULES.for_scans().rules} - set(SPEAKING) - set(IN_COMPANY)
+def test_every_category_has_field_names():
+    unnamed = {rule.category for rule in RULES.for_scans().rules} - set(STRONG_NAMES) - set(WEAK_NAMES)
     assert unnamed == set()

@@ -1,10 +1,18 @@
-"""What data is processed for, in files, in the names of tables and columns, and in code."""
+"""Detection of purposes in files, in the names of tables and columns, and in code."""
 
 import random
 
 import pytest
 
-from tests.builders.detecting import cell_entry, code_of, file_entry, indicated, message_of, only, rules_found
+from tests.builders.detecting import (
+    analyse,
+    cell_entry,
+    code_message,
+    file_entry,
+    only_finding,
+    rules_found,
+    text_message,
+)
 from waivern.analysers.indicators.factory import ProcessingPurposeAnalyserFactory
 
 SHOP = """<?php
@@ -18,16 +26,16 @@ function checkout($order) {
 """
 
 
-def analysed(messages, **properties):
-    return indicated(ProcessingPurposeAnalyserFactory(), messages, **properties)
+def find_purposes(messages, **properties):
+    return analyse(ProcessingPurposeAnalyserFactory(), messages, **properties)
 
 
 def in_text(text):
-    return rules_found(analysed([message_of([file_entry(text)])]))
+    return rules_found(find_purposes([text_message([file_entry(text)])]))
 
 
-def test_the_purposes_of_code_are_found_with_their_lines():
-    content = analysed([code_of({"shop.php": SHOP})])
+def test_purposes_in_code_are_found_with_their_lines():
+    content = find_purposes([code_message({"shop.php": SHOP})])
     lines = {finding["rule"]: finding["location"]["lines"] for finding in content["findings"]}
     assert lines == {
         "payment": [3, 4],
@@ -38,10 +46,10 @@ def test_the_purposes_of_code_are_found_with_their_lines():
     assert content["summary"]["by_category"]["payment"] == 1
 
 
-def test_names_of_tables_and_columns_say_purposes_too():
-    message = message_of([cell_entry("x", "invoices", "id"), cell_entry("x", "t", "newsletter_signup")])
-    places = {finding["rule"]: finding["location"] for finding in analysed([message])["findings"]}
-    assert places == {
+def test_purposes_are_found_in_the_names_of_tables_and_columns():
+    message = text_message([cell_entry("x", "invoices", "id"), cell_entry("x", "t", "newsletter_signup")])
+    locations = {finding["rule"]: finding["location"] for finding in find_purposes([message])["findings"]}
+    assert locations == {
         "payment": {"table": "invoices"},
         "direct_marketing": {"table": "t", "column": "newsletter_signup"},
     }
@@ -59,7 +67,7 @@ def test_names_of_tables_and_columns_say_purposes_too():
         "Python 3.12 support",
     ],
 )
-def test_words_of_software_are_no_purposes(text):
+def test_technical_terms_are_not_purposes(text):
     assert in_text(text) == set()
 
 
@@ -75,23 +83,23 @@ def test_words_of_software_are_no_purposes(text):
         ("We may share data with our partners.", "data_sharing"),
     ],
 )
-def test_notices_in_several_languages_are_read(text, rule):
+def test_privacy_notices_in_several_languages_are_understood(text, rule):
     assert rule in in_text(text)
 
 
-def test_evidence_shows_the_word_and_masks_what_stands_beside_it():
-    content = analysed([message_of([file_entry("payment by ann.miller@example.org of 12.50")])])
-    (evidence,) = only(content, "payment")["evidence"]
+def test_evidence_shows_the_keyword_and_masks_the_rest_of_the_line():
+    content = find_purposes([text_message([file_entry("payment by ann.miller@example.org of 12.50")])])
+    (evidence,) = only_finding(content, "payment")["evidence"]
     assert evidence["content"].startswith("payment by ***.******@*******.")
     assert "12" not in evidence["content"]
 
 
-def test_order_of_items_makes_no_difference():
+def test_the_order_of_items_makes_no_difference():
     entries = [file_entry(SHOP, path=f"{number}.php") for number in range(4)]
     entries += [cell_entry("loyalty card", "t", f"payment_{number}", row=str(number)) for number in range(20)]
-    expected = analysed([message_of(entries)])
+    expected = find_purposes([text_message(entries)])
     assert expected["findings"]
     for seed in range(5):
         shuffled = entries.copy()
         random.Random(seed).shuffle(shuffled)
-        assert analysed([message_of(shuffled)]) == expected
+        assert find_purposes([text_message(shuffled)]) == expected

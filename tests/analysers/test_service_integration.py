@@ -1,21 +1,21 @@
-"""Which third parties code talks to."""
+"""Detection of third-party services in code."""
 
 import pytest
 
-from tests.builders.detecting import code_of, indicated, only, rules_found
+from tests.builders.detecting import analyse, code_message, only_finding, rules_found
 from waivern.analysers.indicators.factory import ServiceIntegrationAnalyserFactory
 
 
-def analysed(files, **properties):
-    return indicated(ServiceIntegrationAnalyserFactory(), [code_of(files)], **properties)
+def analyse_code(files, **properties):
+    return analyse(ServiceIntegrationAnalyserFactory(), [code_message(files)], **properties)
 
 
-def test_services_imported_in_one_line_are_each_found():
-    assert rules_found(analysed({"pay.py": "import os, stripe, boto3 as aws\n"})) == {"stripe", "aws"}
+def test_all_services_imported_in_one_line_are_found():
+    assert rules_found(analyse_code({"pay.py": "import os, stripe, boto3 as aws\n"})) == {"stripe", "aws"}
 
 
-def test_a_finding_says_which_company_offers_the_service_and_where_it_is_seated():
-    finding = only(analysed({"pay.py": "import stripe\n"}), "stripe")
+def test_a_finding_has_the_company_of_the_service_and_its_country():
+    finding = only_finding(analyse_code({"pay.py": "import stripe\n"}), "stripe")
     assert finding["metadata"] == {"source": "src", "facts": {"company": "Stripe, Inc.", "country": "United States"}}
 
 
@@ -32,12 +32,12 @@ def test_a_finding_says_which_company_offers_the_service_and_where_it_is_seated(
         ("app.py", "URL = 'https://bucket.s3.eu-central-1.amazonaws.com/x'", "aws"),
     ],
 )
-def test_a_service_is_known_in_each_language(path, code, rule):
-    assert rules_found(analysed({path: f"\n{code}\n"})) == {rule}
+def test_a_service_is_found_in_each_language(path, code, rule):
+    assert rules_found(analyse_code({path: f"\n{code}\n"})) == {rule}
 
 
 @pytest.mark.parametrize(
     "code", ["a stripe on the shirt", "stripe = Stripe()", "import striped", "# see https://docs.x.org"]
 )
-def test_words_are_no_services(code):
-    assert analysed({"a.py": code})["findings"] == []
+def test_ordinary_words_are_not_services(code):
+    assert analyse_code({"a.py": code})["findings"] == []

@@ -1,4 +1,4 @@
-"""What tests of detection share."""
+"""Builders of messages and helpers for tests of detection."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ RULES = load_ruleset(URI)
 INDICATOR = Schema("personal_data_indicator", "1.0.0")
 
 
-def message_of(entries: Iterable[Mapping[str, Any]], **metadata: Any) -> Message:
+def text_message(entries: Iterable[Mapping[str, Any]], **metadata: Any) -> Message:
     content = {
         "schemaVersion": "1.0.0",
         "name": "test",
@@ -36,32 +36,30 @@ def cell_entry(content: str, table: str, column: str, row: str = "1", source: st
     return {"content": content, "metadata": metadata}
 
 
-def code_of(files: Mapping[str, str], source: str = "src") -> Message:
-    """A message of source code, {path: content}."""
+def code_message(files: Mapping[str, str], source: str = "src") -> Message:
+    """Return a message of source code from {path: content}."""
     data = [{"file_path": path, "language": "any", "raw_content": content} for path, content in files.items()]
     content = {"schemaVersion": "1.0.0", "name": "code", "source": source, "data": data}
     return Message("", content, Schema("source_code", "1.0.0"))
 
 
-def indicated(factory: ComponentFactory[Analyser], messages: Sequence[Message], **properties: Any) -> dict[str, Any]:
-    """What the factory's analyser makes of these messages, checked against its schema."""
+def analyse(factory: ComponentFactory[Analyser], messages: Sequence[Message], **properties: Any) -> dict[str, Any]:
+    """Run an analyser on messages, and return the content of its output after validating it."""
     analyser = factory.create(properties)
-    made = analyser.process(messages, analyser.get_supported_output_schemas()[0])
-    check_message(made)
-    return dict(made.content)
+    output = analyser.process(messages, analyser.get_supported_output_schemas()[0])
+    check_message(output)
+    return dict(output.content)
 
 
-def only(content: Mapping[str, Any], rule: str) -> dict[str, Any]:
-    """The one finding of a rule."""
+def find_personal_data(entries: Iterable[Mapping[str, Any]], **properties: Any) -> dict[str, Any]:
+    """Return the validated findings of the personal data analyser in these entries."""
+    return analyse(PersonalDataAnalyserFactory(), [text_message(entries)], **properties)
+
+
+def only_finding(content: Mapping[str, Any], rule: str) -> dict[str, Any]:
+    """Return the finding of a rule; there must be exactly one."""
     (finding,) = [finding for finding in content["findings"] if finding["rule"] == rule]
     return dict(finding)
-
-
-def analysed(entries: Iterable[Mapping[str, Any]], **properties: Any) -> dict[str, Any]:
-    """What the analyser makes of these entries, checked against its schema."""
-    made = PersonalDataAnalyserFactory().create(properties).process([message_of(entries)], INDICATOR)
-    check_message(made)
-    return dict(made.content)
 
 
 def rules_found(content: Mapping[str, Any]) -> set[str]:

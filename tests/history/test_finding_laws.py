@@ -7,7 +7,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders.detecting import analysed, cell_entry, file_entry
+from tests.builders.detecting import cell_entry, file_entry, find_personal_data
 
 ADDRESS = "write to ann@example.org"
 SOURCES = ["exports", "exports/exports", "/srv/exports", "db.example:5432/shop"]
@@ -76,7 +76,7 @@ def test_no_two_places_of_a_message_share_a_fingerprint(files, columns, columns_
         entry = cell_entry(ADDRESS, table, column, source=source)
         entry["metadata"]["file_path"] = path
         entries.append(entry)
-    found = [finding for finding in analysed(entries)["findings"] if finding["rule"] == "email_address"]
+    found = [finding for finding in find_personal_data(entries)["findings"] if finding["rule"] == "email_address"]
     assert len(found) == len({finding["fingerprint"] for finding in found}) == len(entries)
     places = {json.dumps([finding["metadata"]["source"], finding["location"]]) for finding in found}
     assert len(places) == len(entries)
@@ -92,17 +92,17 @@ def test_one_place_that_is_written_in_several_ways_has_one_finding(file, chance)
         for each in (path, f"./{path}", below)
         for root in (source, f"{source}/")
     ]
-    expected = analysed(entries)
+    expected = find_personal_data(entries)
     (finding,) = expected["findings"]
     assert finding["matched_patterns"] == [{"pattern": "value: address", "match_count": 6}]
     chance.shuffle(entries)
-    assert analysed(entries) == expected
+    assert find_personal_data(entries) == expected
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(PEOPLE, min_size=1, max_size=3), st.sampled_from([as_csv, as_json, as_sql, as_yaml]))
 def test_what_is_known_to_be_in_a_record_is_found_and_not_shown(people, written):
-    content = analysed([file_entry(written(people))], pattern_matching={"evidence_context_size": "full"})
+    content = find_personal_data([file_entry(written(people))], pattern_matching={"evidence_context_size": "full"})
     matched = {
         (finding["rule"], each["pattern"].partition(":")[0]): each["match_count"]
         for finding in content["findings"]
@@ -126,7 +126,7 @@ def test_what_is_known_to_be_in_a_table_is_found_in_its_column_and_not_shown(peo
         for row, person in enumerate(people)
         for key, value in person.items()
     ]
-    content = analysed(entries, pattern_matching={"evidence_context_size": "full"})
+    content = find_personal_data(entries, pattern_matching={"evidence_context_size": "full"})
     found = {(finding["location"]["column"], finding["rule"]): finding for finding in content["findings"]}
     for key, rule in {**VALUES, **NAMED}.items():
         assert (key, rule) in found
@@ -143,12 +143,12 @@ def test_what_is_known_to_be_in_a_table_is_found_in_its_column_and_not_shown(peo
 @given(st.lists(st.sampled_from(["\n", "\r", "\r\n", "x", "x\n"]), max_size=12))
 def test_lines_are_counted_whatever_ends_them(before):
     text = "".join(before)
-    (finding,) = analysed([file_entry(f"{text}.{ADDRESS}")])["findings"]
+    (finding,) = find_personal_data([file_entry(f"{text}.{ADDRESS}")])["findings"]
     assert finding["location"]["lines"] == [len(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))]
 
 
 def _fingerprints(entries):
-    return {finding["fingerprint"]: finding for finding in analysed(entries)["findings"]}
+    return {finding["fingerprint"]: finding for finding in find_personal_data(entries)["findings"]}
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,4 +1,4 @@
-"""Names of fields that code declares: properties, parameters, what is taken out of an object, SQL."""
+"""Field names in declarations: properties, parameters, destructured objects, SQL."""
 
 import pytest
 
@@ -55,16 +55,16 @@ def test_a_declared_name_is_a_field(text):
         "time:email",
     ],
 )
-def test_a_word_of_prose_or_code_is_none(text):
+def test_a_word_in_prose_or_other_code_is_not_a_field(text):
     assert categories_in(text) == set()
 
 
 @pytest.mark.parametrize(
     "text", ['<input name="email">', '{"name": "email"}', "{'name': 'email'}", '@Column(name = "email")']
 )
-def test_what_names_a_field_is_no_persons_name(text):
+def test_an_attribute_that_names_a_field_is_not_the_name_of_a_person(text):
     assert categories_in(text) == {"email"}
 
 
-def test_the_name_of_a_person_beside_their_address_still_counts():
+def test_an_attribute_name_next_to_an_email_attribute_is_the_name_of_a_person():
     assert categories_in('<user name="Ann" email="ann@example.org"/>') == {"name", "email"}

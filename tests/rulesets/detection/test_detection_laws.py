@@ -1,4 +1,4 @@
-"""Laws of detection over texts made of pieces that rules are about, and of anything else."""
+"""Properties of detection that hold for any text."""
 
 import re
 from itertools import pairwise
@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from waivern.analysers.indicators.masking import EvidenceMasker
 
-from tests.builders.detecting import RULES, analysed, file_entry
+from tests.builders.detecting import RULES, file_entry, find_personal_data
+from waivern.analysers.indicators.evidence import EvidenceMasker
 from waivern.rulesets.detection.detector import Detector, detect, detector_for
 from waivern.rulesets.detection.masking import masked
 from waivern.rulesets.engine.re2_engine import Re2Engine
@@ -24,12 +24,12 @@ PIECES += [
     "born",
     "phone",
 ]
-GLUE = ["", " ", "\n", ",", ": ", '"', "é", "😀", "\x00", "\udc80", "_", "-", ".", "1", "@"]
-TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.sampled_from(GLUE), st.text(max_size=8)), max_size=12).map(
+SEPARATORS = ["", " ", "\n", ",", ": ", '"', "é", "😀", "\x00", "\udc80", "_", "-", ".", "1", "@"]
+TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.sampled_from(SEPARATORS), st.text(max_size=8)), max_size=12).map(
     "".join
 )
-AT_THE_EDGE = ["tel", " " + "11 22 33 44 55 6 7 " * 9 + " phone", "born", "name: y", "x\nemail: y"]
-"""Texts whose findings would change, were what stands in the text before or behind them looked at."""
+BOUNDARY_SENSITIVE = ["tel", " " + "11 22 33 44 55 6 7 " * 9 + " phone", "born", "name: y", "x\nemail: y"]
+"""Texts whose findings would differ if the previous or next text were considered too."""
 SECRETS = [
     ("ann.miller@example.org", "ann.miller"),
     ("DE89 3704 0044 0532 0130 00", "3704"),
@@ -38,37 +38,38 @@ SECRETS = [
     ("+44 20 7946 0958", "7946"),
 ]
 
-BEST = detector_for(RULES)
+DEFAULT = detector_for(RULES)
 RE2 = Detector(RULES, make_engine=Re2Engine)
 DIGIT_GROUPS = st.lists(
     st.tuples(st.from_regex(r"[0-9]{1,17}", fullmatch=True), st.sampled_from([" ", "-", ".", "/", "  "])), max_size=40
 ).map(lambda groups: "".join(digits + mark for digits, mark in groups))
 THRESHOLD = 0.5
-VALIDATED = [value for rule in RULES.rules for value in rule.values if value.validator]
+VALIDATED = [pattern for rule in RULES.rules for pattern in rule.patterns if pattern.validator]
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_every_validator_copes_with_whatever_its_pattern_matches(data):
-    value = data.draw(st.sampled_from(VALIDATED))
-    form = re.compile(f"(?:{value.lead}){{0,64}}(?:{value.regex})" if value.lead else value.regex, re.ASCII)
-    text = data.draw(st.from_regex(form, fullmatch=True))
-    part = get_validator(value.validator)(text)
+def test_every_validator_accepts_a_part_of_its_patterns_match_or_none(data):
+    pattern = data.draw(st.sampled_from(VALIDATED))
+    extension = f"(?:{pattern.left_extension}){{0,64}}" if pattern.left_extension else ""
+    regex = re.compile(f"{extension}(?:{pattern.regex})", re.ASCII)
+    text = data.draw(st.from_regex(regex, fullmatch=True))
+    part = get_validator(pattern.validator)(text)
     assert part is None or 0 <= part[0] < part[1] <= len(text)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(["phone ", "born ", "passport ", "ssn ", "iban ", "card "]), DIGIT_GROUPS)
-def test_runs_of_digit_groups_are_read(word, groups):
-    for value in VALIDATED:
-        for match in re.finditer(value.regex, groups, re.ASCII):
-            get_validator(value.validator)(match[0])
-    assert BEST.detect_all([word + groups]) == RE2.detect_all([word + groups])
+def test_no_validator_fails_on_digit_groups(word, groups):
+    for pattern in VALIDATED:
+        for match in re.finditer(pattern.regex, groups, re.ASCII):
+            get_validator(pattern.validator)(match[0])
+    assert DEFAULT.detect_all([word + groups]) == RE2.detect_all([word + groups])
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.from_regex(r"[0-9]{1,24}", fullmatch=True), st.sampled_from(["", "x ", "n = ", '{"v": ', "(", "id "]))
-def test_a_bare_run_of_digits_is_no_finding_whatever_its_checksum(digits, before):
+def test_bare_digits_are_not_a_finding_whatever_their_checksum(digits, before):
     assert [span for span in detect(before + digits, RULES) if span.confidence >= THRESHOLD] == []
 
 
@@ -76,42 +77,42 @@ def test_a_bare_run_of_digits_is_no_finding_whatever_its_checksum(digits, before
     "digits",
     ["4111111111111111", "378282246310005", "86095742719", "111222333", "9434765919", "490154203237518", "011000015"],
 )
-def test_a_run_of_digits_whose_checksum_is_right_is_none_either(digits):
+def test_bare_digits_with_a_valid_checksum_are_not_a_finding(digits):
     assert [span for span in detect(f"n = {digits}", RULES) if span.confidence >= THRESHOLD] == []
 
 
 @settings(max_examples=150, deadline=None)
 @given(TEXTS)
-def test_both_engines_find_the_same(text):
-    assert BEST.detect_all([text]) == RE2.detect_all([text])
+def test_both_engines_give_the_same_spans(text):
+    assert DEFAULT.detect_all([text]) == RE2.detect_all([text])
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
-def test_texts_scanned_together_are_found_as_each_by_itself(texts):
+def test_texts_scanned_together_have_the_same_spans_as_alone(texts):
     without_nul = [text.replace("\x00", "") for text in texts]
-    together = BEST.detect_all(without_nul)
+    together = DEFAULT.detect_all(without_nul)
     assert [together.get(number, []) for number in range(len(texts))] == [detect(text, RULES) for text in without_nul]
 
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.lists(TEXTS | st.sampled_from(AT_THE_EDGE), min_size=2, max_size=5),
+    st.lists(TEXTS | st.sampled_from(BOUNDARY_SENSITIVE), min_size=2, max_size=5),
     st.randoms(use_true_random=False),
     st.integers(1, 200),
 )
-def test_neither_the_order_of_the_files_nor_which_are_scanned_together_changes_the_findings(texts, chance, characters):
+def test_neither_the_order_of_files_nor_their_batches_change_the_findings(texts, random, batch_characters):
     entries = [file_entry(text, path=f"{number}.txt") for number, text in enumerate(texts)]
-    in_one_scan = analysed(entries)
-    chance.shuffle(entries)
+    expected = find_personal_data(entries)
+    random.shuffle(entries)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("waivern.analysers.indicators.analyser.BATCH_CHARACTERS", characters)
-        assert analysed(entries) == in_one_scan
+        patch.setattr("waivern.analysers.indicators.input_texts.BATCH_CHARACTERS", batch_characters)
+        assert find_personal_data(entries) == expected
 
 
 @settings(max_examples=100, deadline=None)
 @given(TEXTS)
-def test_spans_lie_within_the_text_and_values_apart_from_one_another(text):
+def test_spans_are_within_the_text_and_values_do_not_overlap(text):
     spans = detect(text, RULES)
     values = [span for span in spans if not span.is_name]
     assert spans == sorted(spans)
@@ -123,23 +124,23 @@ def test_spans_lie_within_the_text_and_values_apart_from_one_another(text):
 @given(st.text(max_size=200), st.sampled_from(SECRETS), st.text(max_size=200), st.sampled_from(SECRETS))
 def test_evidence_never_shows_a_value(before, one, after, other):
     text = f"{before.replace(one[1], '').replace(other[1], '')} {one[0]} {after} {other[0]}"
-    content = analysed([file_entry(text)], pattern_matching={"evidence_context_size": "full"})
-    shown = "".join(each["content"] for finding in content["findings"] for each in finding["evidence"])
+    content = find_personal_data([file_entry(text)], pattern_matching={"evidence_context_size": "full"})
+    shown = "".join(sample["content"] for finding in content["findings"] for sample in finding["evidence"])
     assert one[1] not in shown
     assert other[1] not in shown
 
 
 @given(st.text())
-def test_a_masked_value_shows_one_sign_at_the_most(value):
-    signs = [sign for sign in masked(value) if sign.isalnum()]
-    assert len(signs) <= 1
+def test_a_masked_value_shows_at_most_one_character(value):
+    shown = [character for character in masked(value) if character.isalnum()]
+    assert len(shown) <= 1
     assert len(masked(value)) <= 65
 
 
 @settings(max_examples=100, deadline=None)
 @given(TEXTS)
-def test_evidence_can_be_made_of_every_span(text):
-    masker = EvidenceMasker(BEST, context_size="full")
+def test_every_span_has_evidence(text):
+    masker = EvidenceMasker(DEFAULT, context_size="full")
     spans = detect(text, RULES)
     for span in spans:
-        assert "\x00" not in masker.evidence(text, span, [each for each in spans if each.is_name])
+        assert "\x00" not in masker.evidence(text, span, [other for other in spans if other.is_name])

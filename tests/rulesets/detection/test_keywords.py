@@ -1,4 +1,4 @@
-"""Keywords of a rule in prose and in names, with both engines."""
+"""Keywords in prose and in identifiers, with both engines."""
 
 import pytest
 
@@ -13,9 +13,14 @@ from waivern.rulesets.model.ruleset import Ruleset
 def rule(
     name: str, *terms: str, alone: float | None = 0.6, context: tuple[str, ...] = (), **more: tuple[str, ...]
 ) -> Rule:
-    words = Keywords(terms=terms, confidence=Confidence(alone=alone, in_context=0.8), **more)
+    keywords = Keywords(terms=terms, confidence=Confidence(alone=alone, with_context=0.8), **more)
     return Rule(
-        name=name, category=name, source="test", examples=Examples(match=(), no_match=()), words=words, context=context
+        name=name,
+        category=name,
+        source="test",
+        examples=Examples(match=(), no_match=()),
+        keywords=keywords,
+        context_words=context,
     )
 
 
@@ -33,8 +38,8 @@ RULES = Ruleset(
             "driver",
             "taxi driver",
             weak=("driver",),
-            not_after=("device", "db"),
-            not_before=("version",),
+            not_preceded_by=("device", "db"),
+            not_followed_by=("version",),
             context=("vehicle",),
         ),
     ),
@@ -68,7 +73,7 @@ DETECTORS = {"hyperscan": Detector(RULES, make_engine=HyperscanEngine), "re2": D
         ("vehicle: device, driver", [("driver", "driver", 0.8)]),
     ],
 )
-def test_a_word_is_found_in_prose_and_in_names_as_a_whole(
+def test_a_keyword_is_found_in_prose_and_in_identifiers_as_a_whole_word(
     engine: str, text: str, found: list[tuple[str, str, float]]
 ) -> None:
     spans = DETECTORS[engine].detect_all([text]).get(0, [])
@@ -76,12 +81,12 @@ def test_a_word_is_found_in_prose_and_in_names_as_a_whole(
 
 
 @pytest.mark.parametrize("engine", DETECTORS)
-def test_a_word_of_one_text_speaks_for_none_of_another(engine: str) -> None:
+def test_a_context_word_does_not_affect_other_texts(engine: str) -> None:
     assert DETECTORS[engine].detect_all(["sales", "lead"]) == {}
 
 
 @pytest.mark.parametrize("engine", DETECTORS)
-def test_a_weak_word_counts_as_the_whole_name_of_a_table_or_column(engine: str) -> None:
+def test_a_weak_keyword_counts_as_the_whole_name_of_a_table_or_column(engine: str) -> None:
     names = ["drivers", "driver_id", "the driver"]
     found = DETECTORS[engine].detect_all([*names, "drivers"], [(3, NAME_CONTEXT), (1, NO_CONTEXT)])
     assert {number: [span.reasons[1] for span in spans] for number, spans in found.items()} == {

@@ -1,7 +1,7 @@
-"""What is found in sentences, and what is not: each value by its category, in the languages that rules know.
+"""Detection in sentences in ten languages.
 
-`sentences.txt` marks what is to be found: "[phone|+44 20 7946 0958]". Names of people are aimed for where they have a
-title or where somebody says their name; other names ("[name?|Peter Parker]") no pattern tells from other words.
+`sentences.txt` labels the expected values: "[phone|+44 20 7946 0958]". Names of people are expected after a title or an
+introduction; no pattern can tell other names ("[name?|Peter Parker]", which are optional) from other words.
 """
 
 import re
@@ -14,12 +14,12 @@ from tests.builders.detecting import RULES
 from waivern.rulesets.detection.detector import detector_for
 
 FILE = Path(__file__).parent / "sentences.txt"
-MARKED = re.compile(r"\[(?P<category>[a-z_]+)(?P<optional>\??)\|(?P<value>[^\]]*)\]")
+LABEL = re.compile(r"\[(?P<category>[a-z_]+)(?P<optional>\??)\|(?P<value>[^\]]*)\]")
 DETECTOR = detector_for(RULES.for_scans())
 
 KNOWN_TO_BE_MISSED = {
-    "S10 2FX",  # nothing near by says that it is a postcode
-    "LK63 ABC",  # near "registration" alone half of all that code calls by letters and digits would be a number plate
+    "S10 2FX",  # no context word for a postcode is nearby
+    "LK63 ABC",  # with "registration" as a context word, too many identifiers in code would be number plates
 }
 KNOWN_TO_BE_WRONG = {"Frau Holle", "3 January 2024"}
 
@@ -32,9 +32,9 @@ class Label(NamedTuple):
 
 
 def parsed(line: str) -> tuple[str, list[Label]]:
-    """The sentence without its marks, and where what they mark stands in it."""
+    """Return the sentence without its labels, and the labels with their positions."""
     text, labels, last = "", [], 0
-    for mark in MARKED.finditer(line):
+    for mark in LABEL.finditer(line):
         text += line[last : mark.start()]
         value = mark["value"]
         labels.append(Label(len(text), len(text) + len(value), mark["category"], bool(mark["optional"])))
@@ -47,7 +47,7 @@ SENTENCES = [line for line in FILE.read_text(encoding="utf-8").splitlines() if l
 
 
 @pytest.mark.parametrize("line", SENTENCES)
-def test_in_a_sentence_each_value_is_found_and_nothing_else(line: str):
+def test_each_labelled_value_of_a_sentence_is_found_and_nothing_else(line: str):
     text, labels = parsed(line)
     spans = DETECTOR.detect_all([text]).get(0, [])
     found = [span for span in spans if span.confidence >= 0.5 and not span.is_name]
@@ -64,13 +64,13 @@ def test_in_a_sentence_each_value_is_found_and_nothing_else(line: str):
         if not hits and not label.is_optional:
             missed.append(text[label.start : label.end])
     wrong = [text[span.start : span.end] for span in found if span not in explained]
-    assert [each for each in missed if each not in KNOWN_TO_BE_MISSED] == []
-    assert [each for each in wrong if each not in KNOWN_TO_BE_WRONG] == []
+    assert [value for value in missed if value not in KNOWN_TO_BE_MISSED] == []
+    assert [value for value in wrong if value not in KNOWN_TO_BE_WRONG] == []
 
 
-def test_what_is_known_to_be_missed_or_wrong_stands_in_the_sentences_and_is_still_so():
+def test_known_errors_occur_in_the_sentences_and_still_exist():
     text = "\n".join(parsed(line)[0] for line in SENTENCES)
-    assert not [each for each in (*KNOWN_TO_BE_MISSED, *KNOWN_TO_BE_WRONG) if each not in text]
+    assert not [value for value in (*KNOWN_TO_BE_MISSED, *KNOWN_TO_BE_WRONG) if value not in text]
     found = {
         text[span.start : span.end]
         for text, _ in map(parsed, SENTENCES)

@@ -1,4 +1,4 @@
-"""The beginning that stands for a long value: what matches a regular expression begins with a match of its head."""
+"""Every match of a regular expression begins with a match of its required prefix."""
 
 import re
 
@@ -16,7 +16,7 @@ RULES = [
 
 
 @pytest.mark.parametrize(
-    ("regex", "head"),
+    ("regex", "prefix"),
     [
         (r"\bkey-[a-f]{3,}!", RegexPrefix(r"\bkey\x2d(?:[a-f]){3}", 7)),
         (r"(?i:pass|word)=[a-z]{6,}", RegexPrefix(r"(?i:(?:pass|word))\x3d(?:[a-z]){6}", 11)),
@@ -29,17 +29,17 @@ RULES = [
         (r"a{300}b*", None),
     ],
 )
-def test_a_head_goes_up_to_the_first_repeat_without_a_bound(regex: str, head: RegexPrefix | None) -> None:
-    assert required_prefix(regex) == head
+def test_the_prefix_ends_at_the_first_unbounded_repeat(regex: str, prefix: RegexPrefix | None) -> None:
+    assert required_prefix(regex) == prefix
 
 
-def test_what_shipped_rules_match_begins_with_what_their_heads_match() -> None:
-    seen = 0
+def test_every_match_of_a_shipped_pattern_begins_with_its_prefix() -> None:
+    checked = 0
     for rule in RULES:
-        for value in (each for each in rule.values if each.regex.isascii()):  # no engine is asked for others
-            head, text = required_prefix(value.regex), "\n".join(rule.examples.match).encode()
-            for match in re.compile(value.regex.encode()).finditer(text):
-                begun = re.compile(head.regex.encode()).match(text, match.start()) if head is not None else None
-                assert head is None or (begun is not None and len(begun[0]) <= head.longest), value.regex
-                seen += head is not None
-    assert seen > 200
+        for pattern in (pattern for pattern in rule.patterns if pattern.regex.isascii()):  # engines get no others
+            prefix, text = required_prefix(pattern.regex), "\n".join(rule.examples.match).encode()
+            for match in re.compile(pattern.regex.encode()).finditer(text):
+                start = re.compile(prefix.regex.encode()).match(text, match.start()) if prefix is not None else None
+                assert prefix is None or (start is not None and len(start[0]) <= prefix.max_length), pattern.regex
+                checked += prefix is not None
+    assert checked > 200

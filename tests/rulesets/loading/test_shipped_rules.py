@@ -1,4 +1,4 @@
-"""Every shipped rule is tried on its own examples, with both engines."""
+"""Every shipped rule is tested on its own examples, with both engines."""
 
 import functools
 
@@ -18,19 +18,19 @@ CASES = [
 
 
 @functools.cache
-def detector_of(uri: str, engine: str) -> Detector:
-    rules = load_ruleset(uri)
-    return detector_for(rules) if engine == "best" else Detector(rules, make_engine=Re2Engine)
+def detector_with(uri: str, engine: str) -> Detector:
+    ruleset = load_ruleset(uri)
+    return detector_for(ruleset) if engine == "default" else Detector(ruleset, make_engine=Re2Engine)
 
 
 def finds(detector: Detector, rule: Rule, text: str) -> bool:
     return any(span.rule == rule.name and span.confidence >= 0.5 for span in detector.detect_all([text]).get(0, ()))
 
 
-@pytest.mark.parametrize("engine", ["best", "re2"])
+@pytest.mark.parametrize("engine", ["default", "re2"])
 @pytest.mark.parametrize(("uri", "rule"), CASES)
-def test_a_rule_finds_its_examples_and_nothing_in_its_counter_examples(uri: str, rule: Rule, engine: str):
-    detector = detector_of(uri, engine)
+def test_a_rule_finds_its_examples_and_nothing_in_its_counterexamples(uri: str, rule: Rule, engine: str):
+    detector = detector_with(uri, engine)
     missed = [text for text in rule.examples.match if not finds(detector, rule, text)]
     wrong = [text for text in rule.examples.no_match if finds(detector, rule, text)]
     assert not missed
@@ -54,18 +54,18 @@ EXPECTED = {
 }  # fmt: skip
 
 
-def test_the_shipped_rulesets_are_those_that_are_described_with_what_they_are_to_find():
+def test_the_shipped_rulesets_cover_the_expected_categories():
     found = {uri.split("/")[1]: {rule.category for rule in load_ruleset(uri).rules} for uri in URIS}
     assert set(found) == set(EXPECTED)
     assert {name: EXPECTED[name] - found[name] for name in EXPECTED} == {name: set() for name in EXPECTED}
 
 
-def test_the_best_engine_is_hyperscan_where_there_is_one():
+def test_hyperscan_is_the_default_engine_if_it_is_installed():
     pytest.importorskip("hyperscan")
     assert type(compile_engine(PatternSet([ScanPattern("a")]))).__name__ == "HyperscanEngine"
 
 
-def test_every_rule_names_its_source_and_has_examples_of_both_kinds():
+def test_every_rule_has_a_source_and_both_kinds_of_examples():
     for uri in URIS:
         for rule in load_ruleset(uri).rules:
             assert rule.source.strip(), rule.name
@@ -73,7 +73,7 @@ def test_every_rule_names_its_source_and_has_examples_of_both_kinds():
             assert rule.examples.no_match, rule.name
 
 
-def test_severities_are_of_categories_that_there_are():
+def test_severities_refer_to_existing_categories():
     for uri in URIS:
         ruleset = load_ruleset(uri)
         assert set(ruleset.severities) <= {rule.category for rule in ruleset.rules}, uri
