@@ -71,9 +71,9 @@ def test_text_and_json_tell_the_same_of_a_rule(ask, folder) -> None:
     (finding,) = json.loads(ask("artifacts", "show", "latest", "found").out)["findings"]
     rule = json.loads(ask("explain", finding["fingerprint"], "--format", "json").out)["rule"]
     told = " ".join(ask("explain", finding["fingerprint"]).out.split())
-    assert rule["context"]
-    assert rule["doubt"]
-    for meaning, words in (("surer near", rule["context"]), ("less sure near", rule["doubt"])):
+    assert rule["context_words"]
+    assert rule["negative_context_words"]
+    for meaning, words in (("surer near", rule["context_words"]), ("less sure near", rule["negative_context_words"])):
         assert f"{meaning} {', '.join(words[:12])}" in told
 
 
@@ -89,7 +89,7 @@ def test_every_kind_of_a_rules_field_names_is_told(ask, folder) -> None:
     meanings = {
         "strong": "fields called",
         "weak": "beside fields of a person, fields called",
-        "of_columns": "in a table of people, columns called",
+        "weak_columns": "in a table of people, columns called",
     }
     assert names.keys() == meanings.keys()
     for kind, meaning in meanings.items():

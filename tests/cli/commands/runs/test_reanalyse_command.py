@@ -75,7 +75,7 @@ rules:
   - name: {word}
     category: word
     source: a test
-    words: {{confidence: {{alone: 0.9, in_context: 0.9}}, terms: [{word}]}}
+    keywords: {{confidence: {{alone: 0.9, with_context: 0.9}}, terms: [{word}]}}
     examples: {{match: [{word}], no_match: [nothing]}}
 """
 
