@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waivern.rulesets.validators.registry import get_validator, has_valid_luhn_digit, is_validator
+from waivern.rulesets.validators.payment_values import has_valid_luhn_digit
+from waivern.rulesets.validators.registry import get_validator, is_validator
 
 
 @pytest.mark.parametrize(

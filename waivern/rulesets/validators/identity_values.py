@@ -6,10 +6,13 @@ They cover numbers for which python-stdnum has no module, or only one whose resu
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from waivern.rulesets.validators.payment_values import has_valid_luhn_digit
+
 Bounds = tuple[int, int]
 
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _SEPARATORS = re.compile(r"[ \-./]+")
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 
 def german_pension_insurance_number(value: str) -> Bounds | None:
@@ -57,6 +60,32 @@ def norwegian_identity_number(value: str) -> Bounds | None:
     first = _weighted_sum(digits[:10], (3, 7, 6, 1, 8, 9, 4, 5, 2, 1))
     second = _weighted_sum(digits, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
     return (0, len(value)) if first % 11 == 0 and second % 11 == 0 else None
+
+
+def us_ssn(value: str) -> Bounds | None:
+    """Accept nine digits in any grouping that the Social Security Administration may have issued."""
+    from stdnum.us import ssn
+
+    return (0, len(value)) if ssn.is_valid(_NOT_ALPHANUMERIC.sub("", value)) else None
+
+
+def swedish_personal_number(value: str) -> Bounds | None:
+    """Accept a personnummer: a date and a Luhn digit over the last ten digits. Source: SKV 704."""
+    digits = _NOT_DIGITS.sub("", value)[-10:]
+    month, day = int(digits[2:4]), int(digits[4:6])
+    is_valid = 1 <= month <= 12 and 1 <= day <= 31 and has_valid_luhn_digit(digits)
+    return (0, len(value)) if is_valid else None
+
+
+_VIN_VALUES = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", "123456781234579234567890123456789", strict=True))
+_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+
+
+def vehicle_number(value: str) -> Bounds | None:
+    """Accept a vehicle identification number by its check digit. Source: ISO 3779; 49 CFR 565.15(c)."""
+    number = value.upper()
+    total = sum(weight * int(_VIN_VALUES[letter]) for weight, letter in zip(_VIN_WEIGHTS, number, strict=True))
+    return (0, len(value)) if number[8] == "0123456789X"[total % 11] else None
 
 
 def document_number(value: str) -> Bounds | None:
@@ -114,4 +143,7 @@ IDENTITY_VALIDATORS: Mapping[str, Callable[[str], Bounds | None]] = {
     "number_plate": number_plate,
     "polish_identity_card": polish_identity_card,
     "spanish_social_security_number": spanish_social_security_number,
+    "swedish_personal_number": swedish_personal_number,
+    "us_ssn": us_ssn,
+    "vehicle_number": vehicle_number,
 }
