@@ -1,4 +1,4 @@
-"""Verifying a whole history, against the raw SHA-256 of the bytes that it holds, in the same process.
+"""Time of verifying a whole history, compared with hashing the same bytes with SHA-256 in the same process.
 
 `python -m benchmarks.verify [--artifacts 100000] [--kilobytes 2] [--postgres]`
 """
@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from benchmarks.databases import postgres, sqlite
 from benchmarks.measuring import peak_memory_mb, print_table
 from waivern import Message, Schema
+from waivern.database.audit_log import SqlAuditLog
 from waivern.database.runs.run_register import SqlRunRegister
 from waivern.database.schema.tables import blobs
-from waivern.database.verification.verifier import SqlVerifier
 from waivern.messages.canonical import canonical_bytes
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import plan_of_dag
@@ -26,7 +26,7 @@ _WORDS = [f"{stem}{ending}" for stem in ("cust", "order", "mail", "street", "pay
 
 
 def message(number: int, kilobytes: float) -> Message:
-    """Text that compresses about as prose does, another one for each artifact."""
+    """Text that compresses about as well as prose, different for each artifact."""
     chance = random.Random(number)
     lines: list[str] = []
     size = 0
@@ -36,7 +36,7 @@ def message(number: int, kilobytes: float) -> Message:
     return Message("", {"data": lines}, Schema("any", "1.0.0"))
 
 
-def remember(engine: sa.Engine, artifacts: int, kilobytes: float) -> None:
+def fill(engine: sa.Engine, artifacts: int, kilobytes: float) -> None:
     plan = plan_of_dag({f"a{number}": [] for number in range(_IN_A_RUN)})
     with ThreadPoolExecutor(16) as pool:
         for start in range(0, artifacts, _IN_A_RUN):
@@ -47,7 +47,7 @@ def remember(engine: sa.Engine, artifacts: int, kilobytes: float) -> None:
 
 
 def raw_sha256(artifacts: int, kilobytes: float) -> tuple[float, int]:
-    """(CPU seconds, bytes) of hashing the same contents, and nothing else."""
+    """Return the CPU seconds and the number of bytes of hashing the same contents only."""
     seconds, size = 0.0, 0
     for start in range(0, artifacts, _IN_A_RUN):
         contents = [canonical_bytes(message(start + n, kilobytes).content) for n in range(_IN_A_RUN)]
@@ -63,21 +63,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--artifacts", type=int, default=100_000)
     parser.add_argument("--kilobytes", type=float, default=2.0, help="of each artifact's content")
-    parser.add_argument("--postgres", action="store_true", help="on Postgres, in place of SQLite")
-    given = parser.parse_args()
-    with postgres() if given.postgres else sqlite("NORMAL") as engine:
-        remember(engine, given.artifacts, given.kilobytes)
+    parser.add_argument("--postgres", action="store_true", help="use Postgres instead of SQLite")
+    options = parser.parse_args()
+    with postgres() if options.postgres else sqlite("NORMAL") as engine:
+        fill(engine, options.artifacts, options.kilobytes)
         with engine.connect() as connection:
             stored = int(connection.scalar(sa.select(sa.func.sum(blobs.c.stored_size))) or 0)
         wall, cpu = time.perf_counter(), time.process_time()
-        found = SqlVerifier(engine).verify(progress=lambda _what, _done: None)
+        result = SqlAuditLog(engine).verify(progress=lambda _what, _done: None)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        assert found.damage == 0, found.damages
-        assert found.counts["artifacts"] == given.artifacts
-    raw, size = raw_sha256(given.artifacts, given.kilobytes)
+        assert result.is_intact, result.mismatches
+        assert result.counts["artifacts"] == options.artifacts
+    raw, size = raw_sha256(options.artifacts, options.kilobytes)
     megabytes = size / 1_000_000
     print_table(
-        f"Verifying {given.artifacts:,} artifacts of {given.kilobytes:g} KB ({stored / 1_000_000:,.0f} MB stored)",
+        f"Verifying {options.artifacts:,} artifacts of {options.kilobytes:g} KB ({stored / 1_000_000:,.0f} MB stored)",
         ("what", "wall s", "CPU s", "MB", "MB a CPU second", "peak MB of memory"),
         [
             ["waivern verify", wall, cpu, megabytes, megabytes / cpu, peak_memory_mb()],

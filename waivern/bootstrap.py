@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from waivern.errors import UsageError
-from waivern.history.event_log import UNNAMED
+from waivern.history.events import UNNAMED
 from waivern.operations.application import Application, Storage
 from waivern.settings import Settings
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from tests.builders.installations import migrated
 from tests.servers.databases import fresh_postgres_database, sqlite_url
 from waivern import SchemaOutOfDateError
+from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
@@ -24,7 +25,6 @@ from waivern.database.schema.migration import (
     upgrade,
 )
 from waivern.database.schema.tables import metadata
-from waivern.database.verification.verifier import SqlVerifier
 from waivern.errors import DatabaseError
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of_dag
@@ -112,7 +112,7 @@ def test_downgrade_and_upgrade_leave_a_database_that_verifies(engine: sa.Engine)
     assert downgrade(engine, "base") is None
     upgrade(engine)
     remember_a_run(engine)
-    assert not SqlVerifier(engine).verify(progress=lambda *_: None).damages
+    assert not SqlAuditLog(engine).verify(progress=lambda *_: None).mismatches
 
 
 @pytest.mark.parametrize(("revision", "said"), [("9999_x", "newer than"), ("0000_x", "this version of Waivern needs")])

@@ -22,8 +22,8 @@ from pydantic import ValidationError
 
 from tests.builders.schedules import a_definition
 from waivern.bootstrap import build_application
+from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import writing
-from waivern.database.events.event_log import SqlEventLog
 from waivern.database.runs.gate_log import SqlGateLog
 from waivern.database.runs.outbox import SqlNotifications
 from waivern.database.runs.run_queue import SqlRunQueue
@@ -357,7 +357,7 @@ def test_what_one_notice_came_to_says_nothing_of_another_of_the_same_run(engine:
 def test_how_gates_came_out_is_an_event(engine: sa.Engine) -> None:
     (run_id,) = ended_runs(engine, RunStatus.SUCCEEDED, notify=None)
     tripped(engine, run_id, any=2, incomplete=0)
-    (event,) = SqlEventLog(engine).read(kinds=["gates.tried"])
+    (event,) = SqlAuditLog(engine).read(kinds=["gates.evaluated"])
     assert (event.actor, event.body) == ("ada@host", {"run": run_id, "tripped": {"any": 2, "incomplete": 0}})
 
 

@@ -415,7 +415,7 @@ def test_a_scheduled_run_that_trips_a_gate_tells_whom_the_schedule_names(install
     assert [(each["gate"], each["tripped"]) for each in notice["data"]["gates"]] == gates
     with installation.application() as application:
         details = show_run(application, notice["data"]["run"]["id"])
-        (event,) = application.storage.events.read(kinds=["gates.tried"])
+        (event,) = application.storage.audit.read(kinds=["gates.evaluated"])
     assert (details.run.status, details.run.trigger) == (RunStatus.SUCCEEDED, "schedule")
     assert dict(details.gates) == dict(gates) == event.body["tripped"]
     assert event.actor.startswith("waivern serve@")

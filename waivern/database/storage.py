@@ -9,16 +9,14 @@ from waivern.database.schema.migration import ensure_usable
 if TYPE_CHECKING:
     from waivern.artifacts.encryption import Encryption
     from waivern.artifacts.store import PastArtifacts
-    from waivern.history.archives import Archives
+    from waivern.history.audit_log import AuditLog
     from waivern.history.current_findings import CurrentFindings
     from waivern.history.decision_log import DecisionLog
     from waivern.history.erasing import Eraser
-    from waivern.history.event_log import EventLog
     from waivern.history.finding_history import FindingHistory
     from waivern.history.gates import GateLog
     from waivern.history.pruning import Pruner
     from waivern.history.run_history import RunHistory
-    from waivern.history.verification import Verifier
     from waivern.runs.notifications import Notifications
     from waivern.runs.run_log import RunRegister
     from waivern.runs.run_queue import RunQueue
@@ -101,16 +99,10 @@ class SqlStorage:
         return SqlFindingHistory(self._engine)
 
     @cached_property
-    def events(self) -> "EventLog":
-        from waivern.database.events.event_log import SqlEventLog
+    def audit(self) -> "AuditLog":
+        from waivern.database.audit_log import SqlAuditLog
 
-        return SqlEventLog(self._engine)
-
-    @cached_property
-    def verifier(self) -> "Verifier":
-        from waivern.database.verification.verifier import SqlVerifier
-
-        return SqlVerifier(self._engine)
+        return SqlAuditLog(self._engine)
 
     @cached_property
     def decisions(self) -> "DecisionLog":
@@ -141,12 +133,6 @@ class SqlStorage:
         from waivern.database.data.eraser import SqlEraser
 
         return SqlEraser(self._engine)
-
-    @cached_property
-    def archives(self) -> "Archives":
-        from waivern.database.archive.archives import SqlArchives
-
-        return SqlArchives(self._engine)
 
     @cached_property
     def gates(self) -> "GateLog":

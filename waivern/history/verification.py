@@ -1,20 +1,19 @@
-"""The port through which it is proven that what is remembered is what was written."""
+"""The result of verifying the stored records."""
 
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-_NAMED = 20
+_LISTED = 20
 
 Progress = Callable[[str, int], None]
-"""Told what is being verified, and how many of these are done."""
+"""Called with what is being verified, and how many of these are done."""
 
 
-class Part(StrEnum):
-    """What kind of thing does not fit: `artifact` is what a run says of one, `content` what its message holds."""
+class RecordKind(StrEnum):
+    """What kind of record a mismatch is in; `artifact` is an artifact's row, `content` its message."""
 
     EVENT = "event"
     RUN = "run"
@@ -28,27 +27,27 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True)
-class Damage:
-    """Something that is not as it was written.
+class Mismatch:
+    """A record that is not as it was written.
 
     Args:
-        what: Names it.
-        why: What does not fit.
-        part: Of which kind it is.
-        run: The run that it belongs to, or the first of those; None where it belongs to none, or that is not known.
-        artifact_id: The artifact of that run, or of those of its runbook.
+        record: Names the record.
+        problem: What does not match.
+        kind: The kind of record.
+        run: The run that the record belongs to, or the first of several; None if there is none or it is unknown.
+        artifact_id: The artifact of that run, or of a run of the same runbook.
     """
 
-    what: str
-    why: str
-    part: Part
+    record: str
+    problem: str
+    kind: RecordKind
     run: str | None = None
     artifact_id: str | None = None
 
 
 @dataclass(frozen=True)
 class ChainEnd:
-    """The newest event of a chain; `installation` is the id that its first event drew."""
+    """The newest event of a chain; `installation` is the random id in the chain's first event."""
 
     installation: str
     seq: int
@@ -58,55 +57,43 @@ class ChainEnd:
 
 @dataclass
 class Verification:
-    """What was looked at, and what does not fit.
+    """What was verified, and what does not match.
 
     Args:
-        counts: How many of what were verified: events, imported_events, runs, artifacts, runbooks, findings, contents,
-            bytes.
-        open_runs: Runs that have not ended, of which nothing can be proven yet.
-        unproven_runs: Runs that had ended before there were events: nothing but their contents can be proven.
-        pruned: Contents that were let go of; their digests are proven all the same.
-        sealed: Contents that are encrypted under a key which is not known here: only their checksums are proven.
-        damages: The first 20 things that do not fit, in the order in which they were found.
-        damage: How many there are in all.
-        end: The newest event; None where there are no events.
+        counts: How many records were verified, by kind: events, imported_events, runs, artifacts, runbooks, findings,
+            contents, bytes.
+        open_runs: Runs that are queued or running: no root exists yet.
+        unproven_runs: Runs that had ended before the chain was started: only their contents are proven.
+        pruned: Contents that were deleted; their digests are proven all the same.
+        undecryptable: Contents that are encrypted with an unknown key: only their checksums are proven.
+        mismatches: The first 20 mismatches in the order of discovery.
+        mismatch_count: The number of all mismatches.
+        end: The newest event; None if there are no events.
     """
 
     counts: "Counter[str]" = field(default_factory=Counter)
     open_runs: int = 0
     unproven_runs: int = 0
     pruned: int = 0
-    sealed: int = 0
-    damages: list[Damage] = field(default_factory=list)
-    damage: int = 0
+    undecryptable: int = 0
+    mismatches: list[Mismatch] = field(default_factory=list)
+    mismatch_count: int = 0
     end: ChainEnd | None = None
 
     @property
-    def names_more(self) -> bool:
-        """Whether the next thing that does not fit will be among the `damages`."""
-        return len(self.damages) < _NAMED
+    def is_intact(self) -> bool:
+        """Whether everything matches."""
+        return self.mismatch_count == 0
+
+    @property
+    def lists_more(self) -> bool:
+        """Whether the next mismatch will be listed, and not only counted."""
+        return len(self.mismatches) < _LISTED
 
     def report(
-        self, part: Part, what: str, why: str, *, run: str | None = None, artifact_id: str | None = None
+        self, kind: RecordKind, record: str, problem: str, *, run: str | None = None, artifact_id: str | None = None
     ) -> None:
-        """Note something that does not fit."""
-        self.damage += 1
-        if self.names_more:
-            self.damages.append(Damage(what, why, part, run, artifact_id))
-
-
-class Verifier(ABC):
-    """Computes every digest, root and link anew, and compares."""
-
-    @abstractmethod
-    def verify(self, *, run_id: str | None = None, progress: Progress) -> Verification:
-        """Verify everything, or the chain of events and what belongs to one run; as of one instant.
-
-        Args:
-            run_id: The run; None for everything.
-            progress: Told now and then how far it is.
-        """
-
-    @abstractmethod
-    def hash_at(self, seq: int) -> str | None:
-        """Return the hash of an event, None where there is none of that number."""
+        """Count a mismatch, and list it unless there are 20 already."""
+        self.mismatch_count += 1
+        if self.lists_more:
+            self.mismatches.append(Mismatch(record, problem, kind, run, artifact_id))

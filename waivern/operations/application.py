@@ -9,16 +9,15 @@ from waivern.artifacts.encryption import Encryption
 from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
-from waivern.history.archives import Archives
+from waivern.history.audit_log import AuditLog
 from waivern.history.current_findings import CurrentFindings
 from waivern.history.decision_log import DecisionLog
 from waivern.history.erasing import Eraser
-from waivern.history.event_log import UNNAMED, EventLog
+from waivern.history.events import UNNAMED
 from waivern.history.finding_history import FindingHistory
 from waivern.history.gates import GateLog
 from waivern.history.pruning import Pruner
 from waivern.history.run_history import RunHistory
-from waivern.history.verification import Verifier
 from waivern.runs.notifications import Notifications
 from waivern.runs.run_log import RunRegister
 from waivern.runs.run_queue import RunQueue
@@ -48,9 +47,7 @@ class Storage(Protocol):
     @property
     def findings(self) -> FindingHistory: ...
     @property
-    def events(self) -> EventLog: ...
-    @property
-    def verifier(self) -> Verifier: ...
+    def audit(self) -> AuditLog: ...
     @property
     def decisions(self) -> DecisionLog: ...
     @property
@@ -61,8 +58,6 @@ class Storage(Protocol):
     def encryption(self) -> Encryption: ...
     @property
     def eraser(self) -> Eraser: ...
-    @property
-    def archives(self) -> Archives: ...
     @property
     def gates(self) -> GateLog: ...
     def close(self) -> None: ...

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from tests.database.current.test_finding_history import PLAN, entry, run_with
+from waivern.database.audit_log import SqlAuditLog
 from waivern.database.current.current_findings import SqlCurrentFindings
 from waivern.database.current.decision_log import SqlDecisionLog
-from waivern.database.events.event_log import SqlEventLog
 from waivern.errors import DecisionError
 from waivern.history.decision_log import DecisionFile
 from waivern.history.decisions import Decision, Verdict
@@ -165,7 +165,7 @@ def test_every_decision_is_an_event_and_so_is_a_file_that_is_another(log: SqlDec
     log.decide(decision(until=TODAY), by="ada")
     for _ in range(2):
         log.use_file("built", file_of(by_rule("*")), run_id=RUN, by="bo")
-    by_hand, by_file = SqlEventLog(engine).read(kinds=["decision.made", "decision_file.used"])
+    by_hand, by_file = SqlAuditLog(engine).read(kinds=["decision.made", "decision_file.used"])
     assert (by_hand.actor, by_hand.body["fingerprint"], by_hand.body["until"]) == ("ada", A, TODAY.isoformat())
     assert (by_file.actor, by_file.body["digest"], by_file.body["run_id"]) == ("bo", "1" * 64, RUN)
     assert [each["location"] for each in by_file.body["decided"]] == ["*"]

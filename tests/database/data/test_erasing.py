@@ -7,16 +7,16 @@ import sqlalchemy as sa
 
 from tests.builders.installations import migrated
 from waivern import EncryptionError, Message, PrunedArtifactError, RunError, Schema
+from waivern.database.audit_log import SqlAuditLog
 from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
 from waivern.database.data.eraser import SqlEraser
 from waivern.database.data.residual_mentions import columns_of_text
-from waivern.database.events.event_log import SqlEventLog
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
 from waivern.database.schema.tables import blob_keys, blobs, metadata
-from waivern.history.event_log import EventKind
+from waivern.history.events import EventKind
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of_dag
 
@@ -70,7 +70,7 @@ def test_what_is_erased_is_gone_in_every_run_and_its_place_in_the_history_stays(
         row = connection.execute(sa.select(blobs).where(blobs.c.digest == digests[0])).one()
         assert (row.codec, bytes(row.data), row.stored_size) == (TOMBSTONE, b"", 0)
         assert connection.execute(sa.select(blob_keys).where(blob_keys.c.digest == digests[0])).all() == []
-    event = SqlEventLog(database).newest(limit=1)[0]
+    event = SqlAuditLog(database).newest(limit=1)[0]
     assert (event.kind, event.actor) == (EventKind.CONTENTS_ERASED, "dpo@host")
     assert event.body == {"digests": digests, "reason": "request 7"}
     assert SqlEraser(database).erase(digests, reason="again", actor="dpo@host") == 0

@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from tests.builders.installations import migrated
 from tests.servers.databases import sqlite_url
 from waivern import DAGExecutor, DatabaseUnavailableError, PrunedArtifactError, RunError
+from waivern.database.audit_log import SqlAuditLog
 from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.data.pruner import SqlPruner
-from waivern.database.events.event_log import SqlEventLog
 from waivern.database.retention.blob_gc import collect_garbage
 from waivern.database.runs.past_artifacts import SqlPastArtifacts
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
 from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, blobs, gc_candidates, runs
-from waivern.history.event_log import EventKind
+from waivern.history.events import EventKind
 from waivern.history.pruning import PruneRequest
 from waivern.runs.run import ArtifactStatus, RunStatus, utc_now
 from waivern.testing.builders import message_of, plan_of, registry_of
@@ -320,13 +320,13 @@ def test_each_pruning_is_an_event_with_the_digests_and_no_content(engine: sa.Eng
     run_id = run_of(engine, {"a": "none", "b": None}, {"a": "ann@example.org", "b": "bo@example.org"})
     ended_ago(engine, run_id, timedelta(days=2))
     SqlPruner(engine).prune(PruneRequest(older_than=timedelta(days=1)), actor="dpo@host")
-    wanted = {EventKind.MESSAGES_PRUNED, EventKind.CONTENTS_EMPTIED}
-    events = [event for event in SqlEventLog(engine).read() if event.kind in wanted]
+    wanted = {EventKind.CONTENTS_PRUNED, EventKind.CONTENTS_DELETED}
+    events = [event for event in SqlAuditLog(engine).read() if event.kind in wanted]
     a, b = SqlRunHistory(engine).artifacts_of(run_id)
-    assert [event.kind for event in events] == [EventKind.MESSAGES_PRUNED, EventKind.CONTENTS_EMPTIED] * 2
-    assert [events[at].body["messages"][0]["digest"] for at in (0, 2)] == [a.digest, b.digest]
+    assert [event.kind for event in events] == [EventKind.CONTENTS_PRUNED, EventKind.CONTENTS_DELETED] * 2
+    assert [events[at].body["artifacts"][0]["digest"] for at in (0, 2)] == [a.digest, b.digest]
     assert [events[at].body["digests"] for at in (1, 3)] == [[a.digest], [b.digest]]
-    assert events[2].body["messages"] == [
+    assert events[2].body["artifacts"] == [
         {"run": run_id, "artifact_id": "b", "digest": b.digest, "because": "pruned by hand: older than 1d"}
     ]
     assert [event.actor for event in events[2:]] == ["dpo@host"] * 2

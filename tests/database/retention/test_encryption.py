@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.builders.installations import migrated
 from waivern import CorruptArtifactError, EncryptionError
+from waivern.database.audit_log import SqlAuditLog
 from waivern.database.blobs.blob import ENCRYPTED_CODECS, Blob
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.connection.keyring import Key, KeyRing, new_key, read_keyring
-from waivern.database.events.event_log import SqlEventLog
 from waivern.database.retention.encryption import SqlEncryption
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
@@ -135,7 +135,7 @@ def test_keys_are_rotated_without_touching_contents_and_the_old_one_can_be_forgo
     with pytest.raises(EncryptionError):
         read(opened(old), run_id)
     assert SqlEncryption(both).rotate(actor="dpo@host").done == 0
-    event = SqlEventLog(both).newest(limit=1)[0]
+    event = SqlAuditLog(both).newest(limit=1)[0]
     assert (event.actor, event.kind, event.body["contents"]) == ("dpo@host", "keys.rotated", 2)
 
 

@@ -1,4 +1,4 @@
-"""Rows as JSON objects, as archives hold them: the same from whichever database they come."""
+"""Conversion of rows to the JSON objects of an archive and back; the same for every database."""
 
 import base64
 import functools
@@ -12,32 +12,32 @@ from waivern.database.connection.column_types import Digest, UtcDateTime
 from waivern.errors import ArchiveError
 
 Rows = sa.Table | sa.Subquery
-"""What rows are of: a table, or what is read as one."""
+"""A table, or a query that is read like one."""
 
 
 def row_as_json(table: Rows, row: Any) -> dict[str, Any]:
-    """Return what a row holds, without columns that hold nothing."""
-    held = ((column.name, getattr(row, column.name)) for column in table.columns)
-    return {name: _as_json(value) for name, value in held if value is not None}
+    """Return the columns of a row that are not null."""
+    values = ((column.name, getattr(row, column.name)) for column in table.columns)
+    return {name: _as_json(value) for name, value in values if value is not None}
 
 
-def row_from_json(table: Rows, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of a row that `row_as_json` told; every column has one.
+def row_from_json(table: Rows, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of all columns from the object that `row_as_json` returned.
 
     Raises:
-        ArchiveError: it names no column, or a value is none that the column can have.
+        ArchiveError: a column does not exist, or a value does not have the column's type.
     """
     readers = _readers(table)
-    unknown = said.keys() - readers.keys()
+    unknown = columns.keys() - readers.keys()
     if unknown:
         raise ArchiveError(
-            f"The archive's rows of '{table.name}' have a column '{min(unknown)[:40]}' that this version does not know",
-            remedy="Restore it with the version of Waivern that made it, or a newer one",
+            f"The archive's rows of '{table.name}' have an unknown column '{min(unknown)[:40]}'",
+            remedy="Restore it with the version of Waivern that wrote it, or a newer one",
         )
     try:
-        return {name: read(said[name]) if name in said else None for name, read in readers.items()}
+        return {name: read(columns[name]) if name in columns else None for name, read in readers.items()}
     except (ValueError, TypeError) as error:
-        raise ArchiveError(f"The archive holds a row of '{table.name}' that cannot be read: {error}") from None
+        raise ArchiveError(f"Cannot read a row of '{table.name}' in the archive: {error}") from None
 
 
 @functools.cache
@@ -56,7 +56,7 @@ def _reader(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any]:
         case sa.LargeBinary():
             return functools.partial(base64.b64decode, validate=True)
         case sa.JSON():
-            return _itself
+            return _unchanged
         case sa.Boolean():
             return _bool
         case sa.Integer():
@@ -77,7 +77,7 @@ def _as_json(value: Any) -> Any:
             return value
 
 
-def _itself(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
@@ -90,29 +90,29 @@ def _digest(value: str) -> str:
 def _instant(value: str) -> datetime:
     at = datetime.fromisoformat(value)
     if at.tzinfo is None:
-        raise ValueError("an instant needs a time zone")
+        raise ValueError("a time needs a time zone")
     return at
 
 
 def _bool(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise TypeError("a truth value is wanted")
+        raise TypeError("expected a boolean")
     return value
 
 
 def _int(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError("a whole number is wanted")
+        raise TypeError("expected an integer")
     return value
 
 
 def _float(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError("a number is wanted")
+        raise TypeError("expected a number")
     return float(value)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError("a text is wanted")
+        raise TypeError("expected a text")
     return value

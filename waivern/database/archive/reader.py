@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.archive.archive_rows import Rows, row_as_json, row_from_json
-from waivern.database.archive.archived_findings import restore_findings
+from waivern.database.archive.restored_findings import restore_findings
 from waivern.database.blobs import blob_store as contents
 from waivern.database.blobs.blob import TOMBSTONE, Blob
 from waivern.database.blobs.blob_store import NO_BYTES
@@ -17,7 +17,8 @@ from waivern.database.connection.engine import keyring_of, writing
 from waivern.database.connection.inserts import insert_ignore
 from waivern.database.connection.keyring import WrappedKey
 from waivern.database.events import event_rows
-from waivern.database.events.run_merkle import ARTIFACT_MAY_CHANGE, RUN_MAY_CHANGE, RunProof
+from waivern.database.events.run_merkle import ARTIFACT_MAY_CHANGE, RUN_MAY_CHANGE, RunMerkle
+from waivern.database.events.stored_events import chain_id
 from waivern.database.schema.artifact_view import artifact_view, insert_artifacts
 from waivern.database.schema.tables import (
     artifact_attempts,
@@ -33,20 +34,20 @@ from waivern.database.schema.tables import (
     runs,
     schedules,
 )
-from waivern.database.verification.imported_checks import tell_of_foreign_events
+from waivern.database.verification.imported_checks import record_imported_events
 from waivern.errors import ArchiveError, CorruptArtifactError
-from waivern.history.archives import Restored
-from waivern.history.bundle import BundleReader
-from waivern.history.event_log import EventKind, hash_of
+from waivern.formats.archive_file import ArchiveReader
+from waivern.history.archives import RestoredRuns
+from waivern.history.events import EventKind, event_hash
 from waivern.messages.canonical import canonical_bytes
 
 _DOES_NOT_FIT = (sa.exc.StatementError, TypeError, ValueError, KeyError, AttributeError, OverflowError)
 """What rows that were altered on purpose may lead to: whatever is in a file, it is told as what it is."""
 
 
-def restore_runs(engine: sa.Engine, path: Path, *, actor: str) -> Restored:
+def restore_runs(engine: sa.Engine, path: Path, *, actor: str) -> RestoredRuns:
     """Take in all runs of a bundle, or none."""
-    with BundleReader(path) as bundle:
+    with ArchiveReader(path) as bundle:
         bundle.check()
         try:
             restoring = _Restoring(engine, bundle)
@@ -63,7 +64,7 @@ def restore_runs(engine: sa.Engine, path: Path, *, actor: str) -> Restored:
 class _Restoring:
     """One bundle."""
 
-    def __init__(self, engine: sa.Engine, bundle: BundleReader) -> None:
+    def __init__(self, engine: sa.Engine, bundle: ArchiveReader) -> None:
         self._keys = keyring_of(engine)
         self._bundle = bundle
         self._wrapped = {
@@ -82,8 +83,8 @@ class _Restoring:
             except CorruptArtifactError as error:
                 raise ArchiveError(error.happened, remedy="Take another copy of it") from None
 
-    def write(self, connection: sa.Connection, *, actor: str) -> Restored:
-        new, there_already = self._told_apart(connection)
+    def write(self, connection: sa.Connection, *, actor: str) -> RestoredRuns:
+        new, already_present = self._told_apart(connection)
         taken = set(new)
         self._fill(connection, runbooks, self._rows(runbooks, "runbooks"))
         self._fill(connection, schedules, (_removed(row) for row in self._rows(schedules, "schedules")))
@@ -98,8 +99,8 @@ class _Restoring:
         events_taken = self._write_events(connection)
         self._tell(connection, new, actor=actor)
         if events_taken:
-            tell_of_foreign_events(connection, actor=actor)
-        return Restored(new, there_already, number, events_taken, left_out)
+            record_imported_events(connection, actor=actor)
+        return RestoredRuns(new, already_present, number, events_taken, left_out)
 
     def _told_apart(self, connection: sa.Connection) -> tuple[list[str], list[str]]:
         """The runs that are not here, and those that are, to the letter.
@@ -164,7 +165,7 @@ class _Restoring:
 
     def _write_events(self, connection: sa.Connection) -> int:
         """Keep the events of other chains beside our own, each with the chain that it is of; ours are here already."""
-        own = _origin(connection)
+        own = chain_id(connection)
         came_from = self._bundle.manifest.get("origin")
         rows = [{"origin": came_from, **row} for row in self._rows(events, "events")]
         rows += list(self._rows(imported_events, "imported_events"))
@@ -183,7 +184,7 @@ class _Restoring:
         closed = self._closed()
         proofs = {}
         for run_id in run_ids:
-            proof = RunProof.of(connection, run_id)
+            proof = RunMerkle.of(connection, run_id)
             told = closed.get(run_id)
             if told is not None and told["body"].get("root") != proof.root:
                 raise ArchiveError(
@@ -196,7 +197,7 @@ class _Restoring:
             body = {
                 "run": run_id,
                 "root": proofs[run_id].root,
-                "leaves": proofs[run_id].leaves,
+                "leaf_prefixes": proofs[run_id].leaf_prefixes,
                 "artifacts": proofs[run_id].counts,
                 "made_by": self._bundle.manifest.get("made_by"),
             }
@@ -279,14 +280,9 @@ def _decisions_about(target: tuple[Any, ...]) -> sa.Select[Any]:
     return sa.select(decisions).where(*about).order_by(decisions.c.seq)
 
 
-def _origin(connection: sa.Connection) -> str | None:
-    first = connection.execute(sa.select(events.c.body).where(events.c.seq == 1)).scalar_one_or_none()
-    return None if first is None else str(first.get("installation"))
-
-
 def _is_sound(row: Mapping[str, Any]) -> bool:
     said = {name: row[name] for name in ("seq", "at", "actor", "kind", "previous")}
-    return bool(hash_of(**said, body=canonical_bytes(row["body"])) == row["hash"])
+    return bool(event_hash(**said, body=canonical_bytes(row["body"])) == row["hash"])
 
 
 def _another(run_id: str) -> ArchiveError:

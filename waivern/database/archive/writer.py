@@ -1,6 +1,6 @@
-"""Runs leave the database: all rows that tell of them, at one moment, and their contents."""
+"""Write runs to an archive: all their rows and contents, from one snapshot of the database."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +8,14 @@ import sqlalchemy as sa
 
 from waivern import __version__
 from waivern.database.archive.archive_rows import Rows, row_as_json
-from waivern.database.archive.archived_findings import ELSEWHERE
+from waivern.database.archive.restored_findings import NOT_ARCHIVED
 from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.blobs.blob_store import STORED_BYTES
 from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.events import event_rows
+from waivern.database.events.stored_events import chain_id
 from waivern.database.retention.retention_rules import HAS_CONTENT
 from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.migration import NEWEST
@@ -37,62 +38,58 @@ from waivern.database.schema.tables import (
     schedules,
 )
 from waivern.errors import RunError
-from waivern.history.archives import Archived
-from waivern.history.bundle import BundleWriter
-from waivern.history.event_log import EventKind
+from waivern.formats.archive_file import ArchiveWriter
+from waivern.history.archives import ArchivedRuns
+from waivern.history.events import EventKind
 from waivern.runs.run import RunStatus
 
 Row = dict[str, Any]
 
-_OF_RUNS = (artifact_view, run_attempts, artifact_attempts, run_gates)
-"""What has a `run_id`, in the order in which its rows can be written again."""
+_WITH_RUN_ID = (artifact_view, run_attempts, artifact_attempts, run_gates)
+"""The tables with a `run_id`, in an order in which their rows can be inserted."""
 
-_DATA = sa.select(STORED_BYTES).where(blobs.c.digest == sa.bindparam("wanted", type_=blobs.c.digest.type))
+_DATA = sa.select(STORED_BYTES).where(blobs.c.digest == sa.bindparam("wanted_digest", type_=blobs.c.digest.type))
 _PAGE = 2_000
 
 
-def origin_of(connection: sa.Connection) -> str | None:
-    """Return what tells this database's chain of events from others: None where nothing has happened yet."""
-    first = connection.execute(sa.select(events.c.body).where(events.c.seq == 1)).scalar_one_or_none()
-    return None if first is None else str(first.get("installation"))
-
-
-def archive_runs(engine: sa.Engine, run_ids: Sequence[str], path: Path, *, actor: str) -> Archived:
-    """Write a bundle, and an event that tells of it."""
+def archive_runs(engine: sa.Engine, run_ids: Sequence[str], path: Path, *, actor: str) -> ArchivedRuns:
+    """Write an archive, and append an event that names it."""
     wanted = sorted(set(run_ids))
     with engine.connect() as reading:
         if engine.dialect.name == "postgresql":
             reading = reading.execution_options(isolation_level="REPEATABLE READ")
-        _refuse_what_goes_on(reading, wanted)
-        bundle = BundleWriter(path)
+        _refuse_open_runs(reading, wanted)
+        file = ArchiveWriter(path)
         try:
-            said = _Archiving(reading, bundle, wanted).write()
-            sha256 = bundle.close(said["manifest"])
+            archiving = _Archiving(reading, file, wanted)
+            description = archiving.write()
+            sha256 = file.close(description)
         except BaseException:
-            bundle.abandon()
+            file.discard()
             raise
     with writing(engine) as connection:
         body = {"runs": wanted, "sha256": sha256}
         event_rows.append(connection, actor=actor, kind=EventKind.RUNS_ARCHIVED, body=body, at=database_now(connection))
-    return Archived(wanted, said["contents"], said["events"], sha256)
+    return ArchivedRuns(wanted, archiving.contents, archiving.events, sha256)
 
 
 class _Archiving:
-    """One bundle."""
+    """Writes one archive."""
 
-    def __init__(self, connection: sa.Connection, bundle: BundleWriter, run_ids: Sequence[str]) -> None:
+    def __init__(self, connection: sa.Connection, file: ArchiveWriter, run_ids: Sequence[str]) -> None:
         self._connection = connection
-        self._bundle = bundle
+        self._file = file
         self._run_ids = run_ids
         self._written: dict[str, int] = {}
 
     def write(self) -> dict[str, Any]:
+        """Write all rows and contents; return what the manifest says about them."""
         of_runs = [_without_number(row) for row in self._rows(runs, runs.c.id, self._run_ids)]
-        self._lines("runbooks", self._rows(runbooks, runbooks.c.digest, _held(of_runs, "runbook_digest")))
-        self._lines("schedules", self._rows(schedules, schedules.c.id, _held(of_runs, "schedule_id")))
+        self._lines("runbooks", self._rows(runbooks, runbooks.c.digest, _values(of_runs, "runbook_digest")))
+        self._lines("schedules", self._rows(schedules, schedules.c.id, _values(of_runs, "schedule_id")))
         self._lines("runs", of_runs)
         digests = self._contents()
-        for table in _OF_RUNS:
+        for table in _WITH_RUN_ID:
             self._lines(table.name, self._rows(table, table.c.run_id, self._run_ids))
         fingerprints = self._findings()
         names = {row["runbook_name"] for row in of_runs}
@@ -100,64 +97,68 @@ class _Archiving:
         self._lines("decision_files", self._rows(decision_files, decision_files.c.run_id, self._run_ids))
         self._events(set(self._run_ids), digests)
         return {
-            "manifest": {
-                "made_by": f"waivern {__version__}",
-                "made_at": database_now(self._connection).isoformat(),
-                "revision": NEWEST,
-                "origin": origin_of(self._connection),
-                "runs": [{"id": row["id"], "runbook": row["runbook_name"], "status": row["status"]} for row in of_runs],
-            },
-            "contents": self._written["blobs"],
-            "events": self._written["events"] + self._written["imported_events"],
+            "made_by": f"waivern {__version__}",
+            "made_at": database_now(self._connection).isoformat(),
+            "revision": NEWEST,
+            "origin": chain_id(self._connection),
+            "runs": [{"id": row["id"], "runbook": row["runbook_name"], "status": row["status"]} for row in of_runs],
         }
 
+    @property
+    def contents(self) -> int:
+        return self._written["blobs"]
+
+    @property
+    def events(self) -> int:
+        return self._written["events"] + self._written["imported_events"]
+
     def _contents(self) -> set[str]:
-        """What is known of the contents of the runs, and the contents that they keep; return the digests of all."""
+        """Write the blobs of the runs, those that were pruned without bytes; return all their digests."""
         held, kept = set[str](), set[str]()
-        for some in batched(self._run_ids):
-            of_some = sa.select(artifacts.c.digest).distinct().where(artifacts.c.run_number.in_(_numbers_of(some)))
-            held |= set(self._connection.scalars(of_some.where(artifacts.c.digest.is_not(None))))
-            kept |= set(self._connection.scalars(of_some.where(*HAS_CONTENT)))
+        for batch in batched(self._run_ids):
+            of_batch = sa.select(artifacts.c.digest).distinct().where(artifacts.c.run_number.in_(_numbers_of(batch)))
+            held |= set(self._connection.scalars(of_batch.where(artifacts.c.digest.is_not(None))))
+            kept |= set(self._connection.scalars(of_batch.where(*HAS_CONTENT)))
         columns = [blobs.c[name] for name in ("digest", "codec", "size")]
         known: list[Row] = []
-        for some in batched(sorted(held)):
-            for row in self._connection.execute(sa.select(*columns).where(blobs.c.digest.in_(some))):
+        for batch in batched(sorted(held)):
+            for row in self._connection.execute(sa.select(*columns).where(blobs.c.digest.in_(batch))):
                 codec = row.codec if row.digest in kept else TOMBSTONE
                 known.append({"digest": row.digest, "codec": codec, "size": row.size})
         self._lines("blobs", known)
-        full = [row["digest"] for row in known if row["codec"] != TOMBSTONE]
-        self._lines("blob_keys", self._rows(blob_keys, blob_keys.c.digest, full))
-        for digest in full:
-            self._bundle.content(digest, self._connection.execute(_DATA, {"wanted": digest}).scalar_one())
+        with_bytes = [row["digest"] for row in known if row["codec"] != TOMBSTONE]
+        self._lines("blob_keys", self._rows(blob_keys, blob_keys.c.digest, with_bytes))
+        for digest in with_bytes:
+            self._file.content(digest, self._connection.execute(_DATA, {"wanted_digest": digest}).scalar_one())
         return held
 
     def _findings(self) -> set[str]:
-        """The lines of findings up to the newest set that one of the runs holds; return the fingerprints in them."""
-        seen_last = self._seen_last()
+        """Write each stream of findings up to the newest snapshot that a run holds; return all fingerprints."""
+        last_seen = self._last_seen()
         newest: dict[int, int] = {}
-        lines: list[Row] = []
-        for stream_id, seq in seen_last:
+        streams: list[Row] = []
+        for stream_id, seq in last_seen:
             newest[stream_id] = max(seq, newest.get(stream_id, 0))
         for stream_id, last in sorted(newest.items()):
-            (line,) = self._rows(finding_streams, finding_streams.c.id, [stream_id])
-            lines.append({**line, "last_seq": last})
-        self._lines("finding_streams", lines)
+            (stream,) = self._rows(finding_streams, finding_streams.c.id, [stream_id])
+            streams.append({**stream, "last_seq": last})
+        self._lines("finding_streams", streams)
         self._lines(
             "finding_snapshots",
-            map(_seen_by(seen_last), self._up_to(finding_snapshots, finding_snapshots.c.seq, newest)),
+            map(_with_last_run(last_seen), self._up_to(finding_snapshots, finding_snapshots.c.seq, newest)),
         )
         fingerprints = set[str]()
         self._lines(
             "findings",
-            _noting(fingerprints, map(_clipped(newest), self._up_to(findings, findings.c.valid_from, newest))),
+            _collecting(fingerprints, map(_clipped(newest), self._up_to(findings, findings.c.valid_from, newest))),
         )
         return fingerprints
 
-    def _seen_last(self) -> dict[tuple[int, int], dict[str, Any]]:
-        """By line and number of a set: which run of the bundle saw it last, and when."""
+    def _last_seen(self) -> dict[tuple[int, int], dict[str, Any]]:
+        """By stream and snapshot: the last run of the archive that holds it, and when."""
         seen: dict[tuple[int, int], dict[str, Any]] = {}
-        for some in batched(self._run_ids):
-            for row in self._connection.execute(_holders(some)):
+        for batch in batched(self._run_ids):
+            for row in self._connection.execute(_holders(batch)):
                 before = seen.get((row.id, row.seq))
                 if before is None or before["at"] < row.at:
                     seen[row.id, row.seq] = {"run": row.run_id, "at": row.at}
@@ -165,39 +166,39 @@ class _Archiving:
 
     def _up_to(self, table: sa.Table, seq: sa.Column[Any], newest: dict[int, int]) -> Iterator[Row]:
         for stream_id, last in sorted(newest.items()):
-            of_line = sa.select(table).where(table.c.stream_id == stream_id, seq <= last)
-            for row in self._stream(of_line.order_by(*table.primary_key.columns)):
+            query = sa.select(table).where(table.c.stream_id == stream_id, seq <= last)
+            for row in self._stream(query.order_by(*table.primary_key.columns)):
                 yield row_as_json(table, row)
 
     def _decisions(self, names: Collection[str], fingerprints: Collection[str]) -> Iterator[Row]:
         for row in self._stream(sa.select(decisions).order_by(decisions.c.seq)):
-            is_meant = row.runbook_name is None or row.runbook_name in names
-            if is_meant and (row.fingerprint is None or row.fingerprint in fingerprints):
+            applies = row.runbook_name is None or row.runbook_name in names
+            if applies and (row.fingerprint is None or row.fingerprint in fingerprints):
                 yield row_as_json(decisions, row)
 
     def _events(self, run_ids: Collection[str], digests: Collection[str]) -> None:
-        concerning = (
+        own = (
             row_as_json(events, row)
             for row in self._stream(sa.select(events).order_by(events.c.seq))
             if concerns(row.body, run_ids, digests)
         )
-        self._lines("events", concerning)
-        others = self._stream(sa.select(imported_events).order_by(imported_events.c.origin, imported_events.c.seq))
+        self._lines("events", own)
+        imported = self._stream(sa.select(imported_events).order_by(imported_events.c.origin, imported_events.c.seq))
         self._lines(
             "imported_events",
-            (row_as_json(imported_events, row) for row in others if concerns(row.body, run_ids, digests)),
+            (row_as_json(imported_events, row) for row in imported if concerns(row.body, run_ids, digests)),
         )
 
     def _rows(self, table: Rows, key: sa.ColumnElement[Any], wanted: Collection[Any]) -> Iterator[Row]:
         in_order = (key, *table.primary_key)
-        for some in batched(sorted(wanted)):
-            for row in self._stream(sa.select(table).where(key.in_(some)).order_by(*in_order)):
+        for batch in batched(sorted(wanted)):
+            for row in self._stream(sa.select(table).where(key.in_(batch)).order_by(*in_order)):
                 yield row_as_json(table, row)
 
     def _stream(self, query: sa.Select[Any]) -> Iterator[Any]:
         return iter(self._connection.execute(query, execution_options={"yield_per": _PAGE}))
 
-    def _lines(self, name: str, rows: Any) -> None:
+    def _lines(self, name: str, rows: Iterable[Row]) -> None:
         self._written[name] = 0
 
         def counted() -> Iterator[Row]:
@@ -205,22 +206,22 @@ class _Archiving:
                 self._written[name] += 1
                 yield row
 
-        self._bundle.lines(name, counted())
+        self._file.lines(name, counted())
 
 
 def concerns(body: Any, run_ids: Collection[str], digests: Collection[str]) -> bool:
-    """Say whether an event tells of one of these runs, or of one of these contents."""
+    """Return whether an event is about one of these runs or contents."""
     if body.get("run") in run_ids or not digests.isdisjoint(body.get("digests") or ()):  # type: ignore[attr-defined]
         return True
-    return any(each.get("run") in run_ids for each in body.get("messages") or () if isinstance(each, dict))
+    return any(item.get("run") in run_ids for item in body.get("artifacts") or () if isinstance(item, dict))
 
 
-def _held(rows: Sequence[Row], name: str) -> set[Any]:
+def _values(rows: Sequence[Row], name: str) -> set[Any]:
     return {row[name] for row in rows if name in row}
 
 
 def _without_number(row: Row) -> Row:
-    """A run's number means something in its own database alone."""
+    """A run's number has a meaning only in its own database."""
     return {name: value for name, value in row.items() if name != "number"}
 
 
@@ -242,38 +243,38 @@ def _holders(run_ids: Sequence[str]) -> sa.Select[Any]:
     )
 
 
-def _seen_by(last: dict[tuple[int, int], dict[str, Any]]) -> Any:
-    """A set that no run of the bundle holds was seen elsewhere last."""
+def _with_last_run(last_seen: dict[tuple[int, int], dict[str, Any]]) -> Callable[[Row], Row]:
+    """Let snapshots name runs of the archive only."""
 
-    def seen(row: Row) -> Row:
-        by = last.get((row["stream_id"], row["seq"]))
-        if by is None:
-            return {**row, "last_run_id": ELSEWHERE}
-        return {**row, "last_run_id": by["run"], "last_at": by["at"].isoformat()}
+    def converted(row: Row) -> Row:
+        seen = last_seen.get((row["stream_id"], row["seq"]))
+        if seen is None:
+            return {**row, "last_run_id": NOT_ARCHIVED}
+        return {**row, "last_run_id": seen["run"], "last_at": seen["at"].isoformat()}
 
-    return seen
+    return converted
 
 
-def _clipped(newest: dict[int, int]) -> Any:
-    """A finding that is there beyond the newest set of the bundle is, in it, there to this day."""
+def _clipped(newest: dict[int, int]) -> Callable[[Row], Row]:
+    """A finding that ended after the newest snapshot of the archive has no end in the archive."""
 
-    def clip(row: Row) -> Row:
+    def converted(row: Row) -> Row:
         return {name: value for name, value in row.items() if name != "valid_to" or value < newest[row["stream_id"]]}
 
-    return clip
+    return converted
 
 
-def _noting(fingerprints: set[str], rows: Any) -> Iterator[Row]:
+def _collecting(fingerprints: set[str], rows: Iterable[Row]) -> Iterator[Row]:
     for row in rows:
         fingerprints.add(row["fingerprint"])
         yield row
 
 
-def _refuse_what_goes_on(connection: sa.Connection, run_ids: Sequence[str]) -> None:
-    for some in batched(run_ids):
-        going_on = sa.select(runs.c.id, runs.c.status).where(
-            runs.c.id.in_(some), runs.c.status.in_((RunStatus.QUEUED.value, RunStatus.RUNNING.value))
+def _refuse_open_runs(connection: sa.Connection, run_ids: Sequence[str]) -> None:
+    for batch in batched(run_ids):
+        open_runs = sa.select(runs.c.id, runs.c.status).where(
+            runs.c.id.in_(batch), runs.c.status.in_((RunStatus.QUEUED.value, RunStatus.RUNNING.value))
         )
-        row = connection.execute(going_on.limit(1)).first()
+        row = connection.execute(open_runs.limit(1)).first()
         if row is not None:
-            raise RunError(f"The run {row.id} is still {row.status}", remedy="Archive runs that have ended")
+            raise RunError(f"The run {row.id} is still {row.status}", remedy="Archive only runs that have ended")

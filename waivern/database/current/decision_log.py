@@ -17,7 +17,7 @@ from waivern.database.schema.tables import decision_files, decisions, finding_st
 from waivern.errors import DecisionError
 from waivern.history.decision_log import DecisionFile, DecisionLog
 from waivern.history.decisions import Decision, DecisionsInForce, Lapsed, Origin, Verdict
-from waivern.history.event_log import EventKind
+from waivern.history.events import EventKind
 
 _LOCK = 0x57414944  # "WAID": on Postgres one decides after the other, so that `seq` tells what is newer
 

@@ -19,7 +19,7 @@ from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates, runs
 from waivern.errors import RunError
 from waivern.history.erasing import ErasableContent, Eraser, HeldBy
-from waivern.history.event_log import EventKind
+from waivern.history.events import EventKind
 from waivern.runs.run import RunStatus
 
 _FULL = sa.select(blobs.c.digest).where(blobs.c.codec != TOMBSTONE)

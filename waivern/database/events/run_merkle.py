@@ -1,6 +1,6 @@
-"""What a closed run is proven by: a leaf for its own row, for each artifact, and for each attempt.
+"""The Merkle tree of a closed run: one leaf for its own row, for each of its artifacts, and for each attempt.
 
-A column that may change after the run was closed must not stand here; `docs/audit.md` lists those.
+Columns that may change after a run is closed must not be part of a leaf; `docs/audit.md` lists them.
 """
 
 import base64
@@ -22,19 +22,19 @@ from waivern.database.schema.tables import (
     run_attempts,
     runs,
 )
-from waivern.history.proof import MerkleTree, leaf_of
+from waivern.history.merkle import MerkleTree, leaf_hash
 
 RUN_MAY_CHANGE = frozenset({"number", "lease_until", "event_seq"})
 ARTIFACT_MAY_CHANGE = frozenset({"pruned_at", "pruned_because"})
 
-_OF_RUN = sa.bindparam("of_run", type_=sa.String)
+_RUN_ID = sa.bindparam("wanted_run", type_=sa.String)
 _RUN = sa.select(*(as_stored(column) for column in runs.columns if column.name not in RUN_MAY_CHANGE)).where(
-    runs.c.id == _OF_RUN
+    runs.c.id == _RUN_ID
 )
 _FINDINGS = sa.type_coerce(finding_snapshots.c.rows_digest, sa.types.NullType()).label("findings")
 _ARTIFACTS = (
     sa.select(
-        *(as_stored(each) for each in artifact_view.columns if each.name not in {"run_id", *ARTIFACT_MAY_CHANGE}),
+        *(as_stored(column) for column in artifact_view.columns if column.name not in {"run_id", *ARTIFACT_MAY_CHANGE}),
         _FINDINGS,
     )
     .select_from(artifact_view)
@@ -49,96 +49,99 @@ _ARTIFACTS = (
         (finding_snapshots.c.stream_id == finding_streams.c.id)
         & (finding_snapshots.c.seq == artifact_view.c.snapshot_seq),
     )
-    .where(artifact_view.c.run_id == _OF_RUN)
+    .where(artifact_view.c.run_id == _RUN_ID)
     .order_by(artifact_view.c.position, collate_binary(artifact_view.c.artifact_id))
 )
 _RUN_ATTEMPTS = (
     sa.select(*(as_stored(column) for column in run_attempts.columns))
-    .where(run_attempts.c.run_id == _OF_RUN)
+    .where(run_attempts.c.run_id == _RUN_ID)
     .order_by(run_attempts.c.epoch)
 )
 _ARTIFACT_ATTEMPTS = (
     sa.select(*(as_stored(column) for column in artifact_attempts.columns))
-    .where(artifact_attempts.c.run_id == _OF_RUN)
+    .where(artifact_attempts.c.run_id == _RUN_ID)
     .order_by(
         artifact_attempts.c.ended_at, collate_binary(artifact_attempts.c.artifact_id), artifact_attempts.c.attempt
     )
 )
 
-
-_BEGINNING = 3  # bytes of a leaf by which it is told from others: that names a row, and proves nothing
+_PREFIX_BYTES = 3
+_PREFIX_CHARACTERS = _PREFIX_BYTES * 4 // 3  # in base64
 
 
 @dataclass(frozen=True)
-class RunProof:
-    """The Merkle root over a run's leaves, the beginning of each, and how many artifacts are in which state.
+class RunMerkle:
+    """The Merkle root over the rows of a run.
 
-    `leaves` are 4 characters of base64 each, by which a row that was altered can be named.
+    Args:
+        root: The root as 64 hexadecimal digits.
+        counts: The number of artifacts by status, and `total`.
+        leaf_prefixes: The first three bytes of each leaf in base64, 4 characters each. They prove nothing that the root
+            does not prove, but identify the altered row when the root differs.
     """
 
     root: str
     counts: dict[str, int]
-    leaves: str
+    leaf_prefixes: str
 
     @classmethod
-    def of(cls, connection: sa.Connection, run_id: str) -> "RunProof":
-        """Compute it from what the database holds of the run now."""
-        tree, counts, beginnings = MerkleTree(), Counter[str](), bytearray()
-        for what, row in _rows(connection, run_id):
-            leaf = leaf_of(what, row)
+    def of(cls, connection: sa.Connection, run_id: str) -> "RunMerkle":
+        """Compute the root from the run's rows as they are now."""
+        tree, counts, prefixes = MerkleTree(), Counter[str](), bytearray()
+        for table, row in _rows(connection, run_id):
+            leaf = leaf_hash(table, row)
             tree.add(leaf)
-            beginnings += leaf[:_BEGINNING]
-            if what == "artifacts":
+            prefixes += leaf[:_PREFIX_BYTES]
+            if table == "artifacts":
                 counts[str(row["status"])] += 1
-        counted = {"total": counts.total(), **dict(sorted(counts.items()))}
-        return cls(tree.root, counted, base64.b64encode(beginnings).decode())
+        with_total = {"total": counts.total(), **dict(sorted(counts.items()))}
+        return cls(tree.root, with_total, base64.b64encode(prefixes).decode())
 
 
 @dataclass(frozen=True)
-class Misfits:
-    """The rows of a run that are not as they were, each with its table, and how many are not there at all."""
+class MismatchedRows:
+    """The rows of a run that have changed, each with its table, and the number of rows that are missing."""
 
     rows: Sequence[tuple[str, Mapping[str, Any]]]
     missing: int
 
 
-def misfits_of(connection: sa.Connection, run_id: str, told: str) -> Misfits:
-    """Hold the rows of a run against what was told of them: `RunProof.leaves` as it was then."""
-    size = _BEGINNING * 4 // 3
-    left = Counter(told[at : at + size] for at in range(0, len(told), size))
-    number, misfits = 0, []
-    for what, row in _rows(connection, run_id):
+def mismatched_rows(connection: sa.Connection, run_id: str, leaf_prefixes: str) -> MismatchedRows:
+    """Compare the rows of a run with the leaf prefixes that were recorded when it was closed."""
+    starts = range(0, len(leaf_prefixes), _PREFIX_CHARACTERS)
+    unmatched = Counter(leaf_prefixes[start : start + _PREFIX_CHARACTERS] for start in starts)
+    number, changed = 0, []
+    for table, row in _rows(connection, run_id):
         number += 1
-        beginning = base64.b64encode(leaf_of(what, row)[:_BEGINNING]).decode()
-        if left[beginning] > 0:
-            left[beginning] -= 1
+        prefix = base64.b64encode(leaf_hash(table, row)[:_PREFIX_BYTES]).decode()
+        if unmatched[prefix] > 0:
+            unmatched[prefix] -= 1
         else:
-            misfits.append((what, row))
-    return Misfits(misfits, max(len(told) // size - number, 0))
+            changed.append((table, row))
+    return MismatchedRows(changed, max(len(starts) - number, 0))
 
 
 def _rows(connection: sa.Connection, run_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(table, row) in the order of the leaves: the run, its artifacts by position, the attempts at it and at them."""
-    of_run = {"of_run": run_id}
-    for row in _named(connection.execute(_RUN, of_run)):
+    """(table, row) in the order of leaves: the run, artifacts by position, attempts at the run, at its artifacts."""
+    wanted = {"wanted_run": run_id}
+    for row in _as_dicts(connection.execute(_RUN, wanted)):
         yield "runs", row
-    for row in _named(connection.execute(_ARTIFACTS, of_run)):
+    for row in _as_dicts(connection.execute(_ARTIFACTS, wanted)):
         yield "artifacts", {**row, "inputs": _numbered(row["inputs"])}
-    for row in _named(connection.execute(_RUN_ATTEMPTS, of_run)):
+    for row in _as_dicts(connection.execute(_RUN_ATTEMPTS, wanted)):
         yield "run_attempts", row
-    for row in _named(connection.execute(_ARTIFACT_ATTEMPTS, of_run)):
+    for row in _as_dicts(connection.execute(_ARTIFACT_ATTEMPTS, wanted)):
         yield "artifact_attempts", row
 
 
-def _named(rows: "sa.CursorResult[Any]") -> Iterator[dict[str, Any]]:
-    """The rows by the names of their columns; a row's own mapping takes longer than all the rest of a leaf."""
+def _as_dicts(rows: "sa.CursorResult[Any]") -> Iterator[dict[str, Any]]:
     names = tuple(rows.keys())
     for row in rows:
-        yield dict(zip(names, row, strict=True))
+        yield dict(zip(names, row, strict=True))  # row._mapping would cost more than hashing the leaf
 
 
 def _numbered(inputs: Any) -> Any:
-    """The inputs with their places; what damage made no list is hashed as it is."""
+    """The inputs with their positions; a value that is not a JSON list, as after tampering, is hashed as it is."""
     with suppress(msgspec.DecodeError, AttributeError, UnicodeEncodeError):
-        return [list(each) for each in enumerate(msgspec.json.decode(inputs.encode(), type=list[str]))]
+        return [list(item) for item in enumerate(msgspec.json.decode(inputs.encode(), type=list[str]))]
     return inputs

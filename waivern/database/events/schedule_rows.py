@@ -1,4 +1,4 @@
-"""A schedule as a row, and back."""
+"""Conversion of schedules to rows of `schedules` and back."""
 
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ from waivern.schedules.timing import Cron, Every, Once, Timing
 
 
 def row_of(definition: ScheduleDefinition) -> dict[str, Any]:
-    """Return the columns that say what a person decided."""
+    """Return the columns that hold the terms of a schedule, as a person or a folder of runbooks sets them."""
     directory = definition.working_directory
     return {
         "name": definition.name,
@@ -29,7 +29,7 @@ def row_of(definition: ScheduleDefinition) -> dict[str, Any]:
 
 
 def schedule_of(row: Any) -> Schedule:
-    """Return the schedule that a row of `schedules` holds."""
+    """Return the schedule in a row of `schedules`."""
     definition = ScheduleDefinition(
         name=row.name,
         runbook=Path(row.runbook_path),

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from waivern.history.proof import leaf_of
+from waivern.history.merkle import leaf_hash
 
 FINDING_COLUMNS = (
     *("fingerprint", "rule", "category", "severity", "special_category", "source", "location", "confidence"),
@@ -33,16 +33,16 @@ class SnapshotDigest:
     ) -> None:
         said = {"runbook": runbook, "artifact_id": artifact_id, "seq": seq, "before": before}
         self._sha = hashlib.sha256(
-            leaf_of("finding_snapshots", {**said, **{name: about[name] for name in SNAPSHOT_COLUMNS}})
+            leaf_hash("finding_snapshots", {**said, **{name: about[name] for name in SNAPSHOT_COLUMNS}})
         )
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count a finding that begins with this set; all of them by fingerprint, before any that is gone."""
-        self._sha.update(leaf_of("findings", {name: row[name] for name in FINDING_COLUMNS}))
+        self._sha.update(leaf_hash("findings", {name: row[name] for name in FINDING_COLUMNS}))
 
     def drop(self, fingerprint: str) -> None:
         """Count a finding that ended with the set before; by fingerprint."""
-        self._sha.update(leaf_of("gone", {"fingerprint": fingerprint}))
+        self._sha.update(leaf_hash("gone", {"fingerprint": fingerprint}))
 
     @property
     def hex(self) -> str:

@@ -25,7 +25,7 @@ from waivern.database.connection.retries import retry_on_conflict
 from waivern.database.events import event_rows
 from waivern.database.retention.retention_rules import HAS_CONTENT
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates
-from waivern.history.event_log import EventKind
+from waivern.history.events import EventKind
 
 _CHECKPOINT_MS = 500
 _UNWANTED = sa.select(gc_candidates.c.digest, gc_candidates.c.generation)
@@ -81,7 +81,7 @@ def _settle(connection: sa.Connection, marks: Mapping[str, int], kept: Collectio
         connection.execute(sa.delete(gc_candidates).where(gc_candidates.c.digest.in_(seen)))
     if to_empty:
         body, at = {"digests": sorted(to_empty)}, database_now(connection)
-        event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_EMPTIED, body=body, at=at)
+        event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_DELETED, body=body, at=at)
     return Collected(len(to_empty), sum(sizes[digest] for digest in to_empty))
 
 

@@ -16,7 +16,7 @@ from waivern.database.events import event_rows
 from waivern.database.retention.blob_gc import enable_secure_delete, truncate_wal
 from waivern.database.schema.tables import blob_keys, blobs
 from waivern.errors import EncryptionError
-from waivern.history.event_log import EventKind
+from waivern.history.events import EventKind
 
 _AT_ONCE = 500
 _CONTENTS_AT_ONCE = 20  # they may be large, and those of one transaction are in memory together

@@ -16,7 +16,7 @@ from waivern.database.events import event_rows
 from waivern.database.schema.artifact_view import DECLARATION_JOIN, artifact_view, run_number_of
 from waivern.database.schema.tables import artifact_declarations, artifacts, blobs, gc_candidates
 from waivern.errors import RunError
-from waivern.history.event_log import EventKind
+from waivern.history.events import EventKind
 from waivern.runs.run import ArtifactStatus, RunStatus
 
 RETAIN_NONE, RETAIN_UNTIL_SUCCESS = "none", "until_success"
@@ -47,8 +47,8 @@ def record_pruned(
 ) -> None:
     """Say which messages were let go of: run, artifact_id, digest and because of each."""
     for some in batched(messages):
-        body = {"messages": [dict(each) for each in some]}
-        event_rows.append(connection, actor=actor, kind=EventKind.MESSAGES_PRUNED, body=body, at=at)
+        body = {"artifacts": [dict(each) for each in some]}
+        event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_PRUNED, body=body, at=at)
 
 
 def add_gc_candidates(connection: sa.Connection, digests: Collection[str]) -> None:

@@ -9,7 +9,7 @@ from waivern.database.connection.engine import writing
 from waivern.database.events.event_rows import append
 from waivern.database.runs.outbox import queue_gate_notices
 from waivern.database.schema.tables import run_gates
-from waivern.history.event_log import EventKind
+from waivern.history.events import EventKind
 from waivern.history.gates import GateLog, GateResult
 
 
@@ -30,7 +30,7 @@ class SqlGateLog(GateLog):
             if any(tripped.values()):
                 queue_gate_notices(connection, run_id, at=now)
             body = {"run": run_id, "tripped": tripped}
-            append(connection, actor=by, kind=EventKind.GATES_TRIED, body=body, at=now)
+            append(connection, actor=by, kind=EventKind.GATES_EVALUATED, body=body, at=now)
 
     def of_run(self, run_id: str) -> Mapping[str, int]:
         query = sa.select(run_gates.c.gate, run_gates.c.tripped).where(run_gates.c.run_id == run_id)

@@ -12,7 +12,7 @@ from waivern.database.runs.run_closing import write_end
 from waivern.database.runs.run_writer import RunWriter
 from waivern.database.schema.tables import artifact_attempts, artifacts
 from waivern.errors import DatabaseUnavailableError, RunTakenOverError
-from waivern.history.event_log import UNNAMED
+from waivern.history.events import UNNAMED
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus
 from waivern.runs.run_log import RunLog
 

@@ -17,7 +17,7 @@ from waivern.database.runs.run_writer import DEFAULT_LEASE_S
 from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, run_attempts, runs, schedules
 from waivern.errors import RunError
-from waivern.history.event_log import UNNAMED
+from waivern.history.events import UNNAMED
 from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id
 from waivern.runs.run_queue import HANDED_BACK, MOST_HANDED_BACK, ClaimedRun, LostRun, NewRun, RunQueue, RunState
 

@@ -22,7 +22,7 @@ from waivern.database.runs.run_writer import DEFAULT_LEASE_S, RunWriter
 from waivern.database.schema.artifact_view import change_declaration, insert_artifacts
 from waivern.database.schema.tables import artifacts, runbooks, runs
 from waivern.errors import RunError, RunTakenOverError
-from waivern.history.event_log import UNNAMED
+from waivern.history.events import UNNAMED
 from waivern.runs.run import ArtifactStatus, RunStatus, new_run_id
 from waivern.runs.run_log import OpenRun, RunRegister
 from waivern.runs.run_queue import ClaimedRun

@@ -15,7 +15,7 @@ from waivern.database.events.schedule_rows import row_of, schedule_of
 from waivern.database.schedules.firing import fire_due, insert_fires, insert_runs, run_row
 from waivern.database.schema.tables import runs, schedule_triggers, schedules
 from waivern.errors import ScheduleError, did_you_mean
-from waivern.history.event_log import UNNAMED, EventKind
+from waivern.history.events import UNNAMED, EventKind
 from waivern.runs.run import Trigger, new_run_id
 from waivern.schedules.deciding import SkippedFire
 from waivern.schedules.schedule import Schedule, ScheduleDefinition, ScheduleStatus

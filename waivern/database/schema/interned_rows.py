@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from waivern.database.connection.batches import batched
 from waivern.database.connection.column_types import json_text
 from waivern.database.connection.inserts import insert_ignore
-from waivern.history.proof import leaf_of
+from waivern.history.merkle import leaf_hash
 
 _BATCH_SIZE = 500
 
@@ -34,7 +34,7 @@ def intern_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mappi
 
 def digest_of_row(table: sa.Table, row: Mapping[str, Any]) -> str:
     """Return the digest of a row's content, given as the database stores it."""
-    return leaf_of(str(table.name), {name: row[name] for name in content_columns(table)}).hex()
+    return leaf_hash(str(table.name), {name: row[name] for name in content_columns(table)}).hex()
 
 
 def _as_stored(table: sa.Table, content: Mapping[str, Any]) -> dict[str, Any]:

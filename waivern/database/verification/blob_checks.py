@@ -1,4 +1,4 @@
-"""Verifying contents: each has its digest and its size, and none is gone that somebody keeps."""
+"""Verify contents: each has its digest and size, and none is missing that an artifact keeps."""
 
 import zlib
 from typing import Any
@@ -14,87 +14,85 @@ from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, runs
 from waivern.database.verification.chain_checks import rows_of
 from waivern.errors import CorruptArtifactError, EncryptionError
-from waivern.history.proof import plain
-from waivern.history.verification import Part, Progress, Verification
+from waivern.history.merkle import hashable
+from waivern.history.verification import Progress, RecordKind, Verification
 
-_ROOM = 32  # rows at a time: each may be large
+_PAGE = 32  # each row may be large
 _BLOBS = (
     sa.select(*map(as_stored, blobs.columns), blob_keys.c.key_id, blob_keys.c.wrapped)
     .outerjoin(blob_keys, blob_keys.c.digest == blobs.c.digest)
     .order_by(blobs.c.digest)
 )
-_GONE = (
+_MISSING = (
     sa.select(runs.c.id.label("run_id"), artifacts.c.artifact_id)
     .join(runs, runs.c.number == artifacts.c.run_number)
     .outerjoin(blobs, blobs.c.digest == artifacts.c.digest)
     .where(*HAS_CONTENT, sa.or_(blobs.c.digest.is_(None), blobs.c.codec == TOMBSTONE))
     .order_by(artifacts.c.run_number, artifacts.c.artifact_id)
 )
-
 _HOLDERS = (
     sa.select(runs.c.id.label("run_id"), artifacts.c.artifact_id)
     .join(runs, runs.c.number == artifacts.c.run_number)
-    .where(artifacts.c.digest == sa.bindparam("of_digest", type_=artifacts.c.digest.type))
+    .where(artifacts.c.digest == sa.bindparam("wanted_digest", type_=artifacts.c.digest.type))
     .order_by(artifacts.c.run_number, artifacts.c.artifact_id)
 )
 
 
-def check_blobs(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
-    """Check every content, or those of one run."""
-    wanted, gone, keys = _BLOBS, _GONE, keyring_of(connection)
+def check_blobs(connection: sa.Connection, result: Verification, progress: Progress, *, run_id: str | None) -> None:
+    """Verify every content, or those of one run."""
+    stored, missing, keys = _BLOBS, _MISSING, keyring_of(connection)
     if run_id is not None:
         is_of_run = artifacts.c.run_number == run_number_of(run_id)
-        of_run = sa.select(artifacts.c.digest).where(is_of_run)
-        wanted, gone = wanted.where(blobs.c.digest.in_(of_run)), gone.where(is_of_run)
-    for row in rows_of(connection, wanted, at_once=_ROOM):
-        why = _why_damaged(row, keys, found)
-        if why is not None:
-            _report(connection, str(plain(row.digest)), why, found)
-        found.counts["contents"] += 1
-        progress("contents", found.counts["contents"])
-    for row in connection.execute(gone):
+        stored = stored.where(blobs.c.digest.in_(sa.select(artifacts.c.digest).where(is_of_run)))
+        missing = missing.where(is_of_run)
+    for row in rows_of(connection, stored, page=_PAGE):
+        problem = _problem_of(row, keys, result)
+        if problem is not None:
+            _report(connection, str(hashable(row.digest)), problem, result)
+        result.counts["contents"] += 1
+        progress("contents", result.counts["contents"])
+    for row in connection.execute(missing):
         name = f"content of artifact '{row.artifact_id}' of run {row.run_id}"
-        why = "it is gone, and nobody let it go"
-        found.report(Part.CONTENT, name, why, run=row.run_id, artifact_id=row.artifact_id)
+        problem = "it is missing, but was never pruned or erased"
+        result.report(RecordKind.CONTENT, name, problem, run=row.run_id, artifact_id=row.artifact_id)
 
 
-def _report(connection: sa.Connection, digest: str, why: str, found: Verification) -> None:
-    """Name the first of those who hold it, too; what is not told by name is not looked for either."""
-    holders = connection.execute(_HOLDERS, {"of_digest": digest}).all() if found.names_more else []
+def _report(connection: sa.Connection, digest: str, problem: str, result: Verification) -> None:
+    """Report a content with the first artifact that holds it; those that are only counted need no query."""
+    holders = connection.execute(_HOLDERS, {"wanted_digest": digest}).all() if result.lists_more else []
     if not holders:
-        found.report(Part.CONTENT, f"content {digest}", why)
+        result.report(RecordKind.CONTENT, f"content {digest}", problem)
         return
     first = holders[0]
     others = f" and of {len(holders) - 1:,} more" if len(holders) > 1 else ""
     name = f"content {digest} of artifact '{first.artifact_id}' of run {first.run_id}{others}"
-    found.report(Part.CONTENT, name, why, run=first.run_id, artifact_id=first.artifact_id)
+    result.report(RecordKind.CONTENT, name, problem, run=first.run_id, artifact_id=first.artifact_id)
 
 
-def _why_damaged(row: Any, keys: KeyRing, found: Verification) -> str | None:
-    """Say why a content does not fit; None where it does."""
+def _problem_of(row: Any, keys: KeyRing, result: Verification) -> str | None:
     data = row.data if row.chunked_data is None else row.chunked_data
     if row.chunked_data is not None and row.data:
-        return "its bytes are there twice"
+        return "its bytes are stored twice"
     if not isinstance(data, bytes) or row.stored_size != len(data):
-        return "its bytes are not as many as were stored"
+        return "its stored size does not match its bytes"
     if row.checksum is not None and row.checksum != zlib.crc32(data):
-        return "its bytes are not those that were stored: their checksum is another"
+        return "its checksum does not match its bytes"
     if row.codec == TOMBSTONE:
-        found.pruned += 1
-        return "it counts as pruned, and has bytes" if data else None
-    return _why_not_its_digest(row, data, keys, found)
+        result.pruned += 1
+        return "it is marked as deleted, but has bytes" if data else None
+    return _digest_problem_of(row, data, keys, result)
 
 
-def _why_not_its_digest(row: Any, data: bytes, keys: KeyRing, found: Verification) -> str | None:
-    digest = str(plain(row.digest))
-    key = None if row.key_id is None else WrappedKey(row.key_id, bytes(row.wrapped))
-    what = f"content {digest}"
+def _digest_problem_of(row: Any, data: bytes, keys: KeyRing, result: Verification) -> str | None:
+    digest = str(hashable(row.digest))
+    name = f"content {digest}"
     try:
-        Blob(digest, row.codec, row.size, data, key).decrypted(keys, subject=what).check(subject=what)
+        key = None if row.key_id is None else WrappedKey(row.key_id, bytes(row.wrapped))
+        Blob(digest, row.codec, row.size, data, key).decrypted(keys, subject=name).check(subject=name)
     except EncryptionError:
-        found.sealed += 1
+        result.undecryptable += 1
     except (CorruptArtifactError, OverflowError, ValueError, TypeError) as error:
         return str(error)
     else:
-        found.counts["bytes"] += row.size
+        result.counts["bytes"] += row.size
     return None

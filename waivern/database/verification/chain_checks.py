@@ -1,98 +1,69 @@
-"""Verifying the chain of events: each number, link and hash, and that the runs it tells of are there."""
+"""Verify the chain of events: every number, link and hash, and that the runs it names exist."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from waivern.database.connection.batches import batched
-from waivern.database.connection.stored_values import as_stored
-from waivern.database.schema.tables import events, runs
-from waivern.errors import MessageError
-from waivern.history.event_log import BEFORE_THE_FIRST, EventKind, hash_of_said
-from waivern.history.proof import plain
-from waivern.history.verification import ChainEnd, Part, Progress, Verification
+from waivern.database.events.stored_events import EVENTS, body_of, expected_hash, installation_of
+from waivern.database.schema.tables import runs
+from waivern.history.events import GENESIS_HASH, EventKind
+from waivern.history.merkle import hashable
+from waivern.history.verification import ChainEnd, Progress, RecordKind, Verification
 
 PAGE = 500
-_OF_A_RUN = (EventKind.RUN_OPENED, EventKind.RUN_RESUMED, EventKind.RUN_CLOSED)
-_EVENTS = sa.select(*map(as_stored, events.columns)).order_by(events.c.seq)
+_KINDS_OF_RUNS = (EventKind.RUN_OPENED, EventKind.RUN_RESUMED, EventKind.RUN_CLOSED)
 
 
-def check_events(connection: sa.Connection, found: Verification, progress: Progress) -> None:
-    """Check the whole chain; `found` is told where it ends."""
-    before, expected, first = BEFORE_THE_FIRST, 1, None
-    for page in batched(rows_of(connection, _EVENTS), PAGE):
+def check_events(connection: sa.Connection, result: Verification, progress: Progress) -> None:
+    """Verify the whole chain, and set the end of the chain in the result."""
+    previous, expected_seq, first = GENESIS_HASH, 1, None
+    for page in batched(rows_of(connection, EVENTS), PAGE):
         for row in page:
-            _check_link(row, expected, before, found)
+            _check_link(row, expected_seq, previous, result)
             first = first or row
-            before, expected = plain(row.hash), row.seq + 1
-            found.end = ChainEnd(_installation(first), row.seq, str(plain(row.hash)), _instant(row.at))
-        _check_that_runs_are_there(connection, page, found)
-        found.counts["events"] += len(page)
-        progress("events", found.counts["events"])
+            previous, expected_seq = hashable(row.hash), row.seq + 1
+            result.end = ChainEnd(
+                installation_of(first) or "", row.seq, str(hashable(row.hash)), _parsed_instant(row.at)
+            )
+        _check_runs_exist(connection, page, result)
+        result.counts["events"] += len(page)
+        progress("events", result.counts["events"])
 
 
-def body_of(row: Any) -> dict[str, Any]:
-    """The body of a stored event; nothing where it is damaged, which its hash tells."""
-    with suppress(msgspec.DecodeError, UnicodeEncodeError, AttributeError):
-        body = msgspec.json.decode(row.body.encode())
-        if isinstance(body, dict):
-            return body
-    return {}
+def rows_of(connection: sa.Connection, statement: "sa.Select[Any]", *, page: int = PAGE) -> Iterator[Any]:
+    """Yield the rows of a statement without loading all of them into memory."""
+    return iter(connection.execute(statement.execution_options(yield_per=page)))
 
 
-def _check_link(row: Any, expected: int, before: str, found: Verification) -> None:
+def _check_link(row: Any, expected_seq: int, previous: str, result: Verification) -> None:
     name = f"event {row.seq}"
-    if row.seq != expected:
-        missing = f"{expected}" if row.seq == expected + 1 else f"{expected} to {row.seq - 1}"
-        found.report(Part.EVENT, name, f"the one before it is missing: {missing}")
-    elif plain(row.previous) != before:
-        found.report(Part.EVENT, name, "it does not hold the hash of the event before it")
-    if plain(row.hash) != hash_of_row(row):
-        found.report(Part.EVENT, name, "its hash is not that of what it says")
+    if row.seq != expected_seq:
+        missing = f"{expected_seq}" if row.seq == expected_seq + 1 else f"{expected_seq} to {row.seq - 1}"
+        result.report(RecordKind.EVENT, name, f"the event before it is missing: {missing}")
+    elif hashable(row.previous) != previous:
+        result.report(RecordKind.EVENT, name, "it does not hold the hash of the event before it")
+    if hashable(row.hash) != expected_hash(row):
+        result.report(RecordKind.EVENT, name, "its hash does not match its content")
 
 
-def hash_of_row(row: Any) -> str:
-    """Return the hash that a stored event has to have; "" where what it says cannot be read."""
-    said = {name: plain(getattr(row, name)) for name in ("seq", "at", "actor", "kind", "previous")}
-    try:
-        return hash_of_said(row.body.encode("utf-8", "surrogateescape"), **said)
-    except (MessageError, AttributeError):
-        return ""
-
-
-def _check_that_runs_are_there(connection: sa.Connection, page: Sequence[Any], found: Verification) -> None:
-    told = {row.seq: str(body_of(row).get("run")) for row in page if row.kind in _OF_A_RUN}
-    if not told:
+def _check_runs_exist(connection: sa.Connection, page: Sequence[Any], result: Verification) -> None:
+    run_ids = {row.seq: str(body_of(row).get("run")) for row in page if row.kind in _KINDS_OF_RUNS}
+    if not run_ids:
         return
-    wanted = sa.select(runs.c.id, runs.c.event_seq).where(runs.c.id.in_(set(told.values())))
-    newest = {row.id: row.event_seq for row in connection.execute(wanted)}
-    for seq, run_id in told.items():
-        if run_id not in newest:
-            found.report(Part.RUN, f"run {run_id}", f"event {seq} tells of it, and it is not there", run=run_id)
-        elif newest[run_id] is None or newest[run_id] < seq:
-            found.report(Part.RUN, f"run {run_id}", f"event {seq} tells of it, and it does not know", run=run_id)
+    query = sa.select(runs.c.id, runs.c.event_seq).where(runs.c.id.in_(set(run_ids.values())))
+    event_seqs = {row.id: row.event_seq for row in connection.execute(query)}
+    for seq, run_id in run_ids.items():
+        if run_id not in event_seqs:
+            result.report(RecordKind.RUN, f"run {run_id}", f"event {seq} names it, but it is missing", run=run_id)
+        elif event_seqs[run_id] is None or event_seqs[run_id] < seq:
+            result.report(RecordKind.RUN, f"run {run_id}", f"it does not refer to its event {seq}", run=run_id)
 
 
-def installation_of(connection: sa.Connection) -> str:
-    """Return what tells this chain from others; "" where there is none, or nothing tells it."""
-    first = connection.execute(_EVENTS.limit(1)).first()
-    return "" if first is None else _installation(first)
-
-
-def _installation(first: Any) -> str:
-    return str(body_of(first).get("installation", ""))
-
-
-def _instant(at: Any) -> datetime:
+def _parsed_instant(at: Any) -> datetime:
     with suppress(ValueError, TypeError):
-        return datetime.fromisoformat(str(plain(at)))
+        return datetime.fromisoformat(str(hashable(at)))
     return datetime.fromtimestamp(0, UTC)
-
-
-def rows_of(connection: sa.Connection, statement: "sa.Select[Any]", *, at_once: int = PAGE) -> Iterator[Any]:
-    """The rows of a statement as they come, however many they are."""
-    return iter(connection.execute(statement.execution_options(yield_per=at_once)))

@@ -1,4 +1,4 @@
-"""Verifying the rows of findings: each set's are those that its digest is over, and none belongs to no set."""
+"""Verify findings: the rows of each snapshot match its digest, and no row belongs to a missing snapshot."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,10 +10,10 @@ from waivern.database.findings.finding_digests import FINDING_COLUMNS, SNAPSHOT_
 from waivern.database.schema.tables import artifacts, finding_snapshots, finding_streams, findings, runs
 from waivern.database.verification.chain_checks import rows_of
 from waivern.errors import MessageError
-from waivern.history.proof import plain
-from waivern.history.verification import Part, Progress, Verification
+from waivern.history.merkle import hashable
+from waivern.history.verification import Progress, RecordKind, Verification
 
-_SETS = (
+_SNAPSHOTS = (
     sa.select(finding_snapshots.c.stream_id, finding_snapshots.c.seq)
     .add_columns(*(as_stored(finding_snapshots.c[name]) for name in (*SNAPSHOT_COLUMNS, "rows_digest")))
     .add_columns(as_stored(finding_streams.c.runbook_name), as_stored(finding_streams.c.artifact_id))
@@ -24,15 +24,15 @@ _SETS = (
 _ADDED = sa.select(
     findings.c.stream_id, findings.c.valid_from, *(as_stored(findings.c[name]) for name in FINDING_COLUMNS)
 ).order_by(findings.c.stream_id, findings.c.valid_from, collate_binary(findings.c.fingerprint))
-_GONE = (
+_REMOVED = (
     sa.select(findings.c.stream_id, findings.c.valid_to, as_stored(findings.c.fingerprint))
     .where(findings.c.valid_to.is_not(None))
     .order_by(findings.c.stream_id, findings.c.valid_to, collate_binary(findings.c.fingerprint))
 )
-_NAMES = sa.select(
+_STREAMS = sa.select(
     finding_streams.c.id, as_stored(finding_streams.c.runbook_name), as_stored(finding_streams.c.artifact_id)
 )
-_LAST_SEEN = (  # sets that say when a run saw them last, which saw them at another time; it may be in another database
+_WRONG_LAST_RUN = (  # snapshots whose last run is here, but held them at a different time
     sa.select(finding_snapshots.c.stream_id, finding_snapshots.c.seq, finding_snapshots.c.last_run_id)
     .join(finding_streams, finding_streams.c.id == finding_snapshots.c.stream_id)
     .join(runs, runs.c.id == finding_snapshots.c.last_run_id)
@@ -42,87 +42,87 @@ _LAST_SEEN = (  # sets that say when a run saw them last, which saw them at anot
     )
     .where(artifacts.c.snapshot_seq == finding_snapshots.c.seq, artifacts.c.ended_at != finding_snapshots.c.last_at)
 )
-_WITHOUT_SETS = (
+_WITHOUT_SNAPSHOTS = (
     sa.select(finding_streams.c.id)
     .where(~sa.exists().where(finding_snapshots.c.stream_id == finding_streams.c.id), finding_streams.c.last_seq != 0)
     .order_by(finding_streams.c.id)
 )
 
 
-def check_findings(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
-    """Check every set of every line, or of the lines that a run's artifacts are of."""
-    lines = None if run_id is None else _lines_of(connection, run_id)
-    names = {row.id: row for row in connection.execute(_of(_NAMES, finding_streams.c.id, lines))}
-    added = _Heads(rows_of(connection, _of(_ADDED, findings.c.stream_id, lines)))
-    gone = _Heads(rows_of(connection, _of(_GONE, findings.c.stream_id, lines)))
+def check_findings(connection: sa.Connection, result: Verification, progress: Progress, *, run_id: str | None) -> None:
+    """Verify every snapshot of every stream, or of the streams of one run's artifacts."""
+    stream_ids = None if run_id is None else _streams_of(connection, run_id)
+    streams = {row.id: row for row in connection.execute(_only(_STREAMS, finding_streams.c.id, stream_ids))}
+    added = _Cursor(rows_of(connection, _only(_ADDED, findings.c.stream_id, stream_ids)))
+    removed = _Cursor(rows_of(connection, _only(_REMOVED, findings.c.stream_id, stream_ids)))
     before: Any = None
-    for row in rows_of(connection, _of(_SETS, finding_snapshots.c.stream_id, lines)):
+    for row in rows_of(connection, _only(_SNAPSHOTS, finding_snapshots.c.stream_id, stream_ids)):
         if before is None or before.stream_id != row.stream_id:
-            _check_end(before, found)
+            _check_newest(before, result)
             before = None
-        for stray in (*added.all_before((row.stream_id, row.seq)), *gone.all_before((row.stream_id, row.seq - 1))):
-            _report_stray(stray, names.get(stray.stream_id), found)
-        _check_set(row, before, added, gone, found)
+        for stray in (*added.all_before((row.stream_id, row.seq)), *removed.all_before((row.stream_id, row.seq - 1))):
+            _report_stray(stray, streams.get(stray.stream_id), result)
+        _check_snapshot(row, before, added, removed, result)
         before = row
-        progress("findings", found.counts["findings"])
-    _check_end(before, found)
-    for stray in (*added.all_before(None), *gone.all_before(None)):
-        _report_stray(stray, names.get(stray.stream_id), found)
-    for row in connection.execute(_of(_LAST_SEEN, finding_snapshots.c.stream_id, lines)):
-        why = f"run {row.last_run_id}, which held them last, did not hold them then"
-        _report(found, names[row.stream_id], f"set {row.seq}", why, run=row.last_run_id)
-    for stream_id in connection.scalars(_of(_WITHOUT_SETS, finding_streams.c.id, lines)):
-        _report(found, names[stream_id], "all sets", "they are missing")
+        progress("findings", result.counts["findings"])
+    _check_newest(before, result)
+    for stray in (*added.all_before(None), *removed.all_before(None)):
+        _report_stray(stray, streams.get(stray.stream_id), result)
+    for row in connection.execute(_only(_WRONG_LAST_RUN, finding_snapshots.c.stream_id, stream_ids)):
+        problem = f"its last run {row.last_run_id} did not hold it at that time"
+        _report(result, streams[row.stream_id], f"snapshot {row.seq}", problem, run=row.last_run_id)
+    for stream_id in connection.scalars(_only(_WITHOUT_SNAPSHOTS, finding_streams.c.id, stream_ids)):
+        _report(result, streams[stream_id], "all snapshots", "they are missing")
 
 
-def _check_set(row: Any, before: Any, added: "_Heads", gone: "_Heads", found: Verification) -> None:
-    name, run = f"set {row.seq}", str(plain(row.first_run_id))
+def _check_snapshot(row: Any, before: Any, added: "_Cursor", removed: "_Cursor", result: Verification) -> None:
+    name, run = f"snapshot {row.seq}", str(hashable(row.first_run_id))
     if row.seq != (1 if before is None else before.seq + 1):
-        _report(found, row, name, "the set before it is missing", run=run)
+        _report(result, row, name, "the snapshot before it is missing", run=run)
     digest = SnapshotDigest(
         runbook=row.runbook_name,
         artifact_id=row.artifact_id,
         seq=row.seq,
-        before=None if before is None else plain(before.rows_digest),
+        before=None if before is None else hashable(before.rows_digest),
         about=row._mapping,
     )
     try:
         for finding in added.all_at((row.stream_id, row.seq)):
-            found.counts["findings"] += 1
+            result.counts["findings"] += 1
             digest.add(finding._mapping)
-        for finding in gone.all_at((row.stream_id, row.seq - 1)):
+        for finding in removed.all_at((row.stream_id, row.seq - 1)):
             digest.drop(finding.fingerprint)
     except (MessageError, ValueError):
-        _report(found, row, name, "its rows cannot be read", run=run)
+        _report(result, row, name, "cannot read its rows", run=run)
         return
-    if row.rows_digest is not None and plain(row.rows_digest) != digest.hex:
-        _report(found, row, name, "its rows are not those of its digest", run=run)
+    if row.rows_digest is not None and hashable(row.rows_digest) != digest.hex:
+        _report(result, row, name, "its rows do not match its digest", run=run)
 
 
-def _check_end(last: Any, found: Verification) -> None:
+def _check_newest(last: Any, result: Verification) -> None:
     if last is not None and last.last_seq != last.seq:
-        why = f"it is the newest, and the line says {last.last_seq}"
-        _report(found, last, f"set {last.seq}", why, run=str(plain(last.first_run_id)))
+        problem = f"it is the newest, but the stream says {last.last_seq}"
+        _report(result, last, f"snapshot {last.seq}", problem, run=str(hashable(last.first_run_id)))
 
 
-def _report_stray(row: Any, line: Any, found: Verification) -> None:
-    fingerprint = plain(row.fingerprint)
-    if line is None:
-        why = f"it is of line {row.stream_id}, which is not there"
-        found.report(Part.FINDINGS, f"finding {fingerprint}", why)
+def _report_stray(row: Any, stream: Any, result: Verification) -> None:
+    fingerprint = hashable(row.fingerprint)
+    if stream is None:
+        problem = f"its stream {row.stream_id} is missing"
+        result.report(RecordKind.FINDINGS, f"finding {fingerprint}", problem)
     else:
-        _report(found, line, f"finding {fingerprint}", "it belongs to a set that is not there")
+        _report(result, stream, f"finding {fingerprint}", "its snapshot is missing")
 
 
-def _report(found: Verification, line: Any, what: str, why: str, *, run: str | None = None) -> None:
-    artifact_id = str(plain(line.artifact_id))
+def _report(result: Verification, stream: Any, record: str, problem: str, *, run: str | None = None) -> None:
+    artifact_id = str(hashable(stream.artifact_id))
     first = "" if run is None else f" of run {run}"
-    name = f"findings of '{artifact_id}' of '{plain(line.runbook_name)}', {what}{first}"
-    found.report(Part.FINDINGS, name, why, run=run, artifact_id=artifact_id)
+    name = f"findings of '{artifact_id}' of '{hashable(stream.runbook_name)}', {record}{first}"
+    result.report(RecordKind.FINDINGS, name, problem, run=run, artifact_id=artifact_id)
 
 
-def _lines_of(connection: sa.Connection, run_id: str) -> list[int]:
-    lines = (
+def _streams_of(connection: sa.Connection, run_id: str) -> list[int]:
+    query = (
         sa.select(finding_streams.c.id)
         .join(runs, runs.c.runbook_name == finding_streams.c.runbook_name)
         .join(
@@ -131,30 +131,30 @@ def _lines_of(connection: sa.Connection, run_id: str) -> list[int]:
         )
         .where(runs.c.id == run_id, artifacts.c.snapshot_seq.is_not(None))
     )
-    return list(connection.scalars(lines))
+    return list(connection.scalars(query))
 
 
-def _of(statement: "sa.Select[Any]", stream_id: "sa.Column[Any]", lines: list[int] | None) -> "sa.Select[Any]":
-    return statement if lines is None else statement.where(stream_id.in_(lines))
+def _only(statement: "sa.Select[Any]", stream_id: "sa.Column[Any]", stream_ids: list[int] | None) -> "sa.Select[Any]":
+    return statement if stream_ids is None else statement.where(stream_id.in_(stream_ids))
 
 
-class _Heads:
-    """Rows sorted by their first two columns, taken off in the order of sets."""
+class _Cursor:
+    """Rows sorted by their first two columns (stream, snapshot), consumed in the order of snapshots."""
 
     def __init__(self, rows: Iterator[Any]) -> None:
         self._rows = rows
-        self._head = next(rows, None)
+        self._current = next(rows, None)
 
-    def all_before(self, place: tuple[int, int] | None) -> Iterator[Any]:
-        """Take off the rows whose place is before one; None: all that are left."""
-        while self._head is not None and (place is None or (self._head[0], self._head[1]) < place):
-            yield self._taken()
+    def all_before(self, position: tuple[int, int] | None) -> Iterator[Any]:
+        """Consume the rows before a position; None: all remaining rows."""
+        while self._current is not None and (position is None or (self._current[0], self._current[1]) < position):
+            yield self._next()
 
-    def all_at(self, place: tuple[int, int]) -> Iterator[Any]:
-        """Take off the rows whose place it is."""
-        while self._head is not None and (self._head[0], self._head[1]) == place:
-            yield self._taken()
+    def all_at(self, position: tuple[int, int]) -> Iterator[Any]:
+        """Consume the rows at a position."""
+        while self._current is not None and (self._current[0], self._current[1]) == position:
+            yield self._next()
 
-    def _taken(self) -> Any:
-        row, self._head = self._head, next(self._rows, None)
+    def _next(self) -> Any:
+        row, self._current = self._current, next(self._rows, None)
         return row

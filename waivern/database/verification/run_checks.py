@@ -1,4 +1,4 @@
-"""Verifying runs: each has the root that the event of its end tells; and runbooks: each has its digest."""
+"""Verify runs against the roots that events recorded, and runbooks and interned rows against their digests."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from waivern.database.connection.batches import batched
 from waivern.database.connection.column_types import json_text
 from waivern.database.connection.stored_values import as_stored
-from waivern.database.events.run_merkle import RunProof, misfits_of
+from waivern.database.events.run_merkle import RunMerkle, mismatched_rows
+from waivern.database.events.stored_events import EVENTS, body_of, chain_id
 from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.interned_rows import digest_of_row
 from waivern.database.schema.tables import (
@@ -22,11 +23,11 @@ from waivern.database.schema.tables import (
     runbooks,
     runs,
 )
-from waivern.database.verification.chain_checks import PAGE, body_of, installation_of, rows_of
+from waivern.database.verification.chain_checks import PAGE, rows_of
 from waivern.errors import MessageError
-from waivern.history.event_log import EventKind
-from waivern.history.proof import plain
-from waivern.history.verification import Part, Progress, Verification
+from waivern.history.events import EventKind
+from waivern.history.merkle import hashable
+from waivern.history.verification import Progress, RecordKind, Verification
 from waivern.messages.canonical import canonical_bytes, digest_of
 from waivern.runs.run import RunStatus
 
@@ -35,17 +36,16 @@ _OPENING = (EventKind.RUN_OPENED, EventKind.RUN_RESUMED)
 _RUNS = sa.select(*(as_stored(runs.c[name]) for name in ("id", "status", "event_seq", "created_at"))).order_by(
     runs.c.id
 )
-_EVENTS = sa.select(*(as_stored(events.c[name]) for name in ("seq", "kind", "body")))
-_FOREIGN = sa.select(as_stored(imported_events.c.hash), as_stored(imported_events.c.body))
-_BEGUN = sa.select(as_stored(events.c.at)).order_by(events.c.seq).limit(1)
+_IMPORTED = sa.select(as_stored(imported_events.c.hash), as_stored(imported_events.c.body))
+_CHAIN_STARTED_AT = sa.select(as_stored(events.c.at)).order_by(events.c.seq).limit(1)
 _RUNBOOKS = sa.select(*map(as_stored, runbooks.columns)).order_by(runbooks.c.digest)
 
-_KEPT_ONCE = (
-    (Part.DECLARATION, artifact_declarations, artifacts.c.declaration_id),
-    (Part.OVERVIEW, overviews, artifacts.c.overview_id),
+_INTERNED = (
+    (RecordKind.DECLARATION, artifact_declarations, artifacts.c.declaration_id),
+    (RecordKind.OVERVIEW, overviews, artifacts.c.overview_id),
 )
 
-_OTHER_RUNBOOK = (
+_WITHOUT_RUNBOOK = (
     sa.select(runs.c.id, as_stored(runs.c.runbook_digest))
     .outerjoin(runbooks, runbooks.c.digest == runs.c.runbook_digest)
     .where(runs.c.runbook_digest.is_not(None))
@@ -54,165 +54,171 @@ _OTHER_RUNBOOK = (
 )
 
 
-def check_runs(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
-    """Check each run that has ended against the event that its row names."""
-    begun = plain(connection.execute(_BEGUN).scalar())
-    wanted = _RUNS if run_id is None else _RUNS.where(runs.c.id == run_id)
-    for page in batched(rows_of(connection, wanted), PAGE):
-        told = _events_by_seq(connection, page)
+def check_runs(connection: sa.Connection, result: Verification, progress: Progress, *, run_id: str | None) -> None:
+    """Verify each closed run against the event that its row refers to."""
+    chain_started_at = hashable(connection.execute(_CHAIN_STARTED_AT).scalar())
+    query = _RUNS if run_id is None else _RUNS.where(runs.c.id == run_id)
+    for page in batched(rows_of(connection, query), PAGE):
+        events_by_seq = _events_of(connection, page)
         for run in page:
-            event = told.get(run.event_seq)
+            event = events_by_seq.get(run.event_seq)
             if event is None:
-                _check_unproven(run, begun, found)
+                _check_without_event(run, chain_started_at, result)
             else:
-                _check_run(connection, run, event, found)
-            found.counts["runs"] += 1
-            progress("runs", found.counts["runs"])
+                _check_run(connection, run, event, result)
+            result.counts["runs"] += 1
+            progress("runs", result.counts["runs"])
 
 
-def check_runbooks(connection: sa.Connection, found: Verification, progress: Progress, *, run_id: str | None) -> None:
-    """Check that each version of a runbook has its digest, and the name that its runs have."""
-    wanted = _RUNBOOKS
+def check_runbooks(connection: sa.Connection, result: Verification, progress: Progress, *, run_id: str | None) -> None:
+    """Verify that each version of a runbook matches its digest, and has the name that its runs have."""
+    query, without_runbook = _RUNBOOKS, _WITHOUT_RUNBOOK
     if run_id is not None:
-        wanted = wanted.where(runbooks.c.digest.in_(sa.select(runs.c.runbook_digest).where(runs.c.id == run_id)))
-    for row in rows_of(connection, wanted):
-        name = f"runbook {plain(row.digest)}"
-        if not _has_its_digest(row):
-            found.report(Part.RUNBOOK, name, "its text is not that of its digest")
-        found.counts["runbooks"] += 1
-        progress("runbooks", found.counts["runbooks"])
-    for row in connection.execute(_OTHER_RUNBOOK if run_id is None else _OTHER_RUNBOOK.where(runs.c.id == run_id)):
-        name = f"runbook {plain(row.runbook_digest)}"
-        found.report(Part.RUNBOOK, name, f"it is not there under the name that run {row.id} knows", run=row.id)
+        query = query.where(runbooks.c.digest.in_(sa.select(runs.c.runbook_digest).where(runs.c.id == run_id)))
+        without_runbook = without_runbook.where(runs.c.id == run_id)
+    for row in rows_of(connection, query):
+        if not _has_runbook_digest(row):
+            result.report(RecordKind.RUNBOOK, f"runbook {hashable(row.digest)}", "its text does not match its digest")
+        result.counts["runbooks"] += 1
+        progress("runbooks", result.counts["runbooks"])
+    for row in connection.execute(without_runbook):
+        problem = f"it is missing, or has a different name than run {row.id} recorded"
+        result.report(RecordKind.RUNBOOK, f"runbook {hashable(row.runbook_digest)}", problem, run=row.id)
 
 
-def check_kept_once(connection: sa.Connection, found: Verification, *, run_id: str | None) -> None:
-    """Check that each row that artifacts of many runs name has its digest; roots are over what it says."""
-    for part, table, named_by in _KEPT_ONCE:
-        wanted = sa.select(*map(as_stored, table.columns)).order_by(table.c.id)
+def check_interned_rows(connection: sa.Connection, result: Verification, *, run_id: str | None) -> None:
+    """Verify that each declaration and overview, which artifacts of many runs share, matches its digest."""
+    for kind, table, reference in _INTERNED:
+        query = sa.select(*map(as_stored, table.columns)).order_by(table.c.id)
         if run_id is not None:
-            of_run = sa.select(named_by).where(artifacts.c.run_number == run_number_of(run_id))
-            wanted = wanted.where(table.c.id.in_(of_run))
-        for row in rows_of(connection, wanted):
-            if not _has_digest_of_row(table, row):
-                found.report(part, f"{part} {row.id}", "what it says is not what its digest is of")
+            query = query.where(
+                table.c.id.in_(sa.select(reference).where(artifacts.c.run_number == run_number_of(run_id)))
+            )
+        for row in rows_of(connection, query):
+            if not _has_row_digest(table, row):
+                result.report(kind, f"{kind} {row.id}", "its columns do not match its digest")
 
 
-def _has_digest_of_row(table: sa.Table, row: Any) -> bool:
+def _has_row_digest(table: sa.Table, row: Any) -> bool:
     with suppress(MessageError, ValueError):
-        return bool(digest_of_row(table, row._mapping) == plain(row.digest))
+        return bool(digest_of_row(table, row._mapping) == hashable(row.digest))
     return False
 
 
-def _events_by_seq(connection: sa.Connection, page: Sequence[Any]) -> Mapping[Any, Any]:
+def _events_of(connection: sa.Connection, page: Sequence[Any]) -> Mapping[Any, Any]:
     seqs = [run.event_seq for run in page if isinstance(run.event_seq, int)]
-    return {row.seq: row for row in connection.execute(_EVENTS.where(events.c.seq.in_(seqs)))}
+    return {row.seq: row for row in connection.execute(EVENTS.where(events.c.seq.in_(seqs)))}
 
 
-def _check_unproven(run: Any, begun: str | None, found: Verification) -> None:
-    """A run that no event tells of: it has not begun, or had ended before there were events."""
-    run_id = str(plain(run.id))
+def _check_without_event(run: Any, chain_started_at: str | None, result: Verification) -> None:
+    """A run without an event has not started, or had ended before the chain was started."""
+    run_id = str(hashable(run.id))
     if run.event_seq is not None:
-        _report(found, run_id, f"event {run.event_seq}, which it names, is not there")
+        _report(result, run_id, f"its event {run.event_seq} is missing")
     elif run.status in _OPEN:
-        found.open_runs += 1
-    elif begun is None or str(plain(run.created_at)) < begun:
-        found.unproven_runs += 1
+        result.open_runs += 1
+    elif chain_started_at is None or str(hashable(run.created_at)) < chain_started_at:
+        result.unproven_runs += 1
     else:
-        _report(found, run_id, "it has ended, and no event tells of it")
+        _report(result, run_id, "it has ended, but no event recorded that")
 
 
-def _check_run(connection: sa.Connection, run: Any, event: Any, found: Verification) -> None:
-    run_id, body = str(plain(run.id)), body_of(event)
+def _check_run(connection: sa.Connection, run: Any, event: Any, result: Verification) -> None:
+    run_id, body = str(hashable(run.id)), body_of(event)
     if body.get("run") != run.id:
-        _report(found, run_id, f"event {event.seq}, which it names, is not about it")
+        _report(result, run_id, f"its event {event.seq} is about something else")
     elif run.status in _OPEN:
-        found.open_runs += 1
+        result.open_runs += 1
         if event.kind not in _OPENING:
-            _report(found, run_id, f"it counts as {run.status}, and event {event.seq} says that it was closed")
+            _report(result, run_id, f"its status is {run.status}, but event {event.seq} closed it")
     elif "root" not in body:
-        _report(found, run_id, f"it has ended, and event {event.seq} does not say so")
+        _report(result, run_id, f"it has ended, but its newest event {event.seq} does not say so")
     else:
-        _check_root(connection, run.id, event.seq, body, found)
-        _check_where_it_came_from(connection, run_id, event.seq, body, found)
+        _check_root(connection, run.id, event.seq, body, result)
+        _check_origin(connection, run_id, event.seq, body, result)
 
 
-def _check_where_it_came_from(
-    connection: sa.Connection, run_id: str, seq: int, body: Mapping[str, Any], found: Verification
+def _check_origin(
+    connection: sa.Connection, run_id: str, seq: int, body: Mapping[str, Any], result: Verification
 ) -> None:
-    """A restored run's event names the one that closed it where it was made; that says the same of it."""
-    came = body.get("from")
-    if not isinstance(came, Mapping):
+    """A restored run's event refers to the event that closed the run in its own chain: the roots must be equal."""
+    origin = body.get("from")
+    if not isinstance(origin, Mapping):
         return
-    name = f"event {came.get('seq')} of the chain {came.get('chain')}"
-    told, why = _event_of(connection, came), None
-    if told is None:
-        why = f"event {seq} tells that it closed run {run_id}, and it is not there"
-    elif plain(told.hash) != came.get("hash"):
-        why = f"its hash is not the one that event {seq} tells"
-    elif body_of(told).get("root") != body["root"]:
-        why = f"it tells another root of run {run_id} than event {seq}"
-    if why is not None:
-        found.report(Part.EVENT, name, why, run=run_id)
+    name = f"event {origin.get('seq')} of chain {origin.get('chain')}"
+    closing, problem = _origin_event(connection, origin), None
+    if closing is None:
+        problem = f"event {seq} says that it closed run {run_id}, but it is missing"
+    elif hashable(closing.hash) != origin.get("hash"):
+        problem = f"its hash is not the one that event {seq} recorded"
+    elif body_of(closing).get("root") != body["root"]:
+        problem = f"it has a different root of run {run_id} than event {seq}"
+    if problem is not None:
+        result.report(RecordKind.EVENT, name, problem, run=run_id)
 
 
-def _event_of(connection: sa.Connection, came: Mapping[str, Any]) -> Any:
-    """The event of another chain, or of this one where the run came back to it."""
-    chain, seq = came.get("chain"), came.get("seq")
-    foreign = _FOREIGN.where(imported_events.c.origin == str(chain), imported_events.c.seq == seq)
-    row = connection.execute(foreign).first()
-    if row is None and chain == installation_of(connection):
-        row = connection.execute(_EVENTS.add_columns(as_stored(events.c.hash)).where(events.c.seq == seq)).first()
+def _origin_event(connection: sa.Connection, origin: Mapping[str, Any]) -> Any:
+    """The imported event, or the event of this chain if the run came back to its own database."""
+    chain, seq = origin.get("chain"), origin.get("seq")
+    imported = _IMPORTED.where(imported_events.c.origin == str(chain), imported_events.c.seq == seq)
+    row = connection.execute(imported).first()
+    if row is None and chain == chain_id(connection):
+        row = connection.execute(EVENTS.where(events.c.seq == seq)).first()
     return row
 
 
-def _check_root(connection: sa.Connection, run_id: str, seq: int, body: Mapping[str, Any], found: Verification) -> None:
+def _check_root(
+    connection: sa.Connection, run_id: str, seq: int, body: Mapping[str, Any], result: Verification
+) -> None:
     try:
-        proof = RunProof.of(connection, run_id)
+        merkle = RunMerkle.of(connection, run_id)
     except (MessageError, ValueError) as error:
-        _report(found, run_id, f"its rows cannot be read: {error}")
+        _report(result, run_id, f"cannot read its rows: {error}")
         return
-    found.counts["artifacts"] += proof.counts["total"]
-    if proof.root != body["root"]:
-        _name_what_is_other(connection, run_id, seq, body.get("leaves"), found)
+    result.counts["artifacts"] += merkle.counts["total"]
+    if merkle.root != body["root"]:
+        _report_changed_rows(connection, run_id, seq, body.get("leaf_prefixes"), result)
 
 
-def _name_what_is_other(connection: sa.Connection, run_id: str, seq: int, told: Any, found: Verification) -> None:
-    """Name the rows that are not as they were, which the beginnings of their leaves tell, and how many are gone."""
-    misfits = misfits_of(connection, run_id, told) if isinstance(told, str) else None
-    if misfits is None or not (misfits.rows or misfits.missing):
-        why = f"its rows do not have the root that event {seq} tells: it, an artifact or a finding is other"
-        _report(found, run_id, why)
+def _report_changed_rows(
+    connection: sa.Connection, run_id: str, seq: int, leaf_prefixes: Any, result: Verification
+) -> None:
+    """Report each row that changed since the event, which leaf prefixes identify, and how many rows are missing."""
+    mismatch = mismatched_rows(connection, run_id, leaf_prefixes) if isinstance(leaf_prefixes, str) else None
+    if mismatch is None or not (mismatch.rows or mismatch.missing):
+        problem = f"its rows do not match the root in event {seq}: the run, an artifact or a finding was changed"
+        _report(result, run_id, problem)
         return
-    for what, row in misfits.rows:
-        _report_row(found, run_id, what, row, f"it is not as event {seq} tells that it was")
-    if misfits.missing:
-        _report(found, run_id, f"{misfits.missing} of the rows that event {seq} tells of it are not there")
+    for table, row in mismatch.rows:
+        _report_row(result, run_id, table, row, f"it was changed after event {seq} recorded it")
+    if mismatch.missing:
+        _report(result, run_id, f"{mismatch.missing} of its rows that event {seq} recorded are missing")
 
 
-def _report_row(found: Verification, run_id: str, what: str, row: Mapping[str, Any], why: str) -> None:
-    artifact_id = None if "artifact_id" not in row else str(plain(row["artifact_id"]))
+def _report_row(result: Verification, run_id: str, table: str, row: Mapping[str, Any], problem: str) -> None:
+    artifact_id = None if "artifact_id" not in row else str(hashable(row["artifact_id"]))
     run = f"run {run_id}"
-    if what == "runs":
-        _report(found, run_id, why)
-    elif what == "artifacts":
-        found.report(Part.ARTIFACT, f"artifact '{artifact_id}' of {run}", why, run=run_id, artifact_id=artifact_id)
-    elif what == "run_attempts":
-        found.report(Part.ATTEMPT, f"attempt {row['epoch']} at {run}", why, run=run_id)
+    if table == "runs":
+        _report(result, run_id, problem)
+    elif table == "artifacts":
+        name = f"artifact '{artifact_id}' of {run}"
+        result.report(RecordKind.ARTIFACT, name, problem, run=run_id, artifact_id=artifact_id)
+    elif table == "run_attempts":
+        result.report(RecordKind.ATTEMPT, f"attempt {row['epoch']} at {run}", problem, run=run_id)
     else:
         name = f"attempt {row['attempt']} at artifact '{artifact_id}' of {run}"
-        found.report(Part.ATTEMPT, name, why, run=run_id, artifact_id=artifact_id)
+        result.report(RecordKind.ATTEMPT, name, problem, run=run_id, artifact_id=artifact_id)
 
 
-def _report(found: Verification, run_id: str, why: str) -> None:
-    found.report(Part.RUN, f"run {run_id}", why, run=run_id)
+def _report(result: Verification, run_id: str, problem: str) -> None:
+    result.report(RecordKind.RUN, f"run {run_id}", problem, run=run_id)
 
 
-def _has_its_digest(row: Any) -> bool:
-    """Where there are no texts, as for a plan that was built in code, the digest is of what is not kept."""
+def _has_runbook_digest(row: Any) -> bool:
+    """A plan that was built in code has no sources: its digest covers what is not stored."""
     with suppress(msgspec.DecodeError, UnicodeEncodeError, MessageError, AttributeError):
         sources = msgspec.json.decode(row.sources.encode())
         if json_text(sources) != row.sources:
             return False
-        return not sources or digest_of(canonical_bytes(sources)) == plain(row.digest)
+        return not sources or digest_of(canonical_bytes(sources)) == hashable(row.digest)
     return False

@@ -1,38 +1,46 @@
-"""Move runs from one database to another, in a file."""
+"""Move runs between databases in an archive."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from waivern.caller import Caller
 from waivern.errors import UsageError
-from waivern.history.archives import Archived, Restored
+from waivern.history.archives import ArchivedRuns, RestoredRuns
 from waivern.operations.application import Application
 
 
-def archive_runs(application: Application, runs: Sequence[str], path: Path) -> Archived:
-    """Write runs into a file: by their ids, unambiguous prefixes of them, or "latest".
+def archive_runs(application: Application, runs: Sequence[str], path: Path, *, caller: Caller) -> ArchivedRuns:
+    """Write runs to an archive.
+
+    Args:
+        application: The application.
+        runs: Ids of runs, unambiguous prefixes of them, or "latest".
+        path: The file to create.
+        caller: Who asks for it.
 
     Raises:
-        RunError: there is no such run, or one has not ended.
-        UsageError: there is a file of that name, or it cannot be written.
+        RunError: a run does not exist, or is still queued or running.
+        UsageError: the file exists already, or cannot be written.
     """
     if path.exists():
-        raise UsageError(f"There is a file {path} already", remedy="Name another one, or move it away")
+        raise UsageError(f"{path} exists already", remedy="Choose another file, or move it away")
     storage = application.storage
-    return storage.archives.archive([storage.history.find(run).id for run in runs], path, actor=application.actor)
+    return storage.audit.archive([storage.history.find(run).id for run in runs], path, caller=caller)
 
 
-def restore_runs(application: Application, path: Path) -> Restored:
-    """Take in all runs of a file, or none.
+def restore_runs(application: Application, path: Path, *, caller: Caller) -> RestoredRuns:
+    """Restore all runs of an archive, or none of them.
 
     Raises:
-        ArchiveError: it is no archive, damaged, of another version, or holds a run that is here and another one.
-        EncryptionError: its contents are encrypted under a key that is not known.
+        ArchiveError: the file is not an archive, is damaged or of an unknown version, or holds a run that differs from
+            the one with the same id here.
+        EncryptionError: contents are encrypted with an unknown key.
     """
-    return application.storage.archives.restore(path, actor=application.actor)
+    return application.storage.audit.restore(path, caller=caller)
 
 
-def archived_as_json(archived: Archived, path: Path) -> Mapping[str, Any]:
+def archived_as_json(archived: ArchivedRuns, path: Path) -> Mapping[str, Any]:
     """Return what was archived as a JSON object."""
     return {
         "file": str(path),
@@ -43,12 +51,12 @@ def archived_as_json(archived: Archived, path: Path) -> Mapping[str, Any]:
     }
 
 
-def restored_as_json(restored: Restored) -> Mapping[str, Any]:
+def restored_as_json(restored: RestoredRuns) -> Mapping[str, Any]:
     """Return what was restored as a JSON object."""
     return {
         "runs": list(restored.runs),
-        "there_already": list(restored.there_already),
+        "already_present": list(restored.already_present),
         "contents": restored.contents,
         "events": restored.events,
-        "decisions_left_out": restored.decisions_left_out,
+        "conflicting_decisions": restored.conflicting_decisions,
     }

@@ -1,4 +1,4 @@
-"""Prove that what is remembered is what was written, and that the chain of events goes on from an anchor."""
+"""Verify the stored records, and that the chain of events continues from an anchor."""
 
 import os
 import tempfile
@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from waivern.errors import AnchorError
-from waivern.history.anchor import Anchor, AnchorKey
-from waivern.history.event_log import instant
-from waivern.history.verification import Damage, Part, Progress, Verification, Verifier
+from waivern.formats.anchor import Anchor, AnchorKey
+from waivern.history.audit_log import AuditLog
+from waivern.history.events import iso_instant
+from waivern.history.verification import Mismatch, Progress, RecordKind, Verification
 from waivern.operations.application import Application
 from waivern.runs.run import utc_now
+
+_COUNTED = ("events", "imported_events", "runs", "artifacts", "runbooks", "findings", "contents", "bytes")
 
 
 class AnchorUse(StrEnum):
@@ -26,12 +29,12 @@ class AnchorUse(StrEnum):
 
 @dataclass(frozen=True)
 class AnchorFile:
-    """Where an anchor is, or is to be written, and the key for it.
+    """An anchor to check, or to write if the file does not exist.
 
     Args:
         path: The file.
-        key: What it is signed with.
-        renew: Write the newest event into it once all has been proven.
+        key: The key that signs it.
+        renew: Write the newest event to the file after everything was verified.
     """
 
     path: Path
@@ -41,7 +44,7 @@ class AnchorFile:
 
 @dataclass(frozen=True)
 class Verified:
-    """What was proven, and what was done with an anchor, if there was one."""
+    """What was verified, and what was done with the anchor, if one was given."""
 
     verification: Verification
     anchor: AnchorUse | None = None
@@ -50,58 +53,55 @@ class Verified:
 def verify_history(
     application: Application, *, run: str | None, anchor: AnchorFile | None, progress: Progress
 ) -> Verified:
-    """Verify everything, or one run; check an anchor, and write one where there is none and nothing is damaged.
+    """Verify everything, or one run; check the anchor, or write it if it is missing and everything matches.
 
     Raises:
-        RunError: there is no such run.
-        AnchorError: the anchor cannot be read, was signed with another key, or is another installation's.
+        RunError: the run does not exist.
+        AnchorError: the anchor cannot be read, was signed with a different key, or is from another installation.
     """
     run_id = None if run is None else application.storage.history.find(run).id
-    known = None if anchor is None or not anchor.path.exists() else Anchor.read(_bytes_of(anchor.path), anchor.key)
-    verifier = application.storage.verifier
-    found = verifier.verify(run_id=run_id, progress=progress)
+    known = None if anchor is None or not anchor.path.exists() else Anchor.read(_read(anchor.path), anchor.key)
+    audit = application.storage.audit
+    result = audit.verify(run_id=run_id, progress=progress)
     if known is not None:
-        _check(known, found, verifier)
-    return Verified(found, None if anchor is None else _kept(anchor, known, found))
+        _check(known, result, audit)
+    return Verified(result, None if anchor is None else _update(anchor, known, result))
 
 
-def _check(anchor: Anchor, found: Verification, verifier: Verifier) -> None:
-    end = found.end
+def _check(anchor: Anchor, result: Verification, audit: AuditLog) -> None:
+    end = result.end
     if end is not None and end.installation != anchor.installation:
         raise AnchorError(
-            f"The anchor is of another installation: {anchor.installation}, and not {end.installation}",
-            remedy="Give this database's own anchor; if it is, somebody has put another chain in the place of its own",
+            f"The anchor is from installation {anchor.installation}, but this database is {end.installation}",
+            remedy="Use the anchor of this database; if this is the one, the whole chain of events was replaced",
         )
     name = f"event {anchor.seq}"
     if end is None or end.seq < anchor.seq:
-        newest = "there is none" if end is None else f"the newest is {end.seq}"
-        found.report(
-            Part.EVENT, name, f"the anchor of {anchor.written_at} knows it, and {newest}: the chain was cut off"
-        )
-    elif verifier.hash_at(anchor.seq) != anchor.hash:
-        found.report(Part.EVENT, name, f"its hash is not the one that the anchor of {anchor.written_at} knows")
+        newest = "there are no events" if end is None else f"the newest event is {end.seq}"
+        problem = f"the anchor of {anchor.written_at} names it, but {newest}: the chain was truncated"
+        result.report(RecordKind.EVENT, name, problem)
+    elif audit.hash_at(anchor.seq) != anchor.hash:
+        result.report(RecordKind.EVENT, name, f"its hash is not the one in the anchor of {anchor.written_at}")
 
 
-def _kept(anchor: AnchorFile, known: Anchor | None, found: Verification) -> AnchorUse | None:
-    if known is not None and not (anchor.renew and found.damage == 0):
+def _update(anchor: AnchorFile, known: Anchor | None, result: Verification) -> AnchorUse | None:
+    if known is not None and not (anchor.renew and result.is_intact):
         return AnchorUse.CHECKED
-    if found.damage or found.end is None:
-        return None  # what is damaged is not to be vouched for
-    _write(anchor.path, Anchor.at(found.end, now=utc_now()).signed(anchor.key))
+    if not result.is_intact or result.end is None:
+        return None  # an anchor must not vouch for altered records
+    _write(anchor.path, Anchor.at(result.end, now=utc_now()).signed(anchor.key))
     return AnchorUse.WRITTEN if known is None else AnchorUse.RENEWED
 
 
-def _bytes_of(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise AnchorError(
-            f"The anchor {path} cannot be read: {error.strerror}", remedy="Check its permissions"
-        ) from None
+        raise AnchorError(f"Cannot read the anchor {path}: {error.strerror}", remedy="Check its permissions") from None
 
 
 def _write(path: Path, content: bytes) -> None:
-    """All or nothing: an anchor that is half written would be worth less than the one before."""
+    """Replace the file atomically: a half-written anchor would be worse than the old one."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
@@ -111,30 +111,33 @@ def _write(path: Path, content: bytes) -> None:
         Path(name).replace(path)
     except OSError as error:
         raise AnchorError(
-            f"The anchor {path} cannot be written: {error.strerror}",
-            remedy="Name a file in a folder that can be written",
+            f"Cannot write the anchor {path}: {error.strerror}", remedy="Choose a file in a writable folder"
         ) from None
 
 
 def verified_as_json(verified: Verified) -> Mapping[str, Any]:
-    """Return what was proven as a JSON object."""
-    found, end = verified.verification, verified.verification.end
-    names = ("events", "imported_events", "runs", "artifacts", "runbooks", "findings", "contents", "bytes")
+    """Return what was verified as a JSON object."""
+    result, end = verified.verification, verified.verification.end
     return {
-        "intact": found.damage == 0,
-        "damage": found.damage,
-        "damages": [_damage_as_json(each) for each in found.damages],
-        "verified": {name: found.counts[name] for name in names},
-        "open_runs": found.open_runs,
-        "unproven_runs": found.unproven_runs,
-        "pruned_contents": found.pruned,
-        "sealed_contents": found.sealed,
-        "newest_event": None if end is None else {"seq": end.seq, "hash": end.hash, "at": instant(end.at)},
+        "intact": result.is_intact,
+        "mismatch_count": result.mismatch_count,
+        "mismatches": [_mismatch_as_json(mismatch) for mismatch in result.mismatches],
+        "verified": {name: result.counts[name] for name in _COUNTED},
+        "open_runs": result.open_runs,
+        "unproven_runs": result.unproven_runs,
+        "pruned_contents": result.pruned,
+        "undecryptable_contents": result.undecryptable,
+        "newest_event": None if end is None else {"seq": end.seq, "hash": end.hash, "at": iso_instant(end.at)},
         "installation": None if end is None else end.installation,
         "anchor": None if verified.anchor is None else verified.anchor.value,
     }
 
 
-def _damage_as_json(damage: Damage) -> Mapping[str, Any]:
-    named = {"what": damage.what, "why": damage.why, "part": damage.part.value}
-    return {**named, "run": damage.run, "artifact_id": damage.artifact_id}
+def _mismatch_as_json(mismatch: Mismatch) -> Mapping[str, Any]:
+    return {
+        "record": mismatch.record,
+        "problem": mismatch.problem,
+        "kind": mismatch.kind.value,
+        "run": mismatch.run,
+        "artifact_id": mismatch.artifact_id,
+    }

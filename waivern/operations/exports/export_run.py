@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from waivern.caller import Caller
 from waivern.errors import ExportError, RunError, did_you_mean
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.organisation import FILE_NAME, read_organisation
 from waivern.exports.model.report import UNFINISHED, Report
 from waivern.exports.registry import Exporters
 from waivern.gc_tuning import without_collecting
-from waivern.history.event_log import EventKind
+from waivern.history.events import EventKind
 from waivern.history.run_history import LATEST, RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.operations.exports.atomic_files import Tally, Written, check_writable, write_atomically
@@ -166,7 +167,7 @@ def _ending_of(output: Path | None) -> str:
 def _note(application: Application, run: RunRecord, form: str, written: Written) -> None:
     """Who took what out of the house belongs to its history."""
     body = {"run": run.id, "format": form, "digest": written.digest, "size": written.size}
-    application.storage.events.append(actor=application.actor, kind=EventKind.RUN_EXPORTED, body=body)
+    application.storage.audit.append(caller=Caller(application.actor), kind=EventKind.RUN_EXPORTED, body=body)
 
 
 def _streamed(parts: Iterable[bytes], stream: BinaryIO) -> Written:

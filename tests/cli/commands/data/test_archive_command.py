@@ -25,12 +25,12 @@ def scanned(ask, folder) -> list[str]:
     return [run["id"] for run in reversed(json.loads(ask("history", "--format", "json").out))]
 
 
-def test_runs_move_into_another_database_and_answer_there_as_here(ask, scanned, folder) -> None:
-    told = ask("archive", *scanned, "--output", "runs.zip")
-    assert told.code == 0
-    assert "Wrote 2 runs, 4 contents" in told.out
+def test_restored_runs_give_the_same_output_in_the_other_database(ask, scanned, folder) -> None:
+    result = ask("archive", *scanned, "--output", "runs.zip")
+    assert result.code == 0
+    assert "Wrote 2 runs, 4 contents" in result.out
     assert (folder / "runs.zip").stat().st_mode & 0o777 == 0o600
-    assert "Restored 2 runs, with 4 contents" in ask("restore", "runs.zip", *ELSEWHERE).out
+    assert "Restored 2 runs with 4 contents" in ask("restore", "runs.zip", *ELSEWHERE).out
     for question in (
         ("history", "--format", "json"),
         ("artifacts", "show", "latest", "files"),
@@ -38,11 +38,11 @@ def test_runs_move_into_another_database_and_answer_there_as_here(ask, scanned, 
         ("artifacts", "list", scanned[0], "--format", "json"),
     ):
         assert ask(*question, *ELSEWHERE) == ask(*question)
-    same_database = json.loads(ask("restore", "runs.zip", "--format", "json", *ELSEWHERE).out)
-    assert (same_database["runs"], same_database["there_already"]) == ([], scanned)
+    again = json.loads(ask("restore", "runs.zip", "--format", "json", *ELSEWHERE).out)
+    assert (again["runs"], again["already_present"]) == ([], scanned)
 
 
-def test_a_run_goes_on_being_compared_with_those_that_came_along(ask, scanned, folder) -> None:
+def test_a_new_run_is_compared_with_restored_runs(ask, scanned, folder) -> None:
     ask("archive", *scanned, "--output", "runs.zip")
     ask("restore", "runs.zip", *ELSEWHERE)
     (folder / "files" / "c.txt").write_text("cy@example.org")
@@ -50,17 +50,17 @@ def test_a_run_goes_on_being_compared_with_those_that_came_along(ask, scanned, f
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "message"),
     [
         (("archive", "nowhere", "--output", "x.zip"), "There is no run"),
-        (("archive", "latest", "--output", "files.yaml"), "There is a file files.yaml already"),
-        (("archive", "latest", "--output", "no/such/folder/x.zip"), "cannot be written"),
+        (("archive", "latest", "--output", "files.yaml"), "files.yaml exists already"),
+        (("archive", "latest", "--output", "no/such/folder/x.zip"), "Cannot write no/such/folder/x.zip"),
         (("restore", "missing.zip"), "There is no file missing.zip"),
-        (("restore", "files.yaml"), "it is no zip file"),
+        (("restore", "files.yaml"), "it is not a complete zip file"),
     ],
 )
-def test_what_cannot_be_done_is_said(ask, scanned, command, says) -> None:
-    told = ask(*command)
-    assert told.code == 2
-    assert says in told.err
-    assert "Traceback" not in told.err
+def test_errors_name_the_cause(ask, scanned, command, message) -> None:
+    result = ask(*command)
+    assert result.code == 2
+    assert message in result.err
+    assert "Traceback" not in result.err

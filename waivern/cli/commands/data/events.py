@@ -11,21 +11,23 @@ from waivern.cli.shell.options import database_option, format_option, listed, pa
 from waivern.cli.shell.time_options import as_instant
 from waivern.cli.terminal.formatting import local_time
 from waivern.cli.terminal.output import Cell, as_json, as_table, write
-from waivern.history.event_log import Event
+from waivern.history.events import Event
 from waivern.operations.application import Application
 from waivern.operations.data.list_events import event_as_json, list_events
 
-_TITLES = ("EVENT", "TIME", "WHO", "KIND", "WHAT")
-_NOT_SHOWN = ("root", "leaves", "runbook_digest", "started_at", "ended_at")
+_TITLES = ("EVENT", "TIME", "ACTOR", "KIND", "DETAILS")
+_HIDDEN = ("root", "leaf_prefixes", "runbook_digest", "started_at", "ended_at")
 
 
 @click.command(short_help="List audit events, newest first.")
-@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only events of this kind; may be given again.")
-@click.option("--since", callback=as_instant, metavar="WHEN", help="Only events from then on: 7d, 12h, 2026-11-01.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only events of this kind (repeatable).")
+@click.option("--since", callback=as_instant, metavar="WHEN", help="Only events since: 7d, 12h, 2026-11-01.")
 @click.option(
-    "--before", type=click.IntRange(min=1), metavar="EVENT", help="Only those before this one: the next page."
+    "--before", type=click.IntRange(min=1), metavar="EVENT", help="Only events before this number (pagination)."
 )
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="At most so many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="Maximum number of events."
+)
 @database_option
 @format_option("table", "json")
 @pass_existing
@@ -37,7 +39,7 @@ def events(
     limit: int,
     form: str,
 ) -> None:
-    """List the events of the chain, newest first: who did what, and when.
+    """List audit events, newest first: who did what, and when.
 
     \b
     Examples:
@@ -50,19 +52,19 @@ def events(
     elif found:
         write(as_table(_TITLES, [_as_row(event) for event in found], right=("EVENT",)))
     else:
-        click.echo("No such event" if kinds or since or before else "No events yet", err=True)
+        click.echo("No matching events" if kinds or since or before else "No events yet", err=True)
 
 
 def _as_row(event: Event) -> Sequence[Cell]:
-    return (f"{event.seq:,}", local_time(event.at), event.actor, event.kind, _in_words(event.body))
+    return (f"{event.seq:,}", local_time(event.at), event.actor, event.kind, _details(event.body))
 
 
-def _in_words(body: Any) -> str:
-    said = [f"{name}={_value(value)}" for name, value in body.items() if name not in _NOT_SHOWN]
-    return one_line(" ".join(said))
+def _details(body: Any) -> str:
+    details = [f"{name}={_value(value)}" for name, value in body.items() if name not in _HIDDEN]
+    return one_line(" ".join(details))
 
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        return ",".join(f"{name}:{_value(each)}" for name, each in value.items())
+        return ",".join(f"{name}:{_value(item)}" for name, item in value.items())
     return str(value)

@@ -11,37 +11,35 @@ from waivern.cli.shell.options import current_settings, database_option, format_
 from waivern.cli.terminal.formatting import bytes_in_words, count
 from waivern.cli.terminal.output import as_json, on_terminal, write
 from waivern.errors import UsageError
-from waivern.history.anchor import AnchorKey
+from waivern.formats.anchor import AnchorKey
 from waivern.history.verification import Verification
 from waivern.operations.application import Application
 from waivern.operations.data.verify_history import AnchorFile, AnchorUse, Verified, verified_as_json, verify_history
 
-DAMAGED = 3
-_EVERY_S = 0.5
+MISMATCH = 3
+_PROGRESS_EVERY_S = 0.5
 _ANCHOR = {
     None: "No anchor was written",
-    AnchorUse.CHECKED: "The chain goes on from the anchor",
-    AnchorUse.WRITTEN: "There was no anchor: this one was written; keep it away from who can change the database",
-    AnchorUse.RENEWED: "The chain goes on from the anchor, which holds the newest event now",
+    AnchorUse.CHECKED: "Anchor checked",
+    AnchorUse.WRITTEN: "Anchor written; keep it where nobody who can change the database can write",
+    AnchorUse.RENEWED: "Anchor checked and updated to the newest event",
 }
 
 
 @click.command(short_help="Verify that the stored record was not altered.")
-@click.option(
-    "--run", metavar="RUN", help="Only this run and the chain of events; an id, the beginning of one, or 'latest'."
-)
+@click.option("--run", metavar="RUN", help="Verify only this run: id, prefix of an id, or 'latest'.")
 @click.option(
     "--anchor",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Check that the chain goes on from this anchor; where there is none, write it.",
+    help="Check this anchor; write it if it does not exist.",
 )
-@click.option("--renew", is_flag=True, help="Put the newest event into the anchor once everything has been proven.")
+@click.option("--renew", is_flag=True, help="Then update the anchor to the newest event.")
 @click.option(
     "--key",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The key that the anchor is signed with, in place of WAIVERN_ANCHOR_KEY_FILE.",
+    help="Anchor key (overrides WAIVERN_ANCHOR_KEY_FILE).",
 )
 @database_option
 @format_option("text", "json")
@@ -49,10 +47,11 @@ _ANCHOR = {
 def verify(
     application: Application, run: str | None, anchor: Path | None, renew: bool, key: Path | None, form: str
 ) -> None:
-    """Compute every digest, root and link anew, and name the first that does not fit.
+    """Verify the audit chain: recompute every digest, hash and link, and report what does not match.
 
-    Exit code 3 says that something does not fit. The end of the chain proves itself only against an anchor that is kept
-    elsewhere: an Ed25519 key (`openssl genpkey -algorithm ed25519`) or a secret (`openssl rand -hex 32`) signs it.
+    Exit code 3: something does not match. That the newest events were not removed is proven only by an anchor that is
+    kept elsewhere. It is signed with an Ed25519 key (`openssl genpkey -algorithm ed25519`) or a secret
+    (`openssl rand -hex 32`).
 
     \b
     Examples:
@@ -62,14 +61,14 @@ def verify(
     """
     file = None if anchor is None else AnchorFile(anchor, _key(key), renew=renew)
     if anchor is None and (renew or key is not None):
-        raise click.UsageError("--renew and --key are about an anchor: give --anchor, too")
-    verified = verify_history(application, run=run, anchor=file, progress=_Progress().tell)
+        raise click.UsageError("--renew and --key need --anchor")
+    verified = verify_history(application, run=run, anchor=file, progress=_Progress().show)
     if form == "json":
         write(as_json(verified_as_json(verified)))
     else:
         write(_as_text(verified, anchor))
-    if verified.verification.damage:
-        click.get_current_context().exit(DAMAGED)
+    if not verified.verification.is_intact:
+        click.get_current_context().exit(MISMATCH)
 
 
 def _key(given: Path | None) -> AnchorKey:
@@ -78,65 +77,66 @@ def _key(given: Path | None) -> AnchorKey:
     if path is None:
         raise UsageError(
             "An anchor needs a key",
-            remedy="Give --key FILE or set WAIVERN_ANCHOR_KEY_FILE; make one with `openssl rand -hex 32 > anchor.key`",
+            remedy="Set --key or WAIVERN_ANCHOR_KEY_FILE; create one with `openssl rand -hex 32 > anchor.key`",
         )
     try:
         return AnchorKey(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"The key {path} cannot be read: {error.strerror}", remedy="Check its path") from None
+        raise UsageError(f"Cannot read the key {path}: {error.strerror}", remedy="Check its path") from None
 
 
 class _Progress:
-    """A line on standard error that is written over, where somebody looks at it."""
+    """A progress line on standard error; on a terminal it is overwritten."""
 
     def __init__(self) -> None:
-        self._told_at = time.monotonic()
+        self._shown_at = time.monotonic()
         self._stream: IO[str] = sys.stderr
-        self._is_shown = on_terminal(self._stream)
+        self._is_terminal = on_terminal(self._stream)
 
-    def tell(self, what: str, done: int) -> None:
+    def show(self, what: str, done: int) -> None:
         now = time.monotonic()
-        if now - self._told_at < _EVERY_S:
+        if now - self._shown_at < _PROGRESS_EVERY_S:
             return
-        self._told_at = now
-        end = "\r" if self._is_shown else "\n"
-        self._stream.write(f"Verifying {what}: {done:,}".ljust(60 if self._is_shown else 0) + end)
+        self._shown_at = now
+        end = "\r" if self._is_terminal else "\n"
+        self._stream.write(f"Verifying {what}: {done:,}".ljust(60 if self._is_terminal else 0) + end)
         self._stream.flush()
 
 
 def _as_text(verified: Verified, anchor: Path | None) -> str:
-    found = verified.verification
-    lines = [_verdict(found), *(f"  {each.what}: {each.why}" for each in found.damages)]
-    if found.damage > len(found.damages):
-        lines.append(f"  and {found.damage - len(found.damages):,} more")
-    lines += _looked_at(found)
+    result = verified.verification
+    lines = [_verdict(result), *(f"  {mismatch.record}: {mismatch.problem}" for mismatch in result.mismatches)]
+    if result.mismatch_count > len(result.mismatches):
+        lines.append(f"  and {result.mismatch_count - len(result.mismatches):,} more")
+    lines += _coverage(result)
     if anchor is not None:
         lines.append(f"{_ANCHOR[verified.anchor]}: {anchor}")
     return "\n".join(lines)
 
 
-def _verdict(found: Verification) -> str:
-    if found.damage:
-        return f"{count(found.damage, 'thing')} {'does' if found.damage == 1 else 'do'} not fit:"
-    return "Everything fits"
+def _verdict(result: Verification) -> str:
+    if result.is_intact:
+        return "OK: no tampering found"
+    number = result.mismatch_count
+    return f"{number:,} {'record does' if number == 1 else 'records do'} not match:"
 
 
-def _looked_at(found: Verification) -> list[str]:
+def _coverage(result: Verification) -> list[str]:
     numbers = [
-        count(found.counts[name], name.removesuffix("s")) for name in ("events", "runs", "artifacts", "findings")
+        count(result.counts[name], name.removesuffix("s")) for name in ("events", "runs", "artifacts", "findings")
     ]
-    contents = f"{count(found.counts['contents'], 'content')} of {bytes_in_words(found.counts['bytes'])}"
+    contents = f"{count(result.counts['contents'], 'content')} of {bytes_in_words(result.counts['bytes'])}"
     lines = [f"Verified {', '.join(numbers)}, {contents}"]
-    if found.counts["imported_events"]:
-        lines.append(f"{count(found.counts['imported_events'], 'event')} of the databases that runs came from")
-    if found.pruned:
-        lines.append(f"{count(found.pruned, 'content')} pruned: only the digests are left to prove")
-    if found.sealed:
-        lines.append(f"{count(found.sealed, 'content')} encrypted by a key that is not known here: not proven")
-    if found.open_runs:
-        lines.append(f"{count(found.open_runs, 'run')} still open: nothing is proven of them yet")
-    if found.unproven_runs:
-        lines.append(f"{count(found.unproven_runs, 'run')} from before there were events: only contents are proven")
-    if found.end is not None:
-        lines.append(f"The newest event is {found.end.seq}, {found.end.hash}")
+    if result.counts["imported_events"]:
+        lines.append(f"{count(result.counts['imported_events'], 'imported event')} verified")
+    if result.pruned:
+        lines.append(f"{count(result.pruned, 'content')} deleted: only their digests are verified")
+    if result.undecryptable:
+        lines.append(f"{count(result.undecryptable, 'content')} encrypted with an unknown key: not verified")
+    if result.open_runs:
+        lines.append(f"{count(result.open_runs, 'run')} queued or running: not verified yet")
+    if result.unproven_runs:
+        lines.append(f"{count(result.unproven_runs, 'run')} from before the audit chain: only contents are verified")
+    if result.end is not None:
+        lines.append(f"Newest event: {result.end.seq}, {result.end.hash}")
     return lines

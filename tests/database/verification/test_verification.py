@@ -1,4 +1,4 @@
-"""What every database proves: that nothing was altered, added or taken away; and what does not fit where it was."""
+"""Verification on every database: each changed, added or deleted value is reported with its record."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -12,13 +12,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.database.archive.test_archives import another_sqlite, moved
+from tests.database.archive.test_archiving import another_sqlite, moved
 from waivern import Message, Schema, WaivernError
-from waivern.database.blobs.blob import TOMBSTONE
+from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
 from waivern.database.data.pruner import SqlPruner
-from waivern.database.events.event_log import SqlEventLog
 from waivern.database.runs.run_queue import SqlRunQueue
 from waivern.database.runs.run_register import SqlRunRegister
 from waivern.database.schema.artifact_view import artifact_view, run_number_of
@@ -38,10 +37,9 @@ from waivern.database.schema.tables import (
     runbooks,
     runs,
 )
-from waivern.database.verification.run_checks import _name_what_is_other
-from waivern.database.verification.verifier import SqlVerifier
+from waivern.database.verification.run_checks import _report_changed_rows
 from waivern.history.pruning import PruneRequest
-from waivern.history.verification import Damage, Part, Verification
+from waivern.history.verification import Mismatch, RecordKind, Verification
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus, utc_now
 from waivern.runs.run_queue import NewRun
 from waivern.testing.builders import message_of, plan_of_dag
@@ -53,7 +51,7 @@ PLAN = replace(
     sources={"x.yaml": "name: built\n"},
     artifact_schemas={**BUILT.artifact_schemas, "found": (BUILT.artifact_schemas["found"][0], INDICATOR)},
 )
-WORDS = ("failed", "skipped", "timed_out", "raw")  # where the database takes only words that it knows
+WORDS = ("failed", "skipped", "timed_out", "raw")  # for columns with a check constraint on words
 MAY_CHANGE = {
     runs: {"lease_until"},
     artifacts: {"pruned_at", "pruned_because"},
@@ -78,7 +76,7 @@ PROVEN = (
 
 
 def verified(engine: sa.Engine, run_id: str | None = None) -> Verification:
-    return SqlVerifier(engine).verify(run_id=run_id, progress=lambda _what, _done: None)
+    return SqlAuditLog(engine).verify(run_id=run_id, progress=lambda _what, _done: None)
 
 
 def entry(name: str, count: int = 1) -> dict[str, Any]:
@@ -121,24 +119,30 @@ def history(engine: sa.Engine) -> sa.Engine:
     return engine
 
 
-def test_what_was_not_altered_is_proven(history: sa.Engine) -> None:
-    found = verified(history)
-    assert (found.damage, found.damages, found.open_runs, found.unproven_runs, found.pruned) == (0, [], 0, 0, 0)
-    counts = {name: found.counts[name] for name in ("events", "runs", "artifacts", "runbooks", "findings", "contents")}
+def test_an_unaltered_database_has_no_mismatches(history: sa.Engine) -> None:
+    result = verified(history)
+    assert (result.mismatch_count, result.mismatches, result.open_runs, result.unproven_runs, result.pruned) == (
+        0,
+        [],
+        0,
+        0,
+        0,
+    )
+    counts = {name: result.counts[name] for name in ("events", "runs", "artifacts", "runbooks", "findings", "contents")}
     assert counts == {"events": 7, "runs": 3, "artifacts": 9, "runbooks": 1, "findings": 4, "contents": 4}
-    assert found.end is not None
-    assert found.end.hash == next(iter(SqlEventLog(history).newest(limit=1))).hash
+    assert result.end is not None
+    assert result.end.hash == next(iter(SqlAuditLog(history).newest(limit=1))).hash
 
 
-def test_an_empty_database_has_nothing_to_prove(engine: sa.Engine) -> None:
-    assert (verified(engine).damage, verified(engine).end) == (0, None)
+def test_an_empty_database_has_no_mismatches(engine: sa.Engine) -> None:
+    assert (verified(engine).mismatch_count, verified(engine).end) == (0, None)
 
 
-def test_one_run_is_proven_by_itself(history: sa.Engine) -> None:
+def test_one_run_is_verified_by_itself(history: sa.Engine) -> None:
     first, second = run_ids(history)[:2]
     execute(history, sa.update(artifacts).where(artifacts.c.run_number == run_number_of(second)).values(message_id="x"))
-    assert verified(history, first).damage == 0
-    assert [each.part for each in verified(history, second).damages] == [Part.ARTIFACT] * 3
+    assert verified(history, first).mismatch_count == 0
+    assert [item.kind for item in verified(history, second).mismatches] == [RecordKind.ARTIFACT] * 3
     assert verified(history, first).counts["runs"] == 1
 
 
@@ -154,7 +158,7 @@ def run_ids(engine: sa.Engine) -> list[str]:
 
 
 def execute(engine: sa.Engine, statement: Any) -> None:
-    """What somebody does who may do anything in the database: foreign keys and checks do not hold them back."""
+    """Execute a statement as an attacker with full access would, without foreign keys and check constraints."""
     with engine.connect() as connection:
         raw: Any = connection.connection.driver_connection
         is_sqlite = engine.dialect.name == "sqlite"
@@ -174,11 +178,11 @@ def execute(engine: sa.Engine, statement: Any) -> None:
 
 
 def cells() -> list[tuple[sa.Table, "sa.Column[Any]"]]:
-    return [(table, each) for table in PROVEN for each in table.columns if each.name not in MAY_CHANGE.get(table, ())]
+    return [(table, item) for table in PROVEN for item in table.columns if item.name not in MAY_CHANGE.get(table, ())]
 
 
 def altered(value: Any, drawn: random.Random) -> Any:
-    """The value with one bit of it flipped, or another of its kind."""
+    """Return the value with one bit flipped, or a different value of the same type."""
     match value:
         case bool():
             return not value
@@ -201,99 +205,99 @@ def altered(value: Any, drawn: random.Random) -> Any:
 
 
 PARTS = {
-    events: Part.EVENT,
-    runs: Part.RUN,
-    artifacts: Part.ARTIFACT,
-    artifact_declarations: Part.DECLARATION,
-    overviews: Part.OVERVIEW,
-    blobs: Part.CONTENT,
-    runbooks: Part.RUNBOOK,
-    finding_streams: Part.FINDINGS,
-    finding_snapshots: Part.FINDINGS,
-    findings: Part.FINDINGS,
-    run_attempts: Part.ATTEMPT,
-    artifact_attempts: Part.ATTEMPT,
+    events: RecordKind.EVENT,
+    runs: RecordKind.RUN,
+    artifacts: RecordKind.ARTIFACT,
+    artifact_declarations: RecordKind.DECLARATION,
+    overviews: RecordKind.OVERVIEW,
+    blobs: RecordKind.CONTENT,
+    runbooks: RecordKind.RUNBOOK,
+    finding_streams: RecordKind.FINDINGS,
+    finding_snapshots: RecordKind.FINDINGS,
+    findings: RecordKind.FINDINGS,
+    run_attempts: RecordKind.ATTEMPT,
+    artifact_attempts: RecordKind.ATTEMPT,
 }
 
 
 def is_named(
-    engine: sa.Engine, table: sa.Table, column: "sa.Column[Any]", key: Sequence[Any], damages: Sequence[Damage]
+    engine: sa.Engine, table: sa.Table, column: "sa.Column[Any]", key: Sequence[Any], mismatches: Sequence[Mismatch]
 ) -> bool:
-    """Say whether what was altered is told as what it is, and whose; where a key was altered, there is another row."""
-    of_kind = [each for each in damages if each.part is PARTS[table]]
-    owner = dict(zip((each.name for each in table.primary_key), key, strict=True))
+    """Return whether a mismatch names the altered record; an altered key makes it a different record."""
+    of_kind = [item for item in mismatches if item.kind is PARTS[table]]
+    owner = dict(zip((item.name for item in table.primary_key), key, strict=True))
     if table is runbooks:
         return bool(of_kind)
     if table in (artifact_declarations, overviews):
-        return bool(damages if column.primary_key else of_kind)
+        return bool(mismatches if column.primary_key else of_kind)
     if table is events:
         named = {f"event {owner['seq']}", f"event {owner['seq'] + 1}"}
-        return any(each.what in named or column.primary_key for each in of_kind)
+        return any(item.record in named or column.primary_key for item in of_kind)
     if table is blobs:
         holders = sa.select(artifact_view.c.run_id, artifact_view.c.artifact_id).where(
             sa.type_coerce(artifact_view.c.digest, sa.types.NullType()) == owner["digest"]
         )
         with engine.connect() as connection:
             held_by = {tuple(row) for row in connection.execute(holders)}
-        return any((each.run, each.artifact_id) in held_by for each in of_kind)
+        return any((item.run, item.artifact_id) in held_by for item in of_kind)
     if table in (finding_streams, finding_snapshots, findings):
-        return any(each.artifact_id is not None for each in of_kind) or column.primary_key
+        return any(item.artifact_id is not None for item in of_kind) or column.primary_key
     if column.primary_key:
-        return any(each.run == owner.get("run_id", each.run) is not None for each in damages)
+        return any(item.run == owner.get("run_id", item.run) is not None for item in mismatches)
     run_id, artifact_id = owner.get("run_id") or id_of_run(engine, owner), owner.get("artifact_id")
-    return any((each.run, each.artifact_id) == (run_id, artifact_id) for each in of_kind)
+    return any((item.run, item.artifact_id) == (run_id, artifact_id) for item in of_kind)
 
 
-def test_any_altered_value_is_found_and_named(history: sa.Engine) -> None:
+def test_any_altered_value_is_reported_with_its_record(history: sa.Engine) -> None:
     drawn, tried = random.Random(), 0
     unseen: list[str] = []
     unnamed: list[str] = []
     for table, column in cells():
         filled = [row for row in stored(history, table, column) if row[0] is not None]
         for value, *key in drawn.sample(filled, min(1, len(filled))):
-            other = put_in_its_place(history, table, column, key, value, drawn)
+            other = replace_by_any(history, table, column, key, value, drawn)
             if other is None:
-                continue  # the database itself refuses whatever else might stand there
+                continue  # the database refuses every other value
             tried += 1
-            damages = verified(history).damages
+            mismatches = verified(history).mismatches
             altered_cell = f"{table.name}.{column.name} was {value!r} and is {other!r}"
-            if not damages:
+            if not mismatches:
                 unseen.append(altered_cell)
-            elif not is_named(history, table, column, key, damages):
-                unnamed.append(f"{altered_cell}: {damages}")
-            names = [each.name for each in table.primary_key]
-            now = [other if name == column.name else each for name, each in zip(names, key, strict=True)]
+            elif not is_named(history, table, column, key, mismatches):
+                unnamed.append(f"{altered_cell}: {mismatches}")
+            names = [item.name for item in table.primary_key]
+            now = [other if name == column.name else item for name, item in zip(names, key, strict=True)]
             assert replaced(history, table, column, now, value)
     assert (unseen, unnamed) == ([], [])
     assert tried > 80
-    assert verified(history).damage == 0
+    assert verified(history).mismatch_count == 0
 
 
-def put_in_its_place(
+def replace_by_any(
     engine: sa.Engine, table: sa.Table, column: "sa.Column[Any]", key: list[Any], value: Any, drawn: random.Random
 ) -> Any:
-    """Write something else there that the database takes, and return it; None where there is no such thing."""
+    """Write a different value that the database accepts, and return it; None if there is none."""
     others = [*(altered(value, drawn) for _ in range(50)), *WORDS]
-    return next((each for each in others if each != value and replaced(engine, table, column, key, each)), None)
+    return next((item for item in others if item != value and replaced(engine, table, column, key, item)), None)
 
 
 def stored(engine: sa.Engine, table: sa.Table, column: "sa.Column[Any]") -> list[Any]:
-    """The column's value and the key of each row, without any conversion."""
+    """Return the column's value and the key of each row, without any conversion."""
     is_json = isinstance(column.type, sa.JSON)
     value = sa.cast(column, sa.Text) if is_json else sa.type_coerce(column, sa.types.NullType())
-    key = [sa.type_coerce(each, sa.types.NullType()) for each in table.primary_key]
+    key = [sa.type_coerce(item, sa.types.NullType()) for item in table.primary_key]
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(sa.select(value, *key).order_by(*table.primary_key))]
 
 
 def replaced(engine: sa.Engine, table: sa.Table, column: "sa.Column[Any]", key: list[Any], value: Any) -> bool:
-    """Write a value into one row; False where the database itself refuses it."""
-    names = [each.name for each in table.primary_key]
+    """Write a value into one row; return False if the database refuses it."""
+    names = [item.name for item in table.primary_key]
     where = " AND ".join(f'"{name}" = :key{number}' for number, name in enumerate(names))
     is_json = isinstance(column.type, sa.JSON) and engine.dialect.name == "postgresql"
     new = "CAST(:value AS json)" if is_json else ":value"
     statement = sa.text(f'UPDATE "{table.name}" SET "{column.name}" = {new} WHERE {where}')
-    said = {f"key{number}": each for number, each in enumerate(key)}
+    said = {f"key{number}": item for number, item in enumerate(key)}
     try:
         execute(engine, statement.bindparams(value=value, **said))
     except (sa.exc.DBAPIError, WaivernError):
@@ -306,10 +310,10 @@ def deleted(engine: sa.Engine, table: sa.Table, *where: Any) -> None:
 
 
 @pytest.mark.parametrize("table", PROVEN, ids=lambda table: table.name)
-def test_any_row_that_is_missing_is_found(history: sa.Engine, table: sa.Table) -> None:
+def test_any_deleted_row_is_reported(history: sa.Engine, table: sa.Table) -> None:
     rows = stored(history, table, next(iter(table.columns)))
     if table is events:
-        rows = rows[:-1]  # that the last ones are missing shows an anchor alone
+        rows = rows[:-1]  # only an anchor reveals that the newest are missing
     if table is blobs:
         rows = rows[:1]
     _, *key = random.Random().choice(rows)
@@ -317,50 +321,49 @@ def test_any_row_that_is_missing_is_found(history: sa.Engine, table: sa.Table) -
         history,
         table,
         *(
-            sa.type_coerce(each, sa.types.NullType()) == value
-            for each, value in zip(table.primary_key, key, strict=True)
+            sa.type_coerce(item, sa.types.NullType()) == value
+            for item, value in zip(table.primary_key, key, strict=True)
         ),
     )
-    assert verified(history).damage > 0
+    assert verified(history).mismatch_count > 0
 
 
-def test_the_first_that_does_not_fit_is_named(history: sa.Engine) -> None:
+def test_mismatches_are_listed_in_order(history: sa.Engine) -> None:
     second = run_ids(history)[1]
     execute(
         history,
         sa.update(artifacts).where(artifacts.c.run_number == run_number_of(second)).values(error="nothing broke"),
     )
     execute(history, sa.update(events).where(events.c.seq == 3).values(actor="eve@desk"))
-    found = verified(history)
-    assert found.damage == 4
+    result = verified(history)
+    assert result.mismatch_count == 4
     of_second = [f"artifact '{name}' of run {second}" for name in PLAN.runbook.artifacts]
-    assert [each.what for each in found.damages] == ["event 3", *of_second]
+    assert [item.record for item in result.mismatches] == ["event 3", *of_second]
 
 
-def test_what_was_altered_or_is_missing_of_a_run_is_named_each_by_itself(history: sa.Engine) -> None:
+def test_each_altered_or_missing_row_of_a_run_is_reported_by_itself(history: sa.Engine) -> None:
     first, second, third = run_ids(history)
     found_of_second = (artifacts.c.run_number == run_number_of(second)) & (artifacts.c.artifact_id == "found")
     execute(history, sa.update(artifacts).where(found_of_second).values(message_id="x"))
     deleted(history, artifact_attempts, artifact_attempts.c.run_id == first)
     execute(history, sa.update(run_attempts).where(run_attempts.c.run_id == third).values(worker_id="eve"))
-    told = {(each.part, each.run, each.artifact_id, each.what) for each in verified(history).damages}
-    assert told == {
-        (Part.ARTIFACT, second, "found", f"artifact 'found' of run {second}"),
-        (Part.RUN, first, None, f"run {first}"),
-        (Part.ATTEMPT, third, None, f"attempt 1 at run {third}"),
+    mismatch = {(item.kind, item.run, item.artifact_id, item.record) for item in verified(history).mismatches}
+    assert mismatch == {
+        (RecordKind.ARTIFACT, second, "found", f"artifact 'found' of run {second}"),
+        (RecordKind.RUN, first, None, f"run {first}"),
+        (RecordKind.ATTEMPT, third, None, f"attempt 1 at run {third}"),
     }
 
 
-def test_a_run_whose_event_names_no_rows_is_told_as_a_whole(history: sa.Engine) -> None:
-    """As those are which an earlier version of Waivern wrote."""
+def test_a_run_whose_event_has_no_leaf_prefixes_is_reported_as_a_whole(history: sa.Engine) -> None:
     first = run_ids(history)[0]
-    found = Verification()
+    result = Verification()
     with history.connect() as connection:
-        _name_what_is_other(connection, first, 3, None, found)
-    assert [(each.part, each.run) for each in found.damages] == [(Part.RUN, first)]
+        _report_changed_rows(connection, first, 3, None, result)
+    assert [(item.kind, item.run) for item in result.mismatches] == [(RecordKind.RUN, first)]
 
 
-def test_a_content_is_told_by_who_holds_it(history: sa.Engine) -> None:
+def test_a_content_is_reported_with_its_artifact(history: sa.Engine) -> None:
     first = run_ids(history)[0]
     source = sa.select(artifacts.c.digest).where(
         artifacts.c.run_number == run_number_of(first), artifacts.c.artifact_id == "source"
@@ -368,12 +371,12 @@ def test_a_content_is_told_by_who_holds_it(history: sa.Engine) -> None:
     with history.connect() as connection:
         digest = connection.scalar(source)
     execute(history, sa.update(blobs).where(blobs.c.digest == digest).values(checksum=1))
-    (told,) = verified(history).damages
-    assert told.what == f"content {digest} of artifact 'source' of run {first} and of 2 more"
-    assert (told.part, told.run, told.artifact_id) == (Part.CONTENT, first, "source")
+    (mismatch,) = verified(history).mismatches
+    assert mismatch.record == f"content {digest} of artifact 'source' of run {first} and of 2 more"
+    assert (mismatch.kind, mismatch.run, mismatch.artifact_id) == (RecordKind.CONTENT, first, "source")
 
 
-def test_a_run_that_was_put_in_is_found(history: sa.Engine) -> None:
+def test_an_inserted_run_is_reported(history: sa.Engine) -> None:
     first = run_ids(history)[0]
     with history.connect() as connection:
         row = dict(connection.execute(sa.select(runs).where(runs.c.id == first)).one()._mapping)
@@ -381,50 +384,50 @@ def test_a_run_that_was_put_in_is_found(history: sa.Engine) -> None:
     execute(
         history, sa.insert(runs).values({**row, "number": 99, "id": "forged", "event_seq": None, "created_at": now})
     )
-    assert [each.what for each in verified(history).damages] == ["run forged"]
+    assert [item.record for item in verified(history).mismatches] == ["run forged"]
 
 
-def test_a_run_that_is_made_to_look_unfinished_is_found(history: sa.Engine) -> None:
+def test_a_run_that_was_changed_to_queued_is_reported(history: sa.Engine) -> None:
     first = run_ids(history)[0]
     unfinished = {"status": "queued", "event_seq": None, "ended_at": None}
     execute(history, sa.update(runs).where(runs.c.id == first).values(unfinished))
-    assert {each.what for each in verified(history).damages} == {f"run {first}"}
+    assert {item.record for item in verified(history).mismatches} == {f"run {first}"}
 
 
-def test_runs_that_had_ended_before_there_were_events_are_told_as_unproven(history: sa.Engine) -> None:
+def test_runs_from_before_the_chain_are_counted_as_unproven(history: sa.Engine) -> None:
     deleted(history, events)
     execute(history, sa.update(runs).values(event_seq=None))
     execute(history, sa.update(finding_snapshots).values(rows_digest=None))
-    assert (verified(history).unproven_runs, verified(history).damage) == (3, 0)
+    assert (verified(history).unproven_runs, verified(history).mismatch_count) == (3, 0)
     run_with(history, entry("z"))
-    found = verified(history)
-    assert (found.unproven_runs, found.damage, found.counts["runs"]) == (3, 0, 4)
+    result = verified(history)
+    assert (result.unproven_runs, result.mismatch_count, result.counts["runs"]) == (3, 0, 4)
 
 
-def test_what_goes_on_is_told_as_open(engine: sa.Engine) -> None:
+def test_queued_and_running_runs_are_counted_as_open(engine: sa.Engine) -> None:
     SqlRunRegister(engine).begin(PLAN, trigger="test")
     new = NewRun(runbook=Path("/x.yaml"), runbook_name="built", trigger="manual")
     SqlRunQueue(engine).add(new)
-    found = verified(engine)
-    assert (found.open_runs, found.damage) == (2, 0)
+    result = verified(engine)
+    assert (result.open_runs, result.mismatch_count) == (2, 0)
 
 
-def test_a_content_that_was_pruned_is_no_damage(history: sa.Engine) -> None:
+def test_a_pruned_content_is_not_a_mismatch(history: sa.Engine) -> None:
     pruner = SqlPruner(history)
     assert pruner.prune(PruneRequest(older_than=timedelta(0)), actor="ann@desk").contents > 0
-    found = verified(history)
-    assert (found.damage, found.damages) == (0, [])
-    assert found.pruned > 0
+    result = verified(history)
+    assert (result.mismatch_count, result.mismatches) == (0, [])
+    assert result.pruned > 0
 
 
-def test_a_content_that_is_gone_without_anybody_letting_it_go_is_damage(history: sa.Engine) -> None:
-    execute(history, sa.update(blobs).values(codec=TOMBSTONE, data=b"", stored_size=0, checksum=0))
-    assert verified(history).damage == 6
+def test_a_content_that_was_emptied_by_hand_is_reported(history: sa.Engine) -> None:
+    execute(history, sa.update(blobs).values(codec="empty", data=b"", stored_size=0, checksum=0))
+    assert verified(history).mismatch_count == 6
 
 
 @pytest.fixture
 def restored(history: sa.Engine, tmp_path: Path) -> Iterator[sa.Engine]:
-    """Another database, into which two of the runs were moved."""
+    """A different database into which two of the runs were restored."""
     (tmp_path / "other").mkdir()
     file = tmp_path / "two.zip"
     with another_sqlite(tmp_path / "other") as other:
@@ -432,80 +435,80 @@ def restored(history: sa.Engine, tmp_path: Path) -> Iterator[sa.Engine]:
         yield other
 
 
-def test_events_of_another_chain_are_proven_too(restored: sa.Engine) -> None:
-    found = verified(restored)
-    assert (found.damage, found.damages) == (0, [])
-    assert (found.counts["imported_events"], found.counts["events"]) == (4, 4)
+def test_imported_events_are_verified(restored: sa.Engine) -> None:
+    result = verified(restored)
+    assert (result.mismatch_count, result.mismatches) == (0, [])
+    assert (result.counts["imported_events"], result.counts["events"]) == (4, 4)
 
 
-def test_any_altered_value_of_an_event_of_another_chain_is_found(restored: sa.Engine) -> None:
+def test_any_altered_value_of_an_imported_event_is_reported(restored: sa.Engine) -> None:
     drawn, unnamed = random.Random(), []
     for column in imported_events.columns:
         value, *key = drawn.choice(stored(restored, imported_events, column))
-        other = put_in_its_place(restored, imported_events, column, key, value, drawn)
-        told = verified(restored).damages
-        if not told or any(each.part is not Part.EVENT for each in told):
-            unnamed.append((column.name, value, other, told))
-        names = [each.name for each in imported_events.primary_key]
-        now = [other if name == column.name else each for name, each in zip(names, key, strict=True)]
+        other = replace_by_any(restored, imported_events, column, key, value, drawn)
+        mismatch = verified(restored).mismatches
+        if not mismatch or any(item.kind is not RecordKind.EVENT for item in mismatch):
+            unnamed.append((column.name, value, other, mismatch))
+        names = [item.name for item in imported_events.primary_key]
+        now = [other if name == column.name else item for name, item in zip(names, key, strict=True)]
         assert replaced(restored, imported_events, column, now, value)
     assert unnamed == []
-    assert verified(restored).damage == 0
+    assert verified(restored).mismatch_count == 0
 
 
 @pytest.mark.parametrize("kind", ["run.opened", "run.closed"])
-def test_an_event_of_another_chain_that_is_missing_or_put_in_is_found(restored: sa.Engine, kind: str) -> None:
+def test_a_missing_or_inserted_imported_event_is_reported(restored: sa.Engine, kind: str) -> None:
     with restored.connect() as connection:
         rows = connection.execute(sa.select(imported_events).where(imported_events.c.kind == kind)).all()
     deleted(restored, imported_events, imported_events.c.seq == rows[0].seq)
-    names = {"the events of other chains"}
+    names = {"imported events"}
     if kind == "run.closed":
-        names.add(f"event {rows[0].seq} of the chain {rows[0].origin}")
-    assert {each.what for each in verified(restored).damages} == names
+        names.add(f"event {rows[0].seq} of chain {rows[0].origin}")
+    assert {item.record for item in verified(restored).mismatches} == names
     execute(restored, sa.insert(imported_events).values(rows[0]._asdict()))
-    assert verified(restored).damage == 0
+    assert verified(restored).mismatch_count == 0
     execute(restored, sa.insert(imported_events).values({**rows[0]._asdict(), "origin": "elsewhere"}))
-    assert {each.what for each in verified(restored).damages} == {"the events of other chains"}
+    assert {item.record for item in verified(restored).mismatches} == {"imported events"}
 
 
-def test_a_second_restore_says_anew_which_events_of_other_chains_there_are(
+def test_a_second_restore_records_all_imported_events_again(
     history: sa.Engine, restored: sa.Engine, tmp_path: Path
 ) -> None:
     moved(history, restored, run_ids(history)[2:], tmp_path / "third.zip")
-    found = verified(restored)
-    assert (found.damage, found.counts["imported_events"]) == (0, 6)
+    result = verified(restored)
+    assert (result.mismatch_count, result.counts["imported_events"]) == (0, 6)
     moved(history, restored, run_ids(history)[2:], tmp_path / "again.zip")
-    assert verified(restored).damage == 0
+    assert verified(restored).mismatch_count == 0
 
 
-def test_a_resumed_run_is_proven_again(engine: sa.Engine) -> None:
+def test_a_resumed_run_is_verified_after_it_was_closed_again(engine: sa.Engine) -> None:
     run_id = run_with(engine, entry("a"), status=RunStatus.FAILED)
     run = SqlRunRegister(engine).take_up(run_id, PLAN)
-    assert (verified(engine).damage, verified(engine).open_runs) == (0, 1)
+    assert (verified(engine).mismatch_count, verified(engine).open_runs) == (0, 1)
     run.store.save("again", message_of(found=3))
     run.log.close(RunStatus.SUCCEEDED)
-    assert (verified(engine).damage, verified(engine).open_runs) == (0, 0)
+    assert (verified(engine).mismatch_count, verified(engine).open_runs) == (0, 0)
 
 
-def test_an_encrypted_content_is_proven_with_its_key_and_counted_without(engine: sa.Engine) -> None:
+def test_an_encrypted_content_is_verified_with_its_key_and_counted_without(engine: sa.Engine) -> None:
     keys = read_keyring(text=new_key())
     with_key = open_engine(engine.url.render_as_string(hide_password=False), synchronous="NORMAL", keys=keys)
     run_with(with_key, entry("a"))
-    assert (verified(with_key).damage, verified(with_key).sealed) == (0, 0)
-    assert (verified(engine).damage, verified(engine).sealed) == (0, 2)
+    assert (verified(with_key).mismatch_count, verified(with_key).undecryptable) == (0, 0)
+    assert (verified(engine).mismatch_count, verified(engine).undecryptable) == (0, 2)
     execute(engine, sa.update(blob_keys).values(wrapped=b"x" * 60))
-    assert verified(with_key).damage == 2
+    assert verified(with_key).mismatch_count == 2
     with_key.dispose()
 
 
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_any_flipped_bit_of_a_content_is_found(history: sa.Engine, data: st.DataObject) -> None:
+def test_any_flipped_bit_of_a_content_is_reported(history: sa.Engine, data: st.DataObject) -> None:
     rows = stored(history, blobs, blobs.c.data)
     value, key = data.draw(st.sampled_from(rows))
     at = data.draw(st.integers(0, len(value) - 1))
     flipped = value[:at] + bytes([value[at] ^ (1 << data.draw(st.integers(0, 7)))]) + value[at + 1 :]
     assert replaced(history, blobs, blobs.c.data, [key], flipped)
-    assert is_named(history, blobs, blobs.c.data, [key], verified(history).damages)
+    assert is_named(history, blobs, blobs.c.data, [key], verified(history).mismatches)
     assert replaced(history, blobs, blobs.c.data, [key], value)

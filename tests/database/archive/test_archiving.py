@@ -17,23 +17,23 @@ from tests.builders.installations import migrated
 from tests.database.current.test_finding_history import entry, message
 from tests.servers.databases import fresh_postgres_database, sqlite_url
 from waivern import ArchiveError, EncryptionError, PrunedArtifactError, RunError
+from waivern.caller import Caller
 from waivern.database.archive.archive_rows import row_as_json
-from waivern.database.archive.archives import SqlArchives
+from waivern.database.audit_log import SqlAuditLog
 from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
 from waivern.database.current.decision_log import SqlDecisionLog
 from waivern.database.current.finding_history import SqlFindingHistory
 from waivern.database.data.pruner import SqlPruner
-from waivern.database.events.event_log import SqlEventLog
-from waivern.database.events.run_merkle import RunProof
+from waivern.database.events.run_merkle import RunMerkle
 from waivern.database.runs.gate_log import SqlGateLog
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_register import SqlRunRegister
 from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import blobs, events, imported_events, metadata, runs
 from waivern.history.decisions import Decision, Origin, Verdict
-from waivern.history.event_log import EventKind, hash_of
+from waivern.history.events import EventKind, event_hash
 from waivern.history.gates import GateResult
 from waivern.history.pruning import PruneRequest
 from waivern.messages.canonical import canonical_bytes
@@ -121,7 +121,7 @@ def everything_of(engine: sa.Engine, run_ids: list[str]) -> dict[str, Any]:
                 for numbered in NUMBERED.get(name, ()):
                     row.pop(numbered, None)
             told[name] = sorted(json.dumps(row, sort_keys=True) for row in rows)
-        told["roots"] = [RunProof.of(connection, run_id).root for run_id in run_ids]
+        told["roots"] = [RunMerkle.of(connection, run_id).root for run_id in run_ids]
     told["findings by run"] = [SqlFindingHistory(engine).findings_of(run_id) for run_id in run_ids]
     return told
 
@@ -136,8 +136,8 @@ def has_nothing(engine: sa.Engine) -> bool:
 
 
 def moved(engine: sa.Engine, into: sa.Engine, run_ids: list[str], file: Path) -> Any:
-    SqlArchives(engine).archive(run_ids, file, actor="ann@here")
-    return SqlArchives(into).restore(file, actor="bo@there")
+    SqlAuditLog(engine).archive(run_ids, file, caller=Caller("ann@here"))
+    return SqlAuditLog(into).restore(file, caller=Caller("bo@there"))
 
 
 def test_a_run_is_as_it_was_in_another_database(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
@@ -146,15 +146,15 @@ def test_a_run_is_as_it_was_in_another_database(engine: sa.Engine, other: sa.Eng
     tripped = [GateResult(parse_gate("any"), number=3), GateResult(parse_gate("incomplete"))]
     SqlGateLog(engine).note(run_ids[0], tripped, by="ann@here")
     restored = moved(engine, other, run_ids, tmp_path / "runs.zip")
-    assert (restored.runs, restored.there_already, restored.decisions_left_out) == (run_ids, [], 0)
+    assert (restored.runs, restored.already_present, restored.conflicting_decisions) == (run_ids, [], 0)
     assert SqlGateLog(other).of_run(run_ids[0]) == {"any": 3, "incomplete": 0}
     assert everything_of(other, run_ids) == everything_of(engine, run_ids)
     assert SqlRunHistory(other).message_of(run_ids[1], "source").content == {"text": "x" * 9000}
-    archived, (told, came) = SqlEventLog(engine).newest(limit=1)[0], SqlEventLog(other).newest(limit=2)
-    assert (archived.actor, archived.kind, archived.body["runs"]) == ("ann@here", EventKind.RUNS_ARCHIVED, run_ids)
-    assert (came.actor, came.kind, came.body["run"]) == ("bo@there", EventKind.RUN_RESTORED, run_ids[1])
+    archived, (told, came) = SqlAuditLog(engine).newest(limit=1)[0], SqlAuditLog(other).newest(limit=2)
+    assert (archived.actor, archived.kind, archived.body["runs"]) == ("user:ann@here", EventKind.RUNS_ARCHIVED, run_ids)
+    assert (came.actor, came.kind, came.body["run"]) == ("user:bo@there", EventKind.RUN_RESTORED, run_ids[1])
     assert came.body["root"] == everything_of(engine, run_ids)["roots"][1]
-    assert (told.actor, told.kind, told.body["events"]) == ("bo@there", EventKind.EVENTS_RESTORED, 5)
+    assert (told.actor, told.kind, told.body["events"]) == ("user:bo@there", EventKind.EVENTS_IMPORTED, 5)
 
 
 def test_what_is_restored_again_is_said_to_be_there(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
@@ -162,10 +162,10 @@ def test_what_is_restored_again_is_said_to_be_there(engine: sa.Engine, other: sa
     moved(engine, other, run_ids, tmp_path / "one.zip")
     run_ids.append(run_with(engine, {"a": 2, "b": 1}))
     again = moved(engine, other, run_ids, tmp_path / "two.zip")
-    assert (again.runs, again.there_already) == (run_ids[1:], run_ids[:1])
+    assert (again.runs, again.already_present) == (run_ids[1:], run_ids[:1])
     assert everything_of(other, run_ids) == everything_of(engine, run_ids)
-    once_more = SqlArchives(other).restore(tmp_path / "one.zip", actor="t")
-    assert (once_more.runs, once_more.there_already) == ([], run_ids[:1])
+    once_more = SqlAuditLog(other).restore(tmp_path / "one.zip", caller=Caller("t"))
+    assert (once_more.runs, once_more.already_present) == ([], run_ids[:1])
     assert everything_of(other, run_ids) == everything_of(engine, run_ids)
 
 
@@ -176,14 +176,14 @@ def test_a_run_that_is_here_and_another_one_is_refused(engine: sa.Engine, other:
         connection.execute(sa.update(runs).values(error="altered"))
     before = everything_of(other, run_ids)
     with pytest.raises(ArchiveError, match="is here already, and says something else"):
-        SqlArchives(other).restore(tmp_path / "runs.zip", actor="t")
+        SqlAuditLog(other).restore(tmp_path / "runs.zip", caller=Caller("t"))
     assert everything_of(other, run_ids) == before
 
 
 def test_a_run_that_is_going_on_is_not_archived(engine: sa.Engine, tmp_path: Path) -> None:
     run = SqlRunRegister(engine).begin(plan_of({"a": {"source": {"type": "any"}}}), trigger="test")
     with pytest.raises(RunError, match="is still running"):
-        SqlArchives(engine).archive([run.run_id], tmp_path / "runs.zip", actor="t")
+        SqlAuditLog(engine).archive([run.run_id], tmp_path / "runs.zip", caller=Caller("t"))
     run.log.close(RunStatus.FAILED)
     assert list(tmp_path.glob("*.zip")) == []
 
@@ -215,7 +215,7 @@ def test_what_was_pruned_stays_so(engine: sa.Engine, other: sa.Engine, tmp_path:
         assert sum(name.startswith("blobs/") for name in bundle.namelist()) == 1
     assert SqlRunHistory(engine).message_of(keeps, "source").content["text"] == "ann@example.org"
     SqlPruner(other).prune(PruneRequest(older_than=timedelta(0)), actor="t")
-    SqlArchives(other).restore(tmp_path / "runs.zip", actor="t")
+    SqlAuditLog(other).restore(tmp_path / "runs.zip", caller=Caller("t"))
     with other.connect() as connection:
         assert set(connection.scalars(sa.select(blobs.c.codec))) == {TOMBSTONE}
 
@@ -227,7 +227,7 @@ def test_what_was_decided_otherwise_here_counts_here(engine: sa.Engine, other: s
     decide(engine, "a")
     decide(engine, "b")
     restored = moved(engine, other, [first, run_with(engine, {"a": 1, "b": 1})], tmp_path / "runs.zip")
-    assert restored.decisions_left_out == 1
+    assert restored.conflicting_decisions == 1
     assert [each.verdict for each in SqlDecisionLog(other).about("a" * 32)] == [Verdict.ACCEPTED]
     assert [each.verdict for each in SqlDecisionLog(other).about("b" * 32)] == [Verdict.SUPPRESSED]
 
@@ -238,14 +238,14 @@ def test_encrypted_contents_travel_as_they_are_and_need_their_key(tmp_path: Path
         (tmp_path / name).mkdir()
     with another_sqlite(tmp_path / "one", keys=read_keyring(text=key)) as one:
         run_id = run_with(one, {"a": 1}, text="secret text")
-        SqlArchives(one).archive([run_id], tmp_path / "runs.zip", actor="t")
+        SqlAuditLog(one).archive([run_id], tmp_path / "runs.zip", caller=Caller("t"))
     assert b"secret text" not in (tmp_path / "runs.zip").read_bytes()
     with another_sqlite(tmp_path / "two") as two:
         with pytest.raises(EncryptionError, match="no key is given"):
-            SqlArchives(two).restore(tmp_path / "runs.zip", actor="t")
+            SqlAuditLog(two).restore(tmp_path / "runs.zip", caller=Caller("t"))
         assert has_nothing(two)
     with another_sqlite(tmp_path / "three", keys=read_keyring(text=key)) as three:
-        SqlArchives(three).restore(tmp_path / "runs.zip", actor="t")
+        SqlAuditLog(three).restore(tmp_path / "runs.zip", caller=Caller("t"))
         assert SqlRunHistory(three).message_of(run_id, "source").content == {"text": "secret text"}
 
 
@@ -336,25 +336,25 @@ def test_a_bundle_that_was_damaged_or_altered_is_refused_and_leaves_nothing(
 ) -> None:
     (tmp_path / "one").mkdir()
     with another_sqlite(tmp_path / "one") as one:
-        SqlArchives(one).archive([run_with(one, {"a": 1})], tmp_path / "runs.zip", actor="t")
+        SqlAuditLog(one).archive([run_with(one, {"a": 1})], tmp_path / "runs.zip", caller=Caller("t"))
     with pytest.raises(ArchiveError):
-        SqlArchives(other).restore(rewritten(tmp_path / "runs.zip", DAMAGES[damage]), actor="t")
+        SqlAuditLog(other).restore(rewritten(tmp_path / "runs.zip", DAMAGES[damage]), caller=Caller("t"))
     assert has_nothing(other)
 
 
 def test_a_file_that_is_cut_off_anywhere_none_or_no_archive_is_refused(tmp_path: Path, other: sa.Engine) -> None:
     (tmp_path / "one").mkdir()
     with another_sqlite(tmp_path / "one") as one:
-        SqlArchives(one).archive([run_with(one, {"a": 1})], tmp_path / "runs.zip", actor="t")
+        SqlAuditLog(one).archive([run_with(one, {"a": 1})], tmp_path / "runs.zip", caller=Caller("t"))
     whole = (tmp_path / "runs.zip").read_bytes()
     cut = tmp_path / "cut.zip"
     for length in (0, 1, len(whole) // 3, len(whole) // 2, len(whole) - 30, len(whole) - 1):
         cut.write_bytes(whole[:length])
         with pytest.raises(ArchiveError):
-            SqlArchives(other).restore(cut, actor="t")
+            SqlAuditLog(other).restore(cut, caller=Caller("t"))
     for path in (tmp_path / "missing.zip", tmp_path):
         with pytest.raises(ArchiveError):
-            SqlArchives(other).restore(path, actor="t")
+            SqlAuditLog(other).restore(path, caller=Caller("t"))
     assert has_nothing(other)
 
 
@@ -365,17 +365,17 @@ def test_a_flipped_byte_is_found_or_changes_nothing(tmp_path: Path, other: sa.En
     if not file.exists():
         (tmp_path / "one").mkdir()
         with another_sqlite(tmp_path / "one") as one:
-            SqlArchives(one).archive([run_with(one, {"a": 1, "b": 2})], file, actor="t")
+            SqlAuditLog(one).archive([run_with(one, {"a": 1, "b": 2})], file, caller=Caller("t"))
     whole = bytearray(file.read_bytes())
     whole[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
     flipped.write_bytes(whole)
-    from waivern.history.bundle import BundleReader
+    from waivern.formats.archive_file import ArchiveReader
 
-    with BundleReader(file) as sound:
+    with ArchiveReader(file) as sound:
         sound.check()
         rows = {name: list(sound.lines(name)) for name in ("runs", "artifacts", "events", "findings")}
     try:
-        with BundleReader(flipped) as read:
+        with ArchiveReader(flipped) as read:
             read.check()
             assert {name: list(read.lines(name)) for name in rows} == rows
     except ArchiveError:
@@ -426,7 +426,7 @@ def test_from_sqlite_to_postgres_and_back_everything_is_as_it_was(
         assert len({row.origin for row in kept}) == 2
         for row in kept:
             said = {name: getattr(row, name) for name in ("seq", "at", "actor", "kind", "previous")}
-            assert hash_of(**said, body=canonical_bytes(row.body)) == row.hash
+            assert event_hash(**said, body=canonical_bytes(row.body)) == row.hash
         of_first = [row for row in kept if row.kind == EventKind.RUN_CLOSED]
         assert len(of_first) == len(run_ids)
         assert all(chain[row.seq] == row.hash for row in of_first)

@@ -11,10 +11,10 @@ from waivern.database.connection.column_types import json_text
 from waivern.database.findings.finding_digests import SnapshotDigest, snapshot_digest
 from waivern.database.schema.tables import finding_snapshots, finding_streams, findings
 from waivern.errors import ArchiveError
-from waivern.history.bundle import BundleReader
+from waivern.formats.archive_file import ArchiveReader
 
-ELSEWHERE = "elsewhere"
-"""In place of the run that saw a set of findings last, where no run that came along did."""
+NOT_ARCHIVED = "not_archived"
+"""Placeholder for `last_run_id` when that run is not in the archive."""
 
 _OF_LINE = sa.select(finding_streams).where(
     finding_streams.c.runbook_name == sa.bindparam("of_name"),
@@ -22,7 +22,7 @@ _OF_LINE = sa.select(finding_streams).where(
 )
 
 
-def restore_findings(connection: sa.Connection, bundle: BundleReader) -> None:
+def restore_findings(connection: sa.Connection, bundle: ArchiveReader) -> None:
     """Write the lines of a bundle that are not here, and those that go on where ours end.
 
     Raises:
@@ -44,7 +44,7 @@ def restore_findings(connection: sa.Connection, bundle: BundleReader) -> None:
         _check_line(connection, stream_id)
 
 
-def _findings_of(bundle: BundleReader, written: dict[int, int]) -> Iterator[dict[str, Any]]:
+def _findings_of(bundle: ArchiveReader, written: dict[int, int]) -> Iterator[dict[str, Any]]:
     for said in bundle.lines("findings"):
         row = row_from_json(findings, said)
         if row["stream_id"] in written:
@@ -83,8 +83,8 @@ def _written_line(connection: sa.Connection, line: dict[str, Any], sets: list[di
 
 
 def _note_who_saw_it_last(connection: sa.Connection, ours: Any, theirs: dict[str, Any]) -> None:
-    is_later = ours.last_run_id == ELSEWHERE or ours.last_at < theirs["last_at"]
-    if theirs["last_run_id"] != ELSEWHERE and is_later:
+    is_later = ours.last_run_id == NOT_ARCHIVED or ours.last_at < theirs["last_at"]
+    if theirs["last_run_id"] != NOT_ARCHIVED and is_later:
         is_it = (finding_snapshots.c.stream_id == ours.stream_id) & (finding_snapshots.c.seq == ours.seq)
         seen = {name: theirs[name] for name in ("last_run_id", "last_at")}
         connection.execute(sa.update(finding_snapshots).where(is_it), seen)

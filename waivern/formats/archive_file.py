@@ -1,6 +1,6 @@
-"""The file in which runs move from one database to another: a zip of lines of JSON and of contents, with a manifest.
+"""Archive files, which move runs between databases: a zip with a manifest, rows as JSON lines, and contents.
 
-`manifest.json` names every other file with its size and SHA-256; nothing is ever unpacked to a disk. The layout is
+`manifest.json` lists every other file with its size and SHA-256. Nothing is ever unpacked to disk. The layout is
 described in `docs/archives.md`.
 """
 
@@ -24,35 +24,44 @@ _NAME = re.compile(r"rows/[a-z_]{1,40}\.jsonl|blobs/[0-9a-f]{64}")
 _LARGEST_MANIFEST = 256 * 1024 * 1024
 _LARGEST_LINE = 64 * 1024 * 1024
 _CHUNK = 1 << 20
-_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError, ValueError, KeyError)
+_READ_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    ValueError,
+    KeyError,
+)
 
 
-class BundleWriter:
-    """Writes a bundle; it is there under its name when all of it is written, or not at all."""
+class ArchiveWriter:
+    """Writes an archive to a temporary file, which gets its name when all of it is written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._beside = path.with_name(f".{path.name}.{os.getpid()}")
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}")
         self._files: dict[str, dict[str, Any]] = {}
         try:
-            descriptor = os.open(self._beside, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600)
+            descriptor = os.open(self._temporary, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600)
         except OSError as error:
             raise _not_written(path, error) from None
         self._file = os.fdopen(descriptor, "w+b")
         self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
 
     def lines(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add a file of JSON objects, one a line."""
+        """Add a file with one JSON object per line."""
         encoded = (json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for row in rows)
         self._add(f"rows/{name}.jsonl", encoded, zipfile.ZIP_DEFLATED)
 
     def content(self, digest: str, data: bytes) -> None:
-        """Add what a database stores for a content."""
+        """Add a content as the database stores it."""
         self._add(f"blobs/{digest}", [data], zipfile.ZIP_STORED)
 
-    def close(self, said: Mapping[str, Any]) -> str:
-        """Add the manifest and give the file its name; return its SHA-256."""
-        manifest = {"format": FORMAT, "version": VERSION, **said, "files": self._files}
+    def close(self, description: Mapping[str, Any]) -> str:
+        """Add the manifest, give the file its name, and return its SHA-256."""
+        manifest = {"format": FORMAT, "version": VERSION, **description, "files": self._files}
         try:
             self._zip.writestr(_MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
             self._zip.close()
@@ -61,22 +70,22 @@ class BundleWriter:
             self._file.seek(0)
             digest = hashlib.file_digest(self._file, "sha256").hexdigest()
             self._file.close()
-            self._beside.replace(self._path)
+            self._temporary.replace(self._path)
         except OSError as error:
             raise _not_written(self._path, error) from None
         return digest
 
-    def abandon(self) -> None:
-        """Leave nothing behind, if it was not closed."""
+    def discard(self) -> None:
+        """Delete the temporary file."""
         self._file.close()
-        self._beside.unlink(missing_ok=True)
+        self._temporary.unlink(missing_ok=True)
 
-    def _add(self, name: str, chunks: Iterable[bytes], how: int) -> None:
+    def _add(self, name: str, chunks: Iterable[bytes], compression: int) -> None:
         sha, size = hashlib.sha256(), 0
-        described = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-        described.compress_type = how
+        info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+        info.compress_type = compression
         try:
-            with self._zip.open(described, "w", force_zip64=True) as written:
+            with self._zip.open(info, "w", force_zip64=True) as written:
                 for chunk in chunks:
                     written.write(chunk)
                     sha.update(chunk)
@@ -86,8 +95,8 @@ class BundleWriter:
         self._files[name] = {"size": size, "sha256": sha.hexdigest()}
 
 
-class BundleReader:
-    """Reads a bundle, none of which is trusted before `check` has gone through all of it."""
+class ArchiveReader:
+    """Reads an archive. Call `check` before anything else: nothing is trusted before."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -95,13 +104,13 @@ class BundleReader:
             self._zip = zipfile.ZipFile(path)
         except FileNotFoundError:
             raise ArchiveError(f"There is no file {path}") from None
-        except _DAMAGED as error:
-            raise self._damaged(f"it is no zip file, or a part of one ({error})") from None
+        except _READ_ERRORS as error:
+            raise self._damaged(f"it is not a complete zip file ({error})") from None
         self._infos = {info.filename: info for info in self._zip.infolist()}
         self.manifest = self._read_manifest()
         self._files: Mapping[str, Any] = self.manifest["files"]
 
-    def __enter__(self) -> "BundleReader":
+    def __enter__(self) -> "ArchiveReader":
         return self
 
     def __exit__(self, *_raised: object) -> None:
@@ -111,34 +120,34 @@ class BundleReader:
         """Compare every file with the manifest.
 
         Raises:
-            ArchiveError: one is missing, altered, cut off, or not in the manifest.
+            ArchiveError: a file is missing, altered, truncated, or not in the manifest.
         """
         if len(self._infos) != len(self._zip.infolist()):
-            raise self._damaged("a name stands twice in it")
+            raise self._damaged("it holds two files of one name")
         for name in self._infos.keys() ^ {*self._files, _MANIFEST}:
-            raise self._damaged(f"'{name[:80]}' is in it or in its manifest, and not in both")
-        for name, said in self._files.items():
+            raise self._damaged(f"'{name[:80]}' is missing in the file or in its manifest")
+        for name, expected in self._files.items():
             sha, size = hashlib.sha256(), 0
             for chunk in self._chunks(name):
                 sha.update(chunk)
                 size += len(chunk)
-            if (size, sha.hexdigest()) != (said["size"], said["sha256"]):
-                raise self._damaged(f"{name} is not what its manifest says")
+            if (size, sha.hexdigest()) != (expected["size"], expected["sha256"]):
+                raise self._damaged(f"{name} does not match the manifest")
 
     def lines(self, name: str) -> Iterator[dict[str, Any]]:
-        """Yield the objects of a file of lines; none where there is no such file."""
-        whole = f"rows/{name}.jsonl"
-        if whole not in self._files:
+        """Yield the JSON objects of a file of rows; nothing if there is no such file."""
+        path = f"rows/{name}.jsonl"
+        if path not in self._files:
             return
-        with self._reading(whole) as file:
+        with self._reading(path) as file:
             while line := file.readline(_LARGEST_LINE):
                 row = json.loads(line)
                 if not isinstance(row, dict):
-                    raise ValueError(f"a line of {whole} is no object")
+                    raise ValueError(f"a line of {path} is not an object")
                 yield row
 
     def content(self, digest: str) -> bytes:
-        """Return what was stored for a content."""
+        """Return a content as the database stored it."""
         return b"".join(self._chunks(f"blobs/{digest}"))
 
     def _chunks(self, name: str) -> Iterator[bytes]:
@@ -153,43 +162,43 @@ class BundleReader:
         try:
             with self._zip.open(self._infos[name]) as file:
                 yield file
-        except (*_DAMAGED, RuntimeError) as error:
-            raise self._damaged(f"{name} cannot be read ({error})") from None
+        except (*_READ_ERRORS, RuntimeError) as error:
+            raise self._damaged(f"cannot read {name} ({error})") from None
 
     def _read_manifest(self) -> Mapping[str, Any]:
         info = self._infos.get(_MANIFEST)
         if info is None or info.file_size > _LARGEST_MANIFEST:
-            raise ArchiveError(f"{self._path} is no archive of Waivern: it has no manifest")
+            raise ArchiveError(f"{self._path} is not a Waivern archive: it has no manifest")
         try:
             with self._zip.open(info) as file:
                 manifest = json.loads(file.read(_LARGEST_MANIFEST))
-        except (*_DAMAGED, RuntimeError) as error:
-            raise self._damaged(f"its manifest cannot be read ({error})") from None
+        except (*_READ_ERRORS, RuntimeError) as error:
+            raise self._damaged(f"cannot read its manifest ({error})") from None
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise ArchiveError(f"{self._path} is no archive of Waivern: its manifest says another format")
+            raise ArchiveError(f"{self._path} is not a Waivern archive: its manifest names a different format")
         if manifest.get("version") != VERSION:
             raise ArchiveError(
-                f"{self._path} is of the format version {str(manifest.get('version'))[:20]}; known here is {VERSION}",
-                remedy="Restore it with the version of Waivern that made it, or a newer one",
+                f"{self._path} has format version {str(manifest.get('version'))[:20]}; this version reads {VERSION}",
+                remedy="Restore it with the version of Waivern that wrote it, or a newer one",
             )
-        if not _is_sound(manifest.get("files")):
-            raise self._damaged("its manifest names files that it cannot have")
+        if not _is_valid(manifest.get("files")):
+            raise self._damaged("its manifest lists files that no archive has")
         return manifest
 
     def _damaged(self, why: str) -> ArchiveError:
-        return ArchiveError(f"The archive {self._path} is damaged: {why}", remedy="Take another copy of it")
+        return ArchiveError(f"The archive {self._path} is damaged: {why}", remedy="Use another copy of it")
 
 
-def _is_sound(files: Any) -> bool:
+def _is_valid(files: Any) -> bool:
     return isinstance(files, dict) and all(
         _NAME.fullmatch(name)
-        and isinstance(said, dict)
-        and isinstance(said.get("size"), int)
-        and said["size"] >= 0
-        and isinstance(said.get("sha256"), str)
-        for name, said in files.items()
+        and isinstance(entry, dict)
+        and isinstance(entry.get("size"), int)
+        and entry["size"] >= 0
+        and isinstance(entry.get("sha256"), str)
+        for name, entry in files.items()
     )
 
 
 def _not_written(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"{path} cannot be written: {error.strerror}", remedy="Name another file")
+    return UsageError(f"Cannot write {path}: {error.strerror}", remedy="Choose another file")

@@ -1,0 +1,1 @@
+"""File formats that Waivern writes and reads back."""
