@@ -10,7 +10,7 @@ from benchmarks.measuring import print_table
 from benchmarks.services import DATABASES, installation_on
 from tests.builders.faulty_services import Installation
 from waivern.bootstrap import build_application
-from waivern.runs.run_queue import NewRun
+from waivern.runs.run_store import NewRun
 from waivern.settings import Settings
 
 _CLAIMANTS = (1, 2, 4, 8)
@@ -19,7 +19,7 @@ _CLAIMANTS = (1, 2, 4, 8)
 def claim_all(url: str, ready: Any, shares: Any) -> None:
     """What one claimant does: claim until nothing waits; hand over what it got, and its longest wait."""
     application = build_application(Settings(database_url=url))
-    queue = application.storage.queue
+    queue = application.storage.runs
     ready.wait()
     claimed, longest = [], 0.0
     while True:
@@ -36,7 +36,7 @@ def claim_all(url: str, ready: Any, shares: Any) -> None:
 def contend(installation: Installation, *, runs: int, claimants: int) -> tuple[int, int, float, float]:
     """Return runs claimed twice, runs not claimed, the longest wait in ms, and claims a second."""
     with installation.application() as application:
-        added = {application.storage.queue.add(NewRun(Path("/x.yaml"), "x", "trigger")) for _ in range(runs)}
+        added = {application.storage.runs.enqueue(NewRun(Path("/x.yaml"), "x", "trigger")) for _ in range(runs)}
     processes = multiprocessing.get_context("spawn")
     ready, shares = processes.Barrier(claimants + 1), processes.Queue()
     started = [

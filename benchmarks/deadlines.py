@@ -10,7 +10,7 @@ from benchmarks.fire_latency import instant
 from benchmarks.measuring import print_table
 from benchmarks.services import DATABASES, installation_on, percentile
 from tests.builders.faulty_services import Installation, eventually
-from waivern.runs.run_queue import NewRun
+from waivern.runs.run_store import NewRun
 
 _TIMEOUT_S = 0.5
 _KINDS: dict[
@@ -33,7 +33,7 @@ def overshoots(installation: Installation, kind: str) -> tuple[float, float, int
     runbook = installation.runbook(kind, {"a": {}, "b": {"inputs": ["a"], **_KINDS[kind]}}, timeout=_TIMEOUT_S)
     since = len(installation.journalled())
     with installation.application() as application:
-        run_id = application.storage.queue.add(NewRun(runbook, kind, "trigger"))
+        run_id = application.storage.runs.enqueue(NewRun(runbook, kind, "trigger"))
     eventually(lambda: any(each["name"] == "b" for each in installation.journalled()[since:]), what=installation.said)
     pid = installation.journalled()[-1]["pid"]
     gone_at = 0.0

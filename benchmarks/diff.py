@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from benchmarks.databases import bytes_in, postgres, sqlite
 from benchmarks.measuring import measured, print_table
+from tests.builders.callers import CALLER
 from waivern import Message, Schema
 from waivern.bootstrap import build_application
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.operations.application import Application
 from waivern.operations.findings.compare_runs import compare_runs, comparison_as_json
 from waivern.operations.findings.decision_status import today
@@ -47,7 +48,7 @@ def message(numbers: range, *, others: int = 0) -> Message:
 
 
 def run_with(engine: sa.Engine, found: Message) -> str:
-    run = SqlRunRegister(engine).begin(PLAN, trigger="test")
+    run = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
     run.store.save("source", message_of(found=1))
     run.store.save("found", found)
     run.log.close(RunStatus.SUCCEEDED)

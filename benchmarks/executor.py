@@ -16,8 +16,9 @@ import sqlalchemy as sa
 
 from benchmarks.databases import bytes_in, postgres, sqlite
 from benchmarks.measuring import Measured, measured, print_table
+from tests.builders.callers import CALLER
 from waivern import DAGExecutor, ExecutionPlan, InMemoryArtifactStore
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import plan_of_dag, registry_of
 
@@ -54,7 +55,7 @@ def in_memory(plan: ExecutionPlan) -> None:
 
 def on(engine: sa.Engine) -> Run:
     def run(plan: ExecutionPlan) -> None:
-        opened = SqlRunRegister(engine).begin(plan, trigger="benchmark")
+        opened = SqlRunStore(engine).create(plan, trigger="benchmark", caller=CALLER)
         registry = registry_of(opened.store, connectors={"make": nothing}, analysers={"make": nothing})
         executor = DAGExecutor(registry, keep_messages=False)
         result = asyncio.run(executor.execute(plan, run_log=opened.log))

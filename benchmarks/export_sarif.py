@@ -16,8 +16,9 @@ from typing import Any
 
 from benchmarks.databases import sqlite
 from benchmarks.measuring import print_table
+from tests.builders.callers import CALLER
 from waivern import Message, Schema
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import plan_of_dag
 
@@ -54,8 +55,8 @@ def finding(number: int) -> dict[str, Any]:
     }
 
 
-def run_of(register: SqlRunRegister, numbers: range) -> None:
-    run = register.begin(plan_of_dag({"found": []}), trigger="benchmark")
+def run_of(register: SqlRunStore, numbers: range) -> None:
+    run = register.create(plan_of_dag({"found": []}), trigger="benchmark", caller=CALLER)
     analysis = {"ruleset": _RULESET, "rules_version": "1", "scanned": 1, "not_scanned": []}
     content = {"findings": [finding(number) for number in numbers], "summary": {}, "analysis_metadata": analysis}
     run.store.save("found", Message("", content, Schema("personal_data_indicator", "1.0.0")))
@@ -79,7 +80,7 @@ def main() -> None:
     number = parser.parse_args().findings
     rows = []
     with sqlite("NORMAL") as engine, tempfile.TemporaryDirectory() as folder:
-        register = SqlRunRegister(engine)
+        register = SqlRunStore(engine)
         run_of(register, range(number))
         run_of(register, range(_OTHERS, number + _OTHERS))
         for form in ("sarif", "json", "csv", "html", "ocsf"):

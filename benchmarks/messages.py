@@ -18,10 +18,11 @@ import zstandard
 
 from benchmarks.databases import bytes_in, postgres, sqlite
 from benchmarks.measuring import print_table
+from tests.builders.callers import CALLER
 from waivern import Message, Schema
 from waivern.artifacts.store import ArtifactStore
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.testing.builders import plan_of_dag
 
 TIMES = 5
@@ -91,7 +92,7 @@ def measure(engine: sa.Engine, messages: list[Message], floor: list[float]) -> l
     plan = plan_of_dag({f"a{index}": [] for index in range(len(messages))})
 
     def store() -> tuple[str, ArtifactStore]:
-        run = SqlRunRegister(engine).begin(plan, trigger="benchmark")
+        run = SqlRunStore(engine).create(plan, trigger="benchmark", caller=CALLER)
         return run.run_id, run.store
 
     run_id, first = store()

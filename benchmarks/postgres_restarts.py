@@ -19,7 +19,7 @@ from tests.builders.faulty_services import Installation, eventually, this_second
 from tests.builders.installations import migrated
 from tests.servers.databases import _a_lock_of_our_own
 from waivern.errors import WaivernError
-from waivern.runs.run_queue import NewRun
+from waivern.runs.run_store import NewRun
 from waivern.schedules.schedule import CatchUp, Overlap
 from waivern.schedules.timing import Every
 
@@ -42,7 +42,7 @@ class Load:
             while not self._stopping.wait(0.1):
                 try:
                     run = NewRun(self._runbook, "load", "trigger", max_attempts=10)
-                    self.acknowledged.append(application.storage.queue.add(run))
+                    self.acknowledged.append(application.storage.runs.enqueue(run))
                 except WaivernError:
                     self.refused += 1
 

@@ -22,7 +22,7 @@ from benchmarks.services import DATABASES, installation_on, middle_and_worst
 from tests.builders.faulty_services import Installation, eventually, stop
 from waivern.errors import WaivernError
 from waivern.runs.run import RunStatus
-from waivern.runs.run_queue import NewRun
+from waivern.runs.run_store import NewRun
 
 _ARTIFACTS = 10
 _STOP_LEASE_S = 2.0
@@ -92,7 +92,7 @@ class Torment:
     def _run_in_its_middle(self) -> tuple[str, int, int]:
         since = len(self.installation.journalled())
         with self.installation.application() as application:
-            run_id = application.storage.queue.add(NewRun(self.runbook, "chain", "trigger", max_attempts=5))
+            run_id = application.storage.runs.enqueue(NewRun(self.runbook, "chain", "trigger", max_attempts=5))
         eventually(lambda: self._journal(since))
         time.sleep(random.uniform(0, 0.04 * _ARTIFACTS))
         return run_id, since, self._journal(since)[-1]["pid"]

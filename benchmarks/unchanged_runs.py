@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from benchmarks.databases import postgres, sqlite
 from benchmarks.measuring import print_table
+from tests.builders.callers import CALLER
 from waivern import ExecutionPlan, Message, Schema
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, utc_now
 from waivern.testing.builders import plan_of_dag
 
@@ -55,9 +56,9 @@ def found(number: int) -> Message:
 
 
 def run(engine: sa.Engine, plan: ExecutionPlan, messages: Mapping[str, Message]) -> None:
-    opened = SqlRunRegister(engine, actor="ann@desk").begin(plan, trigger="schedule")
+    opened = SqlRunStore(engine).create(plan, trigger="schedule", caller=CALLER)
     for artifact_id, message in messages.items():
-        opened.log.note(ArtifactChange(artifact_id, ArtifactStatus.RUNNING, utc_now()))
+        opened.log.record(ArtifactChange(artifact_id, ArtifactStatus.RUNNING, utc_now()))
         opened.store.save(artifact_id, message)
     opened.log.close(RunStatus.SUCCEEDED)
 

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from benchmarks.databases import postgres, sqlite
 from benchmarks.measuring import peak_memory_mb, print_table
+from tests.builders.callers import CALLER
 from waivern import Message, Schema
 from waivern.database.audit_log import SqlAuditLog
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import blobs
 from waivern.messages.canonical import canonical_bytes
 from waivern.runs.run import RunStatus
@@ -40,7 +41,7 @@ def fill(engine: sa.Engine, artifacts: int, kilobytes: float) -> None:
     plan = plan_of_dag({f"a{number}": [] for number in range(_IN_A_RUN)})
     with ThreadPoolExecutor(16) as pool:
         for start in range(0, artifacts, _IN_A_RUN):
-            run = SqlRunRegister(engine).begin(plan, trigger="benchmark")
+            run = SqlRunStore(engine).create(plan, trigger="benchmark", caller=CALLER)
             numbers = range(_IN_A_RUN)
             list(pool.map(lambda n: run.store.save(f"a{n}", message(start + n, kilobytes)), numbers))
             run.log.close(RunStatus.SUCCEEDED)

@@ -94,7 +94,7 @@ class ServiceNotRegisteredError(WaivernError):
 
 
 class MessageError(WaivernError):
-    """A message does not match its schema."""
+    """A message does not have the shape that its schema promises."""
 
 
 class SchemaNotFoundError(MessageError):

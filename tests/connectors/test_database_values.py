@@ -4,8 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from waivern.connectors.sql_database.values import as_text
-from waivern.files.decoding import NotTextError
+from waivern.connectors.sql_database.values import NotTextError, as_text
 
 ID = uuid.UUID(int=7)
 

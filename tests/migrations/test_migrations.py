@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
 from tests.servers.databases import fresh_postgres_database, sqlite_url
 from waivern import SchemaOutOfDateError
 from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.migration import (
     NEWEST,
     current_revision,
@@ -69,7 +70,7 @@ def test_an_upgrade_of_what_is_up_to_date_changes_no_data(engine: sa.Engine) -> 
 
 
 def remember_a_run(engine: sa.Engine) -> str:
-    run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
+    run = SqlRunStore(engine).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
     run.store.save("a", message_of(found=1))
     run.log.close(RunStatus.SUCCEEDED)
     return run.run_id
@@ -194,7 +195,7 @@ def test_a_damaged_file_is_an_error_that_says_so(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
     with migrated(url) as engine:
-        run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": []}), trigger="test")
+        run = SqlRunStore(engine).create(plan_of_dag({"a": [], "b": []}), trigger="test", caller=CALLER)
         run.store.save("a", message_of(kept=True))
         with writing(engine) as connection:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()

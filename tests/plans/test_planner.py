@@ -20,7 +20,7 @@ from tests.plans.planning import (
     source,
 )
 from waivern.artifacts.store import PastArtifact, PastArtifacts
-from waivern.components.container import ExistingService, ServiceDescriptor
+from waivern.components.container import Ready, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
 from waivern.errors import ArtifactNotFoundError, PlanError, RunbookError
 from waivern.messages.message import Message
@@ -204,18 +204,18 @@ def test_a_plug_in_that_cannot_be_imported_is_named_with_its_reason(monkeypatch)
 
 
 class Remembered(PastArtifacts):
-    def find(self, *, from_run: str, artifact_id: str, runbook: str) -> PastArtifact:
+    def find_artifact(self, *, from_run: str, artifact_id: str, runbook: str) -> PastArtifact:
         if artifact_id != "customers":
             raise ArtifactNotFoundError(artifact_id, ["customers"])
         return PastArtifact(f"{from_run} of {runbook}", artifact_id, CODE)
 
-    def get(self, past: PastArtifact) -> Message:
+    def message_of(self, run_id: str, artifact: str) -> Message:
         raise NotImplementedError
 
 
 def with_memory() -> Any:
     components = registry()
-    components.container.register(ServiceDescriptor(PastArtifacts, ExistingService(Remembered())))
+    components.container.register(ServiceDescriptor(PastArtifacts, Ready(Remembered())))
     return components
 
 

@@ -33,10 +33,10 @@ class Noting(RunLog):
     def open(self, plan: ExecutionPlan) -> frozenset[str]:
         return frozenset()
 
-    def note(self, change: ArtifactChange) -> None:
+    def record(self, change: ArtifactChange) -> None:
         self.changes.append((change.artifact_id, change.status))
 
-    def attempt_failed(self, attempt: FailedAttempt) -> None:
+    def record_failed_attempt(self, attempt: FailedAttempt) -> None:
         self.attempts.append(attempt)
 
     def close(self, status: RunStatus, *, error: str | None = None) -> None:

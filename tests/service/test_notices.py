@@ -20,13 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.builders.callers import CALLER
 from tests.builders.schedules import a_definition
 from waivern.bootstrap import build_application
 from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import writing
 from waivern.database.runs.gate_log import SqlGateLog
 from waivern.database.runs.outbox import SqlNotifications
-from waivern.database.runs.run_queue import SqlRunQueue
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schedules.schedule_store import SqlScheduleStore
 from waivern.database.schema.tables import notifications, runs
 from waivern.history.gates import GateResult
@@ -226,13 +227,13 @@ def ended_runs(engine: sa.Engine, *statuses: RunStatus, notify: dict[str, Any] |
 
 def more_runs(engine: sa.Engine, *statuses: RunStatus) -> list[str]:
     (schedule,) = SqlScheduleStore(engine).all()
-    queue = SqlRunQueue(engine)
+    queue = SqlRunStore(engine)
     made = []
     for status in statuses:
         made.append(SqlScheduleStore(engine).trigger(schedule.id))
         claimed = queue.claim()
         assert claimed is not None
-        assert queue.end(claimed.run_id, claimed.epoch, status)
+        assert queue.close(claimed.run_id, claimed.epoch, status, caller=CALLER)
     return made
 
 
@@ -293,9 +294,9 @@ def test_a_run_that_waited_for_days_is_told_of_like_any_other(engine: sa.Engine)
     with writing(engine) as connection:
         long_ago = utc_now() - timedelta(days=9)
         connection.execute(sa.update(runs).where(runs.c.id == waiting).values(created_at=long_ago))
-    claimed = SqlRunQueue(engine).claim()
+    claimed = SqlRunStore(engine).claim()
     assert claimed is not None
-    SqlRunQueue(engine).end(claimed.run_id, claimed.epoch, RunStatus.FAILED)
+    SqlRunStore(engine).close(claimed.run_id, claimed.epoch, RunStatus.FAILED, caller=CALLER)
     (due,) = SqlNotifications(engine).claim_due(limit=5)
     assert due.run_id == waiting
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.builders.callers import CALLER
 from tests.builders.faulty_services import Installation, eventually, stop, this_second
 from tests.builders.installations import migrated
 from tests.servers.databases import sqlite_url
@@ -26,7 +27,7 @@ from waivern.operations.runs import execute_claimed as carry_out_run
 from waivern.operations.runs.execute_claimed import CarriedOut
 from waivern.operations.runs.show_history import show_run
 from waivern.runs.run import RunStatus, SkipReason
-from waivern.runs.run_queue import NewRun
+from waivern.runs.run_store import NewRun
 from waivern.schedules.schedule import CatchUp, Overlap
 from waivern.schedules.timing import Every
 from waivern.service.run_process import Begun, Closed, _carry_out_one
@@ -50,7 +51,7 @@ def on_sqlite(tmp_path: Path) -> Installation:
 
 def queue(installation: Installation, runbook: Path, **terms: Any) -> str:
     with installation.application() as application:
-        return application.storage.queue.add(NewRun(runbook, runbook.stem, "trigger", **terms))
+        return application.storage.runs.enqueue(NewRun(runbook, runbook.stem, "trigger", **terms))
 
 
 def record(installation: Installation, run_id: str) -> RunRecord:
@@ -80,7 +81,7 @@ def test_a_service_runs_what_is_due_and_ends_when_it_is_told(installation: Insta
         assert stop(process) == 0
     fires = installation.query("SELECT due_at, run_id, skip_reason FROM schedule_triggers ORDER BY due_at")
     assert len(fires) >= 3
-    assert all(fire.run_id and not fire.skipped for fire in fires)
+    assert all(fire.run_id and not fire.skip_reason for fire in fires)
     with installation.application() as application:
         runs = application.storage.history.recent(RunFilter(schedule="often"), limit=100)
     assert {run.trigger for run in runs} <= {"schedule", "catch_up"}
@@ -147,7 +148,7 @@ def test_a_cancelled_run_is_ended_at_once_and_its_process_with_it(installation: 
         eventually(lambda: installation.times_begun()["a"] == 1, what=installation.said)
         (pid,) = {each["pid"] for each in installation.journalled()}
         with installation.application() as application:
-            application.storage.queue.cancel(run_id)
+            application.storage.runs.cancel(run_id, caller=CALLER)
         eventually(lambda: not is_alive(pid), within_s=5)
         assert record(installation, run_id).status is RunStatus.CANCELLED
         assert outcomes(installation, run_id) == ["cancelled"]
@@ -199,7 +200,7 @@ def test_a_stop_lets_runs_end_and_hands_back_what_takes_too_long(installation: I
     assert (handed_back.status, handed_back.attempts) == (RunStatus.QUEUED, 0)
     with installation.service("worker", "--workers", "1"):
         assert ended(installation, slow).status is RunStatus.SUCCEEDED
-    assert outcomes(installation, slow) == ["handed_back", "succeeded"]
+    assert outcomes(installation, slow) == ["released", "succeeded"]
 
 
 def test_a_second_stop_ends_at_once(on_sqlite: Installation) -> None:
@@ -357,7 +358,7 @@ def test_a_process_whose_service_was_killed_ends_when_its_run_is_no_longer_its_o
         service.kill()
     process = on_sqlite.journalled()[0]["pid"]
     with on_sqlite.application() as application:
-        application.storage.queue.cancel(run_id)
+        application.storage.runs.cancel(run_id, caller=CALLER)
     eventually(lambda: has_ended(process), within_s=10)
 
 
@@ -369,7 +370,7 @@ def test_a_run_whose_service_was_killed_as_it_began_goes_on(on_sqlite: Installat
     ours, the_service_s = multiprocessing.Pipe()
     the_service_s.close()
     with on_sqlite.application() as application, ours:
-        claimed = application.storage.queue.claim()
+        claimed = application.storage.runs.claim()
         assert claimed is not None
         watch = SelfWatch(multiprocessing.RawValue("d", 0.0), 60, ours)
         assert _carry_out_one(application, claimed, ours, watch) is CarriedOut.ENDED
@@ -418,7 +419,7 @@ def test_a_scheduled_run_that_trips_a_gate_tells_whom_the_schedule_names(install
         (event,) = application.storage.audit.read(kinds=["gates.evaluated"])
     assert (details.run.status, details.run.trigger) == (RunStatus.SUCCEEDED, "schedule")
     assert dict(details.gates) == dict(gates) == event.body["tripped"]
-    assert event.actor.startswith("waivern serve@")
+    assert event.actor.startswith("service:")
     assert "Gate any tripped by 1" in installation.said()
 
 
@@ -441,7 +442,7 @@ def test_the_deadline_of_a_run_does_not_hold_for_its_gates(
 
     monkeypatch.setattr(carry_out_run, "conclude_run", noting)
     with on_sqlite.application() as application:
-        claimed = application.storage.queue.claim()
+        claimed = application.storage.runs.claim()
         assert claimed is not None
         assert _carry_out_one(application, claimed, outside, watch) is CarriedOut.ENDED
         assert set(application.storage.gates.of_run(run_id)) == set(SCANS["gates"])
@@ -456,13 +457,13 @@ def test_the_error_of_a_missing_runbook_is_not_a_crash(on_sqlite: Installation) 
     assert run.status is RunStatus.FAILED
     assert "There is no runbook" in str(run.error)
     with on_sqlite.application() as application, pytest.raises(WaivernError):
-        application.storage.queue.cancel(run.id)
+        application.storage.runs.cancel(run.id, caller=CALLER)
 
 
 def test_each_night_one_of_the_services_prunes(installation: Installation) -> None:
     plan = plan_of({"a": {"source": {"type": "any"}, "retain": 0}})
     with installation.application() as application:
-        run = application.storage.register.begin(plan, trigger="test")
+        run = application.storage.runs.create(plan, trigger="test", caller=CALLER)
         run.store.save("a", message_of(text="x"))
         run.log.close(RunStatus.SUCCEEDED)
         assert application.storage.pruner.claim("prune", next_at=this_second() - timedelta(hours=1))  # of last night

@@ -1,1 +1,1 @@
-"""Storing artifacts: the ports, and the in-memory store."""
+"""Where artifacts are kept: the port, and the store in memory."""

@@ -1,1 +1,1 @@
-"""Components of runbooks: the base classes of connectors, analysers and factories, and their registry."""
+"""What a plug-in is made of: connectors, analysers, their factories, and where these are found."""

@@ -1,10 +1,10 @@
-"""The properties of validation by a language model, which is not available."""
+"""What runbooks may say of validation by a language model, which there is not."""
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
 
 class LlmValidation(BaseModel):
-    """Accepts the properties in runbooks for other scanners, but refuses to enable the validation."""
+    """Kept for runbooks that name it, whatever else they say of it; to switch it on is refused."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

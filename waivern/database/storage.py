@@ -8,7 +8,6 @@ from waivern.database.schema.migration import ensure_usable
 
 if TYPE_CHECKING:
     from waivern.artifacts.encryption import Encryption
-    from waivern.artifacts.store import PastArtifacts
     from waivern.history.audit_log import AuditLog
     from waivern.history.current_findings import CurrentFindings
     from waivern.history.decision_log import DecisionLog
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from waivern.history.pruning import Pruner
     from waivern.history.run_history import RunHistory
     from waivern.runs.notifications import Notifications
-    from waivern.runs.run_log import RunRegister
-    from waivern.runs.run_queue import RunQueue
+    from waivern.runs.run_store import RunStore
     from waivern.runs.service_register import ServiceRegister
     from waivern.schedules.schedule_store import ScheduleStore
 
@@ -51,28 +49,16 @@ class SqlStorage:
         self._engine.dispose()
 
     @cached_property
-    def register(self) -> "RunRegister":
-        from waivern.database.runs.run_register import SqlRunRegister
+    def runs(self) -> "RunStore":
+        from waivern.database.runs.run_store import SqlRunStore
 
-        return SqlRunRegister(self._engine, lease_s=self._lease_s, actor=self._actor)
+        return SqlRunStore(self._engine, lease_s=self._lease_s)
 
     @cached_property
     def history(self) -> "RunHistory":
         from waivern.database.runs.run_history import SqlRunHistory
 
         return SqlRunHistory(self._engine)
-
-    @cached_property
-    def past(self) -> "PastArtifacts":
-        from waivern.database.runs.past_artifacts import SqlPastArtifacts
-
-        return SqlPastArtifacts(self._engine, self.history)
-
-    @cached_property
-    def queue(self) -> "RunQueue":
-        from waivern.database.runs.run_queue import SqlRunQueue
-
-        return SqlRunQueue(self._engine, lease_s=self._lease_s, actor=self._actor)
 
     @cached_property
     def schedules(self) -> "ScheduleStore":

@@ -1,1 +1,1 @@
-"""Reading files: finding and filtering them, decoding their text and parsing their formats."""
+"""Files as connectors read them: which there are, what is in them, in which encoding."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from waivern.artifacts.store import PastArtifact
 from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason, Trigger
@@ -76,7 +77,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """One attempt at a run: `outcome` is a run's final status, or `handed_back`; None while it goes on."""
+    """One attempt at a run: `outcome` is a run's final status, or `released`; None while it goes on."""
 
     number: int
     worker: Worker
@@ -183,6 +184,10 @@ class RunHistory(ABC):
         """
 
     @abstractmethod
+    def find_artifact(self, *, from_run: str, artifact_id: str, runbook: str) -> PastArtifact:
+        """Find a succeeded artifact of an earlier run; see `PastArtifacts`, which a history provides."""
+
+    @abstractmethod
     def items_of(self, run_id: str, artifact: str, key: str) -> Iterator[Any]:
         """Return the items of the list `key` of an artifact's content one by one.
 
@@ -193,7 +198,7 @@ class RunHistory(ABC):
         """
 
     @abstractmethod
-    def envelope_without(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
+    def content_around(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
         """Return an artifact's content without its list `key`, which is not unpacked where the content is large.
 
         Raises:

@@ -1,1 +1,1 @@
-"""Messages between artifacts: their content, schema, validation and canonical form."""
+"""What flows between artifacts: a message, its schema, and the check that the one fits the other."""

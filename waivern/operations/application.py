@@ -19,8 +19,7 @@ from waivern.history.gates import GateLog
 from waivern.history.pruning import Pruner
 from waivern.history.run_history import RunHistory
 from waivern.runs.notifications import Notifications
-from waivern.runs.run_log import RunRegister
-from waivern.runs.run_queue import RunQueue
+from waivern.runs.run_store import RunStore
 from waivern.runs.service_register import ServiceRegister
 from waivern.schedules.schedule_store import ScheduleStore
 
@@ -31,13 +30,9 @@ class Storage(Protocol):
     """Where runs are kept: the ports onto one database, and how its connections are closed."""
 
     @property
-    def register(self) -> RunRegister: ...
+    def runs(self) -> RunStore: ...
     @property
     def history(self) -> RunHistory: ...
-    @property
-    def past(self) -> PastArtifacts: ...
-    @property
-    def queue(self) -> RunQueue: ...
     @property
     def schedules(self) -> ScheduleStore: ...
     @property
@@ -93,7 +88,7 @@ class Application:
     def registry(self) -> ComponentRegistry:
         """The components, discovered once; past runs are found through its container."""
         container = ServiceContainer()
-        container.register(ServiceDescriptor(PastArtifacts, _Later(lambda: self.storage.past)))
+        container.register(ServiceDescriptor(PastArtifacts, _Later(lambda: self.storage.history)))
         return ComponentRegistry(container)
 
 

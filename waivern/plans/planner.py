@@ -124,7 +124,9 @@ class Planner:
                 continue
             try:
                 past_artifacts = self._registry.container.get_service(PastArtifacts)
-                past = past_artifacts.find(from_run=reuse.from_run, artifact_id=reuse.artifact, runbook=runbook)
+                past = past_artifacts.find_artifact(
+                    from_run=reuse.from_run, artifact_id=reuse.artifact, runbook=runbook
+                )
             except ServiceNotRegisteredError:
                 problems.append(inlined.problem_at(artifact_id, "reuse needs a database with earlier runs", "reuse"))
             except DatabaseError:

@@ -136,7 +136,7 @@ class _Execution:
         return self._close(None)
 
     async def _make_all(self, workers: Executor) -> None:
-        self._log.when_lost(self._lose)
+        self._log.on_lost(self._lose)
         limit = self._plan.runbook.config.max_concurrency
         while self._progress.is_unfinished:
             for artifact_id in self._progress.take_ready(at_most=limit - self._progress.in_the_making):
@@ -209,7 +209,7 @@ class _Execution:
     def _note_failed_attempt(self, result: ArtifactResult, error: str) -> None:
         ended_at = self._clock()
         started_at = ended_at - timedelta(seconds=result.duration_seconds)
-        self._log.attempt_failed(FailedAttempt(result.artifact_id, result.attempts, started_at, ended_at, error))
+        self._log.record_failed_attempt(FailedAttempt(result.artifact_id, result.attempts, started_at, ended_at, error))
 
     def _record_end(self, result: ArtifactResult) -> None:
         impossible = self._progress.record(result)
@@ -297,4 +297,4 @@ class _Execution:
         skipped_because: str | None = None,
     ) -> None:
         change = ArtifactChange(artifact_id, status, self._clock(), error, skip_reason, skipped_because)
-        self._log.note(change)
+        self._log.record(change)

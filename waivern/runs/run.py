@@ -20,6 +20,13 @@ class RunStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
+"""The statuses of a run that has not ended."""
+
+RESUMABLE = (RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED, RunStatus.INTERRUPTED)
+"""The statuses of an ended run that can be resumed."""
+
+
 class ArtifactStatus(StrEnum):
     """How far an artifact is; the last three are final within one attempt of a run."""
 

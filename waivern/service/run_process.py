@@ -14,11 +14,12 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
+from waivern.caller import Caller
 from waivern.errors import DatabaseError
 from waivern.gc_tuning import collect_seldom
 from waivern.operations.application import Application
 from waivern.operations.runs.execute_claimed import CarriedOut, Listener, carry_out_run
-from waivern.runs.run_queue import ClaimedRun
+from waivern.runs.run_store import ClaimedRun
 from waivern.service.self_watch import SelfWatch
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ _FIRST_TO_GO = "500"  # of -1000 to 1000: a run, not the service, is ended where
 
 
 @dataclass(frozen=True)
-class ExistingService:
+class Ready:
     """The process can be given a run."""
 
 
@@ -67,15 +68,18 @@ class RunProcess:
     Args:
         context: How processes are started.
         make_application: Sets it up.
+        caller: Who executes the runs, for the audit log.
         beat_s: How often it shows that it is not stopped or stuck as a whole, in seconds.
     """
 
-    def __init__(self, context: BaseContext, make_application: MakeApplication, *, beat_s: float) -> None:
+    def __init__(
+        self, context: BaseContext, make_application: MakeApplication, *, caller: Caller, beat_s: float
+    ) -> None:
         self.connection, inside = context.Pipe()
         self._beat = context.RawValue("d", time.monotonic())
         self._process: Any = context.Process(  # type: ignore[attr-defined]  # each context has one
             target=_carry_out_runs,
-            args=(inside, make_application, self._beat, beat_s),
+            args=(inside, make_application, caller, self._beat, beat_s),
             name="waivern-run",
             daemon=False,
         )
@@ -144,7 +148,9 @@ def warm_context() -> BaseContext:
     return context
 
 
-def _carry_out_runs(connection: Connection, make_application: MakeApplication, beat: Any, beat_s: float) -> None:
+def _carry_out_runs(
+    connection: Connection, make_application: MakeApplication, caller: Caller, beat: Any, beat_s: float
+) -> None:
     """The life of the process: it ends when the service closes its end of the connection, or is gone."""
     watch = SelfWatch(beat, beat_s, connection)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -155,9 +161,9 @@ def _carry_out_runs(connection: Connection, make_application: MakeApplication, b
     application = make_application()
     with suppress(EOFError, OSError):
         for _ in range(_MOST_RUNS):
-            connection.send(ExistingService())
+            connection.send(Ready())
             claimed: ClaimedRun = connection.recv()
-            outcome = _carry_out_one(application, claimed, connection, watch)
+            outcome = _carry_out_one(application, claimed, connection, watch, caller)
             is_spent = _threads_hang()
             with suppress(OSError):  # the service was killed meanwhile, and nothing else keeps this process
                 connection.send(Done(outcome, is_spent))
@@ -171,7 +177,7 @@ def _leave_it_to_the_service(_number: int, _frame: object) -> None:
 
 
 def _carry_out_one(
-    application: Application, claimed: ClaimedRun, connection: Connection, watch: SelfWatch
+    application: Application, claimed: ClaimedRun, connection: Connection, watch: SelfWatch, caller: Caller
 ) -> CarriedOut:
     def begun(timeout_s: float | None) -> None:
         if timeout_s is not None:
@@ -185,13 +191,13 @@ def _carry_out_one(
             connection.send(Closed())
 
     with watch.over_run(lambda: _is_lost(application, claimed)):
-        return carry_out_run(application, claimed, Listener(begun, closed))
+        return carry_out_run(application, claimed, Listener(begun, closed), caller=caller)
 
 
 def _is_lost(application: Application, claimed: ClaimedRun) -> bool:
     """Say whether the run was cancelled or changed hands; False also where the database does not say."""
     try:
-        state = application.storage.queue.states_of([claimed.run_id]).get(claimed.run_id)
+        state = application.storage.runs.states_of([claimed.run_id]).get(claimed.run_id)
     except DatabaseError:
         return False
     return state is None or state.epoch != claimed.epoch

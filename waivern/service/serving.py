@@ -10,6 +10,7 @@ from datetime import time
 from pathlib import Path
 
 from waivern import __version__
+from waivern.caller import Caller
 from waivern.errors import DatabaseUnavailableError
 from waivern.operations.application import Application
 from waivern.runs.service_register import SIGN_OF_LIFE_S, Status
@@ -61,12 +62,21 @@ class Service:
 
     Args:
         application: What is installed.
+        caller: The service, for the audit log.
         make_application: Sets up the processes that runs are made in.
         options: What it does.
     """
 
-    def __init__(self, application: Application, *, make_application: MakeApplication, options: ServiceOptions) -> None:
+    def __init__(
+        self,
+        application: Application,
+        *,
+        caller: Caller,
+        make_application: MakeApplication,
+        options: ServiceOptions,
+    ) -> None:
         self._application = application
+        self._caller = caller
         self._make_application = make_application
         self._options = options
         self._tally = Tally()
@@ -124,7 +134,11 @@ class Service:
         storage, options = self._application.storage, self._options
         if options.workers:
             self._workers = Workers(
-                storage.queue, number=options.workers, make_application=self._make_application, tally=self._tally
+                storage.runs,
+                number=options.workers,
+                make_application=self._make_application,
+                tally=self._tally,
+                caller=self._caller,
             )
             self._workers.start()
         if options.keeps_time:

@@ -9,12 +9,13 @@ from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import wait
 
+from waivern.caller import Caller
 from waivern.errors import DatabaseUnavailableError
 from waivern.operations.runs.execute_claimed import CarriedOut
 from waivern.runs.run import RunStatus, utc_now
-from waivern.runs.run_queue import ClaimedRun, LostRun, RunQueue
+from waivern.runs.run_store import ClaimedRun, RunStore, StaleRun
 from waivern.service.database_watch import AWAY_S, DatabaseWatch
-from waivern.service.run_process import Begun, Closed, Done, ExistingService, MakeApplication, RunProcess, warm_context
+from waivern.service.run_process import Begun, Closed, Done, MakeApplication, Ready, RunProcess, warm_context
 from waivern.service.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -35,14 +36,18 @@ class Workers:
     Whatever cannot be written because the database is away is written when it is back.
 
     Args:
-        queue: Where runs wait.
+        runs: Where runs wait.
         number: How many processes are kept warm.
         make_application: Sets up each process.
         tally: Where is counted what happens.
+        caller: Who runs them, for the audit log.
     """
 
-    def __init__(self, queue: RunQueue, *, number: int, make_application: MakeApplication, tally: Tally) -> None:
-        self._queue = queue
+    def __init__(
+        self, runs: RunStore, *, number: int, make_application: MakeApplication, tally: Tally, caller: Caller
+    ) -> None:
+        self._runs = runs
+        self._caller = caller
         self._number = number
         self._make_application = make_application
         self._tally = tally
@@ -94,11 +99,11 @@ class Workers:
         """
         while self.thread.is_alive():
             for process in list(self._processes):
-                if process.claimed is not None and process.silent_s > self._queue.lease_s:
+                if process.claimed is not None and process.silent_s > self._runs.lease_s:
                     logger.error("The process of the run gives no sign of life", extra=_about(process.claimed))
                     self._tally.killed("no sign of life")
                     process.strike()
-            time.sleep(min(self._queue.lease_s / _BEATS_A_LEASE, _LOOK_S))
+            time.sleep(min(self._runs.lease_s / _BEATS_A_LEASE, _LOOK_S))
 
     def _turn(self) -> None:
         self._record()
@@ -108,7 +113,7 @@ class Workers:
             self._drop_what_is_lost()
         if now >= self._recover_at:
             self._recover_at = now + _RECOVER_S
-            for lost in self._queue.recover():
+            for lost in self._runs.reap_stale(caller=self._caller):
                 self._tell_lost(lost)
         self._claim()
 
@@ -128,8 +133,10 @@ class Workers:
 
     def _keep_processes(self) -> None:
         while len(self._processes) < self._number and self._give_back_at is None and time.monotonic() >= self._start_at:
-            beat_s = self._queue.lease_s / _BEATS_A_LEASE
-            self._processes.append(RunProcess(self._context, self._make_application, beat_s=beat_s))
+            beat_s = self._runs.lease_s / _BEATS_A_LEASE
+            self._processes.append(
+                RunProcess(self._context, self._make_application, caller=self._caller, beat_s=beat_s)
+            )
 
     def _hear(self) -> None:
         """Wait for what a process says, for its end, or for somebody who wakes us; handle what came."""
@@ -164,7 +171,7 @@ class Workers:
 
     def _heard(self, process: RunProcess, said: object) -> None:
         match said:
-            case ExistingService():
+            case Ready():
                 process.is_ready = process.was_ready = True
             case Begun():
                 if said.timeout_s is not None:
@@ -182,7 +189,7 @@ class Workers:
             return
         self._tally.ended(done.outcome.value)
         if done.outcome is CarriedOut.DATABASE_GONE:
-            self._unrecorded.append(partial(self._queue.hand_back, claimed.run_id, claimed.epoch))
+            self._unrecorded.append(partial(self._runs.release, claimed.run_id, claimed.epoch, caller=self._caller))
 
     def _bury(self, process: RunProcess) -> None:
         """A process has ended by itself, also at its deadline where we were held up, or was ended by somebody else."""
@@ -202,11 +209,11 @@ class Workers:
             self._unrecorded.append(partial(self._lose, claimed, how))
 
     def _lose(self, claimed: ClaimedRun, how: str) -> None:
-        lost = self._queue.lose(claimed.run_id, claimed.epoch, error=how)
+        lost = self._runs.fail_attempt(claimed.run_id, claimed.epoch, caller=self._caller, error=how)
         if lost is not None:
             self._tell_lost(lost)
 
-    def _tell_lost(self, lost: LostRun) -> None:
+    def _tell_lost(self, lost: StaleRun) -> None:
         self._tally.lost(lost.status.value)
         what = "is queued again" if lost.status is RunStatus.QUEUED else "is interrupted for good"
         logger.warning(
@@ -219,7 +226,9 @@ class Workers:
             self._note_overdue(self._kill(process, "deadline"))
 
     def _note_overdue(self, claimed: ClaimedRun) -> None:
-        timed_out = partial(self._queue.end, status=RunStatus.TIMED_OUT, error=_KILLED_AT_DEADLINE)
+        timed_out = partial(
+            self._runs.close, status=RunStatus.TIMED_OUT, caller=self._caller, error=_KILLED_AT_DEADLINE
+        )
         self._unrecorded.append(partial(timed_out, claimed.run_id, claimed.epoch))
 
     def _kill(self, process: RunProcess, why: str) -> ClaimedRun:
@@ -242,7 +251,7 @@ class Workers:
     def _drop_what_is_lost(self) -> None:
         """End the processes whose runs were cancelled, or are another's."""
         busy = {process.claimed.run_id: process for process in self._processes if process.claimed is not None}
-        states = self._queue.states_of(list(busy)) if busy else {}
+        states = self._runs.states_of(list(busy)) if busy else {}
         for run_id, process in busy.items():
             state, claimed = states.get(run_id), process.claimed
             if claimed is None or (
@@ -255,7 +264,7 @@ class Workers:
     def _claim(self) -> None:
         for process in self._processes:
             if self._give_back_at is None and process.is_ready and process.claimed is None:
-                claimed = self._queue.claim()
+                claimed = self._runs.claim()
                 if claimed is None:
                     return
                 self._tally.claimed()
@@ -269,7 +278,7 @@ class Workers:
             return True
         for process in busy:
             claimed = self._kill(process, "the service stops")
-            self._unrecorded.append(partial(self._queue.hand_back, claimed.run_id, claimed.epoch))
+            self._unrecorded.append(partial(self._runs.release, claimed.run_id, claimed.epoch, caller=self._caller))
         self._with_database(self._record)
         return False
 
@@ -278,5 +287,5 @@ def _about(claimed: ClaimedRun) -> dict[str, object]:
     return {"run_id": claimed.run_id, "schedule": claimed.schedule}
 
 
-def _of(lost: LostRun) -> dict[str, object]:
+def _of(lost: StaleRun) -> dict[str, object]:
     return {"run_id": lost.run_id}

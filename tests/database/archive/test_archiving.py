@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
 from tests.database.current.test_finding_history import entry, message
 from tests.servers.databases import fresh_postgres_database, sqlite_url
@@ -29,7 +30,7 @@ from waivern.database.data.pruner import SqlPruner
 from waivern.database.events.run_merkle import RunMerkle
 from waivern.database.runs.gate_log import SqlGateLog
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import blobs, events, imported_events, metadata, runs
 from waivern.history.decisions import Decision, Origin, Verdict
@@ -61,7 +62,7 @@ def run_with(
     """A run with a source and the findings in it: {name: how often}."""
     source = {"source": {"type": "any"}, **({"retain": retain} if retain else {})}
     plan = plan_of({"source": source, "found": {"inputs": ["source"], "process": {"type": "any"}}})
-    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     run.store.save("source", message_of(text=text))
     run.store.save("found", message([entry(name, count=count) for name, count in found.items()]))
     run.log.close(status)
@@ -181,7 +182,7 @@ def test_a_run_that_is_here_and_another_one_is_refused(engine: sa.Engine, other:
 
 
 def test_a_run_that_is_going_on_is_not_archived(engine: sa.Engine, tmp_path: Path) -> None:
-    run = SqlRunRegister(engine).begin(plan_of({"a": {"source": {"type": "any"}}}), trigger="test")
+    run = SqlRunStore(engine).create(plan_of({"a": {"source": {"type": "any"}}}), trigger="test", caller=CALLER)
     with pytest.raises(RunError, match="is still running"):
         SqlAuditLog(engine).archive([run.run_id], tmp_path / "runs.zip", caller=Caller("t"))
     run.log.close(RunStatus.FAILED)

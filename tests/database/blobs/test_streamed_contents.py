@@ -6,9 +6,10 @@ import zlib
 import pytest
 import sqlalchemy as sa
 
+from tests.builders.callers import CALLER
 from waivern.database.blobs.blob_store import LARGE_BLOB_BYTES
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import blobs
 from waivern.errors import ArtifactNotFoundError, CorruptArtifactError
 from waivern.messages.message import Message
@@ -19,7 +20,7 @@ SCHEMA = Schema("any", "1.0.0")
 
 
 def run_of(engine: sa.Engine, number: int) -> str:
-    run = SqlRunRegister(engine).begin(plan_of_dag({"found": []}), trigger="test")
+    run = SqlRunStore(engine).create(plan_of_dag({"found": []}), trigger="test", caller=CALLER)
     items = [{"number": each, "text": f"{each:06d}" * 200} for each in range(number)]
     run.store.save("found", Message("", {"before": 1, "items": items, "later": {"items": 2}}, SCHEMA))
     return run.run_id
@@ -29,7 +30,7 @@ def run_of(engine: sa.Engine, number: int) -> str:
 def test_items_come_one_by_one_and_what_stands_around_them_by_itself(engine: sa.Engine, number: int) -> None:
     run_id, history = run_of(engine, number), SqlRunHistory(engine)
     assert [each["number"] for each in history.items_of(run_id, "found", "items")] == list(range(number))
-    assert history.envelope_without(run_id, "found", "items") == {"before": 1, "later": {"items": 2}}
+    assert history.content_around(run_id, "found", "items") == {"before": 1, "later": {"items": 2}}
     assert list(history.items_of(run_id, "found", "nothing")) == []
 
 
@@ -47,7 +48,7 @@ def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(eng
     chance = random.Random(1)
     items = [{"text": chance.randbytes(500).hex()} for _ in range(40_000)]
     content = {"before": 1, "items": items, "later": 2}
-    run = SqlRunRegister(engine).begin(plan_of_dag({"found": [], "again": []}), trigger="test")
+    run = SqlRunStore(engine).create(plan_of_dag({"found": [], "again": []}), trigger="test", caller=CALLER)
     run.store.save("found", Message("", content, SCHEMA))
     with engine.connect() as connection:
         stored = connection.execute(sa.select(blobs)).one()
@@ -56,7 +57,7 @@ def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(eng
     assert stored.checksum == zlib.crc32(data)
     message = SqlRunHistory(engine).message_of(run.run_id, "found")
     assert list(message.items_of("items") or ()) == items
-    assert message.envelope_without("items") == {"before": 1, "later": 2}
+    assert message.content_around("items") == {"before": 1, "later": 2}
     run.store.save("again", message)
     with engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(blobs)) == 1

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.builders.callers import CALLER
 from tests.database.current.test_finding_history import PLAN, entry, message, run_with
 from waivern import Message
 from waivern.database.connection.engine import writing
 from waivern.database.current import finding_filters
 from waivern.database.current.current_findings import SqlCurrentFindings
 from waivern.database.current.decision_log import SqlDecisionLog
-from waivern.database.runs.past_artifacts import SqlPastArtifacts
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.errors import RunError, UsageError
 from waivern.history.current_findings import CurrentFinding, FindingFilter, FindingStatus, Order
 from waivern.history.decisions import Decision, Verdict
@@ -94,7 +94,7 @@ def left_out(*entries: dict[str, Any], what: str) -> Message:
 
 
 def run_holding(engine: sa.Engine, held: Message | None, status: RunStatus = RunStatus.SUCCEEDED) -> str:
-    run = SqlRunRegister(engine).begin(PLAN, trigger="test")
+    run = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
     if held is not None:
         run.store.save("found", held)
     run.log.close(status)
@@ -132,10 +132,10 @@ def test_a_reanalysis_says_nothing_of_how_things_are_and_fixes_nothing(engine: s
     history = SqlRunHistory(engine)
     assert history.find(again).reanalysis_of == first
     assert again not in [run.id for run in history.recent(RunFilter(without_reanalyses=True), limit=9)]
-    newest = SqlPastArtifacts(engine, history).find(from_run="latest", artifact_id="found", runbook=PLAN.runbook.name)
+    newest = history.find_artifact(from_run="latest", artifact_id="found", runbook=PLAN.runbook.name)
     assert newest.run_id not in (first, second, again)
     reanalysis_with(engine, first, [entry("c")])
-    latest = SqlPastArtifacts(engine, history).find(from_run="latest", artifact_id="found", runbook=PLAN.runbook.name)
+    latest = history.find_artifact(from_run="latest", artifact_id="found", runbook=PLAN.runbook.name)
     assert latest.run_id == newest.run_id
 
 
@@ -157,14 +157,14 @@ def test_a_reanalysis_cannot_be_taken_up(engine: sa.Engine) -> None:
     first = run_with(engine, [entry("a")])
     again = reanalysis_with(engine, first, [entry("a")], RunStatus.FAILED)
     with pytest.raises(RunError, match="is a reanalysis"):
-        SqlRunRegister(engine).take_up(again, PLAN)
+        SqlRunStore(engine).resume(again, PLAN, caller=CALLER)
     assert SqlRunHistory(engine).find(again).status is RunStatus.FAILED
 
 
 def reanalysis_with(
     engine: sa.Engine, of: str, entries: Sequence[dict[str, Any]], status: RunStatus = RunStatus.SUCCEEDED
 ) -> str:
-    run = SqlRunRegister(engine).begin(PLAN, trigger="reanalysis", reanalysis_of=of)
+    run = SqlRunStore(engine).create(PLAN, trigger="reanalysis", reanalysis_of=of, caller=CALLER)
     run.store.save("source", message_of(found=1))
     run.store.save("found", message(entries, "2"))
     run.log.close(status)

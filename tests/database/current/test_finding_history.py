@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.builders.callers import CALLER
 from waivern import Message, Schema
 from waivern.database.current.finding_history import SqlFindingHistory
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import finding_snapshots, findings
 from waivern.history.finding import Finding, findings_in
 from waivern.runs.run import RunStatus, utc_now
@@ -41,7 +42,7 @@ def message(entries: Sequence[dict[str, Any]], version: str = "1") -> Message:
 
 
 def run_with(engine: sa.Engine, entries: Sequence[dict[str, Any]], version: str = "1") -> str:
-    run = SqlRunRegister(engine).begin(PLAN, trigger="test")
+    run = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
     run.store.save("source", message_of(found=1))
     run.store.save("found", message(entries, version))
     run.log.close(RunStatus.SUCCEEDED)
@@ -69,7 +70,7 @@ def test_the_findings_of_each_run_are_told_as_they_were(engine: sa.Engine) -> No
 
 
 def test_findings_are_counted_once_by_severity_whatever_holds_them(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(PLAN, trigger="test")
+    run = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
     for artifact_id in ("found", "again"):
         run.store.save(artifact_id, message([entry("a"), entry("b"), entry("c", severity="high")]))
     assert SqlFindingHistory(engine).numbers_of(run.run_id) == {"medium": 2, "high": 1}
@@ -108,7 +109,7 @@ def _runbook_name(engine: sa.Engine) -> str:
 
 
 def test_a_message_without_findings_has_none(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(PLAN, trigger="test")
+    run = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
     run.store.save("found", Message("", {"findings": "odd"}, Schema("any", "1.0.0")))
     run.store.save("again", Message("", {"findings": [{"no": "fingerprint"}]}, Schema("any", "1.0.0")))
     run.log.close(RunStatus.SUCCEEDED)
@@ -116,7 +117,7 @@ def test_a_message_without_findings_has_none(engine: sa.Engine) -> None:
 
 
 def test_saving_anew_and_clearing_leave_the_last_word(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(PLAN, trigger="test")
+    run = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
     run.store.save("found", message([entry("a")]))
     run.store.save("found", message([entry("b")]))
     assert names_of(engine, run.run_id) == ["b"]

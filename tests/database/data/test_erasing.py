@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
 from waivern import EncryptionError, Message, PrunedArtifactError, RunError, Schema
 from waivern.database.audit_log import SqlAuditLog
@@ -14,7 +15,7 @@ from waivern.database.connection.keyring import new_key, read_keyring
 from waivern.database.data.eraser import SqlEraser
 from waivern.database.data.residual_mentions import columns_of_text
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import blob_keys, blobs, metadata
 from waivern.history.events import EventKind
 from waivern.runs.run import RunStatus
@@ -34,7 +35,7 @@ def database(request: pytest.FixtureRequest, database_url: str) -> Iterator[sa.E
 
 
 def run_with(engine: sa.Engine, **texts: str) -> str:
-    run = SqlRunRegister(engine).begin(PLAN, trigger="test")
+    run = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
     for name, text in texts.items():
         run.store.save(name, message_of(data=[{"content": text}]))
     run.log.close(RunStatus.SUCCEEDED)
@@ -86,7 +87,7 @@ def test_a_later_run_that_scans_it_again_keeps_it_again_and_the_erased_stay_eras
 
 
 def test_a_run_that_is_going_on_is_not_erased_from(database: sa.Engine) -> None:
-    run = SqlRunRegister(database).begin(PLAN, trigger="test")
+    run = SqlRunStore(database).create(PLAN, trigger="test", caller=CALLER)
     run.store.save("a", message_of(data=[{"content": "ann"}]))
     digests = [each.digest for each in SqlEraser(database).containing(["ann"])]
     with pytest.raises(RunError, match="is still going"):
@@ -112,7 +113,7 @@ def test_nobody_can_say_who_is_in_a_content_whose_key_is_missing(database_url: s
 
 
 def test_every_row_beside_messages_that_names_somebody_is_told_by_what_it_is(database: sa.Engine) -> None:
-    run = SqlRunRegister(database).begin(PLAN, trigger="test")
+    run = SqlRunStore(database).create(PLAN, trigger="test", caller=CALLER)
     left_out = [{"name": 'JÖRG "the boss".bin', "reason": "binary"}]
     content = {"schemaVersion": "1.0.0", "name": "x", "source": "x", "data": [], "metadata": {"not_scanned": left_out}}
     run.store.save("a", Message("", content, Schema("standard_input", "1.0.0")))

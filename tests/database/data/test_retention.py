@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
 from tests.servers.databases import sqlite_url
 from waivern import DAGExecutor, DatabaseUnavailableError, PrunedArtifactError, RunError
@@ -22,9 +23,8 @@ from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.data.pruner import SqlPruner
 from waivern.database.retention.blob_gc import collect_garbage
-from waivern.database.runs.past_artifacts import SqlPastArtifacts
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, blobs, gc_candidates, runs
 from waivern.history.events import EventKind
@@ -49,7 +49,7 @@ def run_of(
     engine: sa.Engine, retain: Mapping[str, Any], contents: Mapping[str, Any], status: RunStatus = RunStatus.SUCCEEDED
 ) -> str:
     """A run whose artifacts hold these contents, ended so."""
-    run = SqlRunRegister(engine).begin(plan(**retain), trigger="test")
+    run = SqlRunStore(engine).create(plan(**retain), trigger="test", caller=CALLER)
     for name, content in contents.items():
         run.store.save(name, message_of(text=content))
     run.log.close(status)
@@ -103,7 +103,9 @@ def test_until_success_keeps_what_a_failed_run_made_until_a_later_one_succeeds(e
 
 def test_a_reanalysis_of_a_failed_run_is_not_the_success_that_it_is_kept_until(engine: sa.Engine) -> None:
     failed = run_of(engine, {"a": "until_success"}, {"a": "x"}, RunStatus.FAILED)
-    again = SqlRunRegister(engine).begin(plan(a="until_success"), trigger="reanalysis", reanalysis_of=failed)
+    again = SqlRunStore(engine).create(
+        plan(a="until_success"), trigger="reanalysis", reanalysis_of=failed, caller=CALLER
+    )
     again.store.save("a", message_of(text="x"))
     again.log.close(RunStatus.SUCCEEDED)
     assert SqlPruner(engine).prune(ALL, actor="test").messages == []
@@ -158,7 +160,7 @@ def test_pruning_by_hand_takes_what_is_older_and_of_one_runbook(engine: sa.Engin
 
 
 def test_a_run_that_is_going_on_keeps_everything(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(plan(a="none"), trigger="test")
+    run = SqlRunStore(engine).create(plan(a="none"), trigger="test", caller=CALLER)
     run.store.save("a", message_of(text="x"))
     assert SqlPruner(engine).prune(PruneRequest(older_than=timedelta(0)), actor="test").messages == []
     assert run.store.get("a").content == {"text": "x"}
@@ -169,7 +171,7 @@ def test_a_run_that_is_going_on_keeps_everything(engine: sa.Engine) -> None:
 def test_a_run_is_not_taken_up_where_it_would_have_to_read_what_was_pruned(engine: sa.Engine) -> None:
     source = {"source": {"type": "make", "properties": {"name": "a"}}, "retain": "none"}
     both = plan_of({"a": source, "b": {"inputs": ["a"], "process": {"type": "fail"}}})
-    run = SqlRunRegister(engine).begin(both, trigger="test")
+    run = SqlRunStore(engine).create(both, trigger="test", caller=CALLER)
 
     def fail(*_any: Any) -> None:
         raise RuntimeError("on purpose")
@@ -177,19 +179,18 @@ def test_a_run_is_not_taken_up_where_it_would_have_to_read_what_was_pruned(engin
     registry = registry_of(run.store, connectors={"make": lambda _properties: {"text": "x"}}, analysers={"fail": fail})
     asyncio.run(DAGExecutor(registry).execute(both, run_log=run.log))
     with pytest.raises(RunError, match=r"'b' is made from 'a', which was pruned on .* \(retain: none\)"):
-        SqlRunRegister(engine).take_up(run.run_id, both)
+        SqlRunStore(engine).resume(run.run_id, both, caller=CALLER)
     assert SqlRunHistory(engine).find(run.run_id).status is RunStatus.FAILED
 
 
 def test_what_was_pruned_is_not_reused(engine: sa.Engine) -> None:
     run_of(engine, {"a": "none"}, {"a": "x"})
-    past = SqlPastArtifacts(engine, SqlRunHistory(engine))
     with pytest.raises(PrunedArtifactError):
-        past.find(from_run="latest", artifact_id="a", runbook="by hand")
+        SqlRunHistory(engine).find_artifact(from_run="latest", artifact_id="a", runbook="by hand")
 
 
 def test_a_mark_that_was_left_behind_is_seen_to_by_the_next_pruning(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(plan(a="none", b=None), trigger="test")
+    run = SqlRunStore(engine).create(plan(a="none", b=None), trigger="test", caller=CALLER)
     run.store.save("a", message_of(text="x"))
     run.log._empty = lambda: None  # type: ignore[attr-defined]  # the process is killed just then
     run.log.close(RunStatus.SUCCEEDED)
@@ -203,7 +204,7 @@ def test_a_mark_that_was_left_behind_is_seen_to_by_the_next_pruning(engine: sa.E
 
 def test_the_earlier_content_of_what_is_saved_twice_is_kept_by_nobody_and_emptied(engine: sa.Engine) -> None:
     other = run_of(engine, {"a": None}, {"a": "kept elsewhere"})
-    run = SqlRunRegister(engine).begin(plan(a=None, b=None), trigger="test")
+    run = SqlRunStore(engine).create(plan(a=None, b=None), trigger="test", caller=CALLER)
     for text in ("first", "kept elsewhere", "second", "second"):
         run.store.save("a", message_of(text=text))
     run.store.save("unplanned", message_of(text="third"))
@@ -217,7 +218,7 @@ def test_the_earlier_content_of_what_is_saved_twice_is_kept_by_nobody_and_emptie
 
 
 def test_what_a_store_forgets_is_kept_by_nobody_and_emptied(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(plan(a=None), trigger="test")
+    run = SqlRunStore(engine).create(plan(a=None), trigger="test", caller=CALLER)
     run.store.save("a", message_of(text="first"))
     run.store.clear()
     run.store.save("a", message_of(text="second"))

@@ -7,23 +7,21 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.builders.callers import CALLER, OTHER_CALLER, SERVICE, WORKER
 from waivern import Message, WaivernError
 from waivern.database.audit_log import SqlAuditLog
 from waivern.database.events.run_merkle import RunMerkle
-from waivern.database.runs.run_queue import SqlRunQueue
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schedules.schedule_store import SqlScheduleStore
 from waivern.database.schema.tables import artifacts, runs
 from waivern.history.events import Event
 from waivern.runs.run import RunStatus
-from waivern.runs.run_log import OpenRun
-from waivern.runs.run_queue import NewRun
+from waivern.runs.run_store import NewRun, RunHandle
 from waivern.schedules.schedule import ScheduleDefinition
 from waivern.schedules.timing import Cron, Every
 from waivern.testing.builders import message_of, plan_of_dag
 
 PLAN = plan_of_dag({"source": [], "found": ["source"]})
-ANN, CLOCK = "ann@desk", "waivern serve@host"
 
 
 def recorded(engine: sa.Engine) -> Sequence[Event]:
@@ -34,11 +32,11 @@ def kinds(engine: sa.Engine) -> list[str]:
     return [event.kind for event in recorded(engine)]
 
 
-def started(engine: sa.Engine, *, actor: str = ANN) -> OpenRun:
-    return SqlRunRegister(engine, actor=actor).begin(PLAN, trigger="manual")
+def started(engine: sa.Engine) -> RunHandle:
+    return SqlRunStore(engine).create(PLAN, trigger="manual", caller=CALLER)
 
 
-def finished(run: OpenRun, status: RunStatus = RunStatus.SUCCEEDED) -> str:
+def finished(run: RunHandle, status: RunStatus = RunStatus.SUCCEEDED) -> str:
     run.store.save("source", message_of(found=1))
     if status is RunStatus.SUCCEEDED:
         run.store.save("found", message_of(found=2))
@@ -54,14 +52,14 @@ def root_of(engine: sa.Engine, run_id: str) -> str:
 def test_opening_and_closing_a_run_is_recorded(engine: sa.Engine) -> None:
     run_id = finished(started(engine))
     opened, closed = recorded(engine)
-    assert (opened.kind, opened.actor) == ("run.opened", ANN)
+    assert (opened.kind, opened.actor) == ("run.opened", str(CALLER))
     assert opened.body == {
         "run": run_id,
         "runbook": PLAN.runbook.name,
         "runbook_digest": PLAN.digest,
         "trigger": "manual",
     }
-    assert (closed.kind, closed.actor) == ("run.closed", ANN)
+    assert (closed.kind, closed.actor) == ("run.closed", str(CALLER))
     assert closed.body["status"] == "succeeded"
     assert closed.body["runbook_digest"] == PLAN.digest
     assert closed.body["artifacts"] == {"total": 2, "succeeded": 2}
@@ -85,42 +83,46 @@ def test_a_changed_artifact_changes_the_root(engine: sa.Engine) -> None:
 
 def test_a_resumed_run_is_closed_again_with_a_root_over_all_its_artifacts(engine: sa.Engine) -> None:
     run_id = finished(started(engine), RunStatus.FAILED)
-    finished(SqlRunRegister(engine, actor="ben@desk").take_up(run_id, PLAN))
+    finished(SqlRunStore(engine).resume(run_id, PLAN, caller=OTHER_CALLER))
     first, resumed, second = recorded(engine)[1:]
     assert [first.body["status"], resumed.kind, second.body["status"]] == ["failed", "run.resumed", "succeeded"]
-    assert (resumed.actor, second.actor, resumed.body) == ("ben@desk", "ben@desk", {"run": run_id, "epoch": 2})
+    assert (resumed.actor, second.actor, resumed.body) == (
+        str(OTHER_CALLER),
+        str(OTHER_CALLER),
+        {"run": run_id, "epoch": 2},
+    )
     assert second.body["root"] == root_of(engine, run_id) != first.body["root"]
 
 
 def test_resuming_a_succeeded_run_records_nothing(engine: sa.Engine) -> None:
     run_id = finished(started(engine))
     with pytest.raises(WaivernError):
-        SqlRunRegister(engine).take_up(run_id, PLAN)
+        SqlRunStore(engine).resume(run_id, PLAN, caller=CALLER)
     assert kinds(engine) == ["run.opened", "run.closed"]
 
 
 def queued(engine: sa.Engine, *, attempts: int = 1) -> str:
     run = NewRun(runbook=Path("/x.yaml"), runbook_name="built", trigger="manual", max_attempts=attempts)
-    return SqlRunQueue(engine).add(run)
+    return SqlRunStore(engine).enqueue(run)
 
 
 def test_cancelling_a_run_is_recorded_with_the_caller(engine: sa.Engine) -> None:
     run_id = queued(engine)
-    SqlRunQueue(engine, actor=ANN).cancel(run_id)
+    SqlRunStore(engine).cancel(run_id, caller=CALLER)
     (closed,) = recorded(engine)
-    assert (closed.actor, closed.body["run"], closed.body["status"]) == (ANN, run_id, "cancelled")
+    assert (closed.actor, closed.body["run"], closed.body["status"]) == (str(CALLER), run_id, "cancelled")
     assert closed.body["root"] == root_of(engine, run_id)
 
 
 def test_a_run_of_a_dead_worker_is_closed_by_the_service_that_noticed(engine: sa.Engine) -> None:
     queued(engine)
-    queue = SqlRunQueue(engine, actor=CLOCK)
+    queue = SqlRunStore(engine)
     claimed = queue.claim()
     assert claimed is not None
-    run = SqlRunRegister(engine, actor="waivern worker@host").start(claimed, PLAN)
-    assert queue.lose(claimed.run_id, claimed.epoch, error="gone") is not None
+    run = queue.adopt_claimed(claimed, PLAN, caller=WORKER)
+    assert queue.fail_attempt(claimed.run_id, claimed.epoch, error="gone", caller=SERVICE) is not None
     opened, closed = recorded(engine)
-    assert (opened.actor, closed.actor, closed.body["status"]) == ("waivern worker@host", CLOCK, "interrupted")
+    assert (opened.actor, closed.actor, closed.body["status"]) == (str(WORKER), str(SERVICE), "interrupted")
     assert closed.body["root"] == root_of(engine, claimed.run_id)
     with pytest.raises(WaivernError):
         run.log.close(RunStatus.SUCCEEDED)
@@ -129,14 +131,14 @@ def test_a_run_of_a_dead_worker_is_closed_by_the_service_that_noticed(engine: sa
 
 def test_a_run_that_is_queued_again_is_resumed_in_its_next_attempt(engine: sa.Engine) -> None:
     queued(engine, attempts=2)
-    queue = SqlRunQueue(engine, actor=CLOCK)
+    queue = SqlRunStore(engine)
     first = queue.claim()
     assert first is not None
-    SqlRunRegister(engine, actor=CLOCK).start(first, PLAN)
-    queue.lose(first.run_id, first.epoch, error="gone")
+    queue.adopt_claimed(first, PLAN, caller=CALLER)
+    queue.fail_attempt(first.run_id, first.epoch, error="gone", caller=SERVICE)
     second = queue.claim()
     assert second is not None
-    run_id = finished(SqlRunRegister(engine, actor=CLOCK).start(second, PLAN))
+    run_id = finished(queue.adopt_claimed(second, PLAN, caller=CALLER))
     assert kinds(engine) == ["run.opened", "run.resumed", "run.closed"]
     assert recorded(engine)[-1].body["root"] == root_of(engine, run_id)
 
@@ -150,7 +152,7 @@ def test_a_refused_message_leaves_no_event(engine: sa.Engine) -> None:
 
 
 def test_every_change_of_a_schedule_is_recorded(engine: sa.Engine) -> None:
-    store = SqlScheduleStore(engine, actor=ANN)
+    store = SqlScheduleStore(engine, actor=str(CALLER))
     daily = ScheduleDefinition(
         name="daily", runbook=Path("/x.yaml"), runbook_name="x", timing=Cron("0 2 * * *", "Europe/London")
     )
@@ -164,7 +166,7 @@ def test_every_change_of_a_schedule_is_recorded(engine: sa.Engine) -> None:
     assert [event.kind.removeprefix("schedule.") for event in recorded(engine)] == [
         *("added", "changed", "paused", "resumed", "removed")
     ]
-    assert {event.actor for event in recorded(engine)} == {ANN}
+    assert {event.actor for event in recorded(engine)} == {str(CALLER)}
     assert {event.body["schedule"] for event in recorded(engine)} == {schedule.id}
     assert added.body["terms"]["expression"] == "0 2 * * *"
     assert (changed.body["from"]["kind"], changed.body["to"]["kind"]) == ("cron", "every")

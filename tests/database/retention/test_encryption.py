@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
 from waivern import CorruptArtifactError, EncryptionError
 from waivern.database.audit_log import SqlAuditLog
@@ -18,7 +19,7 @@ from waivern.database.connection.engine import open_engine, writing
 from waivern.database.connection.keyring import Key, KeyRing, new_key, read_keyring
 from waivern.database.retention.encryption import SqlEncryption
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import blob_keys, blobs
 from waivern.messages.canonical import CanonicalForm
 from waivern.runs.run import RunStatus
@@ -45,7 +46,7 @@ def opened(database_url: str) -> Iterator[Opened]:
 
 
 def run_with(engine: sa.Engine, **texts: str) -> str:
-    run = SqlRunRegister(engine).begin(PLAN, trigger="test")
+    run = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
     for name, text in texts.items():
         run.store.save(name, message_of(text=text))
     run.log.close(RunStatus.SUCCEEDED)

@@ -6,11 +6,12 @@ from multiprocessing.connection import Connection
 
 import sqlalchemy as sa
 
+from tests.builders.callers import CALLER
 from waivern.database.blobs import blob_store as blobs
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.data.pruner import SqlPruner
 from waivern.database.runs import artifact_store
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.history.pruning import PruneRequest
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of, plan_of_dag
@@ -49,7 +50,7 @@ def let_go_until_killed(url: str, parent: Connection) -> None:
     for number in itertools.count():
         how = retain[number % 3]
         source = {"source": {"type": "any"}, **({"retain": how} if how else {})}
-        run = SqlRunRegister(engine).begin(plan_of({"a": source, "b": source}), trigger="test")
+        run = SqlRunStore(engine).create(plan_of({"a": source, "b": source}), trigger="test", caller=CALLER)
         run.store.save("a", message_of(name="a", shared=number % 5))
         run.store.save("b", message_of(name="b", own=number, filler="x" * 5000))
         run.log.close(RunStatus.SUCCEEDED)
@@ -64,7 +65,7 @@ def save_until_killed(url: str, order: str, parent: Connection) -> None:
     engine = open_engine(url, synchronous="NORMAL")
     if order == "state first":
         save_wrongly(engine)
-    run = SqlRunRegister(engine).begin(plan_of_dag({"first": []}), trigger="test")
+    run = SqlRunStore(engine).create(plan_of_dag({"first": []}), trigger="test", caller=CALLER)
     for number in itertools.count():
         name = f"artifact {number}"
         run.store.save(name, message_of(name=name, run=run.run_id, filler="x" * (number % 7) * 1000))

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
 from waivern import InMemoryArtifactStore, SqlArtifactStore
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.runs.run import RunStatus
 from waivern.testing.artifact_store_contract import ArtifactStoreContract
 from waivern.testing.builders import plan_of_dag
@@ -22,7 +23,7 @@ class TestSqlArtifactStore(ArtifactStoreContract):
     @pytest.fixture
     def store(self, database_url: str) -> Iterator[SqlArtifactStore]:
         with migrated(database_url) as engine:
-            run = SqlRunRegister(engine).begin(plan_of_dag({"planned": []}), trigger="test")
+            run = SqlRunStore(engine).create(plan_of_dag({"planned": []}), trigger="test", caller=CALLER)
             assert isinstance(run.store, SqlArtifactStore)
             yield run.store
             run.log.close(RunStatus.SUCCEEDED)

@@ -60,7 +60,7 @@ def written_together(engine: sa.Engine, *writes: tuple[str, bool, str | None]) -
     writer = GroupCommitWriter(engine, guard=lambda _: None, keep_alive_s=60)
     writer.submit(lambda _: wait_for(may_go))  # what comes meanwhile waits, and goes together
     submitted = [
-        writer.submit(lambda _, name=name: done.append(name), urgent=urgent, about=about)  # type: ignore[misc]
+        writer.submit(lambda _, name=name: done.append(name), urgent=urgent, key=about)  # type: ignore[misc]
         for name, urgent, about in writes
     ]
     may_go.set()
@@ -92,8 +92,8 @@ def test_a_write_is_not_left_out_for_one_that_fails(engine: sa.Engine) -> None:
         raise ZeroDivisionError
 
     writer.submit(lambda _: wait_for(may_go))
-    writer.submit(lambda _: done.append("a runs"), urgent=False, about="a")
-    saved = writer.submit(fail, about="a")
+    writer.submit(lambda _: done.append("a runs"), urgent=False, key="a")
+    saved = writer.submit(fail, key="a")
     may_go.set()
     assert isinstance(saved.exception(60), ZeroDivisionError)
     writer.close(lambda _: None)

@@ -14,38 +14,37 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.builders.callers import CALLER
 from waivern import RunError, RunTakenOverError
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.runs.run_queue import SqlRunQueue
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.migration import upgrade
 from waivern.database.schema.tables import runs
 from waivern.errors import DatabaseUnavailableError, WaivernError
 from waivern.history.run_history import Worker
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason, utc_now
-from waivern.runs.run_log import OpenRun
-from waivern.runs.run_queue import MOST_HANDED_BACK, ClaimedRun, NewRun
+from waivern.runs.run_store import MAX_FREE_RELEASES, RELEASED, ClaimedRun, NewRun, RunHandle
 from waivern.testing.builders import message_of, plan_of_dag
 
 PLAN = plan_of_dag({"a": [], "b": ["a"]})
-_BEGUN: list[OpenRun] = []
+_BEGUN: list[RunHandle] = []
 
 
 def new(**terms: object) -> NewRun:
     return replace(NewRun(Path("/scan.yaml"), "Scan", "trigger"), **terms)  # type: ignore[arg-type]
 
 
-def claimed_from(queue: SqlRunQueue) -> ClaimedRun:
+def claimed_from(queue: SqlRunStore) -> ClaimedRun:
     claimed = queue.claim()
     assert claimed is not None
     return claimed
 
 
-def begun(engine: sa.Engine, claimed: ClaimedRun, plan: ExecutionPlan = PLAN) -> OpenRun:
-    run = SqlRunRegister(engine).start(claimed, plan)
+def begun(engine: sa.Engine, claimed: ClaimedRun, plan: ExecutionPlan = PLAN) -> RunHandle:
+    run = SqlRunStore(engine).adopt_claimed(claimed, plan, caller=CALLER)
     _BEGUN.append(run)
     return run
 
@@ -66,8 +65,8 @@ def let_lease_run_out(engine: sa.Engine, run_id: str) -> None:
 
 
 def test_a_queued_run_is_claimed_once_with_all_that_is_needed_to_make_it(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    run_id = queue.add(new(working_directory=Path("/data"), max_attempts=5))
+    queue = SqlRunStore(engine)
+    run_id = queue.enqueue(new(working_directory=Path("/data"), max_attempts=5))
     claimed = claimed_from(queue)
     assert (claimed.run_id, claimed.epoch, claimed.attempt, claimed.max_attempts) == (run_id, 1, 1, 5)
     assert (claimed.runbook, claimed.working_directory) == (Path("/scan.yaml"), Path("/data"))
@@ -75,22 +74,22 @@ def test_a_queued_run_is_claimed_once_with_all_that_is_needed_to_make_it(engine:
 
 
 def test_the_highest_priority_is_claimed_first_then_what_waits_longest(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    low, first, second, high = (queue.add(new(priority=priority)) for priority in (-1, 0, 0, 1))
+    queue = SqlRunStore(engine)
+    low, first, second, high = (queue.enqueue(new(priority=priority)) for priority in (-1, 0, 0, 1))
     assert [claimed_from(queue).run_id for _ in range(4)] == [high, first, second, low]
 
 
 def test_a_run_is_not_claimed_before_it_is_available(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    queue.add(new(available_at=utc_now() + timedelta(hours=1)))
+    queue = SqlRunStore(engine)
+    queue.enqueue(new(available_at=utc_now() + timedelta(hours=1)))
     assert queue.claim() is None
-    now = queue.add(new(available_at=utc_now() - timedelta(seconds=1), priority=-5))
+    now = queue.enqueue(new(available_at=utc_now() - timedelta(seconds=1), priority=-5))
     assert claimed_from(queue).run_id == now
 
 
 def test_many_claimants_never_claim_the_same(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    added = {queue.add(new()) for _ in range(60)}
+    queue = SqlRunStore(engine)
+    added = {queue.enqueue(new()) for _ in range(60)}
     together = threading.Barrier(6)
 
     def claim_all() -> list[str]:
@@ -107,8 +106,8 @@ def test_many_claimants_never_claim_the_same(engine: sa.Engine) -> None:
 
 
 def test_a_claimed_run_goes_on_under_its_epoch_and_is_remembered_with_its_attempt(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    queue.add(new())
+    queue = SqlRunStore(engine)
+    queue.enqueue(new())
     run = begun(engine, claimed_from(queue))
     run.store.save("a", message_of(found=1))
     run.store.save("b", message_of(found=2))
@@ -122,11 +121,11 @@ def test_a_claimed_run_goes_on_under_its_epoch_and_is_remembered_with_its_attemp
 
 
 def test_a_lost_run_is_queued_again_and_the_next_worker_redoes_nothing(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    queue.add(new())
+    queue = SqlRunStore(engine)
+    queue.enqueue(new())
     first = begun(engine, claimed_from(queue))
     first.store.save("a", message_of(found=1))
-    lost = queue.lose(first.run_id, first.epoch, error="it was killed")
+    lost = queue.fail_attempt(first.run_id, first.epoch, error="it was killed", caller=CALLER)
     assert lost is not None
     assert (lost.status, lost.attempt) == (RunStatus.QUEUED, 1)
     again = claimed_from(queue)
@@ -145,12 +144,12 @@ def test_a_lost_run_is_queued_again_and_the_next_worker_redoes_nothing(engine: s
 
 
 def test_the_last_attempt_ends_the_run_as_interrupted_with_its_history(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    run_id = queue.add(new(max_attempts=2))
+    queue = SqlRunStore(engine)
+    run_id = queue.enqueue(new(max_attempts=2))
     for attempt in (1, 2):
         claimed = claimed_from(queue)
         run = begun(engine, claimed)
-        lost = queue.lose(run_id, run.epoch, error=f"crash {attempt}")
+        lost = queue.fail_attempt(run_id, run.epoch, error=f"crash {attempt}", caller=CALLER)
         assert lost is not None
         with pytest.raises(RunTakenOverError):
             run.store.save("a", message_of(late=True))
@@ -164,43 +163,41 @@ def test_the_last_attempt_ends_the_run_as_interrupted_with_its_history(engine: s
 
 
 def test_handing_back_costs_no_attempt(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    queue.add(new(max_attempts=1))
+    queue = SqlRunStore(engine)
+    queue.enqueue(new(max_attempts=1))
     for _ in range(3):
         claimed = claimed_from(queue)
         assert claimed.attempt == 1
         begun(engine, claimed)
-        assert queue.hand_back(claimed.run_id, claimed.epoch)
-    assert not queue.hand_back(claimed.run_id, claimed.epoch)
+        assert queue.release(claimed.run_id, claimed.epoch, caller=CALLER)
+    assert not queue.release(claimed.run_id, claimed.epoch, caller=CALLER)
     outcomes = [each.outcome for each in SqlRunHistory(engine).attempts_at(claimed.run_id)]
-    assert outcomes == ["handed_back"] * 3
+    assert outcomes == [RELEASED] * 3
 
 
 def test_a_run_that_is_handed_back_time_and_again_is_interrupted_in_the_end(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    run_id = queue.add(new(max_attempts=2))
-    for _ in range(MOST_HANDED_BACK + 2):
+    queue = SqlRunStore(engine)
+    run_id = queue.enqueue(new(max_attempts=2))
+    for _ in range(MAX_FREE_RELEASES + 2):
         claimed = claimed_from(queue)
-        assert queue.hand_back(claimed.run_id, claimed.epoch)
+        assert queue.release(claimed.run_id, claimed.epoch, caller=CALLER)
     assert queue.claim() is None
     history = SqlRunHistory(engine)
     record = history.find(run_id)
     assert record.status is RunStatus.INTERRUPTED
-    assert (
-        record.error == "Attempt 2 of 2: it was handed back 20 times: by services that stopped, or as the database went"
-    )
+    assert record.error == "Attempt 2 of 2: it was released 20 times, by stopped services or after database outages"
     outcomes = [each.outcome for each in history.attempts_at(run_id)]
-    assert outcomes == ["handed_back"] * MOST_HANDED_BACK + ["interrupted"] * 2
+    assert outcomes == [RELEASED] * MAX_FREE_RELEASES + ["interrupted"] * 2
 
 
 def test_a_run_whose_lease_ran_out_is_recovered_and_one_with_a_heartbeat_is_not(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    silent, lively = (queue.add(new()) for _ in range(2))
+    queue = SqlRunStore(engine)
+    silent, lively = (queue.enqueue(new()) for _ in range(2))
     dead, alive = begun(engine, claimed_from(queue)), begun(engine, claimed_from(queue))
     assert (dead.run_id, alive.run_id) == (silent, lively)
     let_lease_run_out(engine, silent)
-    assert [(lost.run_id, lost.status) for lost in queue.recover()] == [(silent, RunStatus.QUEUED)]
-    assert queue.recover() == []
+    assert [(lost.run_id, lost.status) for lost in queue.reap_stale(caller=CALLER)] == [(silent, RunStatus.QUEUED)]
+    assert queue.reap_stale(caller=CALLER) == []
     with pytest.raises(RunTakenOverError):
         dead.store.save("a", message_of(late=True))
     alive.store.save("a", message_of(found=1))
@@ -209,23 +206,23 @@ def test_a_run_whose_lease_ran_out_is_recovered_and_one_with_a_heartbeat_is_not(
 def test_a_worker_that_was_stopped_in_the_middle_of_a_write_locks_nobody_out_for_long(postgres_url: str) -> None:
     engine, stopped = open_engine(postgres_url), open_engine(postgres_url, lease_s=1)
     upgrade(engine)
-    queue = SqlRunQueue(engine)
+    queue = SqlRunStore(engine)
 
     @sa.event.listens_for(engine, "begin")
     def wait_for_no_lock(connection: sa.Connection) -> None:
         connection.exec_driver_sql("SET LOCAL lock_timeout = '0.5s'")
 
-    lost = queue.add(new())
+    lost = queue.enqueue(new())
     claimed_from(queue)
-    other = queue.add(new())
+    other = queue.enqueue(new())
     with stopped.connect() as connection:
         connection.execute(sa.update(runs).where(runs.c.id == lost), {"lease_until": utc_now()})
         connection.commit()
         connection.execute(sa.update(runs).where(runs.c.id == lost), {"error": "half-way"})
-        assert queue.recover() == []
+        assert queue.reap_stale(caller=CALLER) == []
         assert claimed_from(queue).run_id == other
         began = time.monotonic()
-        while not (recovered := queue.recover()):
+        while not (recovered := queue.reap_stale(caller=CALLER)):
             assert time.monotonic() - began < 30
             time.sleep(0.1)
         assert [each.run_id for each in recovered] == [lost]
@@ -236,31 +233,31 @@ def test_a_worker_that_was_stopped_in_the_middle_of_a_write_locks_nobody_out_for
 
 
 def test_a_run_of_a_process_that_is_known_dead_is_recovered_at_once(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    run_id = queue.add(new())
+    queue = SqlRunStore(engine)
+    run_id = queue.enqueue(new())
     claimed_from(queue)
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
     owner = str(replace(ProcessIdentity.this_process(), pid=int(ended.stdout)))
     with writing(engine) as connection:
         connection.execute(sa.update(runs).where(runs.c.id == run_id).values(worker_id=owner))
-    assert [lost.run_id for lost in queue.recover()] == [run_id]
+    assert [lost.run_id for lost in queue.reap_stale(caller=CALLER)] == [run_id]
 
 
 def test_a_run_from_the_command_line_is_nobody_elses_to_recover(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(PLAN, trigger="manual")
+    run = SqlRunStore(engine).create(PLAN, trigger="manual", caller=CALLER)
     _BEGUN.append(run)
     let_lease_run_out(engine, run.run_id)
-    assert SqlRunQueue(engine).recover() == []
+    assert SqlRunStore(engine).reap_stale(caller=CALLER) == []
 
 
 @pytest.mark.parametrize("status", [RunStatus.TIMED_OUT, RunStatus.FAILED])
 def test_a_run_is_ended_for_a_process_that_cannot(engine: sa.Engine, status: RunStatus) -> None:
-    queue = SqlRunQueue(engine)
-    queue.add(new())
+    queue = SqlRunStore(engine)
+    queue.enqueue(new())
     run = begun(engine, claimed_from(queue))
     run.store.save("a", message_of(found=1))
-    assert queue.end(run.run_id, run.epoch, status, error="stuck")
-    assert not queue.end(run.run_id, run.epoch, RunStatus.CANCELLED)
+    assert queue.close(run.run_id, run.epoch, status, error="stuck", caller=CALLER)
+    assert not queue.close(run.run_id, run.epoch, RunStatus.CANCELLED, caller=CALLER)
     with pytest.raises(RunTakenOverError):
         run.log.close(RunStatus.SUCCEEDED)
     history = SqlRunHistory(engine)
@@ -272,59 +269,59 @@ def test_a_run_is_ended_for_a_process_that_cannot(engine: sa.Engine, status: Run
 
 
 def test_cancelling_ends_a_queued_run_and_a_running_one(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    running, queued = queue.add(new()), queue.add(new())
+    queue = SqlRunStore(engine)
+    running, queued = queue.enqueue(new()), queue.enqueue(new())
     run = begun(engine, claimed_from(queue))
-    assert queue.cancel(queued) is RunStatus.QUEUED
-    assert queue.cancel(running) is RunStatus.RUNNING
+    assert queue.cancel(queued, caller=CALLER) is RunStatus.QUEUED
+    assert queue.cancel(running, caller=CALLER) is RunStatus.RUNNING
     with pytest.raises(RunTakenOverError):
         run.store.save("a", message_of(late=True))
     history = SqlRunHistory(engine)
     assert {history.find(each).status for each in (queued, running)} == {RunStatus.CANCELLED}
     assert {each.skip_reason for each in history.artifacts_of(running)} == {SkipReason.CANCELLED}
-    with pytest.raises(RunError, match="has ended already: cancelled"):
-        queue.cancel(running)
+    with pytest.raises(RunError, match="has already ended: cancelled"):
+        queue.cancel(running, caller=CALLER)
     with pytest.raises(RunError, match="There is no run"):
-        queue.cancel("nowhere")
+        queue.cancel("nowhere", caller=CALLER)
 
 
 def test_a_run_from_the_command_line_can_be_cancelled_too(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(PLAN, trigger="manual")
+    run = SqlRunStore(engine).create(PLAN, trigger="manual", caller=CALLER)
     _BEGUN.append(run)
-    assert SqlRunQueue(engine).cancel(run.run_id) is RunStatus.RUNNING
+    assert SqlRunStore(engine).cancel(run.run_id, caller=CALLER) is RunStatus.RUNNING
     with pytest.raises(RunTakenOverError):
         run.store.save("a", message_of(late=True))
 
 
 def test_the_states_of_runs_tell_who_owns_them(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    queue.add(new())
+    queue = SqlRunStore(engine)
+    queue.enqueue(new())
     claimed = claimed_from(queue)
     assert queue.states_of([claimed.run_id])[claimed.run_id].epoch == claimed.epoch
-    queue.lose(claimed.run_id, claimed.epoch, error="gone")
+    queue.fail_attempt(claimed.run_id, claimed.epoch, error="gone", caller=CALLER)
     state = queue.states_of([claimed.run_id, "nowhere"])[claimed.run_id]
     assert (state.status, state.epoch > claimed.epoch) == (RunStatus.QUEUED, True)
 
 
 def test_a_run_that_changed_hands_before_it_began_is_not_begun(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    queue.add(new())
+    queue = SqlRunStore(engine)
+    queue.enqueue(new())
     claimed = claimed_from(queue)
-    queue.hand_back(claimed.run_id, claimed.epoch)
-    with pytest.raises(RunTakenOverError, match="changed hands before it began"):
+    queue.release(claimed.run_id, claimed.epoch, caller=CALLER)
+    with pytest.raises(RunTakenOverError, match="changed owners before it started"):
         begun(engine, claimed)
 
 
 def test_a_later_attempt_wants_the_runbook_as_it_was(engine: sa.Engine) -> None:
-    queue = SqlRunQueue(engine)
-    queue.add(new())
+    queue = SqlRunStore(engine)
+    queue.enqueue(new())
     run = begun(engine, claimed_from(queue))
-    queue.lose(run.run_id, run.epoch, error="gone")
+    queue.fail_attempt(run.run_id, run.epoch, error="gone", caller=CALLER)
     with pytest.raises(RunError, match="another version of the runbook"):
         begun(engine, claimed_from(queue), plan_of_dag({"a": [], "b": []}))
 
 
 def test_a_queued_run_is_not_taken_up_by_hand(engine: sa.Engine) -> None:
-    run_id = SqlRunQueue(engine).add(new())
-    with pytest.raises(RunError, match="waits for a worker"):
-        SqlRunRegister(engine).take_up(run_id, PLAN)
+    run_id = SqlRunStore(engine).enqueue(new())
+    with pytest.raises(RunError, match="is queued for a worker"):
+        SqlRunStore(engine).resume(run_id, PLAN, caller=CALLER)

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
 from waivern import (
     ArtifactNotFoundError,
@@ -29,25 +30,24 @@ from waivern import (
     Schema,
 )
 from waivern.artifacts.store import PastArtifacts
-from waivern.components.container import ExistingService, ServiceDescriptor
+from waivern.components.container import Ready, ServiceDescriptor
 from waivern.database.blobs.blob import Blob
 from waivern.database.connection.engine import writing
 from waivern.database.connection.process_identity import ProcessIdentity
-from waivern.database.runs.past_artifacts import SqlPastArtifacts
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import artifacts, blobs, runs
 from waivern.history.run_history import RunFilter
 from waivern.messages.canonical import CanonicalForm
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, SkipReason, utc_now
-from waivern.runs.run_log import OpenRun
+from waivern.runs.run_store import RunHandle
 from waivern.testing.builders import message_of, plan_of, plan_of_dag, registry_of
 
 Make = Callable[[str], Any]
 
 
-def execute(run: OpenRun, plan: ExecutionPlan, make: Make, *, past: PastArtifacts | None = None) -> None:
+def execute(run: RunHandle, plan: ExecutionPlan, make: Make, *, past: PastArtifacts | None = None) -> None:
     """Execute the plan in the name of the run; content is {"made": make(name)}."""
 
     def content(properties: Mapping[str, Any], *_inputs: Any) -> dict[str, Any]:
@@ -55,19 +55,19 @@ def execute(run: OpenRun, plan: ExecutionPlan, make: Make, *, past: PastArtifact
 
     registry = registry_of(run.store, connectors={"make": content}, analysers={"make": content})
     if past is not None:
-        registry.container.register(ServiceDescriptor(PastArtifacts, ExistingService(past)))
+        registry.container.register(ServiceDescriptor(PastArtifacts, Ready(past)))
     asyncio.run(DAGExecutor(registry).execute(plan, run_log=run.log))
 
 
 def run_of(engine: sa.Engine, dag: dict[str, list[str]], make: Make = str, **config: Any) -> str:
     """Begin and execute a run; return its id."""
     plan = plan_of_dag(dag, **config)
-    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     execute(run, plan, make)
     return run.run_id
 
 
-def abandon(run: OpenRun, engine: sa.Engine, *, owner: str) -> None:
+def abandon(run: RunHandle, engine: sa.Engine, *, owner: str) -> None:
     """Leave a run as a process leaves it that was killed: still running, and its owner gone."""
     run.log._writer.close(lambda _connection: None)  # type: ignore[attr-defined]  # no more heartbeats, and no end
     with writing(engine) as connection:
@@ -112,9 +112,9 @@ def test_a_run_is_remembered_with_every_artifact_and_its_reason(engine: sa.Engin
 def test_when_work_at_an_artifact_began_is_remembered_however_soon_it_is_saved(
     engine: sa.Engine, is_written_before: bool
 ) -> None:
-    run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": []}), trigger="test")
+    run = SqlRunStore(engine).create(plan_of_dag({"a": [], "b": []}), trigger="test", caller=CALLER)
     began = utc_now() - timedelta(minutes=1)
-    run.log.note(ArtifactChange("a", ArtifactStatus.RUNNING, began))
+    run.log.record(ArtifactChange("a", ArtifactStatus.RUNNING, began))
     if is_written_before:
         run.store.save("b", message_of())
         assert SqlRunHistory(engine).artifacts_of(run.run_id)[0].status is ArtifactStatus.RUNNING
@@ -124,7 +124,7 @@ def test_when_work_at_an_artifact_began_is_remembered_however_soon_it_is_saved(
 
 
 def test_a_save_of_another_schema_than_was_planned_is_told_with_its_own(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": ["a"]}), trigger="test")
+    run = SqlRunStore(engine).create(plan_of_dag({"a": [], "b": ["a"]}), trigger="test", caller=CALLER)
     for version in ("2.0.0", "3.0.0"):
         run.store.save("b", Message("", {"is": version}, Schema("other", version)))
     run.store.save("a", message_of())
@@ -180,18 +180,18 @@ def test_a_changed_byte_is_found_when_the_message_is_read(engine: sa.Engine, siz
 
 def test_who_lost_a_run_changes_nothing_in_it_any_more(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": [], "b": []})
-    late = SqlRunRegister(engine).begin(plan, trigger="test")
+    late = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     late.store.save("a", message_of(by="late"))
     with writing(engine) as connection:
         connection.execute(sa.update(runs).values(lease_until=utc_now() - timedelta(seconds=1)))
-    new = SqlRunRegister(engine).take_up(late.run_id, plan)
+    new = SqlRunStore(engine).resume(late.run_id, plan, caller=CALLER)
     assert new.epoch == late.epoch + 1
     with pytest.raises(RunTakenOverError):
         late.store.save("b", message_of(by="late"))
     with pytest.raises(RunTakenOverError):
         late.store.clear()
     with pytest.raises(RunTakenOverError):
-        late.log.note(ArtifactChange("b", ArtifactStatus.FAILED, utc_now(), error="late"))
+        late.log.record(ArtifactChange("b", ArtifactStatus.FAILED, utc_now(), error="late"))
     with pytest.raises(RunTakenOverError):
         late.log.close(RunStatus.FAILED)
     assert new.store.list_artifacts() == ["a"]
@@ -203,8 +203,8 @@ def test_who_lost_a_run_changes_nothing_in_it_any_more(engine: sa.Engine) -> Non
 
 def test_nothing_is_recorded_after_a_run_was_closed(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
-    run = SqlRunRegister(engine).begin(plan, trigger="test")
-    second_writer = SqlRunRegister(engine)._opened(run.run_id, 1, run.epoch, frozenset())
+    run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
+    second_writer = SqlRunStore(engine)._handle(run.run_id, 1, run.epoch, frozenset(), CALLER)
     run.log.close(RunStatus.TIMED_OUT)
     with pytest.raises(RunTakenOverError):
         second_writer.store.save("a", message_of())
@@ -219,7 +219,7 @@ def test_a_resumed_run_makes_what_did_not_succeed_and_redoes_nothing(engine: sa.
     run_id = run_of(engine, dag, failing("b"))
     made: list[str] = []
     plan = plan_of_dag(dag)
-    run = SqlRunRegister(engine).take_up(run_id, plan)
+    run = SqlRunStore(engine).resume(run_id, plan, caller=CALLER)
     execute(run, plan, made.append)
     assert sorted(made) == ["b", "c"]
     found = SqlRunHistory(engine).find(run_id)
@@ -234,48 +234,48 @@ def test_a_resumed_run_makes_what_did_not_succeed_and_redoes_nothing(engine: sa.
 
 def test_a_run_whose_process_died_on_this_host_is_taken_up_at_once(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
-    run = SqlRunRegister(engine, lease_s=3600).begin(plan, trigger="test")
+    run = SqlRunStore(engine, lease_s=3600).create(plan, trigger="test", caller=CALLER)
     abandon(run, engine, owner=dead_process_of_this_host())
     assert SqlRunHistory(engine).find(run.run_id).status is RunStatus.INTERRUPTED
-    again = SqlRunRegister(engine).take_up(run.run_id, plan)
+    again = SqlRunStore(engine).resume(run.run_id, plan, caller=CALLER)
     execute(again, plan, str)
     assert SqlRunHistory(engine).find(run.run_id).status is RunStatus.SUCCEEDED
 
 
 def test_a_run_of_another_host_is_taken_up_after_its_lease_and_not_before(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
-    run = SqlRunRegister(engine, lease_s=3600).begin(plan, trigger="test")
+    run = SqlRunStore(engine, lease_s=3600).create(plan, trigger="test", caller=CALLER)
     abandon(run, engine, owner="elsewhere|boot/1|7")
-    with pytest.raises(RunError, match="still going, in process 7 on elsewhere"):
-        SqlRunRegister(engine).take_up(run.run_id, plan)
+    with pytest.raises(RunError, match="still running, in process 7 on elsewhere"):
+        SqlRunStore(engine).resume(run.run_id, plan, caller=CALLER)
     with writing(engine) as connection:
         connection.execute(sa.update(runs).values(lease_until=utc_now() - timedelta(seconds=1)))
-    again = SqlRunRegister(engine).take_up(run.run_id, plan)
+    again = SqlRunStore(engine).resume(run.run_id, plan, caller=CALLER)
     again.log.close(RunStatus.CANCELLED)
 
 
 def test_a_run_that_is_alive_cannot_be_taken_up(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
-    run = SqlRunRegister(engine).begin(plan, trigger="test")
-    with pytest.raises(RunError, match=f"still going, in process {os.getpid()}"):
-        SqlRunRegister(engine).take_up(run.run_id, plan)
+    run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
+    with pytest.raises(RunError, match=f"still running, in process {os.getpid()}"):
+        SqlRunStore(engine).resume(run.run_id, plan, caller=CALLER)
     run.log.close(RunStatus.CANCELLED)
 
 
 def test_a_run_that_succeeded_cannot_be_taken_up(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"a": []})
     with pytest.raises(RunError, match="has succeeded"):
-        SqlRunRegister(engine).take_up(run_id, plan_of_dag({"a": []}))
+        SqlRunStore(engine).resume(run_id, plan_of_dag({"a": []}), caller=CALLER)
 
 
 def test_a_run_cannot_be_taken_up_with_another_runbook(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"a": []}, failing("a"))
     with pytest.raises(RunError, match="another version of the runbook"):
-        SqlRunRegister(engine).take_up(run_id, plan_of_dag({"a": [], "b": []}))
+        SqlRunStore(engine).resume(run_id, plan_of_dag({"a": [], "b": []}), caller=CALLER)
 
 
 def test_a_lease_is_renewed_while_nothing_else_happens(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine, lease_s=0.6).begin(plan_of_dag({"a": []}), trigger="test")
+    run = SqlRunStore(engine, lease_s=0.6).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
 
     def lease() -> Any:
         with engine.connect() as connection:
@@ -302,8 +302,8 @@ def test_history_is_newest_first_and_can_be_narrowed(engine: sa.Engine) -> None:
 
 def test_interrupted_runs_are_found_among_the_running_ones(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
-    alive = SqlRunRegister(engine).begin(plan, trigger="test")
-    dead = [SqlRunRegister(engine).begin(plan, trigger="test") for _ in range(2)]
+    alive = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
+    dead = [SqlRunStore(engine).create(plan, trigger="test", caller=CALLER) for _ in range(2)]
     for run in dead:
         abandon(run, engine, owner=dead_process_of_this_host())
     history = SqlRunHistory(engine)
@@ -336,24 +336,23 @@ def test_a_missing_artifact_of_a_run_is_an_error_that_names_those_there_are(engi
 def test_an_artifact_of_an_earlier_run_is_reused_without_a_new_byte(engine: sa.Engine) -> None:
     earlier = run_of(engine, {"customers": []}, lambda _name: "x" * 5000)
     history = SqlRunHistory(engine)
-    past = SqlPastArtifacts(engine, history)
-    found = past.find(from_run="latest", artifact_id="customers", runbook="by hand")
+    found = history.find_artifact(from_run="latest", artifact_id="customers", runbook="by hand")
     assert found.run_id == earlier
     plan = plan_of({"again": {"reuse": {"from_run": earlier, "artifact": "customers"}}})
-    run = SqlRunRegister(engine).begin(plan, trigger="test")
-    execute(run, plan, str, past=past)
+    run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
+    execute(run, plan, str, past=history)
     assert history.message_of(run.run_id, "again").content == {"made": "x" * 5000}
     with engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(blobs)).scalar_one() == 1
 
 
 def test_the_latest_run_that_made_an_artifact_is_one_that_succeeded(engine: sa.Engine) -> None:
-    past = SqlPastArtifacts(engine, SqlRunHistory(engine))
-    with pytest.raises(RunError, match="has succeeded and made 'a' yet"):
-        past.find(from_run="latest", artifact_id="a", runbook="by hand")
+    history = SqlRunHistory(engine)
+    with pytest.raises(RunError, match="has succeeded and produced 'a'"):
+        history.find_artifact(from_run="latest", artifact_id="a", runbook="by hand")
     good = run_of(engine, {"a": [], "b": []})
     run_of(engine, {"a": [], "b": []}, failing("b"))
-    assert past.find(from_run="latest", artifact_id="a", runbook="by hand").run_id == good
+    assert history.find_artifact(from_run="latest", artifact_id="a", runbook="by hand").run_id == good
 
 
 def test_text_that_a_database_refuses_is_kept_as_an_escape(engine: sa.Engine, caplog: pytest.LogCaptureFixture) -> None:
@@ -368,7 +367,7 @@ def test_text_that_a_database_refuses_is_kept_as_an_escape(engine: sa.Engine, ca
 
 
 def test_a_bad_write_fails_alone_among_those_it_waited_with(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": []}), trigger="test")
+    run = SqlRunStore(engine).create(plan_of_dag({"a": [], "b": []}), trigger="test", caller=CALLER)
     writer = run.log._writer  # type: ignore[attr-defined]
 
     def bad(connection: sa.Connection) -> None:
@@ -399,7 +398,7 @@ def held(engine: sa.Engine) -> Any:
 def test_a_note_that_could_not_be_written_at_once_is_written_later(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": ["a"]}), trigger="test")
+    run = SqlRunStore(engine).create(plan_of_dag({"a": [], "b": ["a"]}), trigger="test", caller=CALLER)
     writer = run.log._writer  # type: ignore[attr-defined]
     guard, failures = writer._guard, []
 
@@ -410,7 +409,7 @@ def test_a_note_that_could_not_be_written_at_once_is_written_later(
         guard(connection)
 
     monkeypatch.setattr(writer, "_guard", unreachable_at_first)
-    run.log.note(ArtifactChange("a", ArtifactStatus.FAILED, utc_now(), error="the reason"))
+    run.log.record(ArtifactChange("a", ArtifactStatus.FAILED, utc_now(), error="the reason"))
     give_up = time.monotonic() + 20
     while len(failures) < 3 and time.monotonic() < give_up:
         time.sleep(0.02)
@@ -422,7 +421,7 @@ def test_a_note_that_could_not_be_written_at_once_is_written_later(
 
 def test_result_and_database_agree_when_the_database_is_slow_at_the_deadline(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": [], "b": ["a"]}, timeout=0.3)
-    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     locked: list[Any] = []
 
     def make(_properties: Mapping[str, Any], *_inputs: Any) -> dict[str, Any]:
@@ -446,8 +445,8 @@ def test_result_and_database_agree_when_the_database_is_slow_at_the_deadline(eng
 
 
 def test_a_running_artifact_shows_within_moments(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
-    run.log.note(ArtifactChange("a", ArtifactStatus.RUNNING, utc_now()))
+    run = SqlRunStore(engine).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
+    run.log.record(ArtifactChange("a", ArtifactStatus.RUNNING, utc_now()))
     give_up = time.monotonic() + 10
     history = SqlRunHistory(engine)
     while history.artifacts_of(run.run_id)[0].status is ArtifactStatus.PENDING and time.monotonic() < give_up:
@@ -457,10 +456,10 @@ def test_a_running_artifact_shows_within_moments(engine: sa.Engine) -> None:
 
 
 def test_a_steady_stream_of_notes_keeps_a_run_alive(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine, lease_s=0.6).begin(plan_of_dag({"a": []}), trigger="test")
+    run = SqlRunStore(engine, lease_s=0.6).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
     history = SqlRunHistory(engine)
     for _ in range(12):
-        run.log.note(ArtifactChange("a", ArtifactStatus.RUNNING, utc_now()))
+        run.log.record(ArtifactChange("a", ArtifactStatus.RUNNING, utc_now()))
         time.sleep(0.1)
     assert history.find(run.run_id).status is RunStatus.RUNNING
     run.log.close(RunStatus.CANCELLED)
@@ -468,14 +467,14 @@ def test_a_steady_stream_of_notes_keeps_a_run_alive(engine: sa.Engine) -> None:
 
 def test_of_two_that_take_up_a_run_at_once_one_gets_it(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
-    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     abandon(run, engine, owner=dead_process_of_this_host())
     together, outcomes = threading.Barrier(4), []
 
     def take_up() -> None:
         together.wait(10)
         try:
-            outcomes.append(SqlRunRegister(engine).take_up(run.run_id, plan))
+            outcomes.append(SqlRunStore(engine).resume(run.run_id, plan, caller=CALLER))
         except RunError as error:
             outcomes.append(error)
 
@@ -484,7 +483,7 @@ def test_of_two_that_take_up_a_run_at_once_one_gets_it(engine: sa.Engine) -> Non
         thread.start()
     for thread in threads:
         thread.join()
-    (taken,) = [outcome for outcome in outcomes if isinstance(outcome, OpenRun)]
+    (taken,) = [outcome for outcome in outcomes if isinstance(outcome, RunHandle)]
     assert taken.epoch == 2
     taken.log.close(RunStatus.CANCELLED)
 
@@ -495,7 +494,7 @@ def many_items(number: int) -> dict[str, Any]:
 
 def saved_in_parts(engine: sa.Engine) -> tuple[str, dict[str, Any]]:
     content = many_items(2_000)
-    run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
+    run = SqlRunStore(engine).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
     run.store.save("a", Message("", content, Schema("any", "1.0.0")))
     run.log.close(RunStatus.SUCCEEDED)
     return run.run_id, content
@@ -531,7 +530,7 @@ _PACKED: dict[str, bytes] = {}
 
 
 def test_whoever_closes_a_run_twice_is_told_so(engine: sa.Engine) -> None:
-    run = SqlRunRegister(engine).begin(plan_of_dag({"a": []}), trigger="test")
+    run = SqlRunStore(engine).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
     run.log.close(RunStatus.SUCCEEDED)
     with pytest.raises(RuntimeError, match="closed"):
         run.log.close(RunStatus.FAILED)
@@ -539,7 +538,7 @@ def test_whoever_closes_a_run_twice_is_told_so(engine: sa.Engine) -> None:
 
 def test_a_cancelled_run_is_closed_as_cancelled_with_every_artifact(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": [], "b": ["a"]})
-    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     started, released = threading.Event(), threading.Event()
 
     def hang(_properties: Mapping[str, Any], *_inputs: Any) -> dict[str, Any]:
@@ -587,7 +586,7 @@ def test_whatever_a_component_raises_fails_its_artifact_and_nothing_else(
 def test_a_run_that_cannot_go_on_says_why_without_a_secret(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", "correct-horse-battery")
     plan = replace(plan_of_dag({"a": []}), variables=frozenset({"SHOP_PASSWORD"}))
-    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
 
     def fail(*_: Any) -> None:
         raise DatabaseUnavailableError("no login with correct-horse-battery")
@@ -603,7 +602,7 @@ def test_a_run_that_cannot_go_on_says_why_without_a_secret(engine: sa.Engine, mo
 def test_what_an_earlier_attempt_said_of_an_artifact_is_gone_when_it_is_made(engine: sa.Engine) -> None:
     dag = {"a": [], "b": ["a"]}
     run_id = run_of(engine, dag, failing("a"))
-    run = SqlRunRegister(engine).take_up(run_id, plan_of_dag(dag))
+    run = SqlRunStore(engine).resume(run_id, plan_of_dag(dag), caller=CALLER)
     assert all(
         (artifact.status, artifact.error, artifact.skip_reason) == (ArtifactStatus.PENDING, None, None)
         for artifact in SqlRunHistory(engine).artifacts_of(run_id)
@@ -614,7 +613,7 @@ def test_what_an_earlier_attempt_said_of_an_artifact_is_gone_when_it_is_made(eng
 
 def test_a_lost_connection_to_postgres_does_not_lose_the_run(postgres_url: str) -> None:
     with migrated(postgres_url) as engine:
-        run = SqlRunRegister(engine).begin(plan_of_dag({"a": [], "b": []}), trigger="test")
+        run = SqlRunStore(engine).create(plan_of_dag({"a": [], "b": []}), trigger="test", caller=CALLER)
         run.store.save("a", message_of(n=1))
         with sa.create_engine(engine.url, poolclass=sa.NullPool).connect() as other:
             other.execute(
@@ -636,7 +635,7 @@ def test_each_failed_attempt_at_an_artifact_is_remembered(engine: sa.Engine) -> 
 
     retry = {"attempts": 3, "delay": 0}
     plan = plan_of({"a": {"source": {"type": "make", "properties": {"name": "a"}}, "retry": retry}})
-    run = SqlRunRegister(engine).begin(plan, trigger="test")
+    run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     execute(run, plan, make)
     history = SqlRunHistory(engine)
     assert history.find(run.run_id).status is RunStatus.SUCCEEDED

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.builders.callers import CALLER
 from tests.builders.counting import database_work_of
 from tests.builders.schedules import a_definition
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.runs.run_history import SqlRunHistory
-from waivern.database.runs.run_queue import SqlRunQueue
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schedules.schedule_store import SqlScheduleStore
 from waivern.database.schema.migration import upgrade
 from waivern.database.schema.tables import runs, schedules
@@ -159,13 +160,13 @@ def test_runs_of_a_schedule_go_one_at_a_time_in_the_order_in_which_they_were_due
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL, overlap=Overlap.QUEUE))
     unattended_for(engine, schedule, timedelta(hours=4))
     list(fire_all(store, schedule))
-    queue = SqlRunQueue(engine)
+    queue = SqlRunStore(engine)
     due = []
     while (claimed := queue.claim()) is not None:
         assert queue.claim() is None
         assert claimed.schedule == "nightly"
         due.append(claimed.due_at)
-        queue.end(claimed.run_id, claimed.epoch, RunStatus.FAILED)
+        queue.close(claimed.run_id, claimed.epoch, RunStatus.FAILED, caller=CALLER)
     assert len(due) == 4
     assert due == sorted(due)  # type: ignore[type-var]  # none of them is None
 
@@ -173,7 +174,7 @@ def test_runs_of_a_schedule_go_one_at_a_time_in_the_order_in_which_they_were_due
 def test_claiming_and_firing_are_no_more_work_after_years_of_runs_and_grow_only_with_what_waits(
     engine: sa.Engine, store: SqlScheduleStore
 ) -> None:
-    queue, schedule = SqlRunQueue(engine), store.add(a_definition(EVERY_MINUTE))
+    queue, schedule = SqlRunStore(engine), store.add(a_definition(EVERY_MINUTE))
     waiting = list(due_between(EVERY_MINUTE, after=LONG_AGO, until=LONG_AGO + timedelta(minutes=1_000)))
 
     def claim_and_fire() -> None:
@@ -182,7 +183,7 @@ def test_claiming_and_firing_are_no_more_work_after_years_of_runs_and_grow_only_
         assert claimed.due_at == waiting.pop(0)
         assert queue.claim() is None
         store.fire([schedule.id])
-        queue.end(claimed.run_id, claimed.epoch, RunStatus.SUCCEEDED)
+        queue.close(claimed.run_id, claimed.epoch, RunStatus.SUCCEEDED, caller=CALLER)
 
     store.backfill(schedule.id, waiting[:12])
     _made_before(engine, schedule, range(100))
@@ -224,10 +225,10 @@ def test_where_runs_go_one_at_a_time_nobody_claims_an_earlier_one_beside_a_claim
         may_commit.wait(timeout=10)
 
     with ThreadPoolExecutor() as claimants:
-        first = claimants.submit(SqlRunQueue(slow).claim)
+        first = claimants.submit(SqlRunStore(slow).claim)
         assert about_to_commit.wait(timeout=10)
         store.backfill(schedule.id, [late])
-        second = claimants.submit(SqlRunQueue(engine).claim)
+        second = claimants.submit(SqlRunStore(engine).claim)
         time.sleep(0.3)
         may_commit.set()
         claimed = [first.result(), second.result()]
@@ -242,7 +243,7 @@ def test_where_overlap_is_allowed_runs_are_claimed_beside_each_other(
     schedule = store.add(a_definition(HOURLY, overlap=Overlap.ALLOW))
     for _ in range(3):
         store.trigger(schedule.id)
-    queue = SqlRunQueue(engine)
+    queue = SqlRunStore(engine)
     assert all(queue.claim() is not None for _ in range(3))
 
 
@@ -338,7 +339,7 @@ def test_a_run_on_time_waits_its_share_of_the_jitter(engine: sa.Engine, store: S
     schedule = store.add(a_definition(Every(1, LONG_AGO), jitter_s=3600, overlap=Overlap.ALLOW))
     unattended_for(engine, schedule, timedelta(seconds=3))
     assert len(list(fire_all(store, schedule))) >= 2
-    assert SqlRunQueue(engine).claim() is None
+    assert SqlRunStore(engine).claim() is None
 
 
 def test_the_newest_run_of_each_schedule_is_told(engine: sa.Engine, store: SqlScheduleStore) -> None:

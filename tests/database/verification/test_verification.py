@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.builders.callers import CALLER
 from tests.database.archive.test_archiving import another_sqlite, moved
 from waivern import Message, Schema, WaivernError
 from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
 from waivern.database.data.pruner import SqlPruner
-from waivern.database.runs.run_queue import SqlRunQueue
-from waivern.database.runs.run_register import SqlRunRegister
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.artifact_view import artifact_view, run_number_of
 from waivern.database.schema.tables import (
     artifact_attempts,
@@ -41,7 +41,7 @@ from waivern.database.verification.run_checks import _report_changed_rows
 from waivern.history.pruning import PruneRequest
 from waivern.history.verification import Mismatch, RecordKind, Verification
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus, utc_now
-from waivern.runs.run_queue import NewRun
+from waivern.runs.run_store import NewRun
 from waivern.testing.builders import message_of, plan_of_dag
 
 INDICATOR = Schema("personal_data_indicator", "1.0.0")
@@ -100,13 +100,13 @@ def message(*entries: dict[str, Any]) -> Message:
 
 
 def run_with(engine: sa.Engine, *entries: dict[str, Any], status: RunStatus = RunStatus.SUCCEEDED) -> str:
-    run = SqlRunRegister(engine, actor="ann@desk").begin(PLAN, trigger="test")
+    run = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
     now = utc_now()
-    run.log.note(ArtifactChange("source", ArtifactStatus.RUNNING, now))
+    run.log.record(ArtifactChange("source", ArtifactStatus.RUNNING, now))
     run.store.save("source", message_of(found=1))
     run.store.save("found", message(*entries))
-    run.log.attempt_failed(FailedAttempt("again", 1, now, now, "it broke"))
-    run.log.note(ArtifactChange("again", ArtifactStatus.FAILED, now, error="it broke"))
+    run.log.record_failed_attempt(FailedAttempt("again", 1, now, now, "it broke"))
+    run.log.record(ArtifactChange("again", ArtifactStatus.FAILED, now, error="it broke"))
     run.log.close(status, error="it broke")
     return run.run_id
 
@@ -405,9 +405,9 @@ def test_runs_from_before_the_chain_are_counted_as_unproven(history: sa.Engine) 
 
 
 def test_queued_and_running_runs_are_counted_as_open(engine: sa.Engine) -> None:
-    SqlRunRegister(engine).begin(PLAN, trigger="test")
+    SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
     new = NewRun(runbook=Path("/x.yaml"), runbook_name="built", trigger="manual")
-    SqlRunQueue(engine).add(new)
+    SqlRunStore(engine).enqueue(new)
     result = verified(engine)
     assert (result.open_runs, result.mismatch_count) == (2, 0)
 
@@ -483,7 +483,7 @@ def test_a_second_restore_records_all_imported_events_again(
 
 def test_a_resumed_run_is_verified_after_it_was_closed_again(engine: sa.Engine) -> None:
     run_id = run_with(engine, entry("a"), status=RunStatus.FAILED)
-    run = SqlRunRegister(engine).take_up(run_id, PLAN)
+    run = SqlRunStore(engine).resume(run_id, PLAN, caller=CALLER)
     assert (verified(engine).mismatch_count, verified(engine).open_runs) == (0, 1)
     run.store.save("again", message_of(found=3))
     run.log.close(RunStatus.SUCCEEDED)

@@ -102,7 +102,7 @@ def test_a_run_that_is_going_on_is_not_taken_from_its_process(runbook: Path, dat
         running.send_signal(signal.SIGSTOP)  # alive, whatever it does
         _output, errors = (second := start(runbook, database_url, "--resume", "latest")).communicate(timeout=60)
         assert second.returncode == 2
-        assert f"still going, in process {running.pid}".encode() in errors
+        assert f"still running, in process {running.pid}".encode() in errors
         running.send_signal(signal.SIGCONT)
         running.communicate(timeout=60)
         assert running.returncode == 0

@@ -1,4 +1,4 @@
-"""The caller of an operation: the person at the terminal, or the service."""
+"""The caller of an operation: the person at the terminal, a service or a worker."""
 
 import getpass
 import os
@@ -17,9 +17,14 @@ def current_caller() -> Caller:
     return Caller(person_at_terminal(), CallerKind.USER)
 
 
-def service(command: str) -> str:
-    """Return who acts where nobody does but the clock: no login name has a blank, so that it is no person's."""
-    return f"waivern {command}@{socket.gethostname()}"
+def service_caller() -> Caller:
+    """Return this host's service, with a scheduler, as the caller of an operation."""
+    return Caller(socket.gethostname(), CallerKind.SERVICE)
+
+
+def worker_caller() -> Caller:
+    """Return this host's worker, without a scheduler, as the caller of an operation."""
+    return Caller(socket.gethostname(), CallerKind.WORKER)
 
 
 def _login_name() -> str:

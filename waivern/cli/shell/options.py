@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from waivern.cli.shell.callers import person_at_terminal, service
+from waivern.cli.shell.callers import current_caller
 from waivern.cli.shell.logs import log_to_standard_error
 from waivern.errors import DatabaseMissingError
 from waivern.runbooks.variables.watched_environment import WatchedEnvironment
@@ -58,11 +58,8 @@ def log_format_option(command: AnyCommand) -> AnyCommand:
     )(command)
 
 
-def pass_application(command: Command, *, may_create: bool = True, serves: bool = False) -> Command:
-    """Hand the command the application as its first argument; nothing is opened before something is asked of it.
-
-    What is done counts as done by the person at the terminal, unless the command `serves`.
-    """
+def pass_application(command: Command, *, may_create: bool = True) -> Command:
+    """Hand the command the application as its first argument; nothing is opened before something is asked of it."""
 
     @functools.wraps(command)
     def with_application(*arguments: Any, **options: Any) -> Any:
@@ -72,7 +69,7 @@ def pass_application(command: Command, *, may_create: bool = True, serves: bool 
         settings = current_settings()
         environment = context.find_object(WatchedEnvironment) or WatchedEnvironment()
         log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact)
-        actor = service(str(context.info_name)) if serves else person_at_terminal()
+        actor = str(current_caller())
         application = build_application(settings, environment=environment, may_create=may_create, actor=actor)
         context.call_on_close(application.close)
         return command(application, *arguments, **options)
@@ -82,9 +79,6 @@ def pass_application(command: Command, *, may_create: bool = True, serves: bool 
 
 pass_existing = functools.partial(pass_application, may_create=False)
 """Like `pass_application`, but a missing SQLite file is an error instead of being created."""
-
-pass_service = functools.partial(pass_application, serves=True)
-"""Hand the command an application in whose name the clock acts, not a person."""
 
 
 def listed(ask: Callable[[], Sequence[T]]) -> Sequence[T]:

@@ -7,8 +7,8 @@ from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 from waivern.settings import Settings
 
 
-def set_up(settings: Settings, actor: str) -> Application:
+def set_up(settings: Settings) -> Application:
     """Return the application of a run process. Called once, in that process."""
     environment = WatchedEnvironment()
     log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact, has_progress=False)
-    return build_application(settings, environment=environment, actor=actor)
+    return build_application(settings, environment=environment)

@@ -10,9 +10,7 @@ from waivern.cli.terminal.formatting import duration, local_time, result, short_
 from waivern.cli.terminal.output import as_table
 from waivern.history.run_history import ArtifactRecord, RunRecord
 from waivern.operations.runs.show_history import RunDetails
-from waivern.runs.run import ArtifactStatus, RunStatus, Trigger
-
-_RESUMABLE = (RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED, RunStatus.INTERRUPTED)
+from waivern.runs.run import RESUMABLE, ArtifactStatus, RunStatus, Trigger
 
 
 def as_text(details: RunDetails) -> str:
@@ -38,7 +36,7 @@ def next_steps(details: RunDetails, *, database: str | None, runbook: str = "RUN
         commands.append(f"waivern artifacts show {run} {shlex.quote(one_line(best.artifact_id))}")
     if details.run.reanalysis_of is not None:
         commands.append(f"waivern diff {short_id(details.run.reanalysis_of)} {run}")
-    elif details.run.status in _RESUMABLE:
+    elif details.run.status in RESUMABLE:
         commands.append(f"waivern run {shlex.quote(runbook)} --resume {run}")
     return "\n".join([_title("Next steps:"), *(f"  {command}{same_database(database)}" for command in commands)])
 

@@ -1,1 +1,1 @@
-"""The `filesystem` connector: files of a local folder or of a remote storage."""
+"""Files of a folder, of this machine or of a storage."""

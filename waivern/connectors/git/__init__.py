@@ -1,1 +1,1 @@
-"""The `git` and `github` connectors: files of a git repository at one revision."""
+"""Files of a git repository at one revision."""

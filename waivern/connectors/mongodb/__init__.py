@@ -1,1 +1,1 @@
-"""The `mongodb` connector: documents of a MongoDB database."""
+"""Documents of a MongoDB database."""

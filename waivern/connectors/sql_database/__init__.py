@@ -1,1 +1,1 @@
-"""The connectors `sql_database`, `sqlite`, `mysql` and `postgres`: rows of the tables of SQL databases."""
+"""Rows of a SQL database, read without changing it."""

@@ -31,13 +31,12 @@ from waivern.errors import ArtifactStoreError
 from waivern.history.comparison import why_not_looked_at
 from waivern.history.finding import Finding, each_once
 from waivern.history.omissions import ANYTHING, Omissions
-from waivern.runs.run import RunStatus
+from waivern.runs.run import UNFINISHED, RunStatus
 from waivern.severity import SEVERITIES
 
 SAID: Sequence[str] = tuple(name for name in Finding.__struct_fields__ if name != "fingerprint")
 _ASKED_AT_ONCE = 500
 _GONE = ("fixed", "unknown")
-_UNFINISHED = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 
 
 def newest_complete(runbook: Any) -> sa.Select[tuple[str]]:
@@ -151,7 +150,7 @@ class _Settling:
 
     def _told_by_message(self, artifact_id: str) -> Omissions:
         try:
-            return Omissions.of(made_message(self.connection, self.run.id, artifact_id).envelope_without("findings"))
+            return Omissions.of(made_message(self.connection, self.run.id, artifact_id).content_around("findings"))
         except ArtifactStoreError:
             return Omissions({ANYTHING: "what its message said was left out cannot be read any more"}, {})
 
@@ -245,7 +244,9 @@ _HELD = sa.select(artifacts.c.artifact_id, artifacts.c.snapshot_seq).where(
 )
 _NEWEST_WITH_FINDINGS = (
     sa.select(runs.c.id, runs.c.started_at, runs.c.created_at)
-    .where(runs.c.runbook_name == sa.bindparam("of_name"), runs.c.status.not_in(_UNFINISHED))
+    .where(
+        runs.c.runbook_name == sa.bindparam("of_name"), runs.c.status.not_in([status.value for status in UNFINISHED])
+    )
     .where(runs.c.reanalysis_of.is_(None))
     .where(sa.exists().where(artifacts.c.run_number == runs.c.number, artifacts.c.snapshot_seq.is_not(None)))
     .order_by(runs.c.created_at.desc(), runs.c.id.desc())

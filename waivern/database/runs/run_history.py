@@ -7,10 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from waivern.artifacts.store import PastArtifact
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.process_identity import ProcessIdentity
-from waivern.database.runs.past_artifacts import made_message, made_parts
-from waivern.database.runs.run_register import is_abandoned
+from waivern.database.runs.leases import is_stale
+from waivern.database.runs.past_artifacts import find_made, made_message, made_parts, newest_run_with
 from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import (
     artifact_attempts,
@@ -33,7 +34,7 @@ from waivern.history.run_history import (
     RunRecord,
     Worker,
 )
-from waivern.messages.canonical import envelope_without, items_of_parts
+from waivern.messages.canonical import content_around, items_of_parts
 from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
@@ -102,15 +103,20 @@ class SqlRunHistory(RunHistory):
         with self._engine.connect() as connection:
             return made_message(connection, run_id, artifact)
 
+    def find_artifact(self, *, from_run: str, artifact_id: str, runbook: str) -> PastArtifact:
+        run_id = None if from_run == LATEST else self.find(from_run).id
+        with self._engine.connect() as connection:
+            return find_made(connection, run_id or newest_run_with(connection, runbook, artifact_id), artifact_id)
+
     def items_of(self, run_id: str, artifact: str, key: str) -> Iterator[Any]:
         with self._engine.connect() as connection:
             parts = made_parts(connection, run_id, artifact)
         return items_of_parts(parts, key)
 
-    def envelope_without(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
+    def content_around(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
         with self._engine.connect() as connection:
             parts = made_parts(connection, run_id, artifact)
-        return envelope_without(parts, key)
+        return content_around(parts, key)
 
     def sources_of(self, run_id: str) -> Mapping[str, str]:
         sources = (
@@ -183,7 +189,7 @@ def _record(row: Any, counts: Mapping[str, int], now: datetime) -> RunRecord:
     if (
         status is RunStatus.RUNNING
         and is_by_hand
-        and is_abandoned(owner=row.worker_id, lease_until=row.lease_until, now=now)
+        and is_stale(owner=row.worker_id, lease_until=row.lease_until, now=now)
     ):
         status = RunStatus.INTERRUPTED
     return RunRecord(

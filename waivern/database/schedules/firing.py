@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.runs.run_queue import UNFINISHED, busy_schedules, queued_row
+from waivern.database.runs.run_queue import IS_UNFINISHED, busy_schedules, queued_row
 from waivern.database.schema.tables import runs, schedule_triggers, schedules
 from waivern.runs.run import Trigger
-from waivern.runs.run_queue import NewRun
+from waivern.runs.run_store import NewRun
 from waivern.schedules.deciding import Decision, Fire, decide
 from waivern.schedules.schedule import Overlap, Schedule
 from waivern.schedules.schedule_store import Fired
@@ -26,7 +26,7 @@ _CONSIDERED = (
 
 def fire_due(connection: sa.Connection, due: Sequence[Schedule], *, now: datetime) -> Sequence[Fired]:
     """Decide the schedules' next due instants up to `now`; their rows are locked by the caller."""
-    busy = busy_schedules(connection, UNFINISHED) if due else set()
+    busy = busy_schedules(connection, IS_UNFINISHED) if due else set()
     decided = [(each, decide(each, now=now, has_unfinished_run=each.id in busy)) for each in due]
     new = {schedule.id: _runs_of(schedule, decision, now) for schedule, decision in decided}
     insert_runs(connection, [row for rows in new.values() for row in rows.values()])

@@ -156,7 +156,7 @@ run_attempts = sa.Table(
     sa.Column("worker_id", sa.Text, nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("ended_at", UtcDateTime),
-    sa.Column("outcome", sa.String(20)),  # a run's final status, or handed_back
+    sa.Column("outcome", sa.String(20)),  # a run's final status, or released
     sa.Column("error", EscapedText),
     sqlite_with_rowid=False,
 )

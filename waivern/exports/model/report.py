@@ -10,7 +10,6 @@ from waivern.history.run_history import ArtifactRecord, RunRecord
 from waivern.runs.run import ArtifactStatus, RunStatus
 
 PROJECT = "https://github.com/waivern/waivern"
-UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
 @dataclass(frozen=True)

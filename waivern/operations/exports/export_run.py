@@ -10,7 +10,7 @@ from waivern.caller import Caller
 from waivern.errors import ExportError, RunError, did_you_mean
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.organisation import FILE_NAME, read_organisation
-from waivern.exports.model.report import UNFINISHED, Report
+from waivern.exports.model.report import Report
 from waivern.exports.registry import Exporters
 from waivern.gc_tuning import without_collecting
 from waivern.history.events import EventKind
@@ -19,7 +19,7 @@ from waivern.operations.application import Application
 from waivern.operations.exports.atomic_files import Tally, Written, check_writable, write_atomically
 from waivern.operations.exports.report_run import build_report
 from waivern.runbooks.reading.runbook_loader import is_file, read_runbook_name
-from waivern.runs.run import RunStatus
+from waivern.runs.run import UNFINISHED, RunStatus
 
 
 @dataclass(frozen=True)

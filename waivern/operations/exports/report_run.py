@@ -68,7 +68,7 @@ class _Contents:
         self.pruned: list[str] = []
         self._left_out: dict[tuple[str, str], LeftOut] = {}
         self._in_part: dict[str, PartiallyScanned] = {}
-        self._around = functools.partial(storage.history.envelope_without, run_id)
+        self._around = functools.partial(storage.history.content_around, run_id)
         self._omissions = functools.partial(storage.findings.omissions_of, run_id)
         self._remembered = storage.findings.sets_of(run_id)
         for artifact in artifacts:

@@ -19,9 +19,7 @@ from waivern.messages.overview import Overview
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application
 from waivern.runbooks.reading.runbook_loader import read_runbook_name
-from waivern.runs.run import ArtifactStatus, RunStatus
-
-_UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
+from waivern.runs.run import UNFINISHED, ArtifactStatus, RunStatus
 
 
 def compare_runs(application: Application, base: str, head: str) -> Comparison:
@@ -94,7 +92,7 @@ def findings_held(application: Application, run: RunRecord) -> list[Finding]:
 
 def _compared(application: Application, base: RunRecord, head: RunRecord) -> Comparison:
     for run in (base, head):
-        if run.status in _UNFINISHED:
+        if run.status in UNFINISHED:
             raise RunError(f"Run {run.id} is still {run.status.value}", remedy="Compare runs that have ended")
     if base.runbook != head.runbook:
         raise RunError(
@@ -121,7 +119,7 @@ def _side(application: Application, run: RunRecord) -> Side:
         if noted is not None:
             return noted
         try:
-            return Omissions.of(storage.history.envelope_without(run.id, artifact_id, "findings"))
+            return Omissions.of(storage.history.content_around(run.id, artifact_id, "findings"))
         except PrunedArtifactError:
             return _omissions_of_pruned(by_id()[artifact_id].overview)
 

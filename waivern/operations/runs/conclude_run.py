@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from waivern.caller import Caller
 from waivern.history.comparison import Comparison
 from waivern.history.decisions import Lapse, Lapsed
 from waivern.history.gates import GatedRun, GateResult, try_gates
@@ -36,13 +37,14 @@ class Conclusion:
         return [each for each in self.gates if each.has_tripped]
 
 
-def conclude_run(application: Application, details: RunDetails, gates: Sequence[str]) -> Conclusion:
+def conclude_run(application: Application, details: RunDetails, gates: Sequence[str], *, caller: Caller) -> Conclusion:
     """Compare a run to the one before, try its gates and write down how they came out.
 
     Args:
         application: What is installed.
         details: The run, which has ended.
         gates: As they are written; one that is given twice is tried once.
+        caller: Who tries them.
 
     Raises:
         UsageError: a gate cannot be read.
@@ -55,7 +57,7 @@ def conclude_run(application: Application, details: RunDetails, gates: Sequence[
     found = findings_held(application, run)
     results = try_gates(wanted, GatedRun(found, comparison, details.artifacts, decisions, _omissions(application, run)))
     if results:
-        storage.gates.note(run.id, results, by=application.actor)
+        storage.gates.note(run.id, results, by=str(caller))
     storage.known.settle(today=day)
     return Conclusion(comparison, results, storage.decisions.lapsed(runbook=run.runbook, today=day))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from waivern.caller import Caller
 from waivern.errors import DatabaseError, RunError, RunTakenOverError, WaivernError
 from waivern.history.decision_file import decisions_beside
 from waivern.operations.application import Application
@@ -18,7 +19,7 @@ from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 from waivern.runs.current_run import marked
 from waivern.runs.executor import DAGExecutor
 from waivern.runs.run import RunStatus
-from waivern.runs.run_queue import ClaimedRun
+from waivern.runs.run_store import ClaimedRun
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Listener:
     closed: Callable[[], None]
 
 
-def carry_out_run(application: Application, claimed: ClaimedRun, listener: Listener) -> CarriedOut:
+def carry_out_run(application: Application, claimed: ClaimedRun, listener: Listener, *, caller: Caller) -> CarriedOut:
     """Plan a claimed run and make its artifacts; return when it is closed.
 
     A runbook that does not plan fails the run, with the reasons as its error. What an earlier attempt made stays.
@@ -53,18 +54,20 @@ def carry_out_run(application: Application, claimed: ClaimedRun, listener: Liste
         application: What is installed.
         claimed: The run; `${WAIVERN_DUE_AT}` stands for the instant that it was due, else for that of its queueing.
         listener: Told how far it is.
+        caller: The worker that executes it.
     """
     environment = WatchedEnvironment(application.environment)
     try:
         with marked(claimed.run_id, claimed.schedule):
-            _carry_out(application, claimed, with_due_at(environment, claimed.due_at or claimed.created_at), listener)
+            due = with_due_at(environment, claimed.due_at or claimed.created_at)
+            _carry_out(application, claimed, due, listener, caller)
     except RunTakenOverError:
         return CarriedOut.CHANGED_HANDS
     except DatabaseError as error:
         logger.error("The run cannot be recorded: %s", error, extra={"run_id": claimed.run_id})
         return CarriedOut.DATABASE_GONE
     except Exception as error:  # noqa: BLE001  a plug-in may raise anything while it is asked about its properties
-        return _refuse(application, claimed, error, environment.redact)
+        return _refuse(application, claimed, error, environment.redact, caller)
     return CarriedOut.ENDED
 
 
@@ -73,25 +76,26 @@ def _carry_out(
     claimed: ClaimedRun,
     environment: Mapping[str, str],
     listener: Listener,
+    caller: Caller,
 ) -> None:
     decisions = decisions_beside(claimed.runbook)
     plan = plan_runbook(
         application, claimed.runbook, working_directory=claimed.working_directory, environment=environment
     )
-    run = application.storage.register.start(claimed, plan)
+    run = application.storage.runs.adopt_claimed(claimed, plan, caller=caller)
     listener.begun(plan.runbook.config.timeout)
-    application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, by=application.actor)
+    application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, by=str(caller))
     executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
     result = asyncio.run(executor.execute(plan, run_log=run.log))
     if result.status is not RunStatus.TIMED_OUT:  # else a component may hang on, and keep us from everything
         listener.closed()
-    _conclude(application, run.run_id, plan)
+    _conclude(application, run.run_id, plan, caller)
 
 
-def _conclude(application: Application, run_id: str, plan: ExecutionPlan) -> None:
+def _conclude(application: Application, run_id: str, plan: ExecutionPlan, caller: Caller) -> None:
     """Try the gates of a run that has ended; that this cannot be done does not make the run another."""
     try:
-        conclusion = conclude_run(application, show_run(application, run_id), plan.runbook.gates)
+        conclusion = conclude_run(application, show_run(application, run_id), plan.runbook.gates, caller=caller)
     except Exception:
         logger.exception("The gates of the run cannot be tried", extra={"run_id": run_id})
         return
@@ -100,7 +104,7 @@ def _conclude(application: Application, run_id: str, plan: ExecutionPlan) -> Non
 
 
 def _refuse(
-    application: Application, claimed: ClaimedRun, error: Exception, redact: Callable[[str], str]
+    application: Application, claimed: ClaimedRun, error: Exception, redact: Callable[[str], str], caller: Caller
 ) -> CarriedOut:
     """End a run that cannot be begun, or broke off for no reason of its own; if it is closed by now, leave it."""
     is_expected = isinstance(error, WaivernError)
@@ -109,7 +113,7 @@ def _refuse(
     logger.error("The run broke off: %s", text, exc_info=None if is_expected else error, extra=about)
     status = RunStatus.INTERRUPTED if isinstance(error, RunError) else RunStatus.FAILED
     try:
-        application.storage.queue.end(claimed.run_id, claimed.epoch, status, error=text)
+        application.storage.runs.close(claimed.run_id, claimed.epoch, status, caller=caller, error=text)
     except DatabaseError:
         return CarriedOut.DATABASE_GONE
     return CarriedOut.ENDED

@@ -11,10 +11,9 @@ from waivern.messages.schema import Schema
 from waivern.operations.application import Application
 from waivern.operations.runs.run_runbook import RunRequest
 from waivern.plans.replay_sources import MissingSource, ReplaySources
-from waivern.runs.run import ArtifactStatus, RunStatus, Trigger
+from waivern.runs.run import UNFINISHED, ArtifactStatus, Trigger
 
 _TAKEN_OVER = ("source", "reuse")
-_UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
 _RUN_ANEW = "Take a run whose sources are all kept, or run the runbook anew"
 
 
@@ -49,7 +48,7 @@ def reanalysis_of(application: Application, run: str, *, working_directory: Path
 
 
 def _refuse_what_was_not_read(run: RunRecord) -> None:
-    if run.status in _UNFINISHED:
+    if run.status in UNFINISHED:
         raise RunError(f"The run {run.id} is still {run.status.value}", remedy="Wait until it has ended")
     if run.runbook_digest is None:
         raise RunError(f"The run {run.id} never began: it has read nothing", remedy=_RUN_ANEW)

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from waivern.caller import Caller
 from waivern.errors import RunError, RunTakenOverError
 from waivern.history.decision_file import decisions_beside
 from waivern.history.run_history import LATEST, RunFilter
@@ -20,7 +21,8 @@ from waivern.runbooks.variables.substitution import DUE_AT, with_due_at
 from waivern.runs.current_run import marked
 from waivern.runs.executor import DAGExecutor
 from waivern.runs.run import ArtifactChange, FailedAttempt, RunStatus, Trigger, utc_now
-from waivern.runs.run_log import OpenRun, RunLog
+from waivern.runs.run_log import RunLog
+from waivern.runs.run_store import RunHandle
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,7 @@ def run_runbook(
     application: Application,
     request: RunRequest,
     *,
+    caller: Caller,
     opened: Callable[[str, ExecutionPlan], None] = lambda run_id, plan: None,  # noqa: ARG005
     changed: Listener = lambda change: None,  # noqa: ARG005
 ) -> RunDetails:
@@ -90,6 +93,7 @@ def run_runbook(
     Args:
         application: What is installed.
         request: What is to be run.
+        caller: Who runs it.
         opened: Told the run's id and plan as soon as it is open.
         changed: Told each change of an artifact; called on the event loop, so it should be quick.
 
@@ -109,9 +113,9 @@ def run_runbook(
     )
     plan = _adjusted(planned, request)
     _refuse_another_text(application, plan, request.reanalysis_of)
-    run = _open(application, plan, request)
+    run = _open(application, plan, request, caller)
     if not is_reanalysis:
-        application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, by=application.actor)
+        application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, by=str(caller))
     with _unhindered():
         opened(run.run_id, plan)
     executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
@@ -129,10 +133,12 @@ def _environment_now(application: Application) -> Mapping[str, str]:
     return environment if environment.get(DUE_AT) else with_due_at(environment, utc_now())
 
 
-def _open(application: Application, plan: ExecutionPlan, request: RunRequest) -> OpenRun:
+def _open(application: Application, plan: ExecutionPlan, request: RunRequest, caller: Caller) -> RunHandle:
     if request.resume is None:
-        return application.storage.register.begin(plan, trigger=request.trigger, reanalysis_of=request.reanalysis_of)
-    return application.storage.register.take_up(_unfinished(application, plan, request.resume), plan)
+        return application.storage.runs.create(
+            plan, trigger=request.trigger, caller=caller, reanalysis_of=request.reanalysis_of
+        )
+    return application.storage.runs.resume(_unfinished(application, plan, request.resume), plan, caller=caller)
 
 
 def _refuse_another_text(application: Application, plan: ExecutionPlan, reanalysis_of: str | None) -> None:
@@ -195,16 +201,16 @@ class _Reporting(RunLog):
     def open(self, plan: ExecutionPlan) -> frozenset[str]:
         return self._log.open(plan)
 
-    def note(self, change: ArtifactChange) -> None:
-        self._log.note(change)
+    def record(self, change: ArtifactChange) -> None:
+        self._log.record(change)
         with _unhindered():
             self._changed(change)
 
-    def attempt_failed(self, attempt: FailedAttempt) -> None:
-        self._log.attempt_failed(attempt)
+    def record_failed_attempt(self, attempt: FailedAttempt) -> None:
+        self._log.record_failed_attempt(attempt)
 
-    def when_lost(self, tell: Callable[[RunTakenOverError], None]) -> None:
-        self._log.when_lost(tell)
+    def on_lost(self, callback: Callable[[RunTakenOverError], None]) -> None:
+        self._log.on_lost(callback)
 
     def close(self, status: RunStatus, *, error: str | None = None) -> None:
         self._log.close(status, error=error)

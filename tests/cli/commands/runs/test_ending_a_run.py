@@ -73,7 +73,7 @@ def test_a_run_that_another_process_cancels_ends_though_a_component_hangs(ask, s
             process.kill()
     assert cancelled.code == 0, cancelled.err
     assert process.returncode == 3
-    assert "is no longer this process's: another took it up, or it was closed" in err
+    assert "no longer belongs to this process: another one resumed it, or it was closed" in err
     assert "Traceback" not in err
     (run,) = json.loads(ask("history", "--format", "json").out)
     assert run["status"] == "cancelled"

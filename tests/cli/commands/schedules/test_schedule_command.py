@@ -131,7 +131,7 @@ def test_a_triggered_run_waits_is_seen_and_can_be_cancelled(ask, nightly) -> Non
     assert "triggered for 'nightly'" in shown.out
     assert f"Run {run['id']}, queued 20" in shown.out  # and not "started", which it has not
     assert ask("cancel", run["id"][:18]).out == f"Cancelled run {run['id']} of 'Scan'\n"
-    assert "has ended already: cancelled" in ask("cancel", "latest").err
+    assert "has already ended: cancelled" in ask("cancel", "latest").err
     assert ask("cancel", "ffff").code == 2
 
 

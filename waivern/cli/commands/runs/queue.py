@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import click
 
+from waivern.cli.shell.callers import current_caller
 from waivern.cli.shell.options import database_option, format_option, pass_existing
 from waivern.cli.shell.time_options import as_end, as_instant
 from waivern.cli.terminal.formatting import count, duration, local_time, short_id
@@ -48,7 +49,7 @@ def cancel(application: Application, run: str, form: str) -> None:
 
     RUN is a run's id, the beginning of one, or 'latest'.
     """
-    cancelled = cancel_run(application, run)
+    cancelled = cancel_run(application, run, caller=current_caller())
     write(
         as_json(run_as_json(cancelled)) if form == "json" else f"Cancelled run {cancelled.id} of '{cancelled.runbook}'"
     )

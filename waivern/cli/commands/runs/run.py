@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from waivern.cli.commands.runs.export import export_after_run, export_requests
+from waivern.cli.shell.callers import current_caller
 from waivern.cli.shell.exit_codes import GATE_FAILED, INCOMPLETE
 from waivern.cli.shell.interrupts import counted_interrupts
 from waivern.cli.shell.options import (
@@ -150,7 +151,7 @@ def followed(
             progress.change(change)
 
         with redirect_stdout(sys.stderr), progress:
-            return run_runbook(application, request, opened=opened, changed=changed)
+            return run_runbook(application, request, caller=current_caller(), opened=opened, changed=changed)
 
 
 def _made_before(application: Application, run_id: str) -> list[str]:
@@ -179,7 +180,7 @@ def _telling_how_to_go_on(request: RunRequest, progress: Progress) -> Iterator[N
 def concluded(application: Application, details: RunDetails, gates: Sequence[str]) -> Conclusion | None:
     """Say what changed since the run before; only where a gate needs it is it an error that this cannot be done."""
     try:
-        return conclude_run(application, details, gates)
+        return conclude_run(application, details, gates, caller=current_caller())
     except WaivernError as error:
         if gates:
             raise

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from waivern.cli.shell.options import AnyCommand, current_settings, database_option, log_format_option, pass_service
+from waivern.caller import Caller
+from waivern.cli.shell.callers import service_caller, worker_caller
+from waivern.cli.shell.options import AnyCommand, current_settings, database_option, log_format_option, pass_application
 from waivern.cli.shell.worker_bootstrap import set_up
 from waivern.errors import UsageError
 from waivern.operations.application import Application
@@ -65,7 +67,7 @@ def _service_options(command: AnyCommand) -> AnyCommand:
     help="Follow the `schedule:` of all runbooks in this folder.",
 )
 @_service_options
-@pass_service
+@pass_application
 def serve(
     application: Application,
     workers: int,
@@ -94,7 +96,7 @@ def serve(
         metrics_host=metrics_host,
         metrics_port=metrics_port,
     )
-    _serve(application, options)
+    _serve(application, options, service_caller())
 
 
 @click.command(short_help="Execute queued runs (no scheduler).")
@@ -107,7 +109,7 @@ def serve(
     help="How many runs are made at a time, each in its own process.",
 )
 @_service_options
-@pass_service
+@pass_application
 def worker(application: Application, workers: int, drain_s: float, metrics_port: int | None, metrics_host: str) -> None:
     """Make queued runs, and leave it to others to keep time.
 
@@ -118,12 +120,18 @@ def worker(application: Application, workers: int, drain_s: float, metrics_port:
     options = ServiceOptions(
         keeps_time=False, workers=workers, drain_s=drain_s, metrics_host=metrics_host, metrics_port=metrics_port
     )
-    _serve(application, options)
+    _serve(application, options, worker_caller())
 
 
-def _serve(application: Application, options: ServiceOptions) -> None:
+def _serve(application: Application, options: ServiceOptions, caller: Caller) -> None:
+    application.actor = str(caller)
     settings = current_settings()
     prune_at = None if settings.prune_at == "never" else time.fromisoformat(settings.prune_at)
-    make_application = functools.partial(set_up, settings, application.actor)
-    service = Service(application, make_application=make_application, options=replace(options, prune_at=prune_at))
+    make_application = functools.partial(set_up, settings)
+    service = Service(
+        application,
+        caller=caller,
+        make_application=make_application,
+        options=replace(options, prune_at=prune_at),
+    )
     service.run(started=lambda: click.echo("Serving; stop with Ctrl-C", err=True))

@@ -1,0 +1,145 @@
+"""Messages whose items are packed: the same as any others, digest and all, with few items in memory."""
+
+import tempfile
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.messages.test_messages import TEXT, contents, json_values, text
+from waivern import Message, MessageError, Schema
+from waivern.messages.canonical import canonical_bytes, content_of, digest_of
+from waivern.messages.frames import Frames, FramesWithin
+from waivern.messages.overview import overview_of
+from waivern.messages.packed import JoinedItems, PackedItems, PackedMessage
+from waivern.messages.validation import check_message
+from waivern.runbooks.variables.redaction import Redactor
+from waivern.runs.merging import concatenated
+
+ANY = Schema("any", "1.0.0")
+lists = st.lists(json_values, max_size=9)
+
+
+def packed(content: dict[str, Any], items: list[Any], *, part_bytes: int = 16) -> PackedMessage:
+    around = {key: value for key, value in content.items() if key != "data"}
+    return PackedMessage("", around, "data", PackedItems(items, part_bytes=part_bytes), ANY)
+
+
+@given(contents, lists)
+def test_a_packed_message_is_the_message_with_the_same_content(content: dict[str, Any], items: list[Any]) -> None:
+    content.pop("data", None)
+    message, plain = packed(content, items), Message("", {**content, "data": items}, ANY)
+    assert message == plain
+    assert plain == message
+    assert message.content == plain.content
+    assert list(message.items_of("data") or ()) == items
+    assert [message.items_of(key) for key in content] == [plain.items_of(key) for key in content]
+    assert message.content_around("data") == plain.content_around("data")
+
+
+@given(contents, lists)
+def test_its_digest_and_bytes_are_those_of_the_message_with_the_same_content(
+    content: dict[str, Any], items: list[Any]
+) -> None:
+    form, canonical = packed(content, items).canonical_form(), canonical_bytes({**content, "data": items})
+    unpacked = map(zstandard.ZstdDecompressor().decompress, form.frames())
+    assert (form.digest, form.size) == (digest_of(canonical), len(canonical))
+    assert b"".join(form) == b"".join(unpacked) == canonical
+
+
+@given(st.lists(lists, max_size=4))
+def test_joined_items_are_those_of_all_lists_in_order(several: list[list[Any]]) -> None:
+    joined = JoinedItems([PackedItems(items, part_bytes=16) for items in several])
+    items = [item for items in several for item in items]
+    assert list(joined) == items
+    assert len(joined) == len(items)
+    assert b"".join(joined.parts()) == canonical_bytes(items)[1:-1]
+    assert b"".join(map(zstandard.ZstdDecompressor().decompress, joined.frames())) == canonical_bytes(items)[1:-1]
+
+
+@given(lists)
+@settings(max_examples=10)
+def test_the_items_within_a_large_message_are_found_again_in_its_compressed_parts(items: list[Any]) -> None:
+    around = {"long": "x" * 3_000_000}
+    frames = packed(around, items).canonical_form().frames()
+    found = PackedItems.of_frames(FramesWithin(Frames(frames)))
+    assert list(found) == items
+    assert len(found) == len(items)
+
+
+def test_what_does_not_fit_into_memory_comes_back_from_a_file_that_has_no_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    given_frames = [bytes([number]) * number for number in range(1, 100)]
+    frames = Frames(given_frames, in_memory=500)
+    assert list(frames) == list(frames) == given_frames
+    assert frames.held_bytes <= 500
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_lies_in_that_file_cannot_be_read_there(monkeypatch):
+    written: list[bytes] = []
+    monkeypatch.setattr("os.pwrite", lambda _, frame, place: written.append(bytes(frame)) or len(frame))
+    Frames([b"amelia.hart@example.com"], in_memory=0)
+    assert b"amelia" not in b"".join(written)
+
+
+def test_no_room_for_a_large_message_is_told_with_what_to_do(monkeypatch):
+    def is_full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", is_full)
+    with pytest.raises(MessageError, match=r"No space left on device.*TMPDIR"):
+        Frames([b"a"], in_memory=0)
+
+
+def test_an_item_that_json_cannot_say_is_refused_when_it_is_added_and_the_others_stay():
+    items = PackedItems([1])
+    with pytest.raises(MessageError, match="not JSON"):
+        items.append(object())
+    items.append(2)
+    assert list(items) == [1, 2]
+
+
+def test_a_packed_message_is_checked_and_summed_up_as_any_other():
+    plain = text("a", "b", "c", scanned=3)
+    around = plain.content_around("data")
+    message = PackedMessage("", around, "data", PackedItems(plain.content["data"], part_bytes=16), TEXT)
+    check_message(message)
+    assert overview_of(message) == overview_of(plain)
+    wrong = PackedMessage("", around, "data", PackedItems([*plain.content["data"], {"content": 5}]), TEXT)
+    with pytest.raises(MessageError, match="data/3/content does not fit"):
+        check_message(wrong)
+
+
+def test_packed_messages_are_merged_as_any_others():
+    plain = [
+        text("a", "b", scanned=1),
+        text("c"),
+        text("d", scanned=2, not_scanned=[{"name": "x", "reason": "binary"}]),
+    ]
+    large = [
+        PackedMessage(each.id, each.content_around("data"), "data", PackedItems(each.content["data"]), TEXT)
+        for each in plain
+    ]
+    assert concatenated(large) == concatenated([large[0], *plain[1:]]) == concatenated(plain)
+
+
+def test_what_is_done_to_unpacked_content_is_not_in_the_message_made_anew():
+    message = packed({"metadata": {"a": [1]}}, [{"b": 1}])
+    message.content["metadata"]["a"].append(2)
+    message.content["data"][0]["b"] = 2
+    assert message.anew().content == {"metadata": {"a": [1]}, "data": [{"b": 1}]}
+
+
+def test_secrets_are_taken_out_of_packed_messages_too():
+    redactor = Redactor({"KEY": "correct horse"})
+    message = packed({"said": "by correct horse"}, [{"text": "a"}, {"text": "a correct horse"}])
+    assert redactor.message(message) == packed({"said": "by ${KEY}"}, [{"text": "a"}, {"text": "a ${KEY}"}])
+    clean = packed({}, [{"text": "a"}])
+    assert redactor.message(clean) is clean
+
+
+def test_what_is_around_is_what_json_makes_of_it():
+    assert packed({"pair": (1, 2)}, []).content == content_of(canonical_bytes({"pair": (1, 2), "data": []}))

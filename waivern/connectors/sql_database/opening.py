@@ -1,0 +1,166 @@
+"""One read-only transaction on a database, such that reading cannot change it."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from waivern.connectors.sql_database import mysql
+from waivern.connectors.sql_database.urls import without_secrets
+from waivern.errors import ComponentError
+
+T = TypeVar("T")
+
+LOCK_TIMEOUT_S = 10.0  # a table that somebody holds locked for longer is left out
+_POSTGRES_SETTINGS = (
+    "SET LOCAL TIME ZONE 'UTC'",  # with the next two: a value has the same text whoever reads it
+    "SET LOCAL datestyle = 'ISO, YMD'",
+    "SET LOCAL intervalstyle = 'iso_8601'",
+    "SET LOCAL synchronize_seqscans = off",  # a table without a key has the same order on each reading
+)
+_CAN_TIME_OUT = ("postgresql", *mysql.NAMES)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database to read.
+
+    Args:
+        url: Where it is, with its password.
+        source: What it is called, without anything secret.
+        file: The SQLite file; None where it is none.
+        connect_timeout_s: How long to wait for a server.
+    """
+
+    url: sa.URL
+    source: str
+    file: Path | None = None
+    connect_timeout_s: int = 10
+
+
+def reading(database: Database, read: Callable[[sa.Connection], T]) -> T:
+    """Return what `read` makes of a connection in a read-only transaction that sees one moment of the database.
+
+    `read` may be called twice: see `_sqlite`.
+
+    Raises:
+        ComponentError: the database cannot be opened, or is lost meanwhile; no password is in the text.
+    """
+    try:
+        if database.file is not None:
+            return _sqlite(database.file, read)
+        return _server(database, read)
+    except sa.exc.DBAPIError as error:
+        raise ComponentError(
+            f"The database {database.source} cannot be read: {reason(error, database)}",
+            remedy="Check that it is there, that the address names it, and that its user may read it",
+        ) from None
+
+
+def reason(error: sa.exc.SQLAlchemyError, database: Database) -> str:
+    """Return in one line, without anything secret, what the driver said."""
+    original = getattr(error, "orig", None) or error
+    match original.args:
+        case (int(number), str(said)):  # as the drivers of MySQL have it
+            return without_secrets(f"{said} ({number})", database.url)
+    return without_secrets(str(original), database.url)
+
+
+def _server(database: Database, read: Callable[[sa.Connection], T]) -> T:
+    url = database.url
+    arguments: dict[str, Any] = {}
+    if url.get_backend_name() in _CAN_TIME_OUT and "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = database.connect_timeout_s
+    if url.get_backend_name() in mysql.NAMES:
+        arguments |= mysql.arguments(url, timeout_s=database.connect_timeout_s)
+    engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True, connect_args=arguments)
+    postgres = engine.dialect.name == "postgresql"
+    if postgres:
+        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with _rolled_back(engine) as connection:
+        if postgres:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(LOCK_TIMEOUT_S * 1000)}")
+            for setting in _POSTGRES_SETTINGS:
+                connection.exec_driver_sql(setting)
+        elif engine.dialect.name in mysql.NAMES:
+            mysql.begin(connection, lock_timeout_s=LOCK_TIMEOUT_S)
+        return read(connection)
+
+
+def _sqlite(file: Path, read: Callable[[sa.Connection], T]) -> T:
+    """Read a SQLite file without leaving anything beside it.
+
+    A reader of a file in WAL mode makes `-wal` and `-shm` beside it and may not remove them. Where there is no `-wal`
+    nobody writes, so such a file is opened as immutable. If the file changed meanwhile a writer has come after all, and
+    what was read may be of two moments: then it is read again the usual way, and the two files are the writer's.
+    """
+    before = _state(file)
+    if _is_idle_wal(file):
+        found = _sqlite_once(file, "mode=ro&immutable=1", read)
+        if _state(file) == before:
+            return found
+    return _sqlite_once(file, "mode=ro", read)
+
+
+def _sqlite_once(file: Path, options: str, read: Callable[[sa.Connection], T]) -> T:
+    def connect() -> sqlite3.Connection:
+        address = f"file:{quote(os.fsencode(file))}?{options}"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _text_or_bytes
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool, hide_parameters=True)
+    with _rolled_back(engine) as connection:
+        connection.exec_driver_sql("BEGIN")
+        return read(connection)
+
+
+@contextlib.contextmanager
+def _rolled_back(engine: sa.Engine) -> Iterator[sa.Connection]:
+    try:
+        with engine.connect() as connection:
+            yield connection
+            connection.rollback()
+    finally:
+        engine.dispose()
+
+
+def _state(file: Path) -> tuple[int, int, int]:
+    try:
+        status = file.stat()
+        if not file.is_file():
+            raise ComponentError(f"{file.name} is no file", remedy="Name a SQLite database file")
+    except OSError as error:
+        raise ComponentError(
+            f"The SQLite file {file.name} cannot be read: {error.strerror}",
+            remedy="Correct its path; a relative one is meant from the runbook's folder, or from --working-dir",
+        ) from None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _is_idle_wal(file: Path) -> bool:
+    """Say whether the file is in WAL mode and nobody has it open for writing.
+
+    Source: SQLite's file format, bytes 18 and 19 of the header: 2 is WAL.
+    """
+    try:
+        with file.open("rb") as opened:
+            in_wal_mode = opened.read(20)[18:20] == b"\x02\x02"
+    except OSError:
+        return False  # opening it says why
+    return in_wal_mode and not os.path.exists(f"{file}-wal")  # noqa: PTH110  Path.exists() may raise
+
+
+def _text_or_bytes(raw: bytes) -> str | bytes:
+    """TEXT is what its writer put there; bytes that are not UTF-8 stay bytes, to be counted as such."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw

@@ -1,1 +1,0 @@
-"""Formats that hold other files: ZIP and gzip."""

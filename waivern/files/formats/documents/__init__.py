@@ -1,1 +1,0 @@
-"""Formats of office documents: PDF, DOCX and XLSX."""

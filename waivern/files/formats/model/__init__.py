@@ -1,1 +1,0 @@
-"""What all formats share: the documents they read and the parts they produce."""

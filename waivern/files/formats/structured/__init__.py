@@ -1,1 +1,0 @@
-"""Formats of keys and values: JSON, YAML and XML."""

@@ -1,1 +1,0 @@
-"""Formats of rows and columns: CSV and similar."""

@@ -1,1 +1,0 @@
-"""Formats of running text: HTML pages and e-mails."""
