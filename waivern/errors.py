@@ -1,4 +1,4 @@
-"""What can go wrong, as types: each error says what happened and what to do about it."""
+"""The errors that Waivern raises. Each says what happened and what to do."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -6,11 +6,13 @@ from datetime import datetime
 
 
 class WaivernError(Exception):
-    """The root of every error that Waivern raises on purpose.
+    """Base class of all errors that Waivern raises.
 
-    `happened` says what went wrong and where, `remedy` what the reader can do. `exit_code` is what a
-    command that ends with this error returns: 2 usage or a runbook that does not plan, 3 a run that
-    did not complete, 4 a database that cannot be used.
+    Attributes:
+        happened: What went wrong, and where.
+        remedy: What the user can do, or None.
+        exit_code: The exit code of a command that ends with this error: 2 for usage errors and invalid runbooks, 3 for
+            runs that did not complete, 4 for a database that cannot be used.
     """
 
     exit_code = 3
@@ -25,19 +27,19 @@ class WaivernError(Exception):
 
 
 class UsageError(WaivernError):
-    """What was asked for cannot be asked in this way."""
+    """An argument, option or setting is invalid."""
 
     exit_code = 2
 
 
 class RunbookError(WaivernError):
-    """A runbook cannot be read, or does not say what it must."""
+    """A runbook cannot be read or is invalid."""
 
     exit_code = 2
 
 
 class PlanError(WaivernError):
-    """A runbook cannot be carried out; `problems` holds every reason that was found, not only the first."""
+    """A runbook cannot be planned; `problems` holds all problems, not only the first."""
 
     exit_code = 2
 
@@ -53,11 +55,11 @@ class PlanError(WaivernError):
 
 
 class ComponentError(WaivernError):
-    """A connector or an analyser could not do its work."""
+    """A connector or an analyser failed."""
 
 
 class ComponentNotFoundError(ComponentError):
-    """No installed plug-in has this name."""
+    """No connector or analyser of this name is installed."""
 
     exit_code = 2
 
@@ -67,24 +69,24 @@ class ComponentNotFoundError(ComponentError):
         remedy = did_you_mean(name, names) or f"Known: {', '.join(names) or 'none'}"
         if broken is not None:
             happened = f"The {kind} '{name}' cannot be imported: {broken}"
-            remedy = "Mend or uninstall the package that provides it"
+            remedy = "Fix or uninstall the package that provides it"
         super().__init__(happened, remedy=remedy)
 
 
 class InvalidPropertiesError(ComponentError):
-    """A component was given properties that it does not take; `problems` maps each bad property to its fault."""
+    """The properties of a component are invalid; `problems` maps the name of each invalid property to a message."""
 
     exit_code = 2
 
     def __init__(self, component: str, problems: dict[str, str]) -> None:
         self.component = component
         self.problems = dict(problems)
-        listed = "; ".join(f"{name}: {fault}" if name else fault for name, fault in self.problems.items())
-        super().__init__(f"'{component}' does not take these properties: {listed}")
+        listed = "; ".join(f"{name}: {message}" if name else message for name, message in self.problems.items())
+        super().__init__(f"Invalid properties of '{component}': {listed}")
 
 
 class ServiceNotRegisteredError(WaivernError):
-    """Somebody asked the container for a service that nobody registered."""
+    """A service that was requested from the container is not registered."""
 
     def __init__(self, service: str, registered: Iterable[str]) -> None:
         super().__init__(
@@ -94,21 +96,21 @@ class ServiceNotRegisteredError(WaivernError):
 
 
 class MessageError(WaivernError):
-    """A message does not have the shape that its schema promises."""
+    """A message does not match its schema."""
 
 
 class SchemaNotFoundError(MessageError):
-    """Nobody provides this schema."""
+    """No schema of this name and version is installed."""
 
     exit_code = 2
 
 
 class ArtifactStoreError(WaivernError):
-    """An artifact cannot be kept or read."""
+    """An artifact cannot be stored or read."""
 
 
 class ArtifactNotFoundError(ArtifactStoreError):
-    """The store holds no artifact of this name."""
+    """The store has no artifact of this name."""
 
     exit_code = 2
 
@@ -116,72 +118,72 @@ class ArtifactNotFoundError(ArtifactStoreError):
         names = list(known)
         super().__init__(
             f"There is no artifact '{artifact_id}'",
-            remedy=did_you_mean(artifact_id, names) or f"There are: {', '.join(names) or 'none'}",
+            remedy=did_you_mean(artifact_id, names) or f"Known: {', '.join(names) or 'none'}",
         )
 
 
 class CorruptArtifactError(ArtifactStoreError):
-    """What is stored is not what was saved: its digest does not fit."""
+    """The stored content of an artifact does not match its digest."""
 
     exit_code = 4
 
 
 class PrunedArtifactError(ArtifactStoreError):
-    """The message was pruned or erased: what it held is gone; its digest, and what history says of it, are not."""
+    """The content of an artifact was pruned or erased. Its digest and history remain."""
 
     exit_code = 2
 
-    def __init__(self, what: str, *, at: datetime, because: str | None) -> None:
+    def __init__(self, artifact: str, *, at: datetime, reason: str | None) -> None:
         super().__init__(
-            f"What {what} held was let go of on {at:%Y-%m-%d} ({because})",
-            remedy="Its digest and its findings' rows stay; make it anew with a new run",
+            f"The content of {artifact} was deleted on {at:%Y-%m-%d} ({reason})",
+            remedy="Its digest and findings remain. Start a new run to produce the content again",
         )
 
 
 class ArchiveError(WaivernError):
-    """A file of archived runs cannot be restored: it is none, is damaged, or contradicts what is here."""
+    """An archive cannot be restored: it is not an archive, is damaged, or conflicts with the database."""
 
     exit_code = 2
 
 
 class RulesetError(WaivernError):
-    """A ruleset cannot be found, read or used."""
+    """A ruleset cannot be found or read, or is invalid."""
 
     exit_code = 2
 
 
 class RunError(WaivernError):
-    """A run cannot be started, taken up again or found."""
+    """A run cannot be started, resumed or found."""
 
     exit_code = 2
 
 
 class RunTakenOverError(RunError):
-    """Another process carries this run on; what this one still writes is refused."""
+    """A different process has taken over this run. Writes of this process are refused."""
 
     exit_code = 3
 
 
 class ExportError(WaivernError):
-    """A run cannot be exported in the way that was asked for."""
+    """A run cannot be exported as requested."""
 
     exit_code = 2
 
 
 class ScheduleError(WaivernError):
-    """A schedule cannot be read, found or changed."""
+    """A schedule cannot be found or changed, or is invalid."""
 
     exit_code = 2
 
 
 class DecisionError(WaivernError):
-    """A decision about a finding cannot be made, or a file of decisions cannot be read."""
+    """A decision on a finding cannot be recorded, or a decision file is invalid."""
 
     exit_code = 2
 
 
 class AnchorError(WaivernError):
-    """An anchor, or the key for anchors, is not what it should be."""
+    """An anchor or its key is invalid."""
 
 
 class DatabaseError(WaivernError):
@@ -191,7 +193,7 @@ class DatabaseError(WaivernError):
 
 
 class EncryptionError(DatabaseError):
-    """What is stored cannot be decrypted, or must not be written unencrypted: a key is missing or another one."""
+    """Content cannot be encrypted or decrypted, because a key is missing or is a different one."""
 
 
 class DatabaseUnavailableError(DatabaseError):
@@ -199,17 +201,17 @@ class DatabaseUnavailableError(DatabaseError):
 
 
 class DatabaseMissingError(DatabaseError):
-    """There is no such database yet, and what was asked would not make one."""
+    """The database does not exist, and this command does not create one."""
 
 
 class SchemaOutOfDateError(DatabaseError):
-    """The database's tables are not at the revision that this version of Waivern works with."""
+    """The tables of the database have a different revision than this version of Waivern needs."""
 
 
 def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return "Did you mean 'x'?" for the known name nearest to `name`, or None where none is near.
+    """Return "Did you mean 'x'?" for the known name most similar to `name`, or None if no name is similar.
 
-    `cutoff` is the least likeness that counts, from 0 (any name) to 1 (the same name).
+    `cutoff` is the lowest similarity that counts, from 0 (any name) to 1 (the same name).
     """
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f"Did you mean '{near[0]}'?" if near else None
+    similar = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f"Did you mean '{similar[0]}'?" if similar else None

@@ -1,4 +1,4 @@
-"""All settings: the `WAIVERN_*` variables. Nobody else reads them."""
+"""All settings. This is the only module that reads `WAIVERN_*` environment variables."""
 
 import os
 import re
@@ -9,26 +9,26 @@ from typing import Any
 from waivern.errors import UsageError, did_you_mean
 
 PREFIX = "WAIVERN_"
-_A_DAY_S = 86_400
-_HARDLY_CHANCE = 0.85
+_MAX_LEASE_S = 86_400
+_MISSPELT_CUTOFF = 0.85  # below it, an unknown name is likely not meant for Waivern
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 DEFAULT_DATABASE_URL = "sqlite:///.waivern/waivern.db"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set from outside; each field is the variable `WAIVERN_` and its name in capitals.
+    """The settings. Each field is set by the variable `WAIVERN_` plus its name in capitals.
 
     Args:
-        database_url: Where runs are kept: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`.
-        sqlite_synchronous: FULL survives a power cut; NORMAL is faster and may lose the last moments in one.
-        lease_seconds: After how long without a sign of life a run may be taken up by another process.
-        log_level: From which level on log lines are written to standard error.
-        log_format: How they are written: text, or json with one object a line.
-        encryption_key: What messages hold is encrypted by this; or several keys, of which the others can be read still.
-        encryption_key_file: A file that holds it.
-        anchor_key_file: A file that holds the key which `waivern verify --anchor` signs with, or none.
-        prune_at: When a service prunes each day: a time of day in UTC, as HH:MM, or never.
+        database_url: The database: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`.
+        sqlite_synchronous: FULL survives power loss; NORMAL is faster and may lose the most recent transactions.
+        lease_seconds: The time without a heartbeat after which a different worker may take over a run.
+        log_level: The lowest level of log lines written to standard error.
+        log_format: text, or json with one object per line.
+        encryption_key: The key that encrypts content. Of several keys, the first encrypts and all decrypt.
+        encryption_key_file: A file with the key or keys.
+        anchor_key_file: A file with the key that `waivern verify --anchor` signs with, or none.
+        prune_at: The time of day (UTC, HH:MM) at which a service prunes, or never.
     """
 
     database_url: str = DEFAULT_DATABASE_URL
@@ -46,29 +46,31 @@ class Settings:
         """Read the settings.
 
         Raises:
-            UsageError: a variable has a value that it cannot have, or is named almost like one that there is.
+            UsageError: a variable has an invalid value, or a name that looks like a misspelt setting.
         """
-        given = os.environ if environment is None else environment
-        known = {f"{PREFIX}{each.name.upper()}": each for each in fields(cls)}
-        _refuse_misspelt([name for name in given if name.startswith(PREFIX)], list(known))
+        variables = os.environ if environment is None else environment
+        known = {f"{PREFIX}{setting.name.upper()}": setting.name for setting in fields(cls)}
+        _refuse_misspelt([name for name in variables if name.startswith(PREFIX)], list(known))
         values: dict[str, Any] = {
-            each.name: _CHECKS[each.name](name, given[name]) for name, each in known.items() if given.get(name)
+            name: _PARSERS[name](variable, variables[variable])
+            for variable, name in known.items()
+            if variables.get(variable)
         }
         return cls(**values)
 
 
-def _any(_name: str, value: str) -> str:
+def _text(_name: str, value: str) -> str:
     return value
 
 
 def _one_of(*allowed: str) -> Any:
-    def check(name: str, value: str) -> str:
-        meant = next((each for each in allowed if each.lower() == value.lower()), None)
-        if meant is None:
-            raise UsageError(f"{name} is '{value}'", remedy=f"Set it to one of {', '.join(allowed)}")
-        return meant
+    def parse(name: str, value: str) -> str:
+        match = next((choice for choice in allowed if choice.lower() == value.lower()), None)
+        if match is None:
+            raise UsageError(f"{name}='{value}' is not valid", remedy=f"Set it to one of {', '.join(allowed)}")
+        return match
 
-    return check
+    return parse
 
 
 def _seconds(name: str, value: str) -> float:
@@ -76,33 +78,33 @@ def _seconds(name: str, value: str) -> float:
         seconds = float(value)
     except ValueError:
         seconds = 0.0
-    if not 1 <= seconds <= _A_DAY_S:
-        raise UsageError(f"{name} is '{value}'", remedy="Set it to a number of seconds from 1 to 86400")
+    if not 1 <= seconds <= _MAX_LEASE_S:
+        raise UsageError(f"{name}='{value}' is not valid", remedy="Set it to a number of seconds from 1 to 86400")
     return seconds
 
 
 def _time_of_day(name: str, value: str) -> str:
     if value != "never" and not _TIME_OF_DAY.fullmatch(value):
-        raise UsageError(f"{name} is '{value}'", remedy="Set it to a time of day in UTC such as 03:30, or to never")
+        raise UsageError(f"{name}='{value}' is not valid", remedy="Set it to a time in UTC such as 03:30, or to never")
     return value
 
 
-_CHECKS: dict[str, Any] = {
-    "database_url": _any,
+_PARSERS: dict[str, Any] = {
+    "database_url": _text,
     "sqlite_synchronous": _one_of("FULL", "NORMAL"),
     "lease_seconds": _seconds,
     "log_level": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
     "log_format": _one_of("text", "json"),
-    "encryption_key": _any,
-    "encryption_key_file": _any,
-    "anchor_key_file": _any,
+    "encryption_key": _text,
+    "encryption_key_file": _text,
+    "anchor_key_file": _text,
     "prune_at": _time_of_day,
 }
 
 
-def _refuse_misspelt(given: list[str], known: list[str]) -> None:
-    """A misspelt setting would be ignored without a word; a name that is like none of them is somebody else's."""
-    for name in given:
-        meant = did_you_mean(name, known, cutoff=_HARDLY_CHANCE)
-        if name not in known and meant is not None:
-            raise UsageError(f"There is no setting {name}", remedy=meant)
+def _refuse_misspelt(names: list[str], known: list[str]) -> None:
+    # Otherwise a misspelt setting would be ignored silently.
+    for name in names:
+        suggestion = did_you_mean(name, known, cutoff=_MISSPELT_CUTOFF)
+        if name not in known and suggestion is not None:
+            raise UsageError(f"There is no setting {name}", remedy=suggestion)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waivern.exports.html.exporter import HtmlExporter
-from waivern.exports.html.markup import element, escaped
-from waivern.exports.html.numbers import MOST_ROWS
-from waivern.exports.model.report import LeftOut, PartiallyScanned, Report, ReportedRule
+from waivern.exports.html.finding_counts import MAX_ROWS
+from waivern.exports.html.markup import element, escape
+from waivern.exports.model.report import NotScanned, PartiallyScanned, Report, ReportedRule
 from waivern.exports.model.reported_finding import Evidence, Location, ReportedFinding
 from waivern.history.comparison import Change, Comparison, Difference, Reason
 from waivern.history.decisions import Decision, Verdict
@@ -61,7 +61,7 @@ def text_of(report: Report) -> str:
 def report_saying(text: str) -> Report:
     """A report that says a text wherever a report may say anything."""
     finding = sample_finding("a", rule=text, category=text, severity=text, source=text, location=text)
-    gone = msgspec.structs.replace(finding, fingerprint="b" * 32)
+    missing = msgspec.structs.replace(finding, fingerprint="b" * 32)
     decision = Decision(Verdict.ACCEPTED, f"r{text}", f"o{text}", fingerprint="a" * 32)
     reported = ReportedFinding(
         finding,
@@ -83,11 +83,16 @@ def report_saying(text: str) -> Report:
         contact=text,
         framework=text,
         rules=[ReportedRule(text, text, text, text, text, text, text, {text: text})],
-        left_out=[LeftOut(text, text, text)],
-        in_part=[PartiallyScanned(text, text, 1, 2, text)],
+        not_scanned=[NotScanned(text, text, text)],
+        partially_scanned=[PartiallyScanned(text, text, 1, 2, text)],
         artifacts=[sample_artifact(text, component=text, schema=text, error=text)],
         comparison=Comparison(
-            run, run, [Difference(Change.UNKNOWN, gone, Reason.SCOPE, gone, text), Difference(Change.NEW, finding)]
+            run,
+            run,
+            [
+                Difference(Change.UNKNOWN, missing, Reason.SCOPE, missing, text),
+                Difference(Change.NEW, finding),
+            ],
         ),
         without_evidence=[text],
     )
@@ -120,7 +125,7 @@ def test_no_text_breaks_out_wherever_it_stands(text: str) -> None:
 
 @given(st.text(st.characters(codec=None)))
 def test_an_escaped_text_reads_as_it_was_but_for_what_acts(text: str) -> None:
-    page = Page(f"<p title='{escaped(text)}'>{escaped(text)}</p>")
+    page = Page(f"<p title='{escape(text)}'>{escape(text)}</p>")
     assert page.shape == [("p", ("title",)), "p"]
     read = "".join(page.texts)
     assert read == text or any(not character.isprintable() for character in text)
@@ -190,10 +195,10 @@ def test_of_very_many_findings_the_gravest_are_shown_and_the_rest_is_counted() -
             (),
             None,
         )
-        for number in range(MOST_ROWS + 7)
+        for number in range(MAX_ROWS + 7)
     ]
     text = text_of(sample_report(many, comparison=None))
-    assert f"The gravest {MOST_ROWS:,} are shown; 7 more are in the exports" in text
-    assert text.count("<tr id=") == MOST_ROWS
+    assert f"The gravest {MAX_ROWS:,} are shown; 7 more are in the exports" in text
+    assert text.count("<tr id=") == MAX_ROWS
     first = text.index("<tr id=")
     assert "high" in text[first : first + 200]

@@ -109,7 +109,7 @@ class TestOscal:
     def test_only_where_everything_was_looked_at_is_a_rule_satisfied_that_found_nothing(self) -> None:
         (result,) = self.read(sample_report()).results
         assert "vat number" not in {each.title for each in result.findings}
-        whole = dataclasses.replace(sample_report(), artifacts=(), left_out=(), in_part=())
+        whole = dataclasses.replace(sample_report(), artifacts=(), not_scanned=(), partially_scanned=())
         (result,) = self.read(whole).results
         states = {each.title: each.target.status.state.value for each in result.findings}
         assert states["vat number"] == "satisfied"

@@ -143,7 +143,7 @@ def test_what_was_not_looked_at_may_be_there_all_the_same(tmp_path: Path) -> Non
     assert remarks == {"not everything was looked at: it may be there all the same"}
     remarks = {each["remark"] for each in rows_of(said, failed_report()) if each["section"] == "declared but not found"}
     assert remarks == {"the run is incomplete: it may be there all the same"}
-    whole = rows_of(said, report(left_out=(), in_part=(), artifacts=()))
+    whole = rows_of(said, report(not_scanned=(), partially_scanned=(), artifacts=()))
     remarks = {each["remark"] for each in whole if each["section"] == "declared but not found"}
     assert remarks == {"everything that the runbook names was looked at"}
     assert "logo.png" in {each["value"] for each in rows_of(said) if each["section"] == "not looked at"}

@@ -49,8 +49,8 @@ def test_the_baseline_says_what_came_and_went() -> None:
     states = {each["partialFingerprints"]["waivernFinding/v1"][0]: each["baselineState"] for each in run["results"]}
     assert states == {"a": "new", "b": "updated", "c": "unchanged", "d": "absent"}
     assert run["baselineGuid"] != run["automationDetails"]["guid"]
-    gone = run["results"][-1]
-    assert gone["ruleId"] == run["results"][0]["ruleId"]
+    no_longer_found = run["results"][-1]
+    assert no_longer_found["ruleId"] == run["results"][0]["ruleId"]
 
 
 def test_without_a_run_before_there_is_no_baseline() -> None:

@@ -205,7 +205,7 @@ def test_a_command_that_leaves_a_program_behind_has_been_told_when_it_ends() -> 
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ({}, "names nobody"),
+        ({}, "no recipient"),
         ({"command": []}, "at least 1"),
         ({"webhook": {"url": "ftp://x"}}, "begins with http"),
         ({"command": ["x"], "events": ["succeeded"]}, "gate_tripped"),

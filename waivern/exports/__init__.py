@@ -1,1 +1,1 @@
-"""A run as others read it: each exporter turns one report into the bytes of one format."""
+"""Exports: one run as bytes in a format that other tools read."""

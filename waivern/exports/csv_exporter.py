@@ -1,4 +1,4 @@
-"""CSV (RFC 4180): one finding a row, for spreadsheets and scripts."""
+"""CSV (RFC 4180), one finding per row, for spreadsheets and scripts."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,22 +7,24 @@ from typing import Any
 from waivern.exports.encoding.json_encoding import in_chunks
 from waivern.exports.encoding.spreadsheet_cells import csv_lines, escape_formula
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.json_exporter import full_finding_as_json
+from waivern.exports.json_exporter import full_finding_as_json, missing_finding_as_json
 from waivern.exports.model.report import Report
 from waivern.history.comparison import Change
-from waivern.history.records_as_json import finding_as_json
 
 COLUMNS = (
     *("run", "runbook", "fingerprint", "rule", "category", "severity", "special_category", "confidence"),
     *("match_count", "source", "location", "file_path", "table", "column", "lines", "evidence", "reasons", "ruleset"),
-    *("artifacts", "change", "change_reason", "change_because"),
+    *("artifacts", "change", "change_reason", "change_detail"),
     *("decision", "decision_reason", "decision_owner", "decision_until"),
 )
-_JOINED_BY = {"lines": " ", "reasons": "; ", "artifacts": " "}
+_SEPARATORS = {"lines": " ", "reasons": "; ", "artifacts": " "}
 
 
 class CsvExporter(Exporter):
-    """Its columns are added, at the end, never renamed or removed. What only the run before had found stands last."""
+    """The columns are stable: new ones are added at the end, none is renamed or removed.
+
+    Findings that only the previous run has come last.
+    """
 
     endings = ("csv",)
 
@@ -39,29 +41,23 @@ class CsvExporter(Exporter):
 
 
 def _rows(report: Report) -> Iterator[list[Any]]:
-    same = {"run": report.run.id, "runbook": report.run.runbook}
+    run = {"run": report.run.id, "runbook": report.run.runbook}
     for reported in report.findings:
-        told = {**same, **full_finding_as_json(reported)}
-        decision = told.pop("decision") or {}
-        told["decision"] = decision.get("verdict")
-        told.update({f"decision_{key}": decision.get(key) for key in ("reason", "owner", "until")})
-        yield [_cell(column, told.get(column)) for column in COLUMNS]
-    for difference in (*report.gone(Change.FIXED), *report.gone(Change.UNKNOWN)):
-        told = {
-            **same,
-            **finding_as_json(difference.finding),
-            "change": difference.change.value,
-            "change_reason": None if difference.reason is None else difference.reason.value,
-            "change_because": difference.because,
-        }
-        yield [_cell(column, told.get(column)) for column in COLUMNS]
+        values = {**run, **full_finding_as_json(reported)}
+        decision = values.pop("decision") or {}
+        values["decision"] = decision.get("verdict")
+        values.update({f"decision_{key}": decision.get(key) for key in ("reason", "owner", "until")})
+        yield [_cell(column, values.get(column)) for column in COLUMNS]
+    for difference in (*report.no_longer_found(Change.FIXED), *report.no_longer_found(Change.UNKNOWN)):
+        values = {**run, **missing_finding_as_json(difference), "change": difference.change.value}
+        yield [_cell(column, values.get(column)) for column in COLUMNS]
 
 
 def _cell(column: str, value: Any) -> Any:
     if column == "evidence" and value is not None:
-        return escape_formula("; ".join(_sample(each) for each in value))
+        return escape_formula("; ".join(_sample(evidence) for evidence in value))
     if isinstance(value, list):
-        return escape_formula(_JOINED_BY[column].join(map(str, value)))
+        return escape_formula(_SEPARATORS[column].join(map(str, value)))
     if isinstance(value, bool):
         return "true" if value else "false"
     return escape_formula(value) if isinstance(value, str) else value

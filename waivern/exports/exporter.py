@@ -1,4 +1,4 @@
-"""What an exporter is."""
+"""The base class of exporters."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from waivern.exports.model.report import Report
 
 @dataclass(frozen=True)
 class Preferences:
-    """What whoever asks for an export may wish; an exporter that a wish does not concern passes over it.
+    """The options of one export. An exporter ignores the options that do not apply to it.
 
     Args:
-        ending: Of the file that is written, without its dot, in lower case: one of the exporter's `endings`.
-        fail_from: The severity from which on a finding counts as a failure.
-        organisation: What the organisation says of its processing, where there is such a file.
+        ending: The extension of the file to write, without the dot, in lower case: one of the exporter's `endings`.
+        fail_from: The lowest severity of a finding that counts as a failure.
+        organisation: The content of the organisation file, if there is one.
     """
 
     ending: str = ""
@@ -24,34 +24,34 @@ class Preferences:
 
 
 class Exporter(ABC):
-    """Turns the report of one run into one format. An entry point of the group `waivern.exporters` leads to its class.
+    """Writes the report of one run in one format. An entry point of the group `waivern.exporters` names the class.
 
-    It is made without arguments, and the same report gives the same bytes.
+    The class is instantiated without arguments. The same report gives the same bytes.
     """
 
     endings: tuple[str, ...] = ()
-    """What its files end with, without the dot; the first is what it writes unless told otherwise."""
+    """The file extensions of the format, without the dot; the first is the default."""
 
     decides_by_ending = False
-    """Whether the ending of the file says what is written, so that another is refused."""
+    """Whether the file's extension selects what is written. Other extensions are then refused."""
 
     binary_endings: tuple[str, ...] = ()
-    """Those of which the bytes are no UTF-8 text."""
+    """The extensions whose bytes are not UTF-8 text."""
 
     @classmethod
     @abstractmethod
     def get_name(cls) -> str:
-        """Return the name of the format: that of the entry point."""
+        """Return the name of the format, which is also the name of the entry point."""
 
     @classmethod
     @abstractmethod
     def get_media_type(cls) -> str:
-        """Return the media type of what `export` yields, such as "application/json"."""
+        """Return the media type of the bytes, such as "application/json"."""
 
     @abstractmethod
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        """Yield the bytes, a part at a time, so that a large report is never held whole.
+        """Yield the bytes in parts, so that a large report is never held in memory.
 
         Raises:
-            ExportError: the report cannot be told in this format, or what is needed for it is not installed.
+            ExportError: the report cannot be written in this format, or a required package is not installed.
         """

@@ -1,11 +1,11 @@
-"""JSON: one object that holds everything, with the keys that `docs/exports.md` lists."""
+"""JSON: the whole report as one object, with the keys listed in `docs/exports.md`."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from waivern import __version__
-from waivern.exports.encoding.json_encoding import as_json, in_chunks, listed
+from waivern.exports.encoding.json_encoding import encode_json, in_chunks, json_array
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import Report, ReportedRule
 from waivern.exports.model.reported_finding import ReportedFinding
@@ -15,7 +15,7 @@ from waivern.history.records_as_json import artifact_as_json, finding_as_json, i
 
 
 class JsonExporter(Exporter):
-    """Keys are added, at the end, never renamed or removed."""
+    """The keys are stable: new ones are added at the end, none is renamed or removed."""
 
     endings = ("json",)
 
@@ -28,17 +28,17 @@ class JsonExporter(Exporter):
         return "application/json"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_chunks(_written(report))
+        return in_chunks(_pieces(report))
 
 
-def _written(report: Report) -> Iterator[bytes]:
-    yield as_json(_head(report))[:-1]
+def _pieces(report: Report) -> Iterator[bytes]:
+    yield encode_json(_header(report))[:-1]
     yield b',"findings":'
-    yield from listed(full_finding_as_json(each) for each in report.findings)
+    yield from json_array(full_finding_as_json(reported) for reported in report.findings)
     yield b"}\n"
 
 
-def _head(report: Report) -> Mapping[str, Any]:
+def _header(report: Report) -> Mapping[str, Any]:
     return {
         "format": "waivern-report/1",
         "waivern": __version__,
@@ -48,10 +48,10 @@ def _head(report: Report) -> Mapping[str, Any]:
         "framework": report.framework,
         "complete": report.is_complete,
         "incomplete_reason": report.incomplete_reason,
-        "artifacts": [artifact_as_json(each) for each in report.artifacts],
-        "rules": [_rule(each) for each in report.rules],
-        "not_scanned": [asdict(each) for each in report.left_out],
-        "sampled": [asdict(each) for each in report.in_part],
+        "artifacts": [artifact_as_json(artifact) for artifact in report.artifacts],
+        "rules": [_rule(rule) for rule in report.rules],
+        "not_scanned": [asdict(gap) for gap in report.not_scanned],
+        "partially_scanned": [asdict(gap) for gap in report.partially_scanned],
         "without_evidence": list(report.without_evidence),
         "comparison": _comparison(report),
     }
@@ -68,18 +68,22 @@ def _comparison(report: Report) -> Mapping[str, Any] | None:
     return {
         "base": run_as_json(comparison.base),
         "summary": comparison.in_numbers(),
-        "fixed": [_gone(each) for each in report.gone(Change.FIXED)],
-        "unknown": [_gone(each) for each in report.gone(Change.UNKNOWN)],
+        "fixed": [missing_finding_as_json(difference) for difference in report.no_longer_found(Change.FIXED)],
+        "unknown": [missing_finding_as_json(difference) for difference in report.no_longer_found(Change.UNKNOWN)],
     }
 
 
-def _gone(difference: Difference) -> Mapping[str, Any]:
-    reason = None if difference.reason is None else difference.reason.value
-    return {**finding_as_json(difference.finding), "reason": reason, "because": difference.because}
+def missing_finding_as_json(difference: Difference) -> Mapping[str, Any]:
+    """Return a finding of the previous run that this run does not have, with the reason."""
+    return {
+        **finding_as_json(difference.finding),
+        "change_reason": None if difference.reason is None else difference.reason.value,
+        "change_detail": difference.because,
+    }
 
 
 def full_finding_as_json(reported: ReportedFinding) -> dict[str, Any]:
-    """Return all that is reported of a finding as a JSON object; `evidence` is null where it was pruned."""
+    """Return everything reported about a finding as a JSON object; `evidence` is null if it was pruned."""
     location, evidence = reported.location, reported.evidence
     return {
         **finding_as_json(reported.finding),
@@ -87,13 +91,15 @@ def full_finding_as_json(reported: ReportedFinding) -> dict[str, Any]:
         "table": location.table,
         "column": location.column,
         "lines": list(location.lines),
-        "evidence": None if evidence is None else [{"content": each.content, "line": each.line} for each in evidence],
+        "evidence": None
+        if evidence is None
+        else [{"content": sample.content, "line": sample.line} for sample in evidence],
         "reasons": list(reported.reasons),
         "ruleset": reported.ruleset,
         "artifacts": list(reported.artifact_ids),
         "change": None if reported.change is None else reported.change.value,
         "change_reason": None if reported.reason is None else reported.reason.value,
-        "change_because": reported.because,
+        "change_detail": reported.detail,
         "decision": None if reported.decision is None else _decision(reported.decision),
     }
 

@@ -1,4 +1,4 @@
-"""JUnit XML, as pipelines show it: a test case a rule, which fails where the rule found something grave enough."""
+"""JUnit XML for CI pipelines: one test case per rule, which fails if the rule has findings of sufficient severity."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import Report, rule_id
 from waivern.exports.model.reported_finding import ReportedFinding, severity_rank
 
-_MOST_TOLD = 100
-_UNFIT = {
+_MAX_LINES = 100
+_FORBIDDEN_IN_XML = {
     code: "\N{REPLACEMENT CHARACTER}"
     for code in (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
     if chr(code) not in "\t\n"
@@ -20,7 +20,7 @@ _UNFIT = {
 
 
 class JunitExporter(Exporter):
-    """Findings on which somebody has decided do not fail; what was not looked at is skipped, never passed."""
+    """Suppressed and accepted findings do not fail a test case. What was not scanned is a skipped test case."""
 
     endings = ("xml",)
 
@@ -33,102 +33,101 @@ class JunitExporter(Exporter):
         return "application/xml"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_chunks(part.encode() for part in _written(report, _cases(report, preferences.fail_from)))
+        return in_chunks(piece.encode() for piece in _pieces(report, _cases(report, preferences.fail_from)))
 
 
 @dataclass
-class _Case:
-    """One rule: how often it failed, and the first places."""
+class _RuleCase:
+    """One rule: its number of failures, and a line for each of the first ones."""
 
     name: str
-    group: str
+    class_name: str
     failures: int = 0
-    gravest: str = ""
-    passed_over: int = 0
-    told: list[str] = field(default_factory=list)
+    highest_severity: str = ""
+    ignored: int = 0
+    lines: list[str] = field(default_factory=list)
 
-    def note(self, reported: ReportedFinding, *, fail_from: int) -> None:
+    def add(self, reported: ReportedFinding, *, fail_from: int) -> None:
         severity = reported.finding.severity
         if reported.decision is not None or severity_rank(severity) < fail_from:
-            self.passed_over += 1
+            self.ignored += 1
             return
         self.failures += 1
-        if not self.gravest or severity_rank(severity) > severity_rank(self.gravest):
-            self.gravest = severity
-        if len(self.told) < _MOST_TOLD:
-            self.told.append(_line(reported))
+        if not self.highest_severity or severity_rank(severity) > severity_rank(self.highest_severity):
+            self.highest_severity = severity
+        if len(self.lines) < _MAX_LINES:
+            self.lines.append(_line(reported))
 
 
-def _cases(report: Report, fail_from: str) -> Mapping[str, _Case]:
-    cases = {rule.id: _Case(rule.name, rule.ruleset) for rule in report.rules}
+def _cases(report: Report, fail_from: str) -> Mapping[str, _RuleCase]:
+    cases = {rule.id: _RuleCase(rule.name, rule.ruleset) for rule in report.rules}
     for reported in report.findings:
         rule = rule_id(reported.ruleset, reported.finding.rule)
-        case = cases.setdefault(rule, _Case(reported.finding.rule, reported.ruleset or "pruned"))
-        case.note(reported, fail_from=severity_rank(fail_from))
+        case = cases.setdefault(rule, _RuleCase(reported.finding.rule, reported.ruleset or "pruned"))
+        case.add(reported, fail_from=severity_rank(fail_from))
     return cases
 
 
-def _written(report: Report, cases: Mapping[str, _Case]) -> Iterator[str]:
-    skipped = list(_not_looked_at(report))
+def _pieces(report: Report, cases: Mapping[str, _RuleCase]) -> Iterator[str]:
+    skipped = list(_skipped(report))
     errors = 0 if report.incomplete_reason is None else 1
     failures = sum(case.failures > 0 for case in cases.values())
-    numbers = (
+    counts = (
         f'tests="{len(cases) + len(skipped) + errors}" failures="{failures}" errors="{errors}" skipped="{len(skipped)}"'
     )
-    began = (report.run.started_at or report.run.created_at).astimezone(UTC).replace(tzinfo=None)
-    at = f'timestamp="{began.isoformat(timespec="seconds")}" time="{report.run.duration_seconds or 0:.3f}"'
+    started = (report.run.started_at or report.run.created_at).astimezone(UTC).replace(tzinfo=None)
+    times = f'timestamp="{started.isoformat(timespec="seconds")}" time="{report.run.duration_seconds or 0:.3f}"'
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
-    yield f'<testsuites name="Waivern" {numbers}>\n'
-    yield f"<testsuite name={_quoted(report.run.runbook)} {numbers} {at}>\n"
+    yield f'<testsuites name="Waivern" {counts}>\n'
+    yield f"<testsuite name={_quoted(report.run.runbook)} {counts} {times}>\n"
     yield f'<properties><property name="run" value={_quoted(report.run.id)}/></properties>\n'
     if report.incomplete_reason is not None:
-        yield _case("The run ended well", "run", f"<error message={_quoted(report.incomplete_reason)}/>")
+        yield _test_case("The run completed", "run", f"<error message={_quoted(report.incomplete_reason)}/>")
     for case in cases.values():
-        yield _of_rule(case)
-    for name, group, why in skipped:
-        yield _case(name, group, f"<skipped message={_quoted(why)}/>")
+        yield _rule_case(case)
+    for name, class_name, reason in skipped:
+        yield _test_case(name, class_name, f"<skipped message={_quoted(reason)}/>")
     yield "</testsuite>\n</testsuites>\n"
 
 
-def _of_rule(case: _Case) -> str:
-    passed_over = f"{count(case.passed_over, 'finding')} below the threshold, suppressed or accepted"
-    out = f"<system-out>{_text(passed_over)}</system-out>" if case.passed_over else ""
+def _rule_case(case: _RuleCase) -> str:
+    ignored = f"{count(case.ignored, 'finding')} below the threshold, suppressed or accepted"
+    output = f"<system-out>{_text(ignored)}</system-out>" if case.ignored else ""
     if not case.failures:
-        return _case(case.name, case.group, out)
-    beyond = case.failures - len(case.told)
-    lines = [*case.told, *([f"and {beyond:,} more"] if beyond else [])]
-    message = f"{count(case.failures, 'finding')}, the gravest {case.gravest}"
-    failure = f"<failure message={_quoted(message)} type={_quoted(case.gravest)}>{_text(chr(10).join(lines))}</failure>"
-    return _case(case.name, case.group, failure + out)
+        return _test_case(case.name, case.class_name, output)
+    others = case.failures - len(case.lines)
+    lines = "\n".join([*case.lines, *([f"and {others:,} more"] if others else [])])
+    message = f"{count(case.failures, 'finding')}, highest severity: {case.highest_severity}"
+    attributes = f"message={_quoted(message)} type={_quoted(case.highest_severity)}"
+    return _test_case(case.name, case.class_name, f"<failure {attributes}>{_text(lines)}</failure>{output}")
 
 
-def _not_looked_at(report: Report) -> Iterator[tuple[str, str, str]]:
-    for artifact in report.not_made:
-        why = artifact.error or f"because of {artifact.skipped_because or artifact.skip_reason or 'the end of the run'}"
-        yield artifact.artifact_id, "artifacts", f"{artifact.status.value}: {why}"
-    for each in report.left_out:
-        yield each.what, f"not looked at.{each.artifact_id}", each.why
-    for part in report.in_part:
-        yield part.what, f"looked at in part.{part.artifact_id}", f"read {part.read:,} of {part.of:,}"
+def _skipped(report: Report) -> Iterator[tuple[str, str, str]]:
+    for artifact in report.not_produced:
+        cause = artifact.skipped_because or artifact.skip_reason or "the end of the run"
+        yield artifact.artifact_id, "artifacts", f"{artifact.status.value}: {artifact.error or f'because of {cause}'}"
+    for gap in report.not_scanned:
+        yield gap.name, f"not scanned.{gap.artifact_id}", gap.reason
+    for part in report.partially_scanned:
+        yield part.name, f"partially scanned.{part.artifact_id}", part.extent
 
 
-def _case(name: str, group: str, inside: str) -> str:
-    return f'<testcase name={_quoted(name)} classname={_quoted(group)} time="0">{inside}</testcase>\n'
+def _test_case(name: str, class_name: str, content: str) -> str:
+    return f'<testcase name={_quoted(name)} classname={_quoted(class_name)} time="0">{content}</testcase>\n'
 
 
 def _line(reported: ReportedFinding) -> str:
     finding = reported.finding
     lines = f" line {', '.join(map(str, reported.location.lines))}" if reported.location.lines else ""
-    samples = ", ".join(each.content for each in reported.evidence or ())
+    samples = ", ".join(evidence.content for evidence in reported.evidence or ())
     change = f" ({reported.change.value})" if reported.change is not None else ""
-    return (
-        f"{finding.severity}: {finding.location}{lines} in {finding.source}{change}: {samples}  [{finding.fingerprint}]"
-    )
+    where = f"{finding.location}{lines} in {finding.source}{change}"
+    return f"{finding.severity}: {where}: {samples}  [{finding.fingerprint}]"
 
 
 def _text(text: str) -> str:
-    return escape(text.translate(_UNFIT))
+    return escape(text.translate(_FORBIDDEN_IN_XML))
 
 
 def _quoted(text: str) -> str:
-    return quoteattr(text.translate(_UNFIT))
+    return quoteattr(text.translate(_FORBIDDEN_IN_XML))

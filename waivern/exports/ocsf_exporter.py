@@ -1,4 +1,4 @@
-"""OCSF: each finding as a Data Security Finding (class 2006), a line of JSON each, for SIEMs and data lakes."""
+"""OCSF: each finding as a Data Security Finding (class 2006), one line of JSON each, for SIEMs and data lakes."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ _NEW, _SUPPRESSED, _RESOLVED = (1, "New"), (3, "Suppressed"), (4, "Resolved")
 
 
 class OcsfExporter(Exporter):
-    """What came is created, what stayed or changed is updated, what is fixed is closed."""
+    """New findings are `Create`, unchanged and changed ones `Update`, fixed ones `Close`."""
 
     endings = ("jsonl", "ndjson", "json")
 
@@ -38,19 +38,19 @@ class OcsfExporter(Exporter):
 
 
 def _events(report: Report) -> Iterator[Mapping[str, Any]]:
-    """An empty run has an event too, else its export would be an empty file, which reads as a fault."""
+    # The event of the run makes sure that the file is never empty, which would look like a failed export.
     rules = {rule.id: rule for rule in report.rules}
     by_name = {rule.name: rule for rule in reversed(report.rules)}
     for reported in report.findings:
         name = reported.finding.rule
         rule = rules.get(rule_id(reported.ruleset, name)) or by_name.get(name)
-        yield _present(report, reported, rule)
-    for difference in report.gone(Change.FIXED):
-        yield _closed(report, difference, by_name.get(difference.finding.rule))
-    yield _about_the_run(report)
+        yield _present_finding(report, reported, rule)
+    for difference in report.no_longer_found(Change.FIXED):
+        yield _fixed_finding(report, difference, by_name.get(difference.finding.rule))
+    yield _run_event(report)
 
 
-def _present(report: Report, reported: ReportedFinding, rule: ReportedRule | None) -> Mapping[str, Any]:
+def _present_finding(report: Report, reported: ReportedFinding, rule: ReportedRule | None) -> Mapping[str, Any]:
     seen_before = reported.change in (Change.UNCHANGED, Change.CHANGED)
     suppressed = reported.decision is not None and reported.decision.verdict is Verdict.SUPPRESSED
     event = _event(report, reported.finding, _UPDATE if seen_before else _CREATE, _SUPPRESSED if suppressed else _NEW)
@@ -58,11 +58,11 @@ def _present(report: Report, reported: ReportedFinding, rule: ReportedRule | Non
     event["finding_info"] = _info(report, reported.finding, rule)
     event["data_security"] = _data_security(reported.finding, rule)
     event["resources"] = [_resource(reported.finding)]
-    event.update(_place(reported.finding, reported.location))
+    event.update(_file_or_table(reported.finding, reported.location))
     if reported.decision is not None:
         event["comment"] = f"{reported.decision.verdict.value} by {reported.decision.owner}: {reported.decision.reason}"
     event["unmapped"] = drop_empty(
-        evidence=[each.content for each in reported.evidence or ()],
+        evidence=[evidence.content for evidence in reported.evidence or ()],
         evidence_pruned=reported.evidence is None or None,
         lines=list(reported.location.lines),
         match_count=reported.finding.match_count,
@@ -72,7 +72,7 @@ def _present(report: Report, reported: ReportedFinding, rule: ReportedRule | Non
     return event
 
 
-def _closed(report: Report, difference: Difference, rule: ReportedRule | None) -> Mapping[str, Any]:
+def _fixed_finding(report: Report, difference: Difference, rule: ReportedRule | None) -> Mapping[str, Any]:
     event = _event(report, difference.finding, _CLOSE, _RESOLVED)
     event["is_alert"] = False
     event["finding_info"] = _info(report, difference.finding, rule)
@@ -80,24 +80,29 @@ def _closed(report: Report, difference: Difference, rule: ReportedRule | None) -
     return event
 
 
-def _about_the_run(report: Report) -> Mapping[str, Any]:
-    """What was not looked at belongs beside what was found: an event of its own, which is no alert."""
-    left_out = [f"{each.what}: {each.why}" for each in report.left_out]
-    in_part = [f"{each.what}: read {each.read:,} of {each.of:,}" for each in report.in_part]
-    unknown = [each.finding.fingerprint for each in report.gone(Change.UNKNOWN)]
-    not_made = [each.artifact_id for each in report.not_made]
-    said = report.incomplete_reason or "The run is complete"
+def _run_event(report: Report) -> Mapping[str, Any]:
+    """Return an event, not an alert, that lists what was not scanned."""
+    not_scanned = [f"{gap.name}: {gap.reason}" for gap in report.not_scanned]
+    partially_scanned = [f"{gap.name}: {gap.extent}" for gap in report.partially_scanned]
+    unknown = [difference.finding.fingerprint for difference in report.no_longer_found(Change.UNKNOWN)]
+    not_produced = [artifact.artifact_id for artifact in report.not_produced]
+    outcome = report.incomplete_reason or "The run is complete"
     return {
         **_base(report, _CREATE, (1, "Informational"), (99, "Other")),
-        "message": f"{said}. Not looked at: {len(left_out)}, in part: {len(in_part)}",
+        "message": f"{outcome}. Not scanned: {len(not_scanned)}. Partially scanned: {len(partially_scanned)}",
         "is_alert": False,
         "finding_info": {
             "uid": report.run.id,
-            "title": f"What run {report.run.id} did not look at",
+            "title": f"Coverage of run {report.run.id}",
             "types": ["coverage"],
             "created_time": _milliseconds(report.run.created_at),
         },
-        "unmapped": drop_empty(not_scanned=left_out, sampled=in_part, unknown=unknown, artifacts_not_made=not_made),
+        "unmapped": drop_empty(
+            not_scanned=not_scanned,
+            partially_scanned=partially_scanned,
+            unknown=unknown,
+            artifacts_not_produced=not_produced,
+        ),
     }
 
 
@@ -138,11 +143,13 @@ def _base(
 
 
 def _info(report: Report, finding: Finding, rule: ReportedRule | None) -> Mapping[str, Any]:
-    said = "" if rule is None else " ".join(part for part in (rule.description, f"Source: {rule.source}") if part)
+    description = (
+        "" if rule is None else " ".join(part for part in (rule.description, f"Source: {rule.source}") if part)
+    )
     return drop_empty(
         uid=finding.fingerprint,
         title=f"{finding.rule.replace('_', ' ').capitalize()} in {finding.location or finding.source}",
-        desc=said,
+        desc=description,
         types=[finding.category],
         created_time=_milliseconds(report.run.created_at),
         analytic=None if rule is None else {"type_id": 1, "type": "Rule", "name": rule.name, "uid": rule.id},
@@ -151,7 +158,7 @@ def _info(report: Report, finding: Finding, rule: ReportedRule | None) -> Mappin
 
 
 def _data_security(finding: Finding, rule: ReportedRule | None) -> Mapping[str, Any]:
-    """How it was detected (data_security.detection_pattern in OCSF), not what the data is worth."""
+    """Return how the finding was detected (`data_security` in OCSF)."""
     return drop_empty(
         category_id=99,
         category=finding.category,
@@ -162,14 +169,14 @@ def _data_security(finding: Finding, rule: ReportedRule | None) -> Mapping[str, 
     )
 
 
-def _place(finding: Finding, location: Location) -> Mapping[str, Any]:
-    told: dict[str, Any] = {}
+def _file_or_table(finding: Finding, location: Location) -> Mapping[str, Any]:
+    fields: dict[str, Any] = {}
     if location.file_path is not None:
         name = location.file_path.rsplit("/", 1)[-1]
-        told["file"] = {"name": name or location.file_path, "path": location.file_path, "type_id": 1}
+        fields["file"] = {"name": name or location.file_path, "path": location.file_path, "type_id": 1}
     if location.table is not None:
-        told["table"] = {"name": location.table, "uid": f"{finding.source}/{location.table}"}
-    return told
+        fields["table"] = {"name": location.table, "uid": f"{finding.source}/{location.table}"}
+    return fields
 
 
 def _resource(finding: Finding) -> Mapping[str, Any]:
@@ -177,7 +184,7 @@ def _resource(finding: Finding) -> Mapping[str, Any]:
 
 
 def _confidence(confidence: float) -> tuple[int, str]:
-    """OCSF knows three degrees and no numbers between them: thirds."""
+    """Return the confidence as one of OCSF's three levels, each a third of the range."""
     return (3, "High") if confidence >= 2 / 3 else (2, "Medium") if confidence >= 1 / 3 else (1, "Low")
 
 

@@ -1,5 +1,6 @@
-"""OpenLineage: the run and each of its artifacts as a job's run, with what it was made from and what it made."""
+"""OpenLineage: the run and each artifact as a run of a job, with input and output datasets."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -32,7 +33,7 @@ _ENDED = {
 
 
 class OpenLineageExporter(Exporter):
-    """Findings are numbers of a dataset here; what they are the other formats tell."""
+    """Findings appear only as counts; the other formats contain the findings."""
 
     endings = ("jsonl", "ndjson", "json")
 
@@ -49,19 +50,22 @@ class OpenLineageExporter(Exporter):
 
 
 def _events(report: Report) -> Iterator[Mapping[str, Any]]:
-    """In the order of their instants, as far as these are known."""
+    """Yield the events in order of time."""
     run = report.run
-    began, ended = run.started_at or run.created_at, run.ended_at or run.created_at
-    by_id = {each.artifact_id: each for each in report.artifacts}
-    of_artifacts = [
-        event for artifact in report.artifacts if artifact.started_at for event in _of_artifact(report, artifact, by_id)
+    started, ended = run.started_at or run.created_at, run.ended_at or run.created_at
+    by_id = {artifact.artifact_id: artifact for artifact in report.artifacts}
+    artifact_events = [
+        event
+        for artifact in report.artifacts
+        if artifact.started_at
+        for event in _artifact_events(report, artifact, by_id)
     ]
-    yield _of_run(report, "START", began)
-    yield from sorted(of_artifacts, key=lambda event: str(event["eventTime"]))
-    yield _of_run(report, _ENDED.get(run.status, "OTHER"), ended)
+    yield _run_event(report, "START", started)
+    yield from sorted(artifact_events, key=lambda event: str(event["eventTime"]))
+    yield _run_event(report, _ENDED.get(run.status, "OTHER"), ended)
 
 
-def _of_run(report: Report, kind: str, at: datetime) -> Mapping[str, Any]:
+def _run_event(report: Report, kind: str, at: datetime) -> Mapping[str, Any]:
     facets: dict[str, Any] = {}
     if kind == "START":
         facets["nominalTime"] = _nominal(report)
@@ -76,7 +80,7 @@ def _of_run(report: Report, kind: str, at: datetime) -> Mapping[str, Any]:
     return _event(kind, at, str(report.run.id), report.run.runbook, facets, job_facets, [], [])
 
 
-def _of_artifact(
+def _artifact_events(
     report: Report, artifact: ArtifactRecord, by_id: Mapping[str, ArtifactRecord]
 ) -> Iterator[Mapping[str, Any]]:
     run_id = str(stable_uuid("run", report.run.id, artifact.artifact_id))
@@ -87,15 +91,15 @@ def _of_artifact(
     )
     name = f"{report.run.runbook}.{artifact.artifact_id}"
     job = {"jobType": _job_type("BATCH", artifact.kind.upper())}
-    inputs = [_dataset(report, by_id[each]) for each in artifact.inputs if each in by_id]
+    inputs = [_dataset(report, by_id[name]) for name in artifact.inputs if name in by_id]
     if artifact.started_at is not None:
         yield _event("START", artifact.started_at, run_id, name, {"parent": parent}, job, inputs, [])
     if artifact.ended_at is None:
         return
-    made = artifact.status is ArtifactStatus.SUCCEEDED
+    succeeded = artifact.status is ArtifactStatus.SUCCEEDED
     facets = {"parent": parent, **({"errorMessage": _error(artifact.error)} if artifact.error else {})}
-    outputs = [_output(report, artifact)] if made else []
-    yield _event("COMPLETE" if made else "FAIL", artifact.ended_at, run_id, name, facets, job, inputs, outputs)
+    outputs = [_output(report, artifact)] if succeeded else []
+    yield _event("COMPLETE" if succeeded else "FAIL", artifact.ended_at, run_id, name, facets, job, inputs, outputs)
 
 
 def _event(
@@ -131,27 +135,27 @@ def _output(report: Report, artifact: ArtifactRecord) -> Mapping[str, Any]:
     if artifact.schema is not None:
         facets["datasetType"] = _facet("1-0-0/DatasetTypeDatasetFacet", datasetType=artifact.schema)
     rows = None if artifact.overview is None else artifact.overview.items
-    numbers = drop_empty(rowCount=rows, size=artifact.size)
-    statistics = _facet("1-0-2/OutputStatisticsOutputDatasetFacet", **numbers)
+    sizes = drop_empty(rowCount=rows, size=artifact.size)
+    statistics = _facet("1-0-2/OutputStatisticsOutputDatasetFacet", **sizes)
     return {**_dataset(report, artifact), "facets": facets, "outputFacets": {"outputStatistics": statistics}}
 
 
 def _findings(report: Report) -> Mapping[str, Any]:
-    numbers: dict[str, int] = {}
-    for reported in report.findings:
-        numbers[reported.finding.severity] = numbers.get(reported.finding.severity, 0) + 1
+    by_severity = Counter(reported.finding.severity for reported in report.findings)
     changes = {} if report.comparison is None else report.comparison.in_numbers()
-    return _own(bySeverity=numbers, changes=changes, total=sum(numbers.values()))
+    return _own_facet(bySeverity=by_severity, changes=changes, total=by_severity.total())
 
 
 def _coverage(report: Report) -> Mapping[str, Any]:
-    return _own(
-        notScanned=[{"artifact": each.artifact_id, "what": each.what, "why": each.why} for each in report.left_out],
-        sampled=[
-            {"artifact": each.artifact_id, "what": each.what, "read": each.read, "of": each.of}
-            for each in report.in_part
+    return _own_facet(
+        notScanned=[
+            {"artifact": gap.artifact_id, "name": gap.name, "reason": gap.reason} for gap in report.not_scanned
         ],
-        notMade=[each.artifact_id for each in report.not_made],
+        partiallyScanned=[
+            {"artifact": gap.artifact_id, "name": gap.name, "read": gap.read, "total": gap.total}
+            for gap in report.partially_scanned
+        ],
+        notProduced=[artifact.artifact_id for artifact in report.not_produced],
     )
 
 
@@ -169,10 +173,10 @@ def _job_type(processing: str, job_type: str) -> Mapping[str, Any]:
     return _facet(facet, processingType=processing, integration="WAIVERN", jobType=job_type)
 
 
-def _facet(of: str, **said: Any) -> dict[str, Any]:
-    version, name = of.split("/")
-    return {"_producer": _PRODUCER, "_schemaURL": f"{_FACETS}/{version}/{name}.json#/$defs/{name}", **said}
+def _facet(version_and_name: str, **fields: Any) -> dict[str, Any]:
+    version, name = version_and_name.split("/")
+    return {"_producer": _PRODUCER, "_schemaURL": f"{_FACETS}/{version}/{name}.json#/$defs/{name}", **fields}
 
 
-def _own(**said: Any) -> dict[str, Any]:
-    return {"_producer": _PRODUCER, "_schemaURL": _OWN, **said}
+def _own_facet(**fields: Any) -> dict[str, Any]:
+    return {"_producer": _PRODUCER, "_schemaURL": _OWN, **fields}

@@ -1,12 +1,12 @@
-"""OSCAL (NIST), Assessment Results 1.1: what was observed, by rule, and what could not be assessed."""
+"""OSCAL (NIST) Assessment Results 1.1: observations, findings by rule, and what could not be assessed."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from waivern import __version__
-from waivern.exports.encoding.formatting import count, words
-from waivern.exports.encoding.json_encoding import as_json, drop_empty, in_chunks, listed, stable_uuid
+from waivern.exports.encoding.formatting import count, humanize
+from waivern.exports.encoding.json_encoding import drop_empty, encode_json, in_chunks, json_array, stable_uuid
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import PROJECT, Report, ReportedRule, rule_id
 from waivern.exports.model.reported_finding import ReportedFinding
@@ -14,13 +14,13 @@ from waivern.history.comparison import Change
 
 _VERSION = "1.1.3"
 _PROPERTIES = f"{PROJECT}/ns/oscal"
-_MOST_REMARKED = 2_000
+_MAX_GAPS_LISTED = 2_000
 
 
 class OscalExporter(Exporter):
-    """An observation a finding, a finding a rule: not satisfied where it found something, satisfied where it did not.
+    """One observation per finding, and one OSCAL finding per rule: `not-satisfied` if the rule detected something.
 
-    Where something was not looked at, no rule is satisfied that found nothing: that it would have is not known.
+    A rule without findings is `satisfied` only if there are no coverage gaps; otherwise its result is not known.
     """
 
     endings = ("json",)
@@ -34,33 +34,33 @@ class OscalExporter(Exporter):
         return "application/oscal+json"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_chunks(_written(report))
+        return in_chunks(_pieces(report))
 
 
-def _written(report: Report) -> Iterator[bytes]:
-    """The observations are written as they come; the findings refer to them, so they stand behind."""
+def _pieces(report: Report) -> Iterator[bytes]:
+    # The OSCAL findings refer to the observations, so they follow them.
     ids = _Ids(report)
-    found: dict[str, list[str]] = {}
-    head = {
+    observed: dict[str, list[str]] = {}
+    header = {
         "uuid": ids.of("assessment-results"),
         "metadata": _metadata(report),
         "import-ap": {
             "href": f"urn:uuid:{ids.of('assessment-plan')}",
-            "remarks": "The runbook takes the place of a plan",
+            "remarks": "The runbook is used as the plan",
         },
     }
-    yield b'{"assessment-results":' + as_json(head)[:-1] + b',"results":['
-    yield as_json(_result(report, ids))[:-1] + b',"observations":'
-    yield from listed(_observations(report, ids, found))
-    judged = list(_findings(report, ids, found))
-    if judged:  # the array may not be empty
+    yield b'{"assessment-results":' + encode_json(header)[:-1] + b',"results":['
+    yield encode_json(_result(report, ids))[:-1] + b',"observations":'
+    yield from json_array(_observations(report, ids, observed))
+    findings = list(_findings(report, ids, observed))
+    if findings:  # OSCAL forbids an empty array
         yield b',"findings":'
-        yield from listed(judged)
+        yield from json_array(findings)
     yield b"}]}}\n"
 
 
 class _Ids:
-    """UUIDs that are the same in each export of a run."""
+    """UUIDs that are the same in every export of a run."""
 
     def __init__(self, report: Report) -> None:
         self._run = report.run.id
@@ -95,11 +95,11 @@ def _result(report: Report, ids: _Ids) -> Mapping[str, Any]:
     )
 
 
-def _observations(report: Report, ids: _Ids, found: dict[str, list[str]]) -> Iterator[Mapping[str, Any]]:
-    """Yield one of each finding, noting them by rule; then of what was not looked at. There is one at the least."""
+def _observations(report: Report, ids: _Ids, observed: dict[str, list[str]]) -> Iterator[Mapping[str, Any]]:
+    """Yield one observation per finding, adding its UUID to `observed` by rule, and one for the coverage gaps."""
     for reported in report.findings:
         uuid = ids.of("observation", reported.finding.fingerprint)
-        found.setdefault(rule_id(reported.ruleset, reported.finding.rule), []).append(uuid)
+        observed.setdefault(rule_id(reported.ruleset, reported.finding.rule), []).append(uuid)
         yield _observation(report, reported, uuid)
     yield _coverage(report, ids)
 
@@ -107,15 +107,15 @@ def _observations(report: Report, ids: _Ids, found: dict[str, list[str]]) -> Ite
 def _observation(report: Report, reported: ReportedFinding, uuid: str) -> Mapping[str, Any]:
     finding, decision = reported.finding, reported.decision
     samples = [
-        {"description": f"Line {each.line}: {each.content}" if each.line else each.content or "(empty)"}
-        for each in reported.evidence or ()
+        {"description": f"Line {sample.line}: {sample.content}" if sample.line else sample.content or "(empty)"}
+        for sample in reported.evidence or ()
     ]
     where = f"{finding.location} in {finding.source}" if finding.location else finding.source
-    times = count(finding.match_count, "time")
+    matches = "1 match" if finding.match_count == 1 else f"{finding.match_count:,} matches"
     return drop_empty(
         uuid=uuid,
-        title=_line(f"{words(finding.rule)} in {finding.location or finding.source}"),
-        description=f"{words(finding.rule)}, {times}, {finding.confidence:.0%} sure, at {where}",
+        title=_line(f"{humanize(finding.rule)} in {finding.location or finding.source}"),
+        description=f"{humanize(finding.rule)}, {matches}, confidence {finding.confidence:.0%}, at {where}",
         props=_properties(
             fingerprint=finding.fingerprint,
             category=finding.category,
@@ -132,16 +132,19 @@ def _observation(report: Report, reported: ReportedFinding, uuid: str) -> Mappin
 
 
 def _coverage(report: Report, ids: _Ids) -> Mapping[str, Any]:
-    told = [f"{each.artifact_id}: {each.status.value}" for each in report.not_made]
-    told += [f"{each.what}: {each.why}" for each in report.left_out]
-    told += [f"{each.what}: read {each.read:,} of {each.of:,}" for each in report.in_part]
-    told += [f"{each.finding.fingerprint}: {each.because}" for each in report.gone(Change.UNKNOWN)]
-    beyond = len(told) - _MOST_REMARKED
-    shown = [*told[:_MOST_REMARKED], *([f"and {beyond:,} more, which the format json names"] if beyond > 0 else [])]
+    gaps = [f"{artifact.artifact_id}: {artifact.status.value}" for artifact in report.not_produced]
+    gaps += [f"{gap.name}: {gap.reason}" for gap in report.not_scanned]
+    gaps += [f"{gap.name}: {gap.extent}" for gap in report.partially_scanned]
+    gaps += [
+        f"{difference.finding.fingerprint}: {difference.because}"
+        for difference in report.no_longer_found(Change.UNKNOWN)
+    ]
+    others = len(gaps) - _MAX_GAPS_LISTED
+    shown = [*gaps[:_MAX_GAPS_LISTED], *([f"and {others:,} more, listed in the json export"] if others > 0 else [])]
     return drop_empty(
         uuid=ids.of("coverage"),
-        title="What was not looked at",
-        description=f"Not looked at, or only in part: {count(len(told), 'thing')}",
+        title="Coverage gaps",
+        description=f"Not scanned or only partially scanned: {count(len(gaps), 'item')}",
         methods=["TEST-AUTOMATED"],
         types=["not-scanned"],
         collected=_instant(report.run.ended_at or report.run.created_at),
@@ -149,11 +152,11 @@ def _coverage(report: Report, ids: _Ids) -> Mapping[str, Any]:
     )
 
 
-def _findings(report: Report, ids: _Ids, found: Mapping[str, list[str]]) -> Iterator[Mapping[str, Any]]:
+def _findings(report: Report, ids: _Ids, observed: Mapping[str, list[str]]) -> Iterator[Mapping[str, Any]]:
     rules = {rule.id: rule for rule in report.rules}
-    everything = report.is_complete and not (report.not_made or report.left_out or report.in_part)
-    for name in dict.fromkeys([*found, *(rules if everything else ())]):
-        yield _finding(name, rules.get(name), ids, found.get(name, []))
+    everything_scanned = report.is_complete and not report.has_coverage_gaps
+    for name in dict.fromkeys([*observed, *(rules if everything_scanned else ())]):
+        yield _finding(name, rules.get(name), ids, observed.get(name, []))
 
 
 def _finding(name: str, rule: ReportedRule | None, ids: _Ids, observations: list[str]) -> Mapping[str, Any]:
@@ -161,25 +164,27 @@ def _finding(name: str, rule: ReportedRule | None, ids: _Ids, observations: list
     reason = "fail" if observations else "pass"
     return drop_empty(
         uuid=ids.of("finding", name),
-        title=_line(words(name.split("/")[-1])),
-        description=_said(rule, len(observations)),
+        title=_line(humanize(name.split("/")[-1])),
+        description=_description(rule, len(observations)),
         props=[] if rule is None else _properties(category=rule.category, severity=rule.severity, ruleset=rule.ruleset),
         target={"type": "objective-id", "target-id": _token(name), "status": {"state": state, "reason": reason}},
-        **{"related-observations": [{"observation-uuid": each} for each in observations]},
+        **{"related-observations": [{"observation-uuid": uuid} for uuid in observations]},
     )
 
 
-def _said(rule: ReportedRule | None, number: int) -> str:
-    told = f"Found {count(number, 'time')}." if number else "Not found."
+def _description(rule: ReportedRule | None, number: int) -> str:
+    result = f"{count(number, 'finding')}." if number else "No findings."
     if rule is None:
-        return told
-    return " ".join(part for part in (told, rule.description, f"Source: {rule.source}." if rule.source else "") if part)
+        return result
+    return " ".join(
+        part for part in (result, rule.description, f"Source: {rule.source}." if rule.source else "") if part
+    )
 
 
-def _properties(**said: str | None) -> list[Mapping[str, str]]:
-    """OSCAL's values are single lines without blanks around them, and none is empty."""
-    named = {name.replace("_", "-"): _line(value or "") for name, value in said.items()}
-    return [{"name": name, "value": value, "ns": _PROPERTIES} for name, value in named.items() if value]
+def _properties(**values: str | None) -> list[Mapping[str, str]]:
+    # OSCAL requires non-empty single-line values without surrounding spaces.
+    lines = {name.replace("_", "-"): _line(value or "") for name, value in values.items()}
+    return [{"name": name, "value": value, "ns": _PROPERTIES} for name, value in lines.items() if value]
 
 
 def _line(text: str) -> str:
@@ -187,8 +192,8 @@ def _line(text: str) -> str:
 
 
 def _token(name: str) -> str:
-    """An NCName-like token: letters, digits, dots, dashes and underscores, which begins with a letter."""
-    kept = "".join(each if each.isalnum() or each in "._-" else "." for each in name)
+    """Return the name as an OSCAL token: letters, digits, dots, dashes and underscores, not beginning with a digit."""
+    kept = "".join(character if character.isalnum() or character in "._-" else "." for character in name)
     return kept if kept[:1].isalpha() or kept[:1] == "_" else f"_{kept}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from waivern.exports.model.report import LeftOut, PartiallyScanned, PastRun, Report, ReportedRule
+from waivern.exports.model.report import NotScanned, PartiallyScanned, PastRun, Report, ReportedRule
 from waivern.exports.model.reported_finding import Evidence, Location, ReportedFinding
 from waivern.history.comparison import Change, Comparison, Difference, Reason
 from waivern.history.decisions import Decision, Verdict
@@ -68,8 +68,8 @@ def sample_report(
         "contact": "DPO <dpo@example.org>",
         "framework": "GDPR",
         "rules": _rules(),
-        "left_out": [LeftOut("files", "logo.png", "binary: a PNG image")],
-        "in_part": [
+        "not_scanned": [NotScanned("files", "logo.png", "binary: a PNG image")],
+        "partially_scanned": [
             PartiallyScanned("database", "orders", 40, 60, "a value present in 1 % of rows is missed with p < 0.34")
         ],
         "comparison": _comparison(),
@@ -143,14 +143,14 @@ def _rules() -> Sequence[ReportedRule]:
 
 
 def _comparison() -> Comparison:
-    gone = sample_finding("d", location="old.txt")
+    no_longer_found = sample_finding("d", location="old.txt")
     unknown = sample_finding("e", location="logo.png")
     return Comparison(
         sample_run(1),
         sample_run(2),
         [
             Difference(Change.NEW, sample_finding("a"), Reason.DATA),
-            Difference(Change.FIXED, gone, Reason.DATA, before=gone),
+            Difference(Change.FIXED, no_longer_found, Reason.DATA, before=no_longer_found),
             Difference(Change.UNKNOWN, unknown, Reason.SCOPE, before=unknown, because="logo.png: binary: a PNG image"),
         ],
     )

@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from waivern.exports.encoding.formatting import words
-from waivern.exports.model.dpv import TERMS, term_of
+from waivern.exports.encoding.formatting import humanize
+from waivern.exports.model.dpv import TERMS, dpv_term
 from waivern.rulesets.loading.ruleset_loader import load_ruleset
 
 
 @pytest.mark.parametrize("ruleset", TERMS)
 def test_every_term_is_of_a_category_that_the_ruleset_has(ruleset: str) -> None:
-    categories = {words(rule.category) for rule in load_ruleset(f"local/{ruleset}/1.0.0").rules}
+    categories = {humanize(rule.category) for rule in load_ruleset(f"local/{ruleset}/1.0.0").rules}
     assert TERMS[ruleset].keys() <= categories
 
 
@@ -34,4 +34,4 @@ def test_terms_are_iris_of_the_vocabulary_each_of_one_category() -> None:
     ],
 )
 def test_a_category_is_told_by_its_term_or_by_none(ruleset: str, category: str, iri: str | None) -> None:
-    assert term_of(ruleset, category) == iri
+    assert dpv_term(ruleset, category) == iri

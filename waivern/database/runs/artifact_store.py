@@ -253,7 +253,7 @@ def parts_of(connection: sa.Connection, row: Any, *, what: str) -> Iterator[byte
 
 def _kept(connection: sa.Connection, row: Any, what: str) -> Blob:
     if row.pruned_at is not None:
-        raise PrunedArtifactError(what, at=row.pruned_at, because=row.pruned_because)
+        raise PrunedArtifactError(what, at=row.pruned_at, reason=row.pruned_because)
     return blobs.read(connection, row, subject=what).decrypted(keyring_of(connection), subject=what)
 
 

@@ -29,7 +29,7 @@ def find_made(connection: sa.Connection, run_id: str, artifact_id: str) -> PastA
         raise ArtifactNotFoundError(artifact_id, _made_in(connection, run_id))
     if found.pruned_at is not None:
         raise PrunedArtifactError(
-            f"artifact '{found.artifact_id}' of run {run_id}", at=found.pruned_at, because=found.pruned_because
+            f"artifact '{found.artifact_id}' of run {run_id}", at=found.pruned_at, reason=found.pruned_because
         )
     return PastArtifact(run_id, found.artifact_id, Schema.parse(found.schema))
 

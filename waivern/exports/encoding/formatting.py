@@ -1,18 +1,18 @@
-"""Times and numbers as a person reads them."""
+"""Times, durations and numbers as people read them."""
 
 from datetime import UTC, datetime
 
 
-def instant(at: datetime | None) -> str:
-    """Return "2026-11-25 02:00:03 UTC"."""
+def format_instant(at: datetime | None) -> str:
+    """Return "2026-11-25 02:00:03 UTC", or "" for None."""
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def duration(seconds: float | None) -> str:
-    """Return "0.25 s", "3.2 s", "2 min 05 s" or "1 h 02 min"."""
+    """Return "250 ms", "3.2 s", "2 min 05 s" or "1 h 02 min", or "" for None."""
     if seconds is None:
         return ""
-    seconds = max(seconds, 0.0)  # a clock may have been set back
+    seconds = max(seconds, 0.0)  # negative if the clock was set back
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
@@ -29,6 +29,6 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def words(name: str) -> str:
+def humanize(name: str) -> str:
     """Return "payment card" for "payment_card"."""
     return name.replace("_", " ")

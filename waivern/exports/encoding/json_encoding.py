@@ -1,4 +1,4 @@
-"""JSON and instants as exports write them."""
+"""JSON, timestamps and UUIDs in the form that exports use."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -8,16 +8,16 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 
 _encoder = msgspec.json.Encoder()
-_PART = 1 << 18
+_CHUNK_BYTES = 1 << 18
 
 
-def as_json(value: Any) -> bytes:
-    """Return compact JSON; keys stay in their order."""
+def encode_json(value: Any) -> bytes:
+    """Return compact JSON with keys in their original order."""
     return _encoder.encode(value)
 
 
-def listed(values: Iterable[Any]) -> Iterator[bytes]:
-    """Yield a JSON array of values, one a line, as they come."""
+def json_array(values: Iterable[Any]) -> Iterator[bytes]:
+    """Yield a JSON array in pieces, one value per line, without holding all values."""
     yield b"["
     for number, value in enumerate(values):
         yield (b",\n" if number else b"\n") + _encoder.encode(value)
@@ -31,19 +31,19 @@ def json_lines(values: Iterable[Any]) -> Iterator[bytes]:
 
 
 def in_chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the same bytes in pieces of some size: writing thousands of small ones takes long."""
-    part = bytearray()
+    """Yield the same bytes in chunks of at least 256 KiB, because writing thousands of small pieces is slow."""
+    chunk = bytearray()
     for piece in pieces:
-        part += piece
-        if len(part) >= _PART:
-            yield bytes(part)
-            part.clear()
-    if part:
-        yield bytes(part)
+        chunk += piece
+        if len(chunk) >= _CHUNK_BYTES:
+            yield bytes(chunk)
+            chunk.clear()
+    if chunk:
+        yield bytes(chunk)
 
 
 def drop_empty(**values: Any) -> dict[str, Any]:
-    """Return what has a value: neither None nor empty."""
+    """Return the values without None, empty texts and empty collections."""
     return {name: value for name, value in values.items() if value is not None and value not in ("", [], {}, ())}
 
 
@@ -55,5 +55,5 @@ def iso_milliseconds(instant: datetime | None) -> str | None:
 
 
 def stable_uuid(*names: str) -> UUID:
-    """Return a UUID (version 5, RFC 9562) that is the same for the same names."""
+    """Return the UUID (version 5, RFC 9562) of the names: the same names give the same UUID."""
     return uuid5(NAMESPACE_URL, "/".join(["https://github.com/waivern/waivern", *names]))

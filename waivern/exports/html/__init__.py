@@ -1,1 +1,1 @@
-"""One HTML file that needs nothing else: no network, no library, no font."""
+"""A report as one self-contained HTML file: no network, no library, no font."""

@@ -1,49 +1,53 @@
-"""The table of findings, a row at a time."""
+"""The table of findings."""
 
 from collections.abc import Iterator
 
-from waivern.exports.encoding.formatting import words
-from waivern.exports.html.markup import Made, element, joined
-from waivern.exports.html.numbers import Numbers
+from waivern.exports.encoding.formatting import humanize
+from waivern.exports.html.finding_counts import FindingCounts
+from waivern.exports.html.markup import Markup, element, join
 from waivern.exports.model.reported_finding import Evidence, ReportedFinding, severity_rank
 from waivern.history.decisions import Decision
 
-_TITLES = ("Severity", "What", "Where", "Evidence, masked", "Sure", "Times", "Since last run")
+_TITLES = ("Severity", "Rule", "Location", "Evidence (masked)", "Confidence", "Matches", "Since last run")
 
 
-def findings(numbers: Numbers) -> Iterator[Made]:
-    """Yield the section in parts; of very many findings the gravest, and how many are left out."""
-    yield Made('<section aria-labelledby="all-findings">')
+def findings(counts: FindingCounts) -> Iterator[Markup]:
+    """Yield the section in parts: at most 5,000 findings, the most severe first, and the number of the others."""
+    yield Markup('<section aria-labelledby="all-findings">')
     yield element("h2", "All findings", id="all-findings")
-    if not numbers.shown:
-        yield joined(element("p", "Nothing was found."), Made("</section>"))
+    if not counts.shown:
+        yield join(element("p", "No findings."), Markup("</section>"))
         return
-    if len(numbers.shown) < numbers.total:
-        left_out = numbers.total - len(numbers.shown)
+    if len(counts.shown) < counts.total:
+        hidden = counts.total - len(counts.shown)
         yield element(
             "p",
-            f"The gravest {len(numbers.shown):,} are shown; {left_out:,} more are in the exports json, csv and sarif.",
+            f"Only the {len(counts.shown):,} most severe findings are shown. "
+            f"The exports json, csv and sarif also contain the other {hidden:,}.",
             class_="warning",
         )
-    yield Made('<div class="wide"><table class="sortable"><thead>')
+    yield Markup('<div class="wide"><table class="sortable"><thead>')
     yield element("tr", [element("th", title, scope="col") for title in _TITLES])
-    yield Made("</thead><tbody>\n")
-    for reported in numbers.shown:
-        yield joined(_row(reported), "\n")
-    yield Made("</tbody></table></div></section>")
+    yield Markup("</thead><tbody>\n")
+    for reported in counts.shown:
+        yield join(_row(reported), "\n")
+    yield Markup("</tbody></table></div></section>")
 
 
-def _row(reported: ReportedFinding) -> Made:
+def _row(reported: ReportedFinding) -> Markup:
     finding = reported.finding
     change = reported.change.value if reported.change is not None else ""
-    severity = joined(element("span", class_=f"dot {finding.severity}"), finding.severity)
+    severity = join(element("span", class_=f"dot {finding.severity}"), finding.severity)
     special = element("div", "special category (Art. 9 GDPR)", class_="note") if finding.special_category else None
     cells = [
         element("td", severity, class_="keep", data_key=severity_rank(finding.severity)),
         element(
-            "td", element("b", words(finding.rule)), element("div", words(finding.category), class_="note"), special
+            "td",
+            element("b", humanize(finding.rule)),
+            element("div", humanize(finding.category), class_="note"),
+            special,
         ),
-        element("td", _where(reported), element("div", finding.source, class_="note")),
+        element("td", _location(reported), element("div", finding.source, class_="note")),
         element("td", _evidence(reported.evidence)),
         element("td", f"{finding.confidence:.0%}", class_="keep", data_key=finding.confidence),
         element("td", f"{finding.match_count:,}", class_="keep", data_key=finding.match_count),
@@ -52,7 +56,7 @@ def _row(reported: ReportedFinding) -> Made:
     return element("tr", cells, id=f"f-{finding.fingerprint}", class_="decided" if reported.decision else None)
 
 
-def _where(reported: ReportedFinding) -> str:
+def _location(reported: ReportedFinding) -> str:
     lines = reported.location.lines
     return reported.finding.location + (f", line {', '.join(map(str, lines))}" if lines else "")
 
@@ -60,10 +64,10 @@ def _where(reported: ReportedFinding) -> str:
 def _evidence(evidence: tuple[Evidence, ...] | None) -> object:
     if evidence is None:
         return element("span", "pruned", class_="faint")
-    return [element("div", element("code", each.content)) for each in evidence]
+    return [element("div", element("code", sample.content)) for sample in evidence]
 
 
-def _decided(decision: Decision | None) -> Made | None:
+def _decided(decision: Decision | None) -> Markup | None:
     if decision is None:
         return None
     until = f", until {decision.until.isoformat()}" if decision.until is not None else ""

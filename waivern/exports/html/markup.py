@@ -1,61 +1,62 @@
-"""HTML and SVG made of elements, in which every text is escaped: what is not `Made` here cannot become any."""
+"""HTML and SVG elements. Every text is escaped unless it is `Markup`."""
 
 import html
 from collections.abc import Iterable
 
-_ACTING = (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
-_TURNING = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
-_SHOWN = {
-    **{code: "\N{REPLACEMENT CHARACTER}" for code in _ACTING if chr(code) not in "\t\n"},
-    **{code: f"\\u{code:04x}" for code in _TURNING},
+_CONTROL_CHARACTERS = (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
+_BIDIRECTIONAL_CONTROLS = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+_REPLACEMENTS = {
+    **{code: "\N{REPLACEMENT CHARACTER}" for code in _CONTROL_CHARACTERS if chr(code) not in "\t\n"},
+    **{code: f"\\u{code:04x}" for code in _BIDIRECTIONAL_CONTROLS},
 }
 _VOID = {"br", "meta", "hr"}
 
 
-class Made(str):
-    """Finished markup, told from text by its type."""
+class Markup(str):
+    """Markup that must not be escaped again."""
 
     __slots__ = ()
 
 
-def escaped(text: str) -> Made:
-    """Return a text as it stands in an element or in a quoted attribute.
+def escape(text: str) -> Markup:
+    """Return a text escaped for an element or a quoted attribute.
 
-    What HTML may not hold is replaced, and what would turn the text around is written out.
+    Characters that HTML forbids are replaced. Bidirectional controls, which could disguise a text, become `\\u202e`.
     """
-    return Made(html.escape(text.translate(_SHOWN), quote=True))
+    return Markup(html.escape(text.translate(_REPLACEMENTS), quote=True))
 
 
-def element(tag: str, *children: object, **attributes: object) -> Made:
-    """Return an element. Children: texts, which are escaped, finished elements, lists of these; None is left out.
+def element(tag: str, *children: object, **attributes: object) -> Markup:
+    """Return an element.
 
-    Attributes: `class_` is `class`, `aria_label` is `aria-label`; None is left out, True has no value.
+    Children are texts (escaped), elements, or lists of these; None is omitted. The attribute `class_` becomes `class`,
+    `aria_label` becomes `aria-label`; None and False are omitted, True has no value.
     """
     opening = f"<{tag}{''.join(_attribute(name, value) for name, value in attributes.items())}>"
     if tag in _VOID:
-        return Made(opening)
-    return Made(f"{opening}{joined(*children)}</{tag}>")
+        return Markup(opening)
+    return Markup(f"{opening}{join(*children)}</{tag}>")
 
 
-def joined(*children: object) -> Made:
-    """Return children one after the other."""
-    return Made("".join(_child(child) for child in children))
+def join(*children: object) -> Markup:
+    """Return the children without an element around them."""
+    return Markup("".join(_child(child) for child in children))
 
 
 def _child(child: object) -> str:
     if child is None:
         return ""
-    if isinstance(child, Made):
+    if isinstance(child, Markup):
         return child
     if isinstance(child, Iterable) and not isinstance(child, str):
-        return "".join(_child(each) for each in child)
-    return escaped(str(child))
+        return "".join(_child(item) for item in child)
+    return escape(str(child))
 
 
 def _attribute(name: str, value: object) -> str:
     if value is None or value is False:
         return ""
-    written = name.rstrip("_").replace("_", "-")
-    if written == "viewbox":
-        written = "viewBox"
-    return f" {written}" if value is True else f' {written}="{escaped(str(value))}"'
+    html_name = name.rstrip("_").replace("_", "-")
+    if html_name == "viewbox":
+        html_name = "viewBox"
+    return f" {html_name}" if value is True else f' {html_name}="{escape(str(value))}"'

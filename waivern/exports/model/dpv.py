@@ -1,12 +1,12 @@
-"""What categories are called in the W3C Data Privacy Vocabulary (DPV 2.3), so that other tools understand them.
+"""Terms of the W3C Data Privacy Vocabulary (DPV 2.3) for categories, so that other tools understand them.
 
-Only where a term says the same as the category: where the vocabulary has a wider, a narrower or several terms, there
-is none here. Sources: https://w3id.org/dpv (purposes and data subjects), https://w3id.org/dpv/pd (personal data).
+Only terms with exactly the meaning of the category are listed, no wider or narrower ones.
+Sources: https://w3id.org/dpv (purposes and data subjects), https://w3id.org/dpv/pd (personal data).
 """
 
 from collections.abc import Mapping
 
-from waivern.exports.encoding.formatting import words
+from waivern.exports.encoding.formatting import humanize
 
 _DPV, _PD = "https://w3id.org/dpv#", "https://w3id.org/dpv/pd#"
 
@@ -69,23 +69,23 @@ _PURPOSES = {
 }
 
 
-def _named(namespace: str, terms: Mapping[str, str]) -> dict[str, str]:
-    return {words(category): f"{namespace}{term}" for category, term in terms.items()}
+def _iris(namespace: str, terms: Mapping[str, str]) -> dict[str, str]:
+    return {humanize(category): f"{namespace}{term}" for category, term in terms.items()}
 
 
 TERMS: Mapping[str, Mapping[str, str]] = {
-    "personal_data_indicator": _named(_PD, _PERSONAL_DATA),
-    "data_subject_indicator": _named(_DPV, _DATA_SUBJECTS),
-    "processing_purposes": _named(_DPV, _PURPOSES),
+    "personal_data_indicator": _iris(_PD, _PERSONAL_DATA),
+    "data_subject_indicator": _iris(_DPV, _DATA_SUBJECTS),
+    "processing_purposes": _iris(_DPV, _PURPOSES),
 }
-"""By the name of a ruleset, and by category in words, the IRI of the term."""
+"""The IRI of each term, by name of the ruleset and then by category with spaces instead of underscores."""
 
 
-def term_of(ruleset: str, category: str) -> str | None:
-    """Return the IRI of the term for a category; None where no term says just that.
+def dpv_term(ruleset: str, category: str) -> str | None:
+    """Return the IRI of the term for a category, or None if there is no exact term.
 
     Args:
-        ruleset: The name of the ruleset that has the category: "personal_data_indicator".
-        category: As the ruleset writes it, or in words; upper and lower case do not matter.
+        ruleset: The name of the ruleset that defines the category, such as "personal_data_indicator".
+        category: With underscores or spaces, in any case.
     """
-    return TERMS.get(ruleset, {}).get(words(category).casefold())
+    return TERMS.get(ruleset, {}).get(humanize(category).casefold())

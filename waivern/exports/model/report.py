@@ -1,9 +1,9 @@
-"""What is known of one run, as exporters are handed it: plain data, in which no value is shown unmasked."""
+"""The report of one run that exporters receive: plain data without any unmasked value."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from waivern.exports.model.dpv import term_of
+from waivern.exports.model.dpv import dpv_term
 from waivern.exports.model.reported_finding import ReportedFinding
 from waivern.history.comparison import Change, Comparison, Difference
 from waivern.history.run_history import ArtifactRecord, RunRecord
@@ -14,17 +14,17 @@ PROJECT = "https://github.com/waivern/waivern"
 
 @dataclass(frozen=True)
 class ReportedRule:
-    """A rule of a ruleset that the run was analysed by, as it reads today.
+    """A rule of a ruleset that the run used, as the installed version defines it.
 
     Args:
-        name: Unique within its ruleset.
+        name: Unique within the ruleset.
         ruleset: "provider/name/1.0.0".
-        rules_version: Of the rules as they were in the run.
-        category: What kind of data it finds.
-        severity: Of the category: low, medium, high or critical.
+        rules_version: The version of the rules during the run.
+        category: The kind of data that the rule detects.
+        severity: The severity of the category: low, medium, high or critical.
         description: May be empty.
-        source: The law or standard that it comes from; empty where the ruleset is no longer installed.
-        facts: What else is known, such as a service's `company` and `country`.
+        source: The law or standard behind the rule; may be empty.
+        facts: More about the rule, such as the `company` and `country` of a service.
     """
 
     name: str
@@ -38,39 +38,44 @@ class ReportedRule:
 
     @property
     def id(self) -> str:
-        """Return "ruleset/rule", which tells it from the rules of other rulesets."""
+        """Return "ruleset/rule", which is unique among all rulesets."""
         return rule_id(self.ruleset, self.name)
 
     @property
     def dpv(self) -> str | None:
-        """The IRI of its category in the Data Privacy Vocabulary; None where that has no term for just it."""
+        """Return the IRI of the category in the Data Privacy Vocabulary, or None if it has no exact term."""
         steps = self.ruleset.split("/")
-        return term_of(steps[1], self.category) if len(steps) == 3 else None
+        return dpv_term(steps[1], self.category) if len(steps) == 3 else None
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """Something that was not looked at: by which artifact, what, and why."""
+class NotScanned:
+    """Something that was not scanned: the artifact, the name (such as a file or table), and the reason."""
 
     artifact_id: str
-    what: str
-    why: str
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class PartiallyScanned:
-    """Something of which a sample was read; `bound` says what that may have missed, where it was said."""
+    """Something of which `read` of `total` items were read; `bound` says how much the rest may contain, if known."""
 
     artifact_id: str
-    what: str
+    name: str
     read: int
-    of: int
+    total: int
     bound: str | None = None
+
+    @property
+    def extent(self) -> str:
+        """Return "read 100 of 2,000"."""
+        return f"read {self.read:,} of {self.total:,}"
 
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run of the same runbook in numbers: how many findings of which severity."""
+    """A run of the same runbook with its number of findings by severity."""
 
     run: RunRecord
     findings: Mapping[str, int]
@@ -82,20 +87,19 @@ class PastRun:
 
 @dataclass(frozen=True)
 class Report:
-    """One run that has ended.
+    """One ended run.
 
     Args:
         run: The run.
-        description, contact, framework: What its runbook says of itself.
-        artifacts: In the order of the plan, with their states, times and inputs.
-        rules: All rules of the rulesets that it was analysed by.
-        findings: Each once. They can be gone through again and again, and are read anew each time, so that many
-            thousands need not be held.
-        left_out: What was not looked at.
-        in_part: What was looked at in part.
-        comparison: To the complete run before; None where there was none.
-        past_runs: The last runs of the runbook, this one included, the oldest first; read when gone through.
-        without_evidence: Artifacts whose message was pruned: of their findings only what history remembers is told.
+        artifacts: Its artifacts in the order of the plan, with status, times and inputs.
+        findings: Each finding once. Iterating again reads them again, so that they need not fit into memory.
+        description, contact, framework: From the runbook.
+        rules: All rules of the rulesets that the run used.
+        not_scanned: What was not scanned.
+        partially_scanned: What was only partially scanned.
+        comparison: With the previous complete run, or None if there is none.
+        past_runs: The last runs of the runbook including this one, oldest first. Read from the database on iteration.
+        without_evidence: Artifacts whose content was pruned. Their findings have no evidence.
     """
 
     run: RunRecord
@@ -105,8 +109,8 @@ class Report:
     contact: str | None = None
     framework: str | None = None
     rules: Sequence[ReportedRule] = ()
-    left_out: Sequence[LeftOut] = ()
-    in_part: Sequence[PartiallyScanned] = ()
+    not_scanned: Sequence[NotScanned] = ()
+    partially_scanned: Sequence[PartiallyScanned] = ()
     comparison: Comparison | None = None
     past_runs: Iterable[PastRun] = ()
     without_evidence: Sequence[str] = ()
@@ -116,21 +120,27 @@ class Report:
         return self.run.status is RunStatus.SUCCEEDED
 
     @property
-    def not_made(self) -> list[ArtifactRecord]:
+    def has_coverage_gaps(self) -> bool:
+        return bool(self.not_scanned or self.partially_scanned or self.not_produced)
+
+    @property
+    def not_produced(self) -> list[ArtifactRecord]:
         """Return the artifacts that failed or were skipped."""
-        return [each for each in self.artifacts if each.status is not ArtifactStatus.SUCCEEDED]
+        return [artifact for artifact in self.artifacts if artifact.status is not ArtifactStatus.SUCCEEDED]
 
     @property
     def incomplete_reason(self) -> str | None:
-        """Return in a sentence that the run did not end well, or None where it did."""
+        """Return a sentence that says why the run is incomplete, or None if it is complete."""
         if self.is_complete:
             return None
         error = f": {self.run.error}" if self.run.error else ""
-        missing = f"; {len(self.not_made)} of {len(self.artifacts)} artifacts were not made" if self.artifacts else ""
-        return f"The run is incomplete, it {_ended(self.run.status)}{error}{missing}"
+        missing = (
+            f"; {len(self.not_produced)} of {len(self.artifacts)} artifacts were not produced" if self.artifacts else ""
+        )
+        return f"The run is incomplete: it {_ended(self.run.status)}{error}{missing}"
 
-    def gone(self, change: Change) -> list[Difference]:
-        """Return what only the run before had found: `Change.FIXED`, or `UNKNOWN` where this one did not look."""
+    def no_longer_found(self, change: Change) -> list[Difference]:
+        """Return findings of the previous run that this run does not have: `Change.FIXED` or `Change.UNKNOWN`."""
         return [] if self.comparison is None else self.comparison.of(change)
 
 

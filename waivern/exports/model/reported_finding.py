@@ -1,4 +1,4 @@
-"""One finding as a report tells it: with its masked evidence, and what became of it since the run before."""
+"""One finding of a report, with masked evidence and its change since the previous run."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from waivern.severity import SEVERITIES
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where in its source a finding is: a file with the first lines, a table's column, or a table in a file."""
+    """The parts of a finding's location: a file with its first lines, a table's column, or a table in a file."""
 
     file_path: str | None = None
     table: str | None = None
@@ -20,7 +20,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A masked sample; `line` of its file, where it has lines."""
+    """A masked sample, with the line of its file if it has lines."""
 
     content: str
     line: int | None = None
@@ -31,16 +31,16 @@ class ReportedFinding:
     """A finding of a run.
 
     Args:
-        finding: What history remembers of it.
-        artifact_ids: The artifacts that hold it, in the order of the plan.
-        location: Where it is, as far as its message says.
-        evidence: None where the message was pruned.
-        reasons: What made it more or less sure.
-        ruleset: "provider/name/1.0.0" by which it was found.
-        change: What became of it since the run before: new, reopened, changed or unchanged; None where there was none.
-        reason: Why.
-        decision: By which it is suppressed or accepted today, if any.
-        because: What the scope of the run before lacked, in words.
+        finding: The finding as stored in the history.
+        artifact_ids: The artifacts that contain it, in the order of the plan.
+        location: Its location in parts, as far as the message has them.
+        evidence: Masked samples, or None if the message was pruned.
+        reasons: What raised or lowered the confidence.
+        ruleset: The ruleset that detected it: "provider/name/1.0.0".
+        change: Its change since the previous run (new, reopened, changed or unchanged), or None if there is none.
+        reason: Why it changed.
+        detail: More about `reason` in words, such as what the previous run did not scan.
+        decision: The active decision that suppresses or accepts it, if any.
     """
 
     finding: Finding
@@ -51,10 +51,10 @@ class ReportedFinding:
     ruleset: str | None
     change: Change | None = None
     reason: Reason | None = None
-    because: str | None = None
+    detail: str | None = None
     decision: Decision | None = None
 
 
 def severity_rank(severity: str) -> int:
-    """Return 0 for low to 3 for critical; what is unknown counts as medium."""
+    """Return 0 for low to 3 for critical; an unknown severity counts as medium."""
     return SEVERITIES.index(severity) if severity in SEVERITIES else 1

@@ -1,1 +1,1 @@
-"""A draft of the record of processing activities that Art. 30(1) GDPR asks controllers for."""
+"""A draft of the record of processing activities that controllers must keep under Art. 30(1) GDPR."""

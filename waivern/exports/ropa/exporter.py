@@ -1,4 +1,4 @@
-"""The draft record as CSV, as an XLSX workbook or as a page: the file's ending says which."""
+"""The draft record as CSV, as an XLSX workbook or as an HTML page, depending on the file's extension."""
 
 from collections.abc import Iterator
 
@@ -6,14 +6,14 @@ from waivern.exports.encoding.json_encoding import in_chunks
 from waivern.exports.encoding.spreadsheet_cells import csv_lines, escape_formula
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import Report
-from waivern.exports.ropa.page import page_of
-from waivern.exports.ropa.record import record_of
-from waivern.exports.ropa.tables import COLUMNS, rows_of
-from waivern.exports.ropa.workbook import workbook_of
+from waivern.exports.ropa.page import render_page
+from waivern.exports.ropa.record import draft_record
+from waivern.exports.ropa.tables import COLUMNS, rows
+from waivern.exports.ropa.workbook import render_workbook
 
 
 class RopaExporter(Exporter):
-    """What the organisation declares stays in its file, which no export touches: a later one reads it again."""
+    """Combines findings with the organisation file. It never writes to that file."""
 
     endings = ("csv", "html", "xlsx")
     binary_endings = ("xlsx",)
@@ -28,10 +28,10 @@ class RopaExporter(Exporter):
         return "text/csv"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        record = record_of(report, preferences.organisation)
+        record = draft_record(report, preferences.organisation)
         if preferences.ending == "xlsx":
-            return iter([workbook_of(record)])
+            return iter([render_workbook(record)])
         if preferences.ending == "html":
-            return in_chunks(part.encode() for part in page_of(record))
-        rows = ([escape_formula(each) if isinstance(each, str) else each for each in row] for row in rows_of(record))
-        return in_chunks(csv_lines([COLUMNS, *rows]))
+            return in_chunks(piece.encode() for piece in render_page(record))
+        cells = ([escape_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in rows(record))
+        return in_chunks(csv_lines([COLUMNS, *cells]))

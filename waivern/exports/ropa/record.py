@@ -1,30 +1,32 @@
-"""A draft record of processing activities (GDPR Art. 30(1)), put together of what was found and what is declared."""
+"""The draft record of processing activities (GDPR Art. 30(1)), from findings and the organisation file."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from waivern.errors import RulesetError
-from waivern.exports.encoding.formatting import count, words
+from waivern.exports.encoding.formatting import count, humanize
 from waivern.exports.model.organisation import Activity, Organisation
 from waivern.exports.model.report import Report
-from waivern.exports.ropa.found import (
+from waivern.exports.ropa.detected_items import (
     CATEGORIES,
+    MAX_LINKS,
     MEASURES,
-    MOST_LINKS,
     PURPOSES,
     RECIPIENTS,
     SUBJECTS,
     TRANSFERS,
-    Found,
-    found_in,
-    term_declared,
+    DetectedItem,
+    declared_dpv_term,
+    group_findings,
 )
 from waivern.rulesets.loading.classification import load_classification
 
 FOUND, DECLARED, BOTH, PROPOSED, MISSING = "found", "declared", "declared and found", "proposed", "missing"
-_TRANSFERS = "local/gdpr_service_integration_classification/1.0.0"
-_UNION = {"within_the_eea"}
+_TRANSFER_CLASSIFICATION = "local/gdpr_service_integration_classification/1.0.0"
+_WITHIN_EEA = "within_the_eea"
+_CREDENTIALS = {"api token", "cloud credential", "connection string", "password", "private key", "session token"}
 
+_ORGANISATION_ARTICLE = "Art. 30(1)(a)"
 _ARTICLES = {
     PURPOSES: "Art. 30(1)(b)",
     SUBJECTS: "Art. 30(1)(c)",
@@ -38,26 +40,36 @@ _ARTICLES = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the record: of which activity, under which letter, what, by whose word, with links to evidence.
+    """One line of the record.
 
-    `dpv` is the IRI of the value in the Data Privacy Vocabulary; "" where it has no term for just that.
+    Args:
+        activity: The processing activity; "" for the organisation as a whole.
+        article: The article and letter of the GDPR.
+        field: What the line is about, such as "purposes" or "recipients".
+        value: The value of the field.
+        status: Where the value comes from: one of `FOUND`, `DECLARED`, `BOTH`, `PROPOSED`, `MISSING`.
+        findings: The number of findings behind it.
+        locations: The first of their locations.
+        fingerprints: The fingerprints of the findings at these locations.
+        note: A remark for the reader.
+        dpv_term: The IRI of the value in the Data Privacy Vocabulary, or "" if there is no exact term.
     """
 
     activity: str
     article: str
-    what: str
+    field: str
     value: str
     status: str
     findings: int = 0
-    places: Sequence[str] = ()
+    locations: Sequence[str] = ()
     fingerprints: Sequence[str] = ()
-    remark: str = ""
-    dpv: str = ""
+    note: str = ""
+    dpv_term: str = ""
 
 
 @dataclass(frozen=True)
 class Record:
-    """The draft: entries by activity, then what was declared and not found, and what was found and not declared."""
+    """The draft: the entries, those that were declared but not found, and those that were found but not declared."""
 
     report: Report
     entries: Sequence[Entry]
@@ -65,189 +77,169 @@ class Record:
     not_declared: Sequence[Entry]
 
 
-def record_of(report: Report, organisation: Organisation | None) -> Record:
-    """Draft the record; suppressed findings are none. Where no activity is declared, what is found makes up one."""
-    found = found_in(report)
-    said = organisation or Organisation()
-    declared = said.activities_of(report.run.runbook)
+def draft_record(report: Report, organisation: Organisation | None) -> Record:
+    """Draft the record. Suppressed findings are ignored.
+
+    If the organisation file declares no activity for the runbook, everything found becomes one activity.
+    """
+    items = group_findings(report)
+    declaration = organisation or Organisation()
+    declared = declaration.activities_of(report.run.runbook)
     activities = declared or [Activity(name=report.run.runbook)]
-    entries = list(_of_the_organisation(said, report))
+    entries = list(_organisation_entries(declaration, report))
     matched: set[tuple[str, str]] = set()
     for activity in activities:
-        for entry, keys in _of_activity(activity, said, found, is_declared=bool(declared)):
+        for entry, matched_items in _activity_entries(activity, declaration, items, is_declared=bool(declared)):
             entries.append(entry)
-            matched.update(keys)
-    not_declared = [_of_found(each, "", FOUND) for each in found if declared and (each.kind, each.name) not in matched]
-    gap = _gap(report)
+            matched.update(item.key for item in matched_items)
+    not_declared = [_found_entry(item, "", FOUND) for item in items if declared and item.key not in matched]
+    note = _not_found_note(report)
     not_found = [
-        _with_gap(each, gap)
-        for each in entries
-        if each.status == DECLARED and each.what in (SUBJECTS, CATEGORIES, PURPOSES, RECIPIENTS)
+        Entry(entry.activity, entry.article, entry.field, entry.value, entry.status, note=note)
+        for entry in entries
+        if entry.status == DECLARED and entry.field in (SUBJECTS, CATEGORIES, PURPOSES, RECIPIENTS)
     ]
     return Record(report, entries, not_found, not_declared)
 
 
-def _of_the_organisation(said: Organisation, report: Report) -> Iterator[Entry]:
-    """Art. 30(1)(a): the same for all activities."""
+def _organisation_entries(declaration: Organisation, report: Report) -> Iterator[Entry]:
+    """Yield the entries of Art. 30(1)(a), which are the same for all activities."""
     parties = [
-        ("controller", said.controller, "name and contact of the controller"),
-        ("representative", said.representative, ""),
-        ("data protection officer", said.data_protection_officer, ""),
+        ("controller", declaration.controller),
+        ("representative", declaration.representative),
+        ("data protection officer", declaration.data_protection_officer),
     ]
-    for what, party, needed in parties:
+    for field, party in parties:
         if party is not None:
-            yield Entry("", "Art. 30(1)(a)", what, str(party), DECLARED)
-        elif what == "data protection officer" and report.contact:
-            yield Entry("", "Art. 30(1)(a)", "contact", report.contact, PROPOSED, remark="the contact of the runbook")
-        elif needed:
-            yield Entry(
-                "", "Art. 30(1)(a)", what, "", MISSING, remark=f"the organisation file does not say the {needed}"
-            )
-    for joint in said.joint_controllers:
-        yield Entry("", "Art. 30(1)(a)", "joint controller", str(joint), DECLARED)
+            yield Entry("", _ORGANISATION_ARTICLE, field, str(party), DECLARED)
+        elif field == "data protection officer" and report.contact:
+            note = "the contact of the runbook"
+            yield Entry("", _ORGANISATION_ARTICLE, "contact", report.contact, PROPOSED, note=note)
+        elif field == "controller":
+            note = "the organisation file does not give the name and contact of the controller"
+            yield Entry("", _ORGANISATION_ARTICLE, field, "", MISSING, note=note)
+    for joint in declaration.joint_controllers:
+        yield Entry("", _ORGANISATION_ARTICLE, "joint controller", str(joint), DECLARED)
 
 
-_Keyed = tuple[Entry, list[tuple[str, str]]]
-"""An entry, with the keys of what was found that it stands for."""
+_EntryWithItems = tuple[Entry, Sequence[DetectedItem]]
+"""An entry, with the detected items that it covers."""
 
 
-def _of_activity(
-    activity: Activity, said: Organisation, found: Sequence[Found], *, is_declared: bool
-) -> Iterator[_Keyed]:
-    yield from _named(activity, found)
+def _activity_entries(
+    activity: Activity, declaration: Organisation, items: Sequence[DetectedItem], *, is_declared: bool
+) -> Iterator[_EntryWithItems]:
+    yield from _declared_entries(activity, items)
     if not is_declared:
-        yield from _drafted(activity, found)
+        yield from _undeclared_entries(activity, items)
     if activity.legal_basis:
         yield Entry(activity.name, "Art. 6", "legal basis", activity.legal_basis, DECLARED), []
     for transfer in activity.transfers:
         yield Entry(activity.name, _ARTICLES[TRANSFERS], TRANSFERS, str(transfer), DECLARED), []
-    for proposed in _proposed_transfers(activity, found, is_declared=is_declared):
+    for proposed in _proposed_transfers(activity, items, is_declared=is_declared):
         yield proposed, []
-    yield _retention(activity, said), []
-    for measure in (*said.security, *activity.security):
+    yield _retention_entry(activity, declaration), []
+    for measure in (*declaration.security, *activity.security):
         yield Entry(activity.name, _ARTICLES[MEASURES], MEASURES, measure, DECLARED), []
-    for each in found:
-        if each.kind == MEASURES:
-            yield _measure(each, activity.name), [(each.kind, each.name)]
+    for item in items:
+        if item.field == MEASURES:
+            yield _measure_entry(item, activity.name), [item]
 
 
-def _named(activity: Activity, found: Sequence[Found]) -> Iterator[_Keyed]:
-    """What the organisation names, with the findings that bear it out."""
+def _declared_entries(activity: Activity, items: Sequence[DetectedItem]) -> Iterator[_EntryWithItems]:
+    """Yield what the organisation declares, with the findings that confirm it."""
     declared = {
         PURPOSES: activity.purposes,
         SUBJECTS: activity.data_subjects,
         CATEGORIES: activity.data_categories,
         RECIPIENTS: activity.recipients,
     }
-    for kind, names in declared.items():
+    for field, names in declared.items():
         for name in names:
-            yield _declared(
-                activity.name, kind, name, [each for each in found if each.kind == kind and each.goes_by(name)]
-            )
+            matching = [item for item in items if item.field == field and item.matches_name(name)]
+            yield _declared_entry(activity.name, field, name, matching), matching
 
 
-def _drafted(activity: Activity, found: Sequence[Found]) -> Iterator[_Keyed]:
-    """What was found, where nobody has declared anything yet; what follows from code alone is only proposed."""
-    for kind in (PURPOSES, SUBJECTS, CATEGORIES, RECIPIENTS):
-        for each in found:
-            if each.kind == kind:
-                status = FOUND if kind in (SUBJECTS, CATEGORIES) else PROPOSED
-                yield _of_found(each, activity.name, status), [(each.kind, each.name)]
+def _undeclared_entries(activity: Activity, items: Sequence[DetectedItem]) -> Iterator[_EntryWithItems]:
+    """Yield what was found when no activity is declared. What follows only from code is proposed, not found."""
+    for field in (PURPOSES, SUBJECTS, CATEGORIES, RECIPIENTS):
+        for item in items:
+            if item.field == field:
+                status = FOUND if field in (SUBJECTS, CATEGORIES) else PROPOSED
+                yield _found_entry(item, activity.name, status), [item]
 
 
-def _retention(activity: Activity, said: Organisation) -> Entry:
-    time_limit = activity.retention or said.retention
+def _retention_entry(activity: Activity, declaration: Organisation) -> Entry:
+    time_limit = activity.retention or declaration.retention
     if time_limit:
         return Entry(activity.name, _ARTICLES["retention"], "retention", time_limit, DECLARED)
-    remark = "the organisation file does not say the envisaged time limits for erasure"
-    return Entry(activity.name, _ARTICLES["retention"], "retention", "", MISSING, remark=remark)
+    note = "the organisation file does not give the envisaged time limits for erasure"
+    return Entry(activity.name, _ARTICLES["retention"], "retention", "", MISSING, note=note)
 
 
-def _declared(activity: str, kind: str, name: str, found: Sequence[Found]) -> _Keyed:
-    if not found:
-        return Entry(activity, _ARTICLES[kind], kind, name, DECLARED, dpv=term_declared(kind, name)), []
-    entry = Entry(
+def _declared_entry(activity: str, field: str, name: str, items: Sequence[DetectedItem]) -> Entry:
+    if not items:
+        return Entry(activity, _ARTICLES[field], field, name, DECLARED, dpv_term=declared_dpv_term(field, name))
+    return Entry(
         activity,
-        _ARTICLES[kind],
-        kind,
+        _ARTICLES[field],
+        field,
         name,
         BOTH,
-        sum(each.number for each in found),
-        [place for each in found for place in each.places][:MOST_LINKS],
-        [fingerprint for each in found for fingerprint in each.fingerprints][:MOST_LINKS],
-        _special(any(each.special for each in found)),
-        found[0].dpv if len(found) == 1 else "",
+        sum(item.number for item in items),
+        [location for item in items for location in item.locations][:MAX_LINKS],
+        [fingerprint for item in items for fingerprint in item.fingerprints][:MAX_LINKS],
+        _special_category_note(special=any(item.special for item in items)),
+        items[0].dpv_term if len(items) == 1 else "",
     )
-    return entry, [(each.kind, each.name) for each in found]
 
 
-def _of_found(found: Found, activity: str, status: str) -> Entry:
-    company, country = found.facts.get("company", ""), found.facts.get("country", "")
-    value = (
-        f"{company or found.name} ({found.name}, {country or 'country unknown'})"
-        if found.kind == RECIPIENTS
-        else found.name
-    )
-    article = _ARTICLES[found.kind]
-    remark = _special(found.special)
-    evidence = (found.number, found.places, found.fingerprints)
-    return Entry(activity, article, found.kind, value, status, *evidence, remark, found.dpv)
+def _found_entry(item: DetectedItem, activity: str, status: str) -> Entry:
+    company, country = item.facts.get("company", ""), item.facts.get("country", "")
+    value = item.name
+    if item.field == RECIPIENTS:
+        value = f"{company or item.name} ({item.name}, {country or 'country unknown'})"
+    evidence = (item.number, item.locations, item.fingerprints)
+    note = _special_category_note(special=item.special)
+    return Entry(activity, _ARTICLES[item.field], item.field, value, status, *evidence, note, item.dpv_term)
 
 
-def _special(special: object) -> str:
+def _special_category_note(*, special: bool) -> str:
     return "special category (Art. 9 GDPR)" if special else ""
 
 
-def _proposed_transfers(activity: Activity, found: Sequence[Found], *, is_declared: bool) -> Iterator[Entry]:
-    """Where the company of a recipient is seated outside the EEA; where data goes is for the contract to say."""
-    for each in found:
-        country = each.facts.get("country", "")
-        if each.kind != RECIPIENTS or (is_declared and not any(each.goes_by(name) for name in activity.recipients)):
+def _proposed_transfers(activity: Activity, items: Sequence[DetectedItem], *, is_declared: bool) -> Iterator[Entry]:
+    """Yield recipients whose company is seated outside the EEA. Only the contract says where data actually goes."""
+    for item in items:
+        country = item.facts.get("country", "")
+        if item.field != RECIPIENTS or (is_declared and not any(map(item.matches_name, activity.recipients))):
             continue
-        status, note = _basis(country) if country else ("unknown", "find out where the company is seated")
-        if status not in _UNION:
-            value = f"{each.facts.get('company') or each.name} ({country or 'country unknown'})"
-            remark = f"{words(status)}: {note}"
-            yield Entry(
-                activity.name,
-                _ARTICLES[TRANSFERS],
-                TRANSFERS,
-                value,
-                PROPOSED,
-                each.number,
-                each.places,
-                each.fingerprints,
-                remark,
-            )
+        status, basis = _transfer_basis(country) if country else ("unknown", "find out where the company is seated")
+        if status != _WITHIN_EEA:
+            value = f"{item.facts.get('company') or item.name} ({country or 'country unknown'})"
+            evidence = (item.number, item.locations, item.fingerprints)
+            note = f"{humanize(status)}: {basis}"
+            yield Entry(activity.name, _ARTICLES[TRANSFERS], TRANSFERS, value, PROPOSED, *evidence, note)
 
 
-def _basis(country: str) -> tuple[str, str]:
+def _transfer_basis(country: str) -> tuple[str, str]:
     try:
-        transfer = load_classification(_TRANSFERS).transfer_to(country)
+        transfer = load_classification(_TRANSFER_CLASSIFICATION).transfer_to(country)
     except RulesetError:
         transfer = None
-    return ("unknown", "find out what it may rest on") if transfer is None else (transfer.status, transfer.note)
+    return ("unknown", "find out the legal basis") if transfer is None else (transfer.status, transfer.note)
 
 
-def _measure(found: Found, activity: str) -> Entry:
-    value = f"remove {found.name} from code and files" if found.name in _SECRETS else f"mend: {found.name}"
-    remark = f"found {count(found.number, 'time')}; Art. 32 asks for measures that fit the risk"
-    return Entry(
-        activity, _ARTICLES[MEASURES], MEASURES, value, PROPOSED, found.number, found.places, found.fingerprints, remark
-    )
+def _measure_entry(item: DetectedItem, activity: str) -> Entry:
+    value = f"remove {item.name} from code and files" if item.name in _CREDENTIALS else f"fix: {item.name}"
+    note = f"{count(item.number, 'finding')}; Art. 32 requires measures appropriate to the risk"
+    evidence = (item.number, item.locations, item.fingerprints)
+    return Entry(activity, _ARTICLES[MEASURES], MEASURES, value, PROPOSED, *evidence, note)
 
 
-_SECRETS = {"api token", "cloud credential", "connection string", "password", "private key", "session token"}
-
-
-def _gap(report: Report) -> str:
-    """Why something that is declared may be there although it was not found."""
+def _not_found_note(report: Report) -> str:
     if not report.is_complete:
-        return "the run is incomplete: it may be there all the same"
-    if report.left_out or report.in_part or report.not_made:
-        return "not everything was looked at: it may be there all the same"
-    return "everything that the runbook names was looked at"
-
-
-def _with_gap(entry: Entry, gap: str) -> Entry:
-    return Entry(entry.activity, entry.article, entry.what, entry.value, entry.status, remark=gap)
+        return "the run is incomplete: it may exist although it was not found"
+    if report.has_coverage_gaps:
+        return "not everything was scanned: it may exist although it was not found"
+    return "everything in scope was scanned"

@@ -1,4 +1,4 @@
-"""The record as an XLSX workbook: a sheet a section, the same bytes for the same record."""
+"""The record as an XLSX workbook with one sheet per section. The same record gives the same bytes."""
 
 import io
 import re
@@ -9,14 +9,14 @@ from waivern.errors import ExportError
 from waivern.exports.encoding.json_encoding import iso_milliseconds
 from waivern.exports.encoding.spreadsheet_cells import escape_formula
 from waivern.exports.ropa.record import Record
-from waivern.exports.ropa.tables import COLUMNS, heading_of, rows_of, sections_of
+from waivern.exports.ropa.tables import COLUMNS, TITLES, heading, rows, sections
 
 _WIDTHS = (22, 14, 22, 44, 20, 9, 40, 36, 48, 40)
-_LONGEST_CELL = 32_000
-_CHANGED = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
+_MAX_CELL_LENGTH = 32_000
+_TIMESTAMPS = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 
 
-def workbook_of(record: Record) -> bytes:
+def render_workbook(record: Record) -> bytes:
     """Return the bytes of the workbook.
 
     Raises:
@@ -28,17 +28,17 @@ def workbook_of(record: Record) -> bytes:
     except ImportError:
         raise ExportError(
             "A workbook needs openpyxl, which is not installed",
-            remedy="Install it with: pip install 'waivern[documents]', or let the file end with .csv or .html",
+            remedy="Install it with: pip install 'waivern[documents]', or use the extension .csv or .html",
         ) from None
     book = Workbook()
     book.remove(book.worksheets[0])
-    rows = list(rows_of(record))
-    for section, _ in sections_of(record):
+    all_rows = list(rows(record))
+    for section, _ in sections(record):
         sheet = book.create_sheet(section.capitalize())
-        sheet.append([heading_of(record)])
+        sheet.append([heading(record)])
         sheet.append([])
-        sheet.append([each.capitalize() for each in COLUMNS[1:]])
-        for row in rows:
+        sheet.append([TITLES[column] for column in COLUMNS[1:]])
+        for row in all_rows:
             if row[0] == section:
                 sheet.append(_cells(row[1:]))
         for number, width in enumerate(_WIDTHS):
@@ -49,22 +49,22 @@ def workbook_of(record: Record) -> bytes:
         for cell in (*sheet[1], *sheet[3]):
             cell.font = Font(bold=True)
         sheet.freeze_panes = "A4"
-    written = io.BytesIO()
-    book.save(written)
-    return _without_clock(written.getvalue(), iso_milliseconds(record.report.run.created_at) or "")
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return _set_timestamps(buffer.getvalue(), iso_milliseconds(record.report.run.created_at) or "")
 
 
 def _cells(row: Sequence[str | int]) -> list[str | int]:
-    return [escape_formula(each)[:_LONGEST_CELL] if isinstance(each, str) else each for each in row]
+    return [escape_formula(cell)[:_MAX_CELL_LENGTH] if isinstance(cell, str) else cell for cell in row]
 
 
-def _without_clock(data: bytes, at: str) -> bytes:
-    """The same workbook whose parts were all written when the run was made: its bytes are to be the same each time."""
-    again = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as read, zipfile.ZipFile(again, "w", zipfile.ZIP_DEFLATED) as written:
-        for name in read.namelist():
-            part = read.read(name)
+def _set_timestamps(data: bytes, at: str) -> bytes:
+    """Return the workbook with the time of the run instead of the current time, so that its bytes are reproducible."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as original, zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as copy:
+        for name in original.namelist():
+            part = original.read(name)
             if name == "docProps/core.xml":
-                part = _CHANGED.sub(rb"\g<1>" + f"{at[:19]}Z".encode(), part)
-            written.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), part, zipfile.ZIP_DEFLATED)
-    return again.getvalue()
+                part = _TIMESTAMPS.sub(rb"\g<1>" + f"{at[:19]}Z".encode(), part)
+            copy.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), part, zipfile.ZIP_DEFLATED)
+    return result.getvalue()

@@ -1,15 +1,15 @@
-"""One SARIF log with one run: its rules, what was not scanned, and each finding as a result."""
+"""A SARIF log with one run: its rules, what was not scanned, and each finding as a result."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from waivern import __version__
 from waivern.exports.encoding.json_encoding import (
-    as_json,
     drop_empty,
+    encode_json,
     in_chunks,
     iso_milliseconds,
-    listed,
+    json_array,
     stable_uuid,
 )
 from waivern.exports.exporter import Exporter, Preferences
@@ -22,7 +22,7 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 
 
 class SarifExporter(Exporter):
-    """Results are written as they are read, and what only they know, such as files, behind them."""
+    """Writes results while reading them, and then the rest of the run, such as the files that the results refer to."""
 
     endings = ("sarif", "sarif.json", "json")
 
@@ -35,19 +35,19 @@ class SarifExporter(Exporter):
         return "application/sarif+json"
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
-        return in_chunks(_written(report))
+        return in_chunks(_pieces(report))
 
 
-def _written(report: Report) -> Iterator[bytes]:
+def _pieces(report: Report) -> Iterator[bytes]:
     rules = Rules(report.rules)
     results = Results(report, rules)
-    yield as_json({"$schema": _SCHEMA, "version": "2.1.0"})[:-1] + b',"runs":[{"results":'
-    yield from listed(results)
-    yield b"," + as_json(_around(report, rules, results))[1:]
+    yield encode_json({"$schema": _SCHEMA, "version": "2.1.0"})[:-1] + b',"runs":[{"results":'
+    yield from json_array(results)
+    yield b"," + encode_json(_run_without_results(report, rules, results))[1:]
     yield b"]}\n"
 
 
-def _around(report: Report, rules: Rules, results: Results) -> Mapping[str, Any]:
+def _run_without_results(report: Report, rules: Rules, results: Results) -> Mapping[str, Any]:
     run = report.run
     return drop_empty(
         tool={

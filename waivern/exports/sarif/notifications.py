@@ -1,4 +1,4 @@
-"""What was not looked at, as SARIF notifications of the invocation."""
+"""Coverage gaps as SARIF notifications of the invocation."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,43 +8,49 @@ from waivern.history.comparison import Change
 from waivern.history.run_history import ArtifactRecord
 
 NOTIFICATIONS = [
-    {"id": "run-incomplete", "shortDescription": {"text": "The run did not end well"}},
-    {"id": "artifact-not-made", "shortDescription": {"text": "An artifact failed, or was skipped"}},
-    {"id": "not-scanned", "shortDescription": {"text": "Something was not looked at"}},
-    {"id": "sampled", "shortDescription": {"text": "Something was looked at in part"}},
-    {"id": "not-looked-at-again", "shortDescription": {"text": "An earlier finding could not be looked at again"}},
-    {"id": "evidence-pruned", "shortDescription": {"text": "The evidence of an artifact's findings was pruned"}},
+    {"id": "run-incomplete", "shortDescription": {"text": "The run is incomplete"}},
+    {"id": "artifact-not-produced", "shortDescription": {"text": "An artifact failed or was skipped"}},
+    {"id": "not-scanned", "shortDescription": {"text": "Something was not scanned"}},
+    {"id": "partially-scanned", "shortDescription": {"text": "Something was only partially scanned"}},
+    {
+        "id": "not-scanned-again",
+        "shortDescription": {"text": "The location of a previous finding was not scanned again"},
+    },
+    {
+        "id": "evidence-pruned",
+        "shortDescription": {"text": "The content of an artifact was pruned, so its findings have no evidence"},
+    },
 ]
 
 
 def notifications(report: Report) -> list[Mapping[str, Any]]:
-    """Return a notification for all that the results do not tell, the gravest first."""
-    return [_notification(*each) for each in _told(report)]
+    """Return a notification for each thing that the results cannot express, the most severe first."""
+    return [_notification(identifier, level, text) for identifier, level, text in _gaps(report)]
 
 
-def _told(report: Report) -> Iterator[tuple[str, str, str]]:
+def _gaps(report: Report) -> Iterator[tuple[str, str, str]]:
     if report.incomplete_reason is not None:
         yield "run-incomplete", "error", report.incomplete_reason
-    for artifact in report.not_made:
-        yield "artifact-not-made", "warning" if report.is_complete else "error", _not_made(artifact)
-    for each in report.left_out:
-        yield "not-scanned", "warning", f"{each.what}: {each.why} ({each.artifact_id})"
-    for part in report.in_part:
+    for artifact in report.not_produced:
+        yield "artifact-not-produced", "warning" if report.is_complete else "error", _artifact_text(artifact)
+    for gap in report.not_scanned:
+        yield "not-scanned", "warning", f"{gap.name}: {gap.reason} ({gap.artifact_id})"
+    for part in report.partially_scanned:
         bound = f"; {part.bound}" if part.bound else ""
-        yield "sampled", "warning", f"{part.what}: read {part.read:,} of {part.of:,} ({part.artifact_id}){bound}"
-    for difference in report.gone(Change.UNKNOWN):
+        yield "partially-scanned", "warning", f"{part.name}: {part.extent} ({part.artifact_id}){bound}"
+    for difference in report.no_longer_found(Change.UNKNOWN):
         finding = difference.finding
-        told = f"{finding.rule} at {finding.location or finding.source} ({finding.fingerprint})"
-        yield "not-looked-at-again", "warning", f"{told}: {difference.because}"
+        text = f"{finding.rule} at {finding.location or finding.source} ({finding.fingerprint})"
+        yield "not-scanned-again", "warning", f"{text}: {difference.because}"
     for artifact_id in report.without_evidence:
-        yield "evidence-pruned", "note", f"What '{artifact_id}' held was pruned: its findings are told without evidence"
+        yield "evidence-pruned", "note", f"The content of '{artifact_id}' was pruned: its findings have no evidence"
 
 
 def _notification(identifier: str, level: str, text: str) -> Mapping[str, Any]:
     return {"descriptor": {"id": identifier}, "level": level, "message": {"text": text}}
 
 
-def _not_made(artifact: ArtifactRecord) -> str:
+def _artifact_text(artifact: ArtifactRecord) -> str:
     if artifact.error is not None:
         return f"'{artifact.artifact_id}' failed: {artifact.error}"
     reason = artifact.skip_reason.value.replace("_", " ") if artifact.skip_reason is not None else "not reached"

@@ -12,7 +12,7 @@ from waivern.history.comparison import Change, Difference
 from waivern.history.decisions import Decision
 from waivern.history.finding import Finding
 
-_BASELINE = {
+_BASELINE_STATES = {
     Change.NEW: "new",
     Change.REOPENED: "new",
     Change.CHANGED: "updated",
@@ -21,10 +21,10 @@ _BASELINE = {
 
 
 class Results:
-    """The results one by one; `files` and `bases` hold what they refer to, once all were gone through.
+    """The results, one by one. After iteration, `files` and `bases` hold what they refer to.
 
-    What the run before had found and this one did not is `absent`. What this one could not look at is no result, for
-    it may be there still: it stands among the notifications.
+    Fixed findings are `absent` results. A finding whose location was not scanned again is not a result, because it may
+    still exist; it is a notification.
     """
 
     def __init__(self, report: Report, rules: Rules) -> None:
@@ -36,55 +36,55 @@ class Results:
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         for reported in self._report.findings:
             yield self._present(reported)
-        for difference in self._report.gone(Change.FIXED):
+        for difference in self._report.no_longer_found(Change.FIXED):
             yield self._absent(difference)
 
     @property
     def files(self) -> list[Mapping[str, Any]]:
-        """The files in which something was found, as SARIF artifacts."""
+        """Return the files with findings, as SARIF artifacts."""
         return [{"location": location} for location in self._files.values()]
 
     @property
     def bases(self) -> Mapping[str, Any]:
-        """What paths are meant from: the sources, as their connectors name them."""
+        """Return the sources, to which paths are relative."""
         return {base: {"description": {"text": source}} for source, base in self._bases.items()}
 
     def _present(self, reported: ReportedFinding) -> Mapping[str, Any]:
         finding, location = reported.finding, reported.location
-        told = self._told(finding, reported.ruleset)
-        told["message"] = {"text": _message(reported)}
-        first, *others = self._places(finding, location)
-        told["locations"] = [first]
+        result = self._result(finding, reported.ruleset)
+        result["message"] = {"text": _message(reported)}
+        first, *others = self._locations(finding, location)
+        result["locations"] = [first]
         if others:
-            told["relatedLocations"] = others
+            result["relatedLocations"] = others
         if reported.change is not None:
-            told["baselineState"] = _BASELINE[reported.change]
+            result["baselineState"] = _BASELINE_STATES[reported.change]
         if reported.decision is not None:
-            told["suppressions"] = [_suppression(reported.decision)]
-        told["rank"] = round(finding.confidence * 100, 1)
-        told["properties"] = _properties(reported)
-        return told
+            result["suppressions"] = [_suppression(reported.decision)]
+        result["rank"] = round(finding.confidence * 100, 1)
+        result["properties"] = _properties(reported)
+        return result
 
     def _absent(self, difference: Difference) -> Mapping[str, Any]:
         finding = difference.finding
-        told = self._told(finding, None)
-        told["message"] = {"text": f"{_named(finding)} is no longer found ({_why(difference)})"}
-        told["locations"] = [_logical(finding, Location())]
-        told["baselineState"] = "absent"
-        return told
+        result = self._result(finding, None)
+        result["message"] = {"text": f"{_name(finding)} is no longer found ({_reason(difference)})"}
+        result["locations"] = [_logical(finding, Location())]
+        result["baselineState"] = "absent"
+        return result
 
-    def _told(self, finding: Finding, ruleset: str | None) -> dict[str, Any]:
-        rule, place = self._rules.place_of(ruleset, finding.rule, category=finding.category)
+    def _result(self, finding: Finding, ruleset: str | None) -> dict[str, Any]:
+        rule, index = self._rules.index_of(ruleset, finding.rule, category=finding.category)
         return {
             "ruleId": rule,
-            "ruleIndex": place,
+            "ruleIndex": index,
             "level": LEVELS.get(finding.severity, "warning"),
             "message": {},
             "partialFingerprints": {"waivernFinding/v1": finding.fingerprint},
         }
 
-    def _places(self, finding: Finding, location: Location) -> list[Mapping[str, Any]]:
-        """The place, once for each line that is named; later ones have ids, as related locations must."""
+    def _locations(self, finding: Finding, location: Location) -> list[Mapping[str, Any]]:
+        """Return one location per line. All but the first have ids, as SARIF requires of related locations."""
         if location.file_path is None:
             return [_logical(finding, location)]
         logical = _logical(finding, location) if location.table else {}
@@ -112,35 +112,35 @@ class Results:
 
 
 def _uri(path: str) -> str:
-    """A relative reference (RFC 3986); `./` keeps a colon in its first step from reading as a scheme."""
+    # A relative reference (RFC 3986): `./` prevents that a colon in the first segment is read as a scheme.
     quoted = quote(path.replace("\\", "/").lstrip("/"))
     return f"./{quoted}" if ":" in path.split("/", 1)[0] else quoted
 
 
 def _logical(finding: Finding, location: Location) -> Mapping[str, Any]:
     inside = ".".join(part for part in (location.table, location.column) if part) or finding.location or finding.source
-    told = drop_empty(
+    location_of = drop_empty(
         name=location.column or location.table,
         fullyQualifiedName=f"{finding.source}/{inside}",
         kind="member" if location.column else "object",
     )
-    return {"logicalLocations": [told]}
+    return {"logicalLocations": [location_of]}
 
 
 def _message(reported: ReportedFinding) -> str:
     finding = reported.finding
-    times = "once" if finding.match_count == 1 else f"{finding.match_count:,} times"
-    told = f"{_named(finding)}, {times}, {finding.confidence:.0%} sure"
-    samples = ", ".join(each.content for each in reported.evidence or ())
-    return f"{told}: {samples}" if samples else told
+    matches = "1 match" if finding.match_count == 1 else f"{finding.match_count:,} matches"
+    text = f"{_name(finding)}, {matches}, confidence {finding.confidence:.0%}"
+    samples = ", ".join(evidence.content for evidence in reported.evidence or ())
+    return f"{text}: {samples}" if samples else text
 
 
-def _named(finding: Finding) -> str:
+def _name(finding: Finding) -> str:
     where = f" in {finding.location}" if finding.location else ""
     return f"{finding.rule.replace('_', ' ').capitalize()}{where} ({finding.source})"
 
 
-def _why(difference: Difference) -> str:
+def _reason(difference: Difference) -> str:
     if difference.because is not None:
         return difference.because
     return "the rules changed" if difference.reason == "rules" else "the data changed"
@@ -157,7 +157,7 @@ def _suppression(decision: Decision) -> Mapping[str, Any]:
 
 def _properties(reported: ReportedFinding) -> Mapping[str, Any]:
     finding = reported.finding
-    told: dict[str, Any] = {
+    properties: dict[str, Any] = {
         "category": finding.category,
         "severity": finding.severity,
         "confidence": finding.confidence,
@@ -166,9 +166,9 @@ def _properties(reported: ReportedFinding) -> Mapping[str, Any]:
         "artifacts": reported.artifact_ids,
     }
     if finding.special_category is not None:
-        told["specialCategory"] = finding.special_category
+        properties["specialCategory"] = finding.special_category
     if reported.change is not None:
-        told["change"] = reported.change.value
+        properties["change"] = reported.change.value
     if reported.evidence is None:
-        told["evidencePruned"] = True
-    return told
+        properties["evidencePruned"] = True
+    return properties

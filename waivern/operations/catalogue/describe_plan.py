@@ -1,4 +1,4 @@
-"""Say what a plan will make, in which order, without anything of it being resolved."""
+"""Describe what a plan will produce and in which order, without resolving any variable."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from waivern.plans.plan import ExecutionPlan, kind_and_component
 
 @dataclass(frozen=True)
 class PlannedArtifact:
-    """One artifact as it will be made.
+    """One artifact of a plan.
 
     Args:
         artifact_id: Its final id.
         kind: "source", "process", "merge", "reuse" or "default".
-        component: The connector's or analyser's name; for `reuse` "RUN/ARTIFACT", for `merge` "concatenate",
-            for `default` "input".
-        inputs: What it is made from.
-        input_schemas: The schemas of the messages that an analyser is handed.
-        schema: Its own.
-        output: Whether it belongs to the results.
-        optional: Whether its failure leaves the run succeeded.
-        aliases: The names by which a runbook refers to what its child runbook makes.
+        component: The connector's or analyser's name; "RUN/ARTIFACT" for `reuse`, "concatenate" for `merge`, "input"
+            for `default`.
+        inputs: The artifacts that it is derived from.
+        input_schemas: The schemas of the messages that the analyser receives.
+        schema: Its own schema.
+        output: Whether it is marked as an output.
+        optional: Whether the run can succeed although it fails.
+        aliases: The names that parent runbooks use for it.
     """
 
     artifact_id: str
@@ -37,7 +37,7 @@ class PlannedArtifact:
 
 @dataclass(frozen=True)
 class PlanDescription:
-    """A plan in plain words; `artifacts` stand in an order in which they could be made one by one."""
+    """A plan as plain data; `artifacts` are in topological order."""
 
     runbook: str
     description: str
@@ -49,10 +49,10 @@ class PlanDescription:
 
 
 def describe_plan(plan: ExecutionPlan) -> PlanDescription:
-    """Return what the plan will make."""
+    """Return the description of a plan."""
     aliases: dict[str, list[str]] = {}
-    for alias, meant in plan.aliases.items():
-        aliases.setdefault(meant, []).append(alias)
+    for alias, artifact_id in plan.aliases.items():
+        aliases.setdefault(artifact_id, []).append(alias)
     return PlanDescription(
         runbook=plan.runbook.name,
         description=plan.runbook.description,
@@ -60,11 +60,14 @@ def describe_plan(plan: ExecutionPlan) -> PlanDescription:
         timeout_s=plan.runbook.config.timeout,
         max_concurrency=plan.runbook.config.max_concurrency,
         variables=tuple(sorted(plan.variables)),
-        artifacts=tuple(_planned(plan, artifact_id, aliases.get(artifact_id, ())) for artifact_id in _in_order(plan)),
+        artifacts=tuple(
+            _describe_artifact(plan, artifact_id, aliases.get(artifact_id, ()))
+            for artifact_id in _topological_order(plan)
+        ),
     )
 
 
-def _in_order(plan: ExecutionPlan) -> Iterator[str]:
+def _topological_order(plan: ExecutionPlan) -> Iterator[str]:
     sorter = plan.dag.get_sorter()
     while sorter.is_active():
         ready = sorter.get_ready()
@@ -72,7 +75,7 @@ def _in_order(plan: ExecutionPlan) -> Iterator[str]:
         sorter.done(*ready)
 
 
-def _planned(plan: ExecutionPlan, artifact_id: str, aliases: Iterable[str]) -> PlannedArtifact:
+def _describe_artifact(plan: ExecutionPlan, artifact_id: str, aliases: Iterable[str]) -> PlannedArtifact:
     definition = plan.runbook.artifacts[artifact_id]
     kind, component = kind_and_component(definition)
     input_schemas, schema = plan.artifact_schemas[artifact_id]

@@ -1,4 +1,4 @@
-"""Say which rulesets there are."""
+"""List the available rulesets."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from waivern.rulesets.loading.ruleset_loader import available_rulesets, broken_p
 
 @dataclass(frozen=True)
 class RulesetDescription:
-    """One ruleset; `broken` says why it, or all of its provider's, cannot be used."""
+    """One ruleset; `broken` says why it, or all rulesets of its provider, cannot be used."""
 
     uri: str
     rules_version: str | None = None
@@ -20,13 +20,13 @@ class RulesetDescription:
 
 
 def list_rulesets() -> list[RulesetDescription]:
-    """Return every ruleset by its URI, then the providers whose rulesets cannot be found."""
-    return [_described(uri) for uri in available_rulesets()] + [
+    """Return all rulesets by URI, then the providers whose rulesets cannot be loaded."""
+    return [_describe(uri) for uri in available_rulesets()] + [
         RulesetDescription(provider, broken=reason) for provider, reason in sorted(broken_providers().items())
     ]
 
 
-def _described(uri: str) -> RulesetDescription:
+def _describe(uri: str) -> RulesetDescription:
     try:
         ruleset = load_classification(uri) if is_classification(uri) else load_ruleset(uri)
     except RulesetError as error:

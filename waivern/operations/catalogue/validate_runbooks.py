@@ -19,9 +19,12 @@ from waivern.runs.run import RunStatus
 
 @dataclass(frozen=True)
 class Validation:
-    """What is wrong with one runbook: nothing where `problems` is empty.
+    """The result of validating one runbook.
 
-    `warnings` tells what is written in it and has no effect, and decisions of the file beside it that count no more.
+    Args:
+        runbook: The runbook's file.
+        problems: What is wrong with it; empty if it is valid.
+        warnings: Keys without effect, and expired or stale decisions in the file beside it.
     """
 
     runbook: Path
@@ -36,22 +39,22 @@ class Validation:
 def validate_runbooks(
     application: Application, runbooks: Sequence[Path], *, working_directory: Path | None = None
 ) -> list[Validation]:
-    """Return every problem of every runbook; one that is wrong does not hide another's.
+    """Return the validation of each runbook.
 
     Raises:
-        DatabaseError: a runbook reuses what an earlier run made, and the database cannot be asked for it.
+        DatabaseError: a runbook reuses an artifact of an earlier run, and the database cannot be read.
     """
-    return [_validated(application, runbook, working_directory) for runbook in runbooks]
+    return [_validate(application, runbook, working_directory) for runbook in runbooks]
 
 
-def _validated(application: Application, runbook: Path, working_directory: Path | None) -> Validation:
+def _validate(application: Application, runbook: Path, working_directory: Path | None) -> Validation:
     problems: tuple[str, ...] = ()
     plan: ExecutionPlan | None = None
     try:
         plan = plan_runbook(application, runbook, working_directory=working_directory)
     except PlanError as error:
         problems = error.problems
-    except DatabaseMissingError as error:  # it reuses what a run made, and there was none
+    except DatabaseMissingError as error:  # it reuses an artifact of an earlier run, but there is no database yet
         problems = (str(error),)
     except DatabaseError:
         raise
@@ -61,32 +64,32 @@ def _validated(application: Application, runbook: Path, working_directory: Path 
         file = decisions_beside(runbook)
     except DecisionError as error:
         return Validation(runbook, (*problems, str(error)))
-    named = None if plan is None else plan.runbook.name
-    remarks = () if plan is None else plan.warnings
-    lapsed = () if file is None else _lapsed(application, named, file)
-    return Validation(runbook, problems, (*remarks, *lapsed))
+    name = None if plan is None else plan.runbook.name
+    plan_warnings = () if plan is None else plan.warnings
+    decision_warnings = () if file is None else _decision_warnings(application, name, file)
+    return Validation(runbook, problems, (*plan_warnings, *decision_warnings))
 
 
-def _lapsed(application: Application, runbook: str | None, file: DecisionFile) -> Iterator[str]:
-    day = today()
+def _decision_warnings(application: Application, runbook: str | None, file: DecisionFile) -> Iterator[str]:
+    current_day = today()
     for decision in file.decisions:
-        if decision.has_expired(day):
+        if decision.has_expired(current_day):
             yield f"{file.name}: {decision.about}: the decision has expired on {decision.until}"
     if runbook is None:
         return
     try:
-        held = _held_by_newest(application, runbook)
-    except DatabaseMissingError:  # nothing was ever run
+        findings = _current_findings(application, runbook)
+    except DatabaseMissingError:  # there are no runs yet
         return
     except DatabaseError as error:
-        yield f"{file.name}: whether its decisions still match cannot be told: {error}"
+        yield f"{file.name}: cannot check whether its decisions still match: {error}"
         return
     for decision in file.decisions:
-        if held is not None and not decision.has_expired(day) and not any(map(decision.means, held)):
-            yield f"{file.name}: {decision.about}: the newest complete run of '{runbook}' found nothing that it matches"
+        if findings is not None and not decision.has_expired(current_day) and not any(map(decision.means, findings)):
+            yield f"{file.name}: {decision.about}: it matches no finding of the newest complete run of '{runbook}'"
 
 
-def _held_by_newest(application: Application, runbook: str) -> list[Finding] | None:
-    wanted = RunFilter(runbook=runbook, status=RunStatus.SUCCEEDED, without_reanalyses=True)
-    newest = application.storage.history.recent(wanted, limit=1)
+def _current_findings(application: Application, runbook: str) -> list[Finding] | None:
+    complete = RunFilter(runbook=runbook, status=RunStatus.SUCCEEDED, without_reanalyses=True)
+    newest = application.storage.history.recent(complete, limit=1)
     return findings_held(application, newest[0]) if newest else None

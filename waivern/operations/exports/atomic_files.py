@@ -1,4 +1,4 @@
-"""Files that only their owner may read, written whole or not at all."""
+"""Files that only their owner can read, written completely or not at all."""
 
 import hashlib
 import os
@@ -10,82 +10,84 @@ from waivern.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
-class Written:
-    """What was written: the SHA-256 of the bytes, and how many there are."""
+class WrittenBytes:
+    """The SHA-256 and the number of the bytes that were written."""
 
     digest: str
     size: int
 
 
-class Tally:
-    """Counts and digests bytes while they pass."""
+class HashingCounter:
+    """Counts and hashes bytes that pass through it."""
 
     def __init__(self) -> None:
         self._sha = hashlib.sha256()
         self._size = 0
 
-    def counted(self, parts: Iterable[bytes]) -> Iterator[bytes]:
-        for part in parts:
-            self._sha.update(part)
-            self._size += len(part)
-            yield part
+    def count(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._sha.update(chunk)
+            self._size += len(chunk)
+            yield chunk
 
     @property
-    def written(self) -> Written:
-        return Written(self._sha.hexdigest(), self._size)
+    def written(self) -> WrittenBytes:
+        return WrittenBytes(self._sha.hexdigest(), self._size)
 
 
 def write_atomically(
-    path: Path, parts: Iterable[bytes], *, noted: Callable[[Written], None] = lambda _: None
-) -> Written:
-    """Write a file of mode 0600 beside its place, then put it there: a reader never sees half of it.
+    path: Path, chunks: Iterable[bytes], *, before_replace: Callable[[WrittenBytes], None] = lambda _: None
+) -> WrittenBytes:
+    """Write a file of mode 0600. A reader sees either the old file or the whole new one.
 
-    A file that is there already is replaced. `noted` is told what was written before it is put in place: where that
-    fails, nothing is.
+    The content goes to a temporary file in the same folder, which then replaces `path`. `before_replace` is called
+    between the two; if it raises, `path` stays unchanged.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    tally = Tally()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    counter = HashingCounter()
     try:
-        with open(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
-            file.writelines(tally.counted(parts))
-        noted(tally.written)
-        beside.replace(path)
+        with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
+            file.writelines(counter.count(chunks))
+        before_replace(counter.written)
+        temporary.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UsageError(f"{path} cannot be written: {error.strerror}", remedy="Name another folder") from None
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"Cannot write {path}: {error.strerror}", remedy="Choose a different folder") from None
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-    return tally.written
+    return counter.written
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder and those above it, unless they are there.
+    """Create a folder of mode 0700 and its parents, if they do not exist.
 
     Raises:
-        UsageError: it cannot be made.
+        UsageError: the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be made: {error.strerror}", remedy="Name another folder") from None
+        raise UsageError(f"Cannot create {folder}: {error.strerror}", remedy="Choose a different folder") from None
 
 
 def check_writable(path: Path) -> None:
-    """Find out before any work that a file could not be written there.
+    """Check before any work that a file can be written.
 
     Raises:
-        UsageError: its folder is missing or may not be written in, or it is a folder itself.
+        UsageError: its folder does not exist or is not writable, or `path` is a folder.
     """
     folder = path.absolute().parent
     if path.is_dir():
         raise UsageError(f"{path} is a folder", remedy=f"Name a file in it, such as {path / 'report'}")
     if not folder.is_dir():
-        beside = [each.name for each in folder.parent.iterdir()] if folder.parent.is_dir() else []
-        near = did_you_mean(folder.name, beside)
-        raise UsageError(f"There is no folder {folder}", remedy=near or "Make it first, or name another")
+        siblings = [entry.name for entry in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        similar = did_you_mean(folder.name, siblings)
+        raise UsageError(f"There is no folder {folder}", remedy=similar or "Create it first, or choose a different one")
     if not os.access(folder, os.W_OK):
-        raise UsageError(f"{path} cannot be written: this user may not write in {folder}", remedy="Name another folder")
+        raise UsageError(
+            f"Cannot write {path}: this user has no write permission in {folder}", remedy="Choose a different folder"
+        )

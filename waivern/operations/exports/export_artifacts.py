@@ -1,4 +1,4 @@
-"""Write a run's artifacts into files."""
+"""Write a run's artifacts to files."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from waivern.runs.run import ArtifactStatus
 
 @dataclass(frozen=True)
 class ExportedArtifacts:
-    """The files that were written, by artifact id, and the artifacts whose messages are not kept any more."""
+    """The files by artifact id, and the artifacts whose content was pruned."""
 
     run_id: str
     files: dict[str, Path]
@@ -22,30 +22,29 @@ class ExportedArtifacts:
 def export_artifacts(
     application: Application, run: str, folder: Path, *, only_outputs: bool = False
 ) -> ExportedArtifacts:
-    """Write each succeeded artifact's content as `<artifact id>.json` into `folder`, which is made where there is none.
+    """Write the content of each succeeded artifact as `<artifact id>.json` into `folder`, which is created if needed.
 
-    A child's artifact lies in a folder of its parent's name. Files are readable by their owner only: what a source
-    artifact holds is the data that was scanned. A file that is there already is replaced. What was pruned is
-    named, and left out.
+    Artifacts of child runbooks go into a subfolder with the parent's name. Only the owner can read the files, because
+    source artifacts contain the scanned data. Existing files are replaced. Pruned artifacts are skipped and named.
 
     Args:
-        application: What is installed.
+        application: The application.
         run: The run's id, a prefix of it, or "latest".
-        folder: Where to write.
-        only_outputs: Leave out what the runbook does not mark as `output`, unless it marks nothing.
+        folder: The folder to write to.
+        only_outputs: Write only artifacts marked as `output`; all of them if the runbook marks none.
 
     Raises:
         RunError: there is no such run.
-        UsageError: the folder cannot be written.
-        CorruptArtifactError: what is stored is not what was saved.
+        UsageError: a file cannot be written.
+        CorruptArtifactError: the stored content does not match its digest.
     """
     details = show_run(application, run)
-    made = [artifact for artifact in details.artifacts if artifact.status is ArtifactStatus.SUCCEEDED]
+    succeeded = [artifact for artifact in details.artifacts if artifact.status is ArtifactStatus.SUCCEEDED]
     if only_outputs and any(artifact.output for artifact in details.artifacts):
-        made = [artifact for artifact in made if artifact.output]
-    pruned = [artifact.artifact_id for artifact in made if artifact.pruned_at is not None]
+        succeeded = [artifact for artifact in succeeded if artifact.output]
+    pruned = [artifact.artifact_id for artifact in succeeded if artifact.pruned_at is not None]
     files: dict[str, Path] = {}
-    for artifact in made:
+    for artifact in succeeded:
         if artifact.pruned_at is not None:
             continue
         message = application.storage.history.message_of(details.run.id, artifact.artifact_id)

@@ -1,4 +1,4 @@
-"""Write a run down in a format that others read."""
+"""Export a run in one of the export formats."""
 
 import functools
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from waivern.gc_tuning import without_collecting
 from waivern.history.events import EventKind
 from waivern.history.run_history import LATEST, RunFilter, RunRecord
 from waivern.operations.application import Application
-from waivern.operations.exports.atomic_files import Tally, Written, check_writable, write_atomically
+from waivern.operations.exports.atomic_files import HashingCounter, WrittenBytes, check_writable, write_atomically
 from waivern.operations.exports.report_run import build_report
 from waivern.runbooks.reading.runbook_loader import is_file, read_runbook_name
 from waivern.runs.run import UNFINISHED, RunStatus
@@ -24,14 +24,13 @@ from waivern.runs.run import UNFINISHED, RunStatus
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What is wanted.
+    """An export to perform.
 
     Args:
-        form: The name of an exporter.
-        output: The file to write; None: `stream` is written to.
-        preferences: Handed to the exporter; the ending of `output` and what `organisation` says are added.
-        organisation: The file of what the organisation says of its processing; None: where one lies beside the
-            runbook, or in the current folder, that.
+        form: The name of the exporter.
+        output: The file to write, or None to write to the stream.
+        preferences: Options for the exporter. The extension of `output` and the content of `organisation` are added.
+        organisation: The organisation file, or None to use the one beside the runbook or in the current folder.
     """
 
     form: str
@@ -42,56 +41,55 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written, and of which run; `remarks` says what a reader of the export must know."""
+    """The export of a run; `warnings` are about coverage gaps and missing evidence."""
 
     run: RunRecord
     form: str
     output: Path | None
-    written: Written
-    remarks: tuple[str, ...]
+    written: WrittenBytes
+    warnings: tuple[str, ...]
 
 
 def check_export(request: ExportRequest) -> type[Exporter]:
-    """Find out before any work whether a request can be carried out, and return its exporter.
+    """Check before any work that an export can be written, and return its exporter.
 
     Raises:
-        ExportError: there is no such format; the text names what is near.
+        ExportError: there is no such format, or the organisation file is invalid.
         UsageError: the file cannot be written.
     """
     exporter = Exporters()[request.form]
     if request.output is not None:
         check_writable(request.output)
-        _check_ending(request, exporter)
+        _check_extension(request, exporter)
     if request.organisation is not None:
         read_organisation(request.organisation)
     return exporter
 
 
-def beside(request: ExportRequest, runbook: Path | None) -> ExportRequest:
-    """Return the request with the organisation file that lies beside a runbook, or in the current folder."""
+def with_organisation_file(request: ExportRequest, runbook: Path | None) -> ExportRequest:
+    """Return the request with the organisation file beside the runbook or in the current folder, if there is one."""
     if request.organisation is not None:
         return request
-    places = [*([runbook.parent] if runbook is not None and is_file(runbook) else []), Path()]
-    return replace(
-        request, organisation=next((each / FILE_NAME for each in places if (each / FILE_NAME).is_file()), None)
-    )
+    folders = [*([runbook.parent] if runbook is not None and is_file(runbook) else []), Path()]
+    candidates = (folder / FILE_NAME for folder in folders)
+    return replace(request, organisation=next((file for file in candidates if file.is_file()), None))
 
 
 def export_run(application: Application, run: str, request: ExportRequest, *, stream: BinaryIO) -> ExportResult:
     """Export a run, or the last complete run of a runbook.
 
     Args:
-        application: What is installed.
-        run: The run's id, a prefix of it, "latest", or the name or the file of a runbook.
-        request: What is wanted.
-        stream: What is written to where no file is named.
+        application: The application.
+        run: The run's id, a prefix of it, "latest", or the name or file of a runbook.
+        request: The export.
+        stream: Where to write if the request names no file.
 
     Raises:
         As `check_export`, and
-        RunError: there is no such run, or it is still going.
-        CorruptArtifactError: what is stored is not what was saved.
+        RunError: there is no such run, or it has not ended.
+        CorruptArtifactError: the stored content does not match its digest.
     """
-    request = beside(request, Path(run))
+    request = with_organisation_file(request, Path(run))
     exporter = check_export(request)
     return export_run_record(application, find_run(application, run), exporter, request, stream=stream)
 
@@ -99,91 +97,90 @@ def export_run(application: Application, run: str, request: ExportRequest, *, st
 def export_run_record(
     application: Application, run: RunRecord, exporter: type[Exporter], request: ExportRequest, *, stream: BinaryIO
 ) -> ExportResult:
-    """Export a run that is known already, with an exporter that `check_export` returned.
+    """Export a run record with an exporter that `check_export` returned.
 
     Raises:
         As `export_run`.
     """
     if run.status in UNFINISHED:
-        raise RunError(f"Run {run.id} is still {run.status.value}", remedy="Export it when it has ended")
-    noted = functools.partial(_note, application, run, request.form)
+        raise RunError(f"Run {run.id} is still {run.status.value}", remedy="Export it after it has ended")
+    record_event = functools.partial(_record_event, application, run, request.form)
     with without_collecting():
         report = build_report(application, run)
-        parts = exporter().export(report, _with_ending(request, exporter))
+        chunks = exporter().export(report, _preferences(request, exporter))
         if request.output is not None:
-            written = write_atomically(request.output, parts, noted=noted)
+            written = write_atomically(request.output, chunks, before_replace=record_event)
         else:
-            written = _streamed(parts, stream)
-            noted(written)
-    return ExportResult(run, request.form, request.output, written, tuple(_remarks(report)))
+            written = _write_to_stream(chunks, stream)
+            record_event(written)
+    return ExportResult(run, request.form, request.output, written, tuple(_warnings(report)))
 
 
-def find_run(application: Application, named: str) -> RunRecord:
-    """Return a run by its id, a prefix of it or "latest"; or the last complete run of a runbook, by its name or file.
+def find_run(application: Application, reference: str) -> RunRecord:
+    """Return a run by id, prefix or "latest", or the last complete run of a runbook by its name or file.
 
     Raises:
-        RunbookError: the file cannot be read.
-        RunError: there is none.
+        RunbookError: the runbook file cannot be read.
+        RunError: there is no such run.
     """
     history = application.storage.history
-    if named == LATEST:
-        return history.find(named)
-    name = read_runbook_name(named)
+    if reference == LATEST:
+        return history.find(reference)
+    name = read_runbook_name(reference)
     complete = history.recent(RunFilter(runbook=name, status=RunStatus.SUCCEEDED, without_reanalyses=True), limit=1)
     if complete:
         return complete[0]
     if history.recent(RunFilter(runbook=name), limit=1):
         raise RunError(
             f"'{name}' has no complete run",
-            remedy=f"`waivern history --runbook {name!r}` lists its runs; name one of them by its id",
+            remedy=f"`waivern history --runbook {name!r}` lists its runs; export one of them by its id",
         )
-    if name != named:
-        raise RunError(f"'{name}' has not been run yet", remedy=f"`waivern run {named}` runs it")
-    return history.find(named)
+    if name != reference:
+        raise RunError(f"'{name}' has not been run yet", remedy=f"Run it with `waivern run {reference}`")
+    return history.find(reference)
 
 
-def _check_ending(request: ExportRequest, exporter: type[Exporter]) -> None:
-    """A file's ending matters only where it decides what is written."""
-    ending = _ending_of(request.output)
-    if exporter.decides_by_ending and ending not in exporter.endings:
-        near = did_you_mean(ending, exporter.endings)
+def _check_extension(request: ExportRequest, exporter: type[Exporter]) -> None:
+    extension = _extension(request.output)
+    if exporter.decides_by_ending and extension not in exporter.endings:
+        similar = did_you_mean(extension, exporter.endings)
         raise ExportError(
-            f"'{request.form}' cannot be written as '.{ending}'",
-            remedy=near or f"Let the file end with {' or '.join(f'.{each}' for each in exporter.endings)}",
+            f"The format '{request.form}' cannot be written to a file with the extension '.{extension}'",
+            remedy=similar or f"Use {' or '.join(f'.{known}' for known in exporter.endings)}",
         )
 
 
-def _with_ending(request: ExportRequest, exporter: type[Exporter]) -> Preferences:
-    ending = _ending_of(request.output)
+def _preferences(request: ExportRequest, exporter: type[Exporter]) -> Preferences:
+    extension = _extension(request.output)
     organisation = None if request.organisation is None else read_organisation(request.organisation)
-    ending = ending if ending in exporter.endings else exporter.endings[0]
+    ending = extension if extension in exporter.endings else exporter.endings[0]
     return replace(request.preferences, ending=ending, organisation=organisation)
 
 
-def _ending_of(output: Path | None) -> str:
+def _extension(output: Path | None) -> str:
     return "" if output is None else output.suffix.removeprefix(".").lower()
 
 
-def _note(application: Application, run: RunRecord, form: str, written: Written) -> None:
-    """Who took what out of the house belongs to its history."""
+def _record_event(application: Application, run: RunRecord, form: str, written: WrittenBytes) -> None:
+    """Record the export in the audit log."""
     body = {"run": run.id, "format": form, "digest": written.digest, "size": written.size}
     application.storage.audit.append(caller=Caller(application.actor), kind=EventKind.RUN_EXPORTED, body=body)
 
 
-def _streamed(parts: Iterable[bytes], stream: BinaryIO) -> Written:
-    tally = Tally()
-    stream.writelines(tally.counted(parts))
+def _write_to_stream(chunks: Iterable[bytes], stream: BinaryIO) -> WrittenBytes:
+    counter = HashingCounter()
+    stream.writelines(counter.count(chunks))
     stream.flush()
-    return tally.written
+    return counter.written
 
 
-def _remarks(report: Report) -> Iterator[str]:
+def _warnings(report: Report) -> Iterator[str]:
     if report.incomplete_reason is not None:
         yield report.incomplete_reason
-    if report.left_out or report.in_part or report.not_made:
+    if report.has_coverage_gaps:
         yield (
-            f"Not looked at: {len(report.left_out):,}; in part: {len(report.in_part):,}; "
-            f"artifacts not made: {len(report.not_made):,}"
+            f"Not scanned: {len(report.not_scanned):,}; partially scanned: {len(report.partially_scanned):,}; "
+            f"artifacts not produced: {len(report.not_produced):,}"
         )
     if report.without_evidence:
-        yield f"Told without evidence, for it was pruned: {', '.join(report.without_evidence)}"
+        yield f"No evidence, because the content was pruned: {', '.join(report.without_evidence)}"

@@ -1,4 +1,4 @@
-"""The findings of a run with their evidence, read one by one from what the run kept."""
+"""The findings of a run with their evidence, read one by one from its stored messages."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,69 +17,69 @@ FINDINGS = "findings"
 
 @dataclass(frozen=True)
 class FindingsArtifact:
-    """An artifact that holds findings, and by which rules they were made."""
+    """An artifact that contains findings, with the ruleset that detected them."""
 
     artifact_id: str
     ruleset: str | None
 
 
 class ReportedFindings:
-    """Each finding of a run once, whatever the number of artifacts that hold it; read anew each time.
+    """Each finding of a run once, even if several artifacts contain it. Each iteration reads them again.
 
     Args:
-        history: Where messages are.
-        run_id: Of the run.
-        held: The artifacts that hold findings and whose messages can be read, in the order of the plan.
-        remembered: (artifact id, finding) of all, as history remembers them without evidence.
-        comparison: To the run before.
-        decisions: Those that are in force.
+        history: The stored messages.
+        run_id: The run.
+        artifacts: The artifacts with findings whose messages can be read, in the order of the plan.
+        stored: (artifact id, finding) of all findings as stored in the history, without evidence.
+        comparison: With the previous run.
+        decisions: The active decisions.
     """
 
     def __init__(
         self,
         history: RunHistory,
         run_id: str,
-        held: Sequence[FindingsArtifact],
-        remembered: Sequence[tuple[str, Finding]],
+        artifacts: Sequence[FindingsArtifact],
+        stored: Sequence[tuple[str, Finding]],
         *,
         comparison: Comparison | None,
         decisions: DecisionsInForce,
     ) -> None:
         self._history = history
         self._run_id = run_id
-        self._held = held
+        self._artifacts = artifacts
         self._decisions = decisions
-        self._readable = {each.artifact_id for each in held}
-        self._pruned = [(name, finding) for name, finding in remembered if name not in self._readable]
-        self._holders = _holders(remembered)
+        self._readable = {artifact.artifact_id for artifact in artifacts}
+        self._pruned = [(name, finding) for name, finding in stored if name not in self._readable]
+        self._holders = _holders(stored)
         self._special = {
             finding.fingerprint: finding.special_category
-            for _, finding in remembered
+            for _, finding in stored
             if finding.special_category is not None
         }
         self._changes = {} if comparison is None else _changes(comparison)
 
     def __iter__(self) -> Iterator[ReportedFinding]:
-        told: set[str] = set()
-        for held in self._held:
-            for entry in self._history.items_of(self._run_id, held.artifact_id, FINDINGS):
+        seen: set[str] = set()
+        for artifact in self._artifacts:
+            for entry in self._history.items_of(self._run_id, artifact.artifact_id, FINDINGS):
                 finding = finding_of(entry)
-                if finding is not None and finding.fingerprint not in told:
-                    told.add(finding.fingerprint)
-                    yield self._reported(finding, held.artifact_id, held.ruleset, entry)
+                if finding is not None and finding.fingerprint not in seen:
+                    seen.add(finding.fingerprint)
+                    yield self._reported(finding, artifact.artifact_id, artifact.ruleset, entry)
         for artifact_id, finding in self._pruned:
-            if finding.fingerprint not in told:
-                told.add(finding.fingerprint)
+            if finding.fingerprint not in seen:
+                seen.add(finding.fingerprint)
                 yield self._reported(finding, artifact_id, None, None)
 
     def _reported(
         self, finding: Finding, artifact_id: str, ruleset: str | None, entry: Mapping[str, Any] | None
     ) -> ReportedFinding:
-        """A finding as its message has it; without one (None) as history remembers it."""
+        """Return a finding with the details of its message entry, or without them if the message was pruned."""
         fingerprint = finding.fingerprint
         if fingerprint in self._special:
             finding = replace(finding, special_category=self._special[fingerprint])
-        change, reason, because = self._changes.get(fingerprint, _NO_CHANGE)
+        change, reason, detail = self._changes.get(fingerprint, _NO_CHANGE)
         return ReportedFinding(
             finding,
             self._holders.get(fingerprint) or (artifact_id,),
@@ -89,7 +89,7 @@ class ReportedFindings:
             ruleset,
             change,
             reason,
-            because,
+            detail,
             self._decisions.on(finding),
         )
 
@@ -97,21 +97,16 @@ class ReportedFindings:
 _NO_CHANGE = (None, None, None)
 
 
-def _evidence(said: Any) -> tuple[Evidence, ...]:
-    return tuple(
-        [
-            Evidence(str(each.get("content", "")), _line(each.get("line")))
-            for each in said or ()
-            if isinstance(each, Mapping)
-        ]
-    )
+def _evidence(value: Any) -> tuple[Evidence, ...]:
+    samples = [sample for sample in value or () if isinstance(sample, Mapping)]
+    return tuple(Evidence(str(sample.get("content", "")), _line(sample.get("line"))) for sample in samples)
 
 
-def _location(said: Any) -> Location:
-    if not isinstance(said, Mapping):
+def _location(value: Any) -> Location:
+    if not isinstance(value, Mapping):
         return Location()
-    lines = tuple(line for each in said.get("lines") or () if (line := _line(each)) is not None)
-    return Location(_text(said.get("file_path")), _text(said.get("table")), _text(said.get("column")), lines)
+    lines = tuple(line for number in value.get("lines") or () if (line := _line(number)) is not None)
+    return Location(_text(value.get("file_path")), _text(value.get("table")), _text(value.get("column")), lines)
 
 
 def _text(value: Any) -> str | None:
@@ -122,11 +117,11 @@ def _line(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
-def _holders(remembered: Sequence[tuple[str, Finding]]) -> Mapping[str, tuple[str, ...]]:
-    """Who holds a finding; the tuples are few, and shared."""
+def _holders(stored: Sequence[tuple[str, Finding]]) -> Mapping[str, tuple[str, ...]]:
+    """Return the artifacts of each finding. Equal tuples are shared, to save memory."""
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}
     holders: dict[str, tuple[str, ...]] = {}
-    for artifact_id, finding in remembered:
+    for artifact_id, finding in stored:
         names = holders.get(finding.fingerprint, ())
         if artifact_id not in names:
             names = (*names, artifact_id)
@@ -136,7 +131,7 @@ def _holders(remembered: Sequence[tuple[str, Finding]]) -> Mapping[str, tuple[st
 
 def _changes(comparison: Comparison) -> Mapping[str, tuple[Change, Reason | None, str | None]]:
     return {
-        each.finding.fingerprint: (each.change, each.reason, each.because)
-        for each in comparison.differences
-        if each.change not in (Change.FIXED, Change.UNKNOWN)
+        difference.finding.fingerprint: (difference.change, difference.reason, difference.because)
+        for difference in comparison.differences
+        if difference.change not in (Change.FIXED, Change.UNKNOWN)
     }

@@ -98,7 +98,7 @@ def _refuse_pruned(application: Application, runs: Sequence[RunRecord], wanted: 
                 raise PrunedArtifactError(
                     f"artifact '{artifact.artifact_id}' of run {run.id}",
                     at=artifact.pruned_at,
-                    because=artifact.pruned_because,
+                    reason=artifact.pruned_because,
                 )
 
 

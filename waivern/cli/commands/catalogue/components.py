@@ -14,27 +14,27 @@ from waivern.operations.catalogue.list_components import ComponentDescription, l
 @format_option("table", "json")
 @pass_application
 def components(application: Application, form: str) -> None:
-    """List the connectors, analysers and exporters there are, with what they take and make.
+    """List the installed connectors, analysers and exporters with their inputs and outputs.
 
-    A plug-in that cannot be used is listed with the reason.
+    Plug-ins that cannot be used are listed with the reason.
 
     \b
     Example:
       waivern components --format json
     """
-    found = list_components(application)
+    descriptions = list_components(application)
     if form == "json":
-        write(as_json([_as_json(component) for component in found]))
+        write(as_json([_as_json(component) for component in descriptions]))
     else:
-        write(as_table(("KIND", "NAME", "TAKES", "MAKES"), [_as_row(component) for component in found]))
+        write(as_table(("KIND", "NAME", "INPUTS", "OUTPUTS"), [_as_row(component) for component in descriptions]))
 
 
 def _as_json(component: ComponentDescription) -> dict[str, Any]:
     return {
         "kind": component.kind,
         "name": component.name,
-        "takes": [[str(schema) for schema in combination] for combination in component.takes],
-        "makes": [str(schema) for schema in component.makes],
+        "inputs": [[str(schema) for schema in combination] for combination in component.inputs],
+        "outputs": [str(schema) for schema in component.outputs],
         "broken": component.broken,
     }
 
@@ -42,5 +42,5 @@ def _as_json(component: ComponentDescription) -> dict[str, Any]:
 def _as_row(component: ComponentDescription) -> tuple[str | Styled, ...]:
     if component.broken is not None:
         return component.kind, component.name, "", Styled(f"broken: {component.broken}", "red")
-    takes = " or ".join(" + ".join(map(str, combination)) for combination in component.takes)
-    return component.kind, component.name, takes, ", ".join(map(str, component.makes))
+    inputs = " or ".join(" + ".join(map(str, combination)) for combination in component.inputs)
+    return component.kind, component.name, inputs, ", ".join(map(str, component.outputs))

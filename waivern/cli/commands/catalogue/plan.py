@@ -23,26 +23,26 @@ from waivern.operations.runs.run_runbook import plan_runbook
 @format_option("text", "mermaid", "json")
 @pass_application
 def plan(application: Application, runbook: Path, working_directory: Path | None, form: str) -> None:
-    """Show what a runbook would make, in which order.
+    """Show the artifacts of a runbook and their order, including those of child runbooks.
 
-    Nothing is run, and no variable's value is shown. The artifacts of child runbooks stand among the others.
+    Nothing is run, and values of variables are not shown.
 
     \b
     Examples:
       waivern plan nightly.yaml
       waivern plan nightly.yaml --format mermaid > nightly.mmd
     """
-    described = describe_plan(plan_runbook(application, runbook, working_directory=working_directory))
+    description = describe_plan(plan_runbook(application, runbook, working_directory=working_directory))
     if form == "json":
-        write(as_json(_as_json(described)))
+        write(as_json(_as_json(description)))
     elif form == "mermaid":
-        write("\n".join(_as_mermaid(described)))
+        write("\n".join(_as_mermaid(description)))
     else:
-        write("\n\n".join(_as_text(described)))
+        write("\n\n".join(_as_text(description)))
 
 
-def _as_json(described: PlanDescription) -> dict[str, Any]:
-    return {**asdict(described), "artifacts": [_artifact_as_json(artifact) for artifact in described.artifacts]}
+def _as_json(description: PlanDescription) -> dict[str, Any]:
+    return {**asdict(description), "artifacts": [_artifact_as_json(artifact) for artifact in description.artifacts]}
 
 
 def _artifact_as_json(artifact: PlannedArtifact) -> dict[str, Any]:
@@ -53,39 +53,39 @@ def _artifact_as_json(artifact: PlannedArtifact) -> dict[str, Any]:
     }
 
 
-def _as_text(described: PlanDescription) -> Iterator[str]:
-    deadline = f"{described.timeout_s:g} s" if described.timeout_s is not None else "no timeout"
+def _as_text(description: PlanDescription) -> Iterator[str]:
+    deadline = f"{description.timeout_s:g} s" if description.timeout_s is not None else "no timeout"
     yield (
-        f"{click.style(one_line(described.runbook), bold=True)}: {count(len(described.artifacts), 'artifact')}, "
-        f"{described.max_concurrency:,} at a time, {deadline}"
+        f"{click.style(one_line(description.runbook), bold=True)}: {count(len(description.artifacts), 'artifact')}, "
+        f"{description.max_concurrency:,} at a time, {deadline}"
     )
     rows = [
-        (artifact.artifact_id, artifact.kind, artifact.component, str(artifact.schema), _made_from(artifact))
-        for artifact in described.artifacts
+        (artifact.artifact_id, artifact.kind, artifact.component, str(artifact.schema), _inputs(artifact))
+        for artifact in description.artifacts
     ]
-    yield as_table(("ARTIFACT", "KIND", "COMPONENT", "SCHEMA", "MADE FROM"), rows)
-    if described.variables:
-        yield f"Variables: {', '.join(described.variables)}"
+    yield as_table(("ARTIFACT", "KIND", "COMPONENT", "SCHEMA", "INPUTS"), rows)
+    if description.variables:
+        yield f"Variables: {', '.join(description.variables)}"
 
 
-def _made_from(artifact: PlannedArtifact) -> str:
-    remarks = [word for word in ("output", "optional") if getattr(artifact, word)]
+def _inputs(artifact: PlannedArtifact) -> str:
+    notes = [key for key in ("output", "optional") if getattr(artifact, key)]
     if artifact.aliases:
-        remarks.append(f"known as {', '.join(artifact.aliases)}")
-    return " ".join(filter(None, (", ".join(artifact.inputs), f"({'; '.join(remarks)})" if remarks else "")))
+        notes.append(f"alias {', '.join(artifact.aliases)}")
+    return " ".join(filter(None, (", ".join(artifact.inputs), f"({'; '.join(notes)})" if notes else "")))
 
 
-def _as_mermaid(described: PlanDescription) -> Iterator[str]:
-    """A flow chart (mermaid.js.org); nodes are numbered, for a name may hold what mermaid reads as its own."""
-    node = {artifact.artifact_id: f"a{number}" for number, artifact in enumerate(described.artifacts)}
+def _as_mermaid(description: PlanDescription) -> Iterator[str]:
+    """Yield a Mermaid flow chart. Nodes are numbered, because a name may contain Mermaid syntax."""
+    node = {artifact.artifact_id: f"a{number}" for number, artifact in enumerate(description.artifacts)}
     yield "flowchart TD"
-    for artifact in described.artifacts:
+    for artifact in description.artifacts:
         opening, closing = ('[("', '")]') if not artifact.inputs else ('["', '"]')
         label = f"{_escaped(artifact.artifact_id)}<br/>{_escaped(artifact.component)}"
         yield f"    {node[artifact.artifact_id]}{opening}{label}{closing}"
-    for artifact in described.artifacts:
+    for artifact in description.artifacts:
         arrow = "-.->" if artifact.optional else "-->"
-        yield from (f"    {node[each]} {arrow} {node[artifact.artifact_id]}" for each in artifact.inputs)
+        yield from (f"    {node[name]} {arrow} {node[artifact.artifact_id]}" for name in artifact.inputs)
 
 
 def _escaped(text: str) -> str:

@@ -14,7 +14,7 @@ from waivern.operations.catalogue.list_rulesets import RulesetDescription, list_
 @format_option("table", "json")
 @pass_application
 def rulesets(_application: Application, form: str) -> None:
-    """List the rulesets there are, by the names that runbooks use.
+    """List the available rulesets by the names used in runbooks.
 
     \b
     Example:
@@ -26,7 +26,9 @@ def rulesets(_application: Application, form: str) -> None:
     else:
         write(
             as_table(
-                ("RULESET", "VERSION", "RULES", "DESCRIPTION"), [_as_row(each) for each in found], right=("RULES",)
+                ("RULESET", "VERSION", "RULES", "DESCRIPTION"),
+                [_as_row(ruleset) for ruleset in found],
+                right=("RULES",),
             )
         )
 

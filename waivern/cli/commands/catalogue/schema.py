@@ -10,9 +10,9 @@ from waivern.messages.schema import Schema
 
 @click.command(short_help="Print the JSON Schema of runbooks or messages.")
 @click.argument("message", required=False, metavar="[NAME/VERSION]")
-@click.option("--list", "only_names", is_flag=True, help="List the schemas of messages.")
+@click.option("--list", "only_names", is_flag=True, help="List the message schemas.")
 def schema(message: str | None, only_names: bool) -> None:
-    """Print the JSON Schema of runbooks, for editors that complete and check YAML; or that of a message.
+    """Print the JSON Schema of runbooks, for editors that check YAML, or that of a message.
 
     \b
     Examples:
@@ -23,15 +23,15 @@ def schema(message: str | None, only_names: bool) -> None:
     if only_names:
         write("\n".join(str(known) for known in schema_catalogue().known()))
     elif message is not None:
-        write(as_json(schema_catalogue().json_schema(_parsed(message))))
+        write(as_json(schema_catalogue().json_schema(_parse(message))))
     else:
         from waivern.runbooks.model.json_schema import runbook_json_schema
 
         write(as_json(runbook_json_schema()))
 
 
-def _parsed(name: str) -> Schema:
+def _parse(name: str) -> Schema:
     try:
         return Schema.parse(name)
     except MessageError as error:
-        raise UsageError(error.happened, remedy="Write it as name/1.0.0; `waivern schema --list` names them") from None
+        raise UsageError(error.happened, remedy="Write it as name/1.0.0; see `waivern schema --list`") from None

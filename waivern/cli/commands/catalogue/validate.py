@@ -29,8 +29,8 @@ def validate(
 ) -> None:
     """Check runbooks without running them.
 
-    Everything that can be known before a run is checked, and every problem of every runbook is told. Exits with 2
-    where there is one. What has no effect, such as decisions that count no more, is told, and is no problem.
+    Reports every problem of every runbook, and exits with 2 if there is one. Warnings, such as keys without effect or
+    expired decisions, do not fail validation.
 
     \b
     Examples:
@@ -41,7 +41,7 @@ def validate(
     if form == "json":
         write(as_json([_as_json(validation) for validation in validations]))
     else:
-        write("\n".join(_told(validation) for validation in validations))
+        write("\n".join(_as_text(validation) for validation in validations))
     context.exit(0 if all(validation.is_valid for validation in validations) else USAGE)
 
 
@@ -54,7 +54,7 @@ def _as_json(validation: Validation) -> dict[str, object]:
     }
 
 
-def _told(validation: Validation) -> str:
+def _as_text(validation: Validation) -> str:
     runbook = one_line(str(validation.runbook))
     if validation.is_valid:
         return f"{runbook}: {click.style('valid', fg='green')}{_listed(validation.warnings)}"

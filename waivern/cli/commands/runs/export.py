@@ -1,10 +1,9 @@
-"""`waivern export`, and what `waivern run --exporter` shares with it."""
+"""`waivern export`, and the part that `waivern run --exporter` shares with it."""
 
 import io
 import re
 import sys
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
@@ -19,10 +18,10 @@ from waivern.operations.application import Application
 from waivern.operations.exports.export_run import (
     ExportRequest,
     ExportResult,
-    beside,
     check_export,
     export_run,
     export_run_record,
+    with_organisation_file,
 )
 from waivern.severity import SEVERITIES
 
@@ -31,29 +30,29 @@ _EXPORTER = re.compile(r"(?P<form>[^=]+)(?:=(?P<file>.+))?", re.DOTALL)
 
 @click.command(short_help="Export a run (HTML, CSV, SARIF, RoPA, ...).")
 @click.argument("run", metavar="RUN|RUNBOOK")
-@click.option("--format", "form", metavar="FORMAT", default="json", show_default=True, help="How to write it.")
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it there, for this user only.")
+@click.option("--format", "form", metavar="FORMAT", default="json", show_default=True, help="Export format.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, with mode 0600.")
 @click.option(
     "--fail-from",
     type=click.Choice(SEVERITIES),
     default=SEVERITIES[0],
     show_default=True,
-    help="The severity from which on a finding is a failure (junit).",
+    help="Lowest severity of a failure (junit).",
 )
 @click.option(
     "--organisation",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What the organisation says of its processing (ropa), in place of the file beside the runbook.",
+    help="Organisation file (ropa; default: beside the runbook).",
 )
 @database_option
 @pass_existing
 def export(
     application: Application, run: str, form: str, output: Path | None, fail_from: str, organisation: Path | None
 ) -> None:
-    """Write a run down in a format that others read.
+    """Export a run in a format for other tools or people.
 
-    RUNBOOK, a runbook's name or file, means its last complete run. Evidence is masked.
+    RUNBOOK, the name or file of a runbook, selects its last complete run. Evidence is masked.
     `waivern components` lists the formats.
 
     \b
@@ -65,39 +64,39 @@ def export(
     """
     request = ExportRequest(form, output, Preferences(fail_from=fail_from), organisation)
     check_export(request)
-    told = io.BytesIO() if on_terminal(sys.stdout) else None
+    buffer = io.BytesIO() if on_terminal(sys.stdout) else None
     try:
-        exported = export_run(application, run, request, stream=told or sys.stdout.buffer)
-        if told is not None:
-            click.echo(_harmless(told.getvalue().decode()), nl=False)
+        result = export_run(application, run, request, stream=buffer or sys.stdout.buffer)
+        if buffer is not None:
+            click.echo(_escape_controls(buffer.getvalue().decode()), nl=False)
     except BrokenPipeError:
         silence(sys.stdout)
         return
-    tell(exported)
+    print_result(result)
 
 
-def _harmless(text: str) -> str:
-    """What a terminal is shown has no character that it would act upon."""
+def _escape_controls(text: str) -> str:
+    """Return the text without control characters that a terminal would act on."""
     return json_text(text) if text.startswith(("{", "[")) else lines(text)
 
 
-def tell(exported: ExportResult) -> None:
-    """Say on standard error what was written where, and what its reader must know."""
-    for remark in exported.remarks:
-        click.echo(f"{lines(remark)}", err=True)
-    if exported.output is not None:
-        click.echo(f"Wrote run {short_id(exported.run.id)} as {exported.form} into {exported.output}", err=True)
+def print_result(result: ExportResult) -> None:
+    """Print the warnings and the name of the file to standard error."""
+    for warning in result.warnings:
+        click.echo(lines(warning), err=True)
+    if result.output is not None:
+        click.echo(f"Exported run {short_id(result.run.id)} as {result.form} to {result.output}", err=True)
 
 
 def export_requests(
     _context: click.Context, _option: click.Parameter, given: tuple[str, ...]
 ) -> tuple[ExportRequest, ...]:
-    """Read `FORMAT[=FILE]`, and find out before a run that each could be written."""
+    """Parse `FORMAT[=FILE]` options, and check before the run that each can be written."""
     requests = []
-    for each in given:
-        match = _EXPORTER.fullmatch(each)
+    for value in given:
+        match = _EXPORTER.fullmatch(value)
         if match is None:
-            raise click.BadParameter(f"'{each}' is not FORMAT or FORMAT=FILE.")
+            raise click.BadParameter(f"'{value}' is not FORMAT or FORMAT=FILE.")
         file = match["file"]
         request = ExportRequest(match["form"], None if file is None else Path(file))
         exporter = check_export(request)
@@ -110,13 +109,9 @@ def export_requests(
 def export_after_run(
     application: Application, run: RunRecord, requests: tuple[ExportRequest, ...], *, runbook: Path
 ) -> None:
-    """Write a run that has just ended as each request says; without a file, as RUN.ENDING in the current folder."""
+    """Export a run that has just ended. Requests without a file write RUN.EXTENSION into the current folder."""
     for request in requests:
         exporter = check_export(request)
         output = request.output or Path(f"{short_id(run.id)}.{exporter.endings[0]}")
-        named = beside(ExportRequest(request.form, output, request.preferences), runbook)
-        tell(export_run_record(application, run, exporter, named, stream=_nowhere()))
-
-
-def _nowhere() -> BinaryIO:
-    return io.BytesIO()
+        to_file = with_organisation_file(ExportRequest(request.form, output, request.preferences), runbook)
+        print_result(export_run_record(application, run, exporter, to_file, stream=io.BytesIO()))

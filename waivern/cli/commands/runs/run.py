@@ -33,7 +33,7 @@ from waivern.cli.terminal.summary import as_text, next_steps, same_database
 from waivern.errors import UsageError, WaivernError
 from waivern.operations.application import Application
 from waivern.operations.exports.export_artifacts import export_artifacts
-from waivern.operations.exports.export_run import ExportRequest, beside, check_export
+from waivern.operations.exports.export_run import ExportRequest, check_export, with_organisation_file
 from waivern.operations.runs.conclude_run import Conclusion, conclude_run, conclusion_as_json
 from waivern.operations.runs.run_as_json import details_as_json
 from waivern.operations.runs.run_runbook import RunRequest, run_runbook
@@ -118,7 +118,7 @@ def run(
     if output_dir is not None:
         _check_writable(output_dir)
     for each in exports:
-        check_export(beside(each, runbook))
+        check_export(with_organisation_file(each, runbook))
     request = RunRequest(runbook, timeout_s, max_concurrency, working_directory, resume)
     plans: list[ExecutionPlan] = []
     details = followed(application, request, progress_on_standard_error(quiet=quiet), planned=plans.append)
