@@ -15,7 +15,7 @@ def shown() -> Any:
 
 def test_it_counts_findings_and_says_what_is_missing() -> None:
     told = written(shown(), sample_report()).decode()
-    assert told == "critical: 1\nlow: 1\nmedium: 1\nnot looked at: 1\n"
+    assert told == "critical: 1\nlow: 1\nmedium: 1\nnot scanned: 1\n"
     assert "it timed out" in written(shown(), failed_report()).decode()
 
 

@@ -198,7 +198,8 @@ def test_of_very_many_findings_the_gravest_are_shown_and_the_rest_is_counted() -
         for number in range(MAX_ROWS + 7)
     ]
     text = text_of(sample_report(many, comparison=None))
-    assert f"The gravest {MAX_ROWS:,} are shown; 7 more are in the exports" in text
+    assert f"Only the {MAX_ROWS:,} most severe findings are shown." in text
+    assert "The exports json, csv and sarif also contain the other 7." in text
     assert text.count("<tr id=") == MAX_ROWS
     first = text.index("<tr id=")
     assert "high" in text[first : first + 200]

@@ -29,7 +29,7 @@ def test_the_keys_of_json_are_those_that_are_described() -> None:
 def test_a_failed_run_says_what_is_missing() -> None:
     content = json.loads(written(JsonExporter, failed_report()))
     assert content["complete"] is False
-    assert content["incomplete_reason"].startswith("The run is incomplete, it timed out: The deadline has passed")
+    assert content["incomplete_reason"].startswith("The run is incomplete: it timed out: The deadline has passed")
 
 
 def test_the_columns_of_csv_are_those_that_are_described() -> None:

@@ -69,7 +69,7 @@ class TestJunit:
     def test_what_fails_is_told_with_its_place(self) -> None:
         (suite,) = junit_of(sample_report())
         (failure,) = next(case for case in suite if case.name == "email_address").result
-        assert failure.message == "1 finding, the gravest medium"
+        assert failure.message == "1 finding, highest severity: medium"
         assert "a.txt line 3, 7 in ./files (new): a****@*******.***" in failure.text
 
     def outcomes(self, fail_from: str = "low") -> dict[str, str]:
@@ -181,4 +181,4 @@ class TestOpenLineage:
         last = json_lines(OpenLineageExporter, failed_report())[-1]
         assert last["eventType"] == "ABORT"
         assert "it timed out" in last["run"]["facets"]["errorMessage"]["message"]
-        assert last["run"]["facets"]["waivern_coverage"]["notScanned"][0]["what"] == "logo.png"
+        assert last["run"]["facets"]["waivern_coverage"]["notScanned"][0]["name"] == "logo.png"

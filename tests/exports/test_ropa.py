@@ -80,7 +80,7 @@ def organisation(tmp_path: Path, text: str = SAID) -> Organisation:
 
 
 def told(rows: list[dict[str, str]], section: str = "record") -> list[tuple[str, str, str]]:
-    return [(each["what"], each["value"], each["status"]) for each in rows if each["section"] == section]
+    return [(each["field"], each["value"], each["status"]) for each in rows if each["section"] == section]
 
 
 def test_without_a_declaration_what_is_found_makes_up_the_draft() -> None:
@@ -109,7 +109,7 @@ def test_what_is_found_is_linked_to_its_evidence() -> None:
     (email,) = [each for each in rows_of(None) if each["value"] == "email"]
     assert email["findings"] == "2"
     assert email["fingerprints"].split("\n") == ["0" * 32, "9" * 32]
-    assert email["places"].split("\n") == ["./files: 0.txt", "./files: 9.txt"]
+    assert email["locations"].split("\n") == ["./files: 0.txt", "./files: 9.txt"]
 
 
 def test_what_is_declared_is_held_against_what_is_found(tmp_path: Path) -> None:
@@ -139,19 +139,19 @@ def test_what_is_declared_is_held_against_what_is_found(tmp_path: Path) -> None:
 
 def test_what_was_not_looked_at_may_be_there_all_the_same(tmp_path: Path) -> None:
     said = organisation(tmp_path)
-    remarks = {each["remark"] for each in rows_of(said) if each["section"] == "declared but not found"}
-    assert remarks == {"not everything was looked at: it may be there all the same"}
-    remarks = {each["remark"] for each in rows_of(said, failed_report()) if each["section"] == "declared but not found"}
-    assert remarks == {"the run is incomplete: it may be there all the same"}
+    remarks = {each["note"] for each in rows_of(said) if each["section"] == "declared but not found"}
+    assert remarks == {"not everything was scanned: it may exist although it was not found"}
+    remarks = {each["note"] for each in rows_of(said, failed_report()) if each["section"] == "declared but not found"}
+    assert remarks == {"the run is incomplete: it may exist although it was not found"}
     whole = rows_of(said, report(not_scanned=(), partially_scanned=(), artifacts=()))
-    remarks = {each["remark"] for each in whole if each["section"] == "declared but not found"}
-    assert remarks == {"everything that the runbook names was looked at"}
-    assert "logo.png" in {each["value"] for each in rows_of(said) if each["section"] == "not looked at"}
+    remarks = {each["note"] for each in whole if each["section"] == "declared but not found"}
+    assert remarks == {"everything in scope was scanned"}
+    assert "logo.png" in {each["value"] for each in rows_of(said) if each["section"] == "not scanned"}
 
 
 def test_what_has_a_term_in_the_data_privacy_vocabulary_is_told_by_it_declared_or_found(tmp_path: Path) -> None:
     def terms(rows: list[dict[str, str]]) -> dict[tuple[str, str], str]:
-        return {(each["what"], each["value"]): each["dpv"] for each in rows if each["dpv"]}
+        return {(row["field"], row["value"]): row["dpv_term"] for row in rows if row["dpv_term"]}
 
     assert terms(rows_of(None)) == {
         ("data subjects", "customer"): "https://w3id.org/dpv#Customer",
@@ -168,7 +168,7 @@ def test_special_categories_are_marked_and_suppressed_findings_are_none() -> Non
     special = found("a", RULES[1], finding={"special_category": True})
     suppressed = Decision(Verdict.SUPPRESSED, "test data", "Ann", fingerprint="b" * 32)
     rows = rows_of(None, sample_report([special, found("b", RULES[2], decision=suppressed)], rules=RULES))
-    assert [each["remark"] for each in rows if each["value"] == "health"] == ["special category (Art. 9 GDPR)"]
+    assert [each["note"] for each in rows if each["value"] == "health"] == ["special category (Art. 9 GDPR)"]
     assert "customer" not in {each["value"] for each in rows}
 
 
@@ -178,7 +178,7 @@ def test_a_workbook_has_a_sheet_for_each_section_and_no_formula(tmp_path: Path) 
     said = Organisation.model_validate({"controller": {"name": "=cmd|' /C calc'!A0"}})
     data = b"".join(RopaExporter().export(report(), Preferences("xlsx", organisation=said)))
     book = load_workbook(io.BytesIO(data))
-    assert book.sheetnames == ["Record", "Declared but not found", "Found but not declared", "Not looked at"]
+    assert book.sheetnames == ["Record", "Declared but not found", "Found but not declared", "Not scanned"]
     cells = [cell for row in book["Record"].iter_rows() for cell in row]
     assert not any(cell.data_type == "f" for cell in cells)
     assert "'=cmd|' /C calc'!A0" in {cell.value for cell in cells}
@@ -207,7 +207,7 @@ def test_no_text_breaks_out_of_the_page(text: str) -> None:
             "activities[0].transfers[0].country is required",
         ),
         ("a: [", "waivern-organisation.yaml:"),
-        ("controller: {name: a}\nretention: 5\nx: 1", "2 faults"),
+        ("controller: {name: a}\nretention: 5\nx: 1", "2 problems"),
     ],
 )
 def test_faults_are_named_with_their_lines(tmp_path: Path, text: str, said: str) -> None:

@@ -63,16 +63,16 @@ def test_without_a_run_before_there_is_no_baseline() -> None:
 def test_what_could_not_be_looked_at_again_is_unknown_and_never_fixed() -> None:
     run = run_of()
     assert "e" * 32 not in {each["partialFingerprints"]["waivernFinding/v1"] for each in run["results"]}
-    (told,) = [each for each in notifications(run) if each["descriptor"]["id"] == "not-looked-at-again"]
+    (told,) = [each for each in notifications(run) if each["descriptor"]["id"] == "not-scanned-again"]
     assert "e" * 32 in told["message"]["text"]
 
 
 def test_what_was_not_scanned_is_told() -> None:
     told = {each["descriptor"]["id"]: each["message"]["text"] for each in notifications(run_of(without_evidence=["x"]))}
     assert told["not-scanned"] == "logo.png: binary: a PNG image (files)"
-    assert told["sampled"].startswith("orders: read 40 of 60 (database)")
-    assert "'x' held was pruned" in told["evidence-pruned"]
-    assert "archive" in told["artifact-not-made"]
+    assert told["partially-scanned"].startswith("orders: read 40 of 60 (database)")
+    assert "The content of 'x' was pruned" in told["evidence-pruned"]
+    assert "archive" in told["artifact-not-produced"]
 
 
 def test_a_failed_run_says_so() -> None:

@@ -64,5 +64,5 @@ def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(eng
 
 
 def test_what_was_not_made_is_named(engine: sa.Engine) -> None:
-    with pytest.raises(ArtifactNotFoundError, match="There are: found"):
+    with pytest.raises(ArtifactNotFoundError, match="Known: found"):
         SqlRunHistory(engine).items_of(run_of(engine, 1), "lost", "items")

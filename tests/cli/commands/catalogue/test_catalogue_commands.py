@@ -78,11 +78,11 @@ def test_components_are_listed_and_broken_plug_ins_with_the_reason(ask) -> None:
     assert listed["filesystem"] == {
         "kind": "connector",
         "name": "filesystem",
-        "takes": [],
-        "makes": ["standard_input/1.0.0"],
+        "inputs": [],
+        "outputs": ["standard_input/1.0.0"],
         "broken": None,
     }
-    assert ["standard_input/1.0.0"] in listed["personal_data"]["takes"]
+    assert ["standard_input/1.0.0"] in listed["personal_data"]["inputs"]
     assert "NothingOfThisName" in listed["missing"]["broken"]
     outcome = ask("components")
     assert outcome.code == 0

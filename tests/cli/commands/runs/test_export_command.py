@@ -56,8 +56,8 @@ def test_what_changed_is_told_and_what_was_left_out_is_counted(ask, scan) -> Non
     report = json.loads(outcome.out)
     assert {each["location"]: each["change"] for each in report["findings"]} == {"a.txt": "unchanged", "c.txt": "new"}
     assert [each["location"] for each in report["comparison"]["unknown"]] == ["b.txt"]
-    assert [each["what"] for each in report["not_scanned"]] == ["b.txt"]
-    assert "Not looked at: 1; in part: 0; artifacts not made: 0" in outcome.err
+    assert [gap["name"] for gap in report["not_scanned"]] == ["b.txt"]
+    assert "Not scanned: 1; partially scanned: 0; artifacts not produced: 0" in outcome.err
 
 
 def test_what_was_not_scanned_is_told_in_full(ask, scan, folder) -> None:
@@ -97,7 +97,7 @@ def test_a_run_can_be_exported_as_it_ends(scan, folder) -> None:
 
 def test_a_wish_that_cannot_be_met_is_refused_before_the_run(ask, scan, folder) -> None:
     outcome = scan("--exporter", "sarfi=scan.sarif", code=2)
-    assert "There is no format 'sarfi' Did you mean 'sarif'?" in " ".join(outcome.err.split())
+    assert "There is no export format 'sarfi' Did you mean 'sarif'?" in " ".join(outcome.err.split())
     outcome = scan("--exporter", "sarif=nowhere/scan.sarif", code=2)
     assert "There is no folder" in outcome.err
     assert json.loads(ask("history", "--format", "json").out) == []
@@ -106,7 +106,7 @@ def test_a_wish_that_cannot_be_met_is_refused_before_the_run(ask, scan, folder) 
 def test_bad_wishes_are_refused(ask, scan, folder, runbook) -> None:
     scan(a="ann@example.org")
     for arguments, said in [
-        (("latest", "--format", "jsom"), "There is no format 'jsom'"),
+        (("latest", "--format", "jsom"), "There is no export format 'jsom'"),
         (("latest", "--output", "nowhere/x.json"), "There is no folder"),
         (("latest", "--output", "files"), "files is a folder"),
         (("nothing",), "There is no run"),
@@ -122,7 +122,7 @@ def test_a_failed_run_is_exported_and_said_to_be_incomplete(ask, folder, runbook
     outcome = ask("export", "latest")
     report = json.loads(outcome.out)
     assert (outcome.code, report["complete"]) == (0, False)
-    assert "The run is incomplete, it failed" in report["incomplete_reason"]
+    assert "The run is incomplete: it failed" in report["incomplete_reason"]
     assert "The run is incomplete" in outcome.err
     outcome = ask("export", "Odd")
     assert (outcome.code, outcome.out) == (2, "")
@@ -143,8 +143,8 @@ def test_exporters_are_listed(ask) -> None:
     assert listed["sarif"] == {
         "kind": "exporter",
         "name": "sarif",
-        "takes": [],
-        "makes": ["application/sarif+json"],
+        "inputs": [],
+        "outputs": ["application/sarif+json"],
         "broken": None,
     }
 
@@ -160,9 +160,9 @@ def test_a_pruned_run_is_exported_without_evidence_and_says_so(ask, scan, folder
     assert report["without_evidence"] == ["found"]
     (finding,) = report["findings"]
     assert (finding["location"], finding["evidence"]) == ("a.txt", None)
-    assert [each["what"] for each in report["not_scanned"]] == ["b.txt"]
+    assert [gap["name"] for gap in report["not_scanned"]] == ["b.txt"]
     assert "email_address" in {each["name"] for each in report["rules"]}
-    assert "Told without evidence, for it was pruned: found" in outcome.err
+    assert "No evidence, because the content was pruned: found" in outcome.err
     assert ask("export", "latest", "--format", "sarif").code == 0
 
 
@@ -195,7 +195,7 @@ def test_an_organisation_file_with_faults_is_refused_before_the_run(ask, scan, f
     assert "waivern-organisation.yaml:1: controler is not known" in outcome.err
     assert json.loads(ask("history", "--format", "json").out) == []
     outcome = ask("export", "latest", "--format", "ropa", "--output", "record.pdf")
-    assert "'ropa' cannot be written as '.pdf'" in outcome.err
+    assert "The format 'ropa' cannot be written to a file with the extension '.pdf'" in outcome.err
 
 
 def test_a_name_that_no_file_could_have_is_a_name(ask, scan) -> None:

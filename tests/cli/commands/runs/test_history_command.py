@@ -115,7 +115,7 @@ def test_an_artifact_that_was_not_made_is_an_error_that_names_those_that_were(as
     outcome = ask("artifacts", "show", first, "b")
     assert outcome.code == 2
     assert "There is no artifact 'b'" in outcome.err
-    assert "There are: a" in outcome.err
+    assert "Known: a" in outcome.err
 
 
 def test_what_is_no_longer_what_was_saved_is_4(ask, two_runs, folder) -> None:
