@@ -1,8 +1,8 @@
-"""How fast each analyser is, and all of them one after another over the same text.
+"""Measure the throughput of each analyser, and of all of them in sequence.
 
-`python -m benchmarks.all_analysers [--megabytes 10]`: a mixed corpus of code, prose and rows, first with the rows as
-SQL files, then cell by cell. `source_code_analyser` reads the files among it, and what it makes is what analysers of
-code alone read; their MB are those of these files.
+`python -m benchmarks.all_analysers [--megabytes 10]` uses a mixed corpus of code, prose and rows, first with the rows as
+SQL files, then cell by cell. `source_code_analyser` reads the files of the corpus; analysers that accept only code read
+its output, and their MB are those of these files.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from waivern.analysers.indicators.factory import (
     SecretsAnalyserFactory,
     ServiceIntegrationAnalyserFactory,
 )
+from waivern.analysers.indicators.input_texts import BATCH_CHARACTERS
 from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
 from waivern.components.analyser import Analyser
 from waivern.gc_tuning import collect_seldom
@@ -43,48 +44,49 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=float, default=10.0)
     megabytes = parser.parse_args().megabytes
-    collect_seldom()  # as every process of Waivern's does
+    collect_seldom()  # like every process of Waivern
     for rows_as_cells in (False, True):
         _measure(messages(megabytes, rows_as_cells=rows_as_cells), "cells" if rows_as_cells else "SQL files")
     print(f"\npeak memory: {peak_memory_mb():.0f} MB")
 
 
-def _measure(text: Sequence[Message], rows_are: str) -> None:
-    structure = SourceCodeAnalyserFactory().create({})
-    (code_schema,) = structure.get_supported_output_schemas()
-    code = [structure.process(text, code_schema)]
-    rows = [_row(structure, text, of="content")]
+def _measure(text: Sequence[Message], row_format: str) -> None:
+    source_code = SourceCodeAnalyserFactory().create({})
+    (code_schema,) = source_code.get_supported_output_schemas()
+    code = [source_code.process(text, code_schema)]
+    rows = [_row(source_code, text, key="content")]
     for factory in INDICATORS:
         analyser = factory().create({})
-        reads_text = any(schema.name == "standard_input" for schema in analyser.get_input_requirements()[0])
-        rows.append(_row(analyser, text if reads_text else code, of="content" if reads_text else "raw_content"))
-    whole, cpu_s, floor_s = _size(text, "content"), sum(row[3] for row in rows), sum(row[5] for row in rows)
-    rows.append(("all of them", whole, whole / cpu_s, cpu_s, whole / floor_s, floor_s))
+        accepts_text = any(schema.name == "standard_input" for schema in analyser.get_input_requirements()[0])
+        inputs, key = (text, "content") if accepts_text else (code, "raw_content")
+        rows.append(_row(analyser, inputs, key=key))
+    total_mb, cpu_s, engine_s = _size_mb(text, "content"), sum(row[3] for row in rows), sum(row[5] for row in rows)
+    rows.append(("all of them", total_mb, total_mb / cpu_s, cpu_s, total_mb / engine_s, engine_s))
     header = ("analyser", "MB", "MB / CPU s", "CPU s", "engine alone, MB / CPU s", "engine alone, CPU s")
-    print_table(f"{whole:.1f} MB of code, prose and rows as {rows_are} (medians of 3)", header, rows)
+    print_table(f"{total_mb:.1f} MB of code, prose and rows as {row_format} (medians of 3)", header, rows)
 
 
-def _row(analyser: Analyser, inputs: Sequence[Message], *, of: str) -> tuple[str, float, float, float, float, float]:
+def _row(analyser: Analyser, inputs: Sequence[Message], *, key: str) -> tuple[str, float, float, float, float, float]:
     schema = analyser.get_supported_output_schemas()[0]
-    size = _size(inputs, of)
-    took = measured(lambda: analyser.process(inputs, schema), times=3).cpu_s
-    floor = _engine_alone(analyser, inputs, of) if isinstance(analyser, IndicatorAnalyser) else 0.0
-    return analyser.get_name(), size, size / took, took, size / floor if floor else 0.0, floor
+    size_mb = _size_mb(inputs, key)
+    cpu_s = measured(lambda: analyser.process(inputs, schema), times=3).cpu_s
+    engine_s = _engine_alone(analyser, inputs, key) if isinstance(analyser, IndicatorAnalyser) else 0.0
+    return analyser.get_name(), size_mb, size_mb / cpu_s, cpu_s, size_mb / engine_s if engine_s else 0.0, engine_s
 
 
-def _engine_alone(analyser: IndicatorAnalyser, inputs: Sequence[Message], of: str) -> float:
+def _engine_alone(analyser: IndicatorAnalyser, inputs: Sequence[Message], key: str) -> float:
     detector = detector_for(load_ruleset(analyser.kind.ruleset))
-    data = "\0".join(_texts(inputs, of)).encode()
-    parts = [data[start : start + 1_000_000] for start in range(0, len(data), 1_000_000)]
+    data = "\0".join(_texts(inputs, key)).encode()
+    parts = [data[start : start + BATCH_CHARACTERS] for start in range(0, len(data), BATCH_CHARACTERS)]
     return measured(lambda: [detector.scan(part) for part in parts], times=3).cpu_s
 
 
-def _size(inputs: Sequence[Message], of: str) -> float:
-    return sum(len(text.encode()) for text in _texts(inputs, of)) / 1e6
+def _size_mb(inputs: Sequence[Message], key: str) -> float:
+    return sum(len(text.encode()) for text in _texts(inputs, key)) / 1e6
 
 
-def _texts(inputs: Sequence[Message], of: str) -> list[Any]:
-    return [entry[of] for message in inputs for entry in message.content["data"]]
+def _texts(inputs: Sequence[Message], key: str) -> list[Any]:
+    return [entry[key] for message in inputs for entry in message.content["data"]]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What detection costs before it has read anything: `python -m benchmarks.detection_start`.
+"""Measure the start-up cost of detection: `python -m benchmarks.detection_start`.
 
-Each ruleset is read and compiled in a process of its own. The floor is a Python that imports nothing.
+Each ruleset is loaded and compiled in a separate process. The baseline is Python without imports.
 """
 
 import subprocess
@@ -27,27 +27,27 @@ from waivern.rulesets.detection.detector import detector_for
 from waivern.rulesets.loading.ruleset_loader import load_ruleset
 imported = lap()
 ruleset = load_ruleset(sys.argv[1])
-read = lap()
+loaded = lap()
 detector_for(ruleset).detect_all(["nothing"])
-ready = lap()
-print(start[0], imported[0] - start[0], read[0] - imported[0], ready[0] - read[0], start[1], ready[1])
+compiled = lap()
+print(start[0], imported[0] - start[0], loaded[0] - imported[0], compiled[0] - loaded[0], start[1], compiled[1])
 """
-TIMES = 3
+REPETITIONS = 3
 
 
 def main() -> None:
     rows = []
     for name in RULESETS:
-        each = sorted(_measured(f"local/{name}/1.0.0") for _ in range(TIMES))
-        rows.append((name, *each[TIMES // 2]))
-    header = ("ruleset", "Python alone, CPU s", "import", "read", "compile", "Python alone, MB", "ready, MB")
-    print_table(f"rulesets made ready (medians of {TIMES})", header, rows)
+        measurements = sorted(_measure(f"local/{name}/1.0.0") for _ in range(REPETITIONS))
+        rows.append((name, *measurements[REPETITIONS // 2]))
+    header = ("ruleset", "Python alone, CPU s", "import", "load", "compile", "Python alone, MB", "compiled, MB")
+    print_table(f"rulesets compiled (medians of {REPETITIONS})", header, rows)
 
 
-def _measured(uri: str) -> tuple[float, ...]:
+def _measure(uri: str) -> tuple[float, ...]:
     command = [sys.executable, "-c", MEASURE, uri]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return tuple(map(float, told.split()))
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return tuple(map(float, output.split()))
 
 
 if __name__ == "__main__":

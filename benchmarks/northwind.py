@@ -1,7 +1,7 @@
-"""Which columns of a database are found to hold personal data: `python -m benchmarks.northwind CREATE_SQL`.
+"""List the findings in each column of a database: `python -m benchmarks.northwind CREATE_SQL`.
 
-CREATE_SQL makes the database in SQLite. Each column of a table is listed with what was found in it, so that a reader
-sees at a glance what was found that should not have been, and the other way round.
+CREATE_SQL is a script that creates the database in SQLite. Columns without findings are listed too, so that false
+positives and false negatives are easy to see.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("create_sql", type=Path)
     script = parser.parse_args().create_sql.read_text(encoding="utf-8", errors="replace")
     with tempfile.TemporaryDirectory(prefix="waivern-benchmark-") as folder:
-        path = Path(folder) / "made.db"
+        path = Path(folder) / "northwind.db"
         with sqlite3.connect(path) as connection:
             connection.executescript(script)
         message = SqliteConnectorFactory().create({"path": str(path)}).extract(STANDARD_INPUT)

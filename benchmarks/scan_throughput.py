@@ -1,4 +1,4 @@
-"""How fast personal data is looked for: `python -m benchmarks.scan_throughput [--megabytes 20]`."""
+"""Measure the throughput of the personal data analyser: `python -m benchmarks.scan_throughput [--megabytes 20]`."""
 
 import argparse
 from collections.abc import Sequence
@@ -20,28 +20,28 @@ RULESET = "local/personal_data_indicator/1.0.0"
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--megabytes", type=float, default=20.0)
-    megabytes = arguments.parse_args().megabytes
-    collect_seldom()  # as every process of Waivern's does
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=float, default=20.0)
+    megabytes = parser.parse_args().megabytes
+    collect_seldom()  # like every process of Waivern
     corpus = messages(megabytes)
-    with_corpus_mb = peak_memory_mb()
+    corpus_memory_mb = peak_memory_mb()
     analyser = PersonalDataAnalyserFactory().create({"pattern_matching": {"ruleset": RULESET}})
     detector = detector_for(load_ruleset(RULESET).for_scans())
     buffers = _buffers(corpus)
-    read_mb = sum(map(len, buffers)) / 1e6
+    size_mb = sum(map(len, buffers)) / 1e6
     engine = measured(lambda: _scan(detector, buffers), times=3)
-    whole = measured(lambda: analyser.process(corpus, INDICATOR), times=3)
+    end_to_end = measured(lambda: analyser.process(corpus, INDICATOR), times=3)
     print_table(
-        f"personal_data over {read_mb:.1f} MB of code, prose and rows",
-        ("what", "MB / CPU s", "MB / s", "CPU s", "times the floor"),
-        [_row("the engine alone (floor)", engine, read_mb, engine), _row("end to end", whole, read_mb, engine)],
+        f"personal_data over {size_mb:.1f} MB of code, prose and rows",
+        ("measurement", "MB / CPU s", "MB / s", "CPU s", "x engine alone"),
+        [_row("engine alone", engine, size_mb, engine), _row("end to end", end_to_end, size_mb, engine)],
     )
-    print_table("memory", ("what", "MB"), _memory(analyser, corpus, with_corpus_mb))
+    print_table("memory and findings", ("measurement", "value"), _memory(analyser, corpus, corpus_memory_mb))
 
 
-def _row(what: str, work: Measured, read_mb: float, floor: Measured) -> Sequence[Any]:
-    return what, read_mb / work.cpu_s, read_mb / work.wall_s, work.cpu_s, work.cpu_s / floor.cpu_s
+def _row(label: str, work: Measured, size_mb: float, baseline: Measured) -> Sequence[Any]:
+    return label, size_mb / work.cpu_s, size_mb / work.wall_s, work.cpu_s, work.cpu_s / baseline.cpu_s
 
 
 def _scan(detector: Detector, buffers: Sequence[bytes]) -> None:
@@ -54,11 +54,11 @@ def _buffers(corpus: Sequence[Message]) -> list[bytes]:
     return [joined[start : start + BATCH_CHARACTERS] for start in range(0, len(joined), BATCH_CHARACTERS)]
 
 
-def _memory(analyser: IndicatorAnalyser, corpus: Sequence[Message], with_corpus_mb: float) -> list[Sequence[Any]]:
+def _memory(analyser: IndicatorAnalyser, corpus: Sequence[Message], corpus_memory_mb: float) -> list[Sequence[Any]]:
     summary = analyser.process(corpus, INDICATOR).content["summary"]
     return [
-        ("peak with the corpus in memory, before scanning", with_corpus_mb),
-        ("peak at the end", peak_memory_mb()),
+        ("peak MB with the corpus, before scanning", corpus_memory_mb),
+        ("peak MB at the end", peak_memory_mb()),
         ("findings", summary["total_findings"]),
         ("matches", summary["total_matches"]),
     ]
