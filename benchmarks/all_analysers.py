@@ -1,8 +1,8 @@
 """Measure the throughput of each analyser, and of all of them in sequence.
 
-`python -m benchmarks.all_analysers [--megabytes 10]` uses a mixed corpus of code, prose and rows, first with the rows
-as SQL files, then cell by cell. `source_code_analyser` reads the files of the corpus; analysers that accept only code read
-its output, and their MB are those of these files.
+`python -m benchmarks.all_analysers [--megabytes 10]` uses a mixed corpus of code, prose and rows: first with the rows
+as SQL files, then cell by cell. `source_code_analyser` reads the files of the corpus. Analysers that accept only code
+read its output, and their MB are those of these files.
 """
 
 import argparse

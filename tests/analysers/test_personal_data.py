@@ -147,8 +147,8 @@ def test_source_code_is_scanned_too():
     data = [{"file_path": "a.py", "language": "python", "raw_content": "customer.date_of_birth\n"}]
     content = {"schemaVersion": "1.0.0", "name": "code", "source": "src", "data": data}
     message = Message("", content, Schema("source_code", "1.0.0"))
-    made = PersonalDataAnalyserFactory().create({}).process([message], INDICATOR).content
-    assert rules_found(made) == {"date_of_birth"}
+    output = PersonalDataAnalyserFactory().create({}).process([message], INDICATOR).content
+    assert rules_found(output) == {"date_of_birth"}
 
 
 def test_what_the_inputs_did_not_scan_is_repeated_in_the_output():
