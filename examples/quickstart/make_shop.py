@@ -1,4 +1,4 @@
-"""Make what the quickstart scans and git does not keep: the shop's database, and a picture that is no text."""
+"""Create the files of the quickstart that git does not store: the shop's database, and a binary image."""
 
 import sqlite3
 from contextlib import closing
@@ -12,7 +12,7 @@ ONE_PIXEL = (
 
 
 def main() -> None:
-    """Make both anew, in the folder of this script."""
+    """Create both in the folder of this script, replacing old ones."""
     database = HERE / "shop.db"
     database.unlink(missing_ok=True)
     with closing(sqlite3.connect(database)) as shop:

@@ -1,5 +1,5 @@
--- A small shop. Everybody in it is made up: e-mail domains are reserved (RFC 2606), telephone numbers are those that
--- Ofcom and the North American Numbering Plan keep for fiction, cards and IBANs are the documented test numbers.
+-- A small shop. All people are fictitious: e-mail domains are reserved (RFC 2606), telephone numbers are those that
+-- Ofcom and the North American Numbering Plan reserve for fiction, cards and IBANs are the documented test numbers.
 
 CREATE TABLE customers (
     id            INTEGER PRIMARY KEY,
@@ -35,7 +35,7 @@ INSERT INTO employees (name, title, work_email, salary, sick_days) VALUES
     ('Milo Brandt',  'Baker',        'milo.brandt@shop.example',  29500, 6),
     ('Sana Qureshi', 'Accountant',   'sana.qureshi@shop.example', 38000, 0);
 
--- Nothing personal in here, though its columns have names that people's tables have too.
+-- No personal data, although some column names also occur in tables about people.
 CREATE TABLE products (
     id     INTEGER PRIMARY KEY,
     name   TEXT NOT NULL,
@@ -60,7 +60,7 @@ CREATE TABLE orders (
     delivery_notes TEXT
 );
 
--- Sixty orders: more than the runbook reads, so that the result says which share it was.
+-- Sixty orders: more than the runbook samples, so that the table is reported as partially scanned.
 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 60)
 INSERT INTO orders (customer_id, product_id, ordered_at, pieces, payment, delivery_notes)
 SELECT

@@ -168,5 +168,5 @@ def test_every_public_error_is_described_with_its_exit_code() -> None:
         for name in waivern.__all__  # type: ignore[attr-defined]  # the stub tells type checkers less
         if inspect.isclass(getattr(waivern, name)) and issubclass(getattr(waivern, name), WaivernError)
     }
-    table = rows_of(section_of("docs/errors.md", "The kinds of errors"))
+    table = rows_of(section_of("docs/errors.md", "Error classes"))
     assert {row[0].strip("`"): row[1] for row in table} == {name: str(each.exit_code) for name, each in public.items()}
