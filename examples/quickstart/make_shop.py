@@ -18,7 +18,7 @@ def main() -> None:
     with closing(sqlite3.connect(database)) as shop:
         shop.executescript((HERE / "shop.sql").read_text(encoding="utf-8"))
     (HERE / "files" / "logo.png").write_bytes(bytes.fromhex(ONE_PIXEL))
-    print(f"Made {database} and a picture beside the shop's files")
+    print(f"Created {database} and files/logo.png")
 
 
 if __name__ == "__main__":
