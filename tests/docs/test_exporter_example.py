@@ -7,20 +7,20 @@ from waivern.testing.exporter_contract import ExporterContract, written
 from waivern.testing.sample_reports import failed_report, sample_report
 
 
-def shown() -> Any:
+def example_exporter() -> Any:
     names: dict[str, Any] = {}
     exec(files_in("docs/plug-ins.md")["severity_counts.py"], names)
     return names["SeverityCountsExporter"]
 
 
-def test_it_counts_findings_and_says_what_is_missing() -> None:
-    told = written(shown(), sample_report()).decode()
-    assert told == "critical: 1\nlow: 1\nmedium: 1\nnot scanned: 1\n"
-    assert "it timed out" in written(shown(), failed_report()).decode()
+def test_it_counts_findings_and_coverage_gaps() -> None:
+    output = written(example_exporter(), sample_report()).decode()
+    assert output == "critical: 1\nlow: 1\nmedium: 1\nnot scanned: 1\n"
+    assert "it timed out" in written(example_exporter(), failed_report()).decode()
 
 
-def test_it_holds_to_the_contract_but_for_its_entry_point() -> None:
+def test_it_passes_the_contract_except_for_its_entry_point() -> None:
     contract = ExporterContract()
     for name in dir(contract):
         if name.startswith("test_") and name != "test_its_name_is_that_of_its_entry_point":
-            getattr(contract, name)(shown())
+            getattr(contract, name)(example_exporter())

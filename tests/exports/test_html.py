@@ -58,7 +58,7 @@ def text_of(report: Report) -> str:
     return written(HtmlExporter, report).decode()
 
 
-def report_saying(text: str) -> Report:
+def report_with_text(text: str) -> Report:
     """A report that says a text wherever a report may say anything."""
     finding = sample_finding("a", rule=text, category=text, severity=text, source=text, location=text)
     missing = msgspec.structs.replace(finding, fingerprint="b" * 32)
@@ -118,13 +118,13 @@ HOSTILE = st.one_of(
 
 @given(HOSTILE)
 @settings(deadline=None)
-def test_no_text_breaks_out_wherever_it_stands(text: str) -> None:
-    said, plain = Page(text_of(report_saying(text))), Page(text_of(report_saying("x")))
-    assert said.shape == plain.shape
+def test_no_text_breaks_out_of_its_element(text: str) -> None:
+    page, plain = Page(text_of(report_with_text(text))), Page(text_of(report_with_text("x")))
+    assert page.shape == plain.shape
 
 
 @given(st.text(st.characters(codec=None)))
-def test_an_escaped_text_reads_as_it_was_but_for_what_acts(text: str) -> None:
+def test_an_escaped_text_is_unchanged_except_for_control_characters(text: str) -> None:
     page = Page(f"<p title='{escape(text)}'>{escape(text)}</p>")
     assert page.shape == [("p", ("title",)), "p"]
     read = "".join(page.texts)
@@ -132,12 +132,12 @@ def test_an_escaped_text_reads_as_it_was_but_for_what_acts(text: str) -> None:
     assert not re.search("[\u202a-\u202e\u2066-\u2069]", read)
 
 
-def test_an_element_takes_markup_only_from_itself() -> None:
+def test_an_element_escapes_everything_but_markup() -> None:
     assert element("p", "<b>", element("b", "x"), None, ["y", element("i")]) == "<p>&lt;b&gt;<b>x</b>y<i></i></p>"
     assert element("a", "x", href='"><script>') == '<a href="&quot;&gt;&lt;script&gt;">x</a>'
 
 
-def test_nothing_is_loaded_from_anywhere() -> None:
+def test_the_page_loads_nothing() -> None:
     page = Page(text_of(sample_report()))
     for name, value in page.attributes:
         assert name not in ("src", "srcset", "action", "data", "background", "xlink:href", "style")
@@ -149,7 +149,7 @@ def test_nothing_is_loaded_from_anywhere() -> None:
     assert "url(" not in text_of(sample_report())
 
 
-def test_its_policy_allows_its_own_style_and_script_and_nothing_else() -> None:
+def test_the_policy_allows_only_the_inline_style_and_script() -> None:
     text = text_of(sample_report())
     policy = dict(Page(text).attributes)["content"] or ""
     (policy,) = [value for name, value in Page(text).attributes if name == "content" and "default-src" in (value or "")]
@@ -161,9 +161,9 @@ def test_its_policy_allows_its_own_style_and_script_and_nothing_else() -> None:
         assert f"{kind}-src 'sha256-{digest}'" in policy
 
 
-def test_it_tells_everything() -> None:
+def test_the_report_contains_everything() -> None:
     text = " ".join(Page(text_of(sample_report())).texts)
-    for told in (
+    for expected in (
         *("Nightly scan", "Personal data in the shop", "DPO <dpo@example.org>", "a****@*******.***"),
         *(
             "logo.png",
@@ -174,16 +174,16 @@ def test_it_tells_everything() -> None:
         ),
         *("RFC 5321; GDPR recital 30", "pruned", "The path 'archive' does not exist", "because of archive"),
     ):
-        assert told in text, told
+        assert expected in text, expected
 
 
-def test_a_run_that_did_not_end_well_says_so_first() -> None:
+def test_an_incomplete_run_is_announced_first() -> None:
     text = text_of(failed_report())
     assert text.index("Incomplete. ") < text.index("<main>")
     assert "it timed out: The deadline has passed" in Page(text).texts[-1] or "it timed out" in text
 
 
-def test_of_very_many_findings_the_gravest_are_shown_and_the_rest_is_counted() -> None:
+def test_only_the_most_severe_of_many_findings_are_shown() -> None:
     many = [
         ReportedFinding(
             sample_finding(

@@ -16,7 +16,7 @@ from waivern.testing.exporter_contract import written
 from waivern.testing.sample_reports import failed_report, sample_finding, sample_report
 
 
-def test_the_keys_of_json_are_those_that_are_described() -> None:
+def test_the_json_keys_are_documented() -> None:
     content = json.loads(written(JsonExporter, sample_report()))
     assert list(content) == described("json", "the report")
     assert list(content["findings"][0]) == described("json", "a finding")
@@ -26,13 +26,13 @@ def test_the_keys_of_json_are_those_that_are_described() -> None:
     assert content["findings"][1]["decision"]["verdict"] == "accepted"
 
 
-def test_a_failed_run_says_what_is_missing() -> None:
+def test_a_failed_run_has_an_incomplete_reason() -> None:
     content = json.loads(written(JsonExporter, failed_report()))
     assert content["complete"] is False
     assert content["incomplete_reason"].startswith("The run is incomplete: it timed out: The deadline has passed")
 
 
-def test_the_columns_of_csv_are_those_that_are_described() -> None:
+def test_the_csv_columns_are_documented() -> None:
     head, *rows = csv.reader(io.StringIO(written(CsvExporter, sample_report()).decode(), newline=""))
     assert head == list(COLUMNS) == described("csv", "the table")
     assert [dict(zip(head, row, strict=True))["change"] for row in rows] == [
@@ -55,14 +55,14 @@ ANY_TEXT = st.text(st.characters(codec="utf-8"))
 
 
 @given(ANY_TEXT)
-def test_no_cell_begins_a_formula(text: str) -> None:
+def test_no_cell_is_a_formula(text: str) -> None:
     cell = escape_formula(text)
     assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
     assert not any(character in cell for character in "\x00\x1b\r")
 
 
 @given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
-def test_whatever_a_finding_says_it_is_one_row_of_harmless_cells(rule: str, place: str, sample: str) -> None:
+def test_any_finding_is_one_row_without_formulas(rule: str, place: str, sample: str) -> None:
     finding = ReportedFinding(
         sample_finding(rule=rule, location=place), ("x",), Location(place), (Evidence(sample),), (sample,), None
     )

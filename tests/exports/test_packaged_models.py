@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.exports.test_html import report_saying
+from tests.exports.test_html import report_with_text
 from waivern.exports.exporter import Preferences
 from waivern.exports.junit_exporter import JunitExporter
 from waivern.exports.ocsf_exporter import OcsfExporter
@@ -22,7 +22,7 @@ REPORTS = [
     pytest.param(sample_report(), id="full"),
     pytest.param(failed_report(), id="failed"),
     pytest.param(empty_report(), id="empty"),
-    pytest.param(report_saying("<x> & \x00\ud7ff 'y'\n"), id="odd"),
+    pytest.param(report_with_text("<x> & \x00\ud7ff 'y'\n"), id="odd"),
 ]
 
 
@@ -39,13 +39,13 @@ def junit_of(report: Any, fail_from: str = "low") -> Any:
 
 class TestJunit:
     @pytest.mark.parametrize("report", REPORTS)
-    def test_its_numbers_are_those_of_its_cases(self, report: Any) -> None:
+    def test_the_counts_match_the_test_cases(self, report: Any) -> None:
         (suite,) = junit_of(report)
-        said = (suite.tests, suite.failures, suite.errors, suite.skipped)
+        counts = (suite.tests, suite.failures, suite.errors, suite.skipped)
         suite.update_statistics()
-        assert said == (suite.tests, suite.failures, suite.errors, suite.skipped)
+        assert counts == (suite.tests, suite.failures, suite.errors, suite.skipped)
 
-    def test_a_rule_fails_where_it_found_something_that_nobody_accepted(self) -> None:
+    def test_a_rule_with_undecided_findings_fails(self) -> None:
         assert self.outcomes() == {
             "email_address": "Failure",
             "payment_card": "passed",
@@ -57,16 +57,16 @@ class TestJunit:
             "orders": "Skipped",
         }
 
-    def test_what_is_less_grave_than_the_threshold_does_not_fail(self) -> None:
+    def test_findings_below_the_threshold_do_not_fail(self) -> None:
         assert set(self.outcomes("high").values()) == {"passed", "Skipped"}
         assert self.outcomes("medium")["ip_address"] == "passed"
 
-    def test_a_run_that_did_not_end_well_is_an_error(self) -> None:
+    def test_an_incomplete_run_is_an_error(self) -> None:
         (suite,) = junit_of(failed_report())
         assert suite.errors == 1
         assert "it timed out" in next(iter(suite)).result[0].message
 
-    def test_what_fails_is_told_with_its_place(self) -> None:
+    def test_a_failure_names_the_location(self) -> None:
         (suite,) = junit_of(sample_report())
         (failure,) = next(case for case in suite if case.name == "email_address").result
         assert failure.message == "1 finding, highest severity: medium"
@@ -80,13 +80,13 @@ class TestJunit:
 @given(st.text(st.characters(codec=None)))
 @settings(deadline=None, max_examples=50)
 def test_no_text_breaks_the_xml(text: str) -> None:
-    (said,), (plain,) = junit_of(report_saying(text)), junit_of(report_saying("x"))
-    assert len(list(said)) == len(list(plain))
+    (counts,), (plain,) = junit_of(report_with_text(text)), junit_of(report_with_text("x"))
+    assert len(list(counts)) == len(list(plain))
 
 
 class TestOscal:
     @pytest.mark.parametrize("report", REPORTS)
-    def test_it_is_oscal(self, report: Any) -> None:
+    def test_the_output_is_valid_oscal(self, report: Any) -> None:
         results = self.read(report)
         assert (
             results.metadata.oscal_version.startswith("1.1")
@@ -106,7 +106,7 @@ class TestOscal:
         assert [each.description for each in evidence] == ["Line 3: a****@*******.***", "Line 7: b**@*******.***"]
         assert by_rule["email address"].target.status.state.value == "not-satisfied"
 
-    def test_only_where_everything_was_looked_at_is_a_rule_satisfied_that_found_nothing(self) -> None:
+    def test_a_rule_without_findings_is_satisfied_only_without_coverage_gaps(self) -> None:
         (result,) = self.read(sample_report()).results
         assert "vat number" not in {each.title for each in result.findings}
         whole = dataclasses.replace(sample_report(), artifacts=(), not_scanned=(), partially_scanned=())
@@ -124,7 +124,7 @@ class TestOscal:
 
 class TestOcsf:
     @pytest.mark.parametrize("report", REPORTS)
-    def test_each_line_is_an_event_of_the_class(self, report: Any) -> None:
+    def test_each_line_is_a_valid_event(self, report: Any) -> None:
         from py_ocsf_models.events.findings.finding import Finding
 
         for event in json_lines(OcsfExporter, report):
@@ -132,15 +132,15 @@ class TestOcsf:
             assert event["class_uid"] == 2006
             assert event["type_uid"] == 200600 + event["activity_id"]
 
-    def test_what_came_is_created_what_stayed_is_updated_and_what_went_is_closed(self) -> None:
+    def test_findings_are_created_updated_and_closed(self) -> None:
         events = json_lines(OcsfExporter, sample_report())
-        told = {each["finding_info"]["uid"][0]: each["activity_name"] for each in events[:-1]}
-        assert told == {"a": "Create", "b": "Update", "c": "Update", "d": "Close"}
+        actual = {each["finding_info"]["uid"][0]: each["activity_name"] for each in events[:-1]}
+        assert actual == {"a": "Create", "b": "Update", "c": "Update", "d": "Close"}
         assert events[0]["file"] == {"name": "a.txt", "path": "a.txt", "type_id": 1}
         assert events[1]["table"]["name"] == "orders"
         assert events[1]["severity"] == "Critical"
 
-    def test_what_was_not_looked_at_is_an_event(self) -> None:
+    def test_coverage_gaps_are_an_event(self) -> None:
         unmapped = json_lines(OcsfExporter, sample_report())[-1]["unmapped"]
         assert unmapped["not_scanned"] == ["logo.png: binary: a PNG image"]
         assert unmapped["unknown"] == ["e" * 32]
@@ -148,7 +148,7 @@ class TestOcsf:
 
 class TestOpenLineage:
     @pytest.mark.parametrize("report", REPORTS)
-    def test_each_line_is_an_event_of_a_run(self, report: Any) -> None:
+    def test_each_line_is_a_valid_run_event(self, report: Any) -> None:
         from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 
         for event in json_lines(OpenLineageExporter, report):
@@ -161,23 +161,23 @@ class TestOpenLineage:
             )
             assert read.run.runId == event["run"]["runId"]
 
-    def test_a_run_and_each_artifact_begins_and_ends(self) -> None:
+    def test_the_run_and_each_artifact_start_and_end(self) -> None:
         events = json_lines(OpenLineageExporter, sample_report())
-        told = [(event["job"]["name"], event["eventType"]) for event in events]
-        assert told[0] == ("Nightly scan", "START")
-        assert told[-1] == ("Nightly scan", "COMPLETE")
-        assert ("Nightly scan.personal_data", "COMPLETE") in told
-        assert ("Nightly scan.archive", "FAIL") in told
-        assert not any(name == "Nightly scan.archived" for name, _ in told)
+        actual = [(event["job"]["name"], event["eventType"]) for event in events]
+        assert actual[0] == ("Nightly scan", "START")
+        assert actual[-1] == ("Nightly scan", "COMPLETE")
+        assert ("Nightly scan.personal_data", "COMPLETE") in actual
+        assert ("Nightly scan.archive", "FAIL") in actual
+        assert not any(name == "Nightly scan.archived" for name, _ in actual)
         assert [event["eventTime"] for event in events] == sorted(event["eventTime"] for event in events)
 
-    def test_what_an_artifact_is_made_from_is_an_input(self) -> None:
+    def test_inputs_of_an_artifact_are_input_datasets(self) -> None:
         events = json_lines(OpenLineageExporter, sample_report())
         (made,) = [each for each in events if each["job"]["name"].endswith(".personal_data") and each["outputs"]]
         assert [each["name"] for each in made["inputs"]] == ["Nightly scan/files", "Nightly scan/database"]
         assert made["outputs"][0]["facets"]["version"]["datasetVersion"] == "1" * 64
 
-    def test_a_run_that_did_not_end_well_aborts_with_its_reason(self) -> None:
+    def test_an_incomplete_run_aborts_with_its_reason(self) -> None:
         last = json_lines(OpenLineageExporter, failed_report())[-1]
         assert last["eventType"] == "ABORT"
         assert "it timed out" in last["run"]["facets"]["errorMessage"]["message"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.docs.pages import blocks_of
-from tests.exports.test_html import Page, report_saying
+from tests.exports.test_html import Page, report_with_text
 from waivern.errors import ExportError
 from waivern.exports.exporter import Preferences
 from waivern.exports.model.organisation import Organisation, read_organisation
@@ -21,7 +21,7 @@ from waivern.exports.ropa.exporter import RopaExporter
 from waivern.history.decisions import Decision, Verdict
 from waivern.testing.sample_reports import failed_report, sample_finding, sample_report
 
-SAID = """
+ORGANISATION_FILE = """
 controller: {name: Shop Ltd, address: 1 High Street, contact: privacy@shop.example}
 data_protection_officer: {name: Ann Officer, contact: dpo@shop.example}
 retention: 6 years after the last order
@@ -73,19 +73,19 @@ def rows_of(organisation: Organisation | None, of: Any = None) -> list[dict[str,
     return list(csv.DictReader(io.StringIO(data.decode(), newline="")))
 
 
-def organisation(tmp_path: Path, text: str = SAID) -> Organisation:
+def organisation(tmp_path: Path, text: str = ORGANISATION_FILE) -> Organisation:
     file = tmp_path / "waivern-organisation.yaml"
     file.write_text(text, encoding="utf-8")
     return read_organisation(file)
 
 
-def told(rows: list[dict[str, str]], section: str = "record") -> list[tuple[str, str, str]]:
+def entries(rows: list[dict[str, str]], section: str = "record") -> list[tuple[str, str, str]]:
     return [(each["field"], each["value"], each["status"]) for each in rows if each["section"] == section]
 
 
-def test_without_a_declaration_what_is_found_makes_up_the_draft() -> None:
+def test_without_declarations_the_draft_consists_of_findings() -> None:
     rows = rows_of(None)
-    assert told(rows) == [
+    assert entries(rows) == [
         ("controller", "", "missing"),
         ("contact", "DPO <dpo@example.org>", "proposed"),
         ("purposes", "marketing", "proposed"),
@@ -102,19 +102,19 @@ def test_without_a_declaration_what_is_found_makes_up_the_draft() -> None:
     assert [each["article"] for each in rows][:5] == [
         *("Art. 30(1)(a)", "Art. 30(1)(a)", "Art. 30(1)(b)", "Art. 30(1)(c)", "Art. 30(1)(c)"),
     ]
-    assert told(rows, "declared but not found") == told(rows, "found but not declared") == []
+    assert entries(rows, "declared but not found") == entries(rows, "found but not declared") == []
 
 
-def test_what_is_found_is_linked_to_its_evidence() -> None:
+def test_found_entries_link_to_their_findings() -> None:
     (email,) = [each for each in rows_of(None) if each["value"] == "email"]
     assert email["findings"] == "2"
     assert email["fingerprints"].split("\n") == ["0" * 32, "9" * 32]
     assert email["locations"].split("\n") == ["./files: 0.txt", "./files: 9.txt"]
 
 
-def test_what_is_declared_is_held_against_what_is_found(tmp_path: Path) -> None:
+def test_declared_entries_are_compared_with_findings(tmp_path: Path) -> None:
     rows = rows_of(organisation(tmp_path))
-    record = told(rows)
+    record = entries(rows)
     for entry in [
         ("controller", "Shop Ltd, 1 High Street, privacy@shop.example", "declared"),
         ("data protection officer", "Ann Officer, dpo@shop.example", "declared"),
@@ -129,27 +129,29 @@ def test_what_is_declared_is_held_against_what_is_found(tmp_path: Path) -> None:
     ]:
         assert entry in record
     assert "Payroll" not in {each["activity"] for each in rows}
-    assert {each[1] for each in told(rows, "declared but not found")} == {"payment", "payment_card"}
-    assert {each[1] for each in told(rows, "found but not declared")} == {
+    assert {each[1] for each in entries(rows, "declared but not found")} == {"payment", "payment_card"}
+    assert {each[1] for each in entries(rows, "found but not declared")} == {
         "health",
         "marketing",
         "Adyen N.V. (adyen, Netherlands)",
     }
 
 
-def test_what_was_not_looked_at_may_be_there_all_the_same(tmp_path: Path) -> None:
-    said = organisation(tmp_path)
-    remarks = {each["note"] for each in rows_of(said) if each["section"] == "declared but not found"}
-    assert remarks == {"not everything was scanned: it may exist although it was not found"}
-    remarks = {each["note"] for each in rows_of(said, failed_report()) if each["section"] == "declared but not found"}
-    assert remarks == {"the run is incomplete: it may exist although it was not found"}
-    whole = rows_of(said, report(not_scanned=(), partially_scanned=(), artifacts=()))
-    remarks = {each["note"] for each in whole if each["section"] == "declared but not found"}
-    assert remarks == {"everything in scope was scanned"}
-    assert "logo.png" in {each["value"] for each in rows_of(said) if each["section"] == "not scanned"}
+def test_coverage_gaps_are_noted_on_entries_that_were_not_found(tmp_path: Path) -> None:
+    declaration = organisation(tmp_path)
+    notes = {each["note"] for each in rows_of(declaration) if each["section"] == "declared but not found"}
+    assert notes == {"not everything was scanned: it may exist although it was not found"}
+    notes = {
+        each["note"] for each in rows_of(declaration, failed_report()) if each["section"] == "declared but not found"
+    }
+    assert notes == {"the run is incomplete: it may exist although it was not found"}
+    whole = rows_of(declaration, report(not_scanned=(), partially_scanned=(), artifacts=()))
+    notes = {each["note"] for each in whole if each["section"] == "declared but not found"}
+    assert notes == {"everything in scope was scanned"}
+    assert "logo.png" in {each["value"] for each in rows_of(declaration) if each["section"] == "not scanned"}
 
 
-def test_what_has_a_term_in_the_data_privacy_vocabulary_is_told_by_it_declared_or_found(tmp_path: Path) -> None:
+def test_declared_and_found_entries_have_their_dpv_terms(tmp_path: Path) -> None:
     def terms(rows: list[dict[str, str]]) -> dict[tuple[str, str], str]:
         return {(row["field"], row["value"]): row["dpv_term"] for row in rows if row["dpv_term"]}
 
@@ -164,7 +166,7 @@ def test_what_has_a_term_in_the_data_privacy_vocabulary_is_told_by_it_declared_o
     assert declared["personal data", "email"] == "https://w3id.org/dpv/pd#EmailAddress"
 
 
-def test_special_categories_are_marked_and_suppressed_findings_are_none() -> None:
+def test_special_categories_are_marked_and_suppressed_findings_are_ignored() -> None:
     special = found("a", RULES[1], finding={"special_category": True})
     suppressed = Decision(Verdict.SUPPRESSED, "test data", "Ann", fingerprint="b" * 32)
     rows = rows_of(None, sample_report([special, found("b", RULES[2], decision=suppressed)], rules=RULES))
@@ -175,8 +177,8 @@ def test_special_categories_are_marked_and_suppressed_findings_are_none() -> Non
 def test_a_workbook_has_a_sheet_for_each_section_and_no_formula(tmp_path: Path) -> None:
     from openpyxl import load_workbook
 
-    said = Organisation.model_validate({"controller": {"name": "=cmd|' /C calc'!A0"}})
-    data = b"".join(RopaExporter().export(report(), Preferences("xlsx", organisation=said)))
+    declaration = Organisation.model_validate({"controller": {"name": "=cmd|' /C calc'!A0"}})
+    data = b"".join(RopaExporter().export(report(), Preferences("xlsx", organisation=declaration)))
     book = load_workbook(io.BytesIO(data))
     assert book.sheetnames == ["Record", "Declared but not found", "Found but not declared", "Not scanned"]
     cells = [cell for row in book["Record"].iter_rows() for cell in row]
@@ -188,15 +190,15 @@ def test_a_workbook_has_a_sheet_for_each_section_and_no_formula(tmp_path: Path) 
 @settings(deadline=None, max_examples=50)
 def test_no_text_breaks_out_of_the_page(text: str) -> None:
     def page(of: str) -> Page:
-        said = Organisation.model_validate({"controller": {"name": of}, "retention": f"r{of}"})
-        parts = RopaExporter().export(report_saying(of), Preferences("html", organisation=said))
+        declaration = Organisation.model_validate({"controller": {"name": of}, "retention": f"r{of}"})
+        parts = RopaExporter().export(report_with_text(of), Preferences("html", organisation=declaration))
         return Page(b"".join(parts).decode())
 
     assert page(text).shape == page("x").shape
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "declaration"),
     [
         ("", "is empty"),
         ("controller: Shop", "waivern-organisation.yaml:1: controller"),
@@ -210,22 +212,22 @@ def test_no_text_breaks_out_of_the_page(text: str) -> None:
         ("controller: {name: a}\nretention: 5\nx: 1", "2 problems"),
     ],
 )
-def test_faults_are_named_with_their_lines(tmp_path: Path, text: str, said: str) -> None:
+def test_problems_of_the_organisation_file_have_lines(tmp_path: Path, text: str, declaration: str) -> None:
     with pytest.raises(ExportError) as raised:
         organisation(tmp_path, text)
-    assert said in str(raised.value)
+    assert declaration in str(raised.value)
 
 
-def test_the_file_that_is_shown_is_one(tmp_path: Path) -> None:
+def test_the_organisation_file_shown_is_valid(tmp_path: Path) -> None:
     (shown,) = blocks_of("docs/exports.md", "yml")
-    said = organisation(tmp_path, shown)
-    assert str(said.controller) == "Shop Ltd, 1 High Street, privacy@shop.example"
+    declaration = organisation(tmp_path, shown)
+    assert str(declaration.controller) == "Shop Ltd, 1 High Street, privacy@shop.example"
     assert {name for name in Organisation.model_fields if f"{name}:" not in shown} == set()
-    (orders,) = said.activities_of("Nightly scan")
+    (orders,) = declaration.activities_of("Nightly scan")
     assert {name for name in type(orders).model_fields if f"{name}:" not in shown} == set()
 
 
-def test_without_openpyxl_a_workbook_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_openpyxl_a_workbook_is_refused_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(ExportError, match=r"pip install 'waivern\[documents\]'"):
         RopaExporter().export(report(), Preferences("xlsx"))

@@ -19,7 +19,7 @@ def run_of(**more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("report", [sample_report(), failed_report(), empty_report()])
-def test_it_is_sarif(report: Any) -> None:
+def test_the_output_is_valid_sarif(report: Any) -> None:
     from sarif_pydantic import Sarif
 
     log = Sarif.model_validate_json(written(SarifExporter, report))
@@ -27,7 +27,7 @@ def test_it_is_sarif(report: Any) -> None:
     assert log.runs[0].tool.driver.name == "Waivern"
 
 
-def test_a_result_has_a_fingerprint_that_stays_and_the_rule_it_is_of() -> None:
+def test_a_result_has_a_stable_fingerprint_and_its_rule() -> None:
     run = run_of()
     first = run["results"][0]
     assert first["partialFingerprints"] == {"waivernFinding/v1": "a" * 32}
@@ -38,13 +38,13 @@ def test_a_result_has_a_fingerprint_that_stays_and_the_rule_it_is_of() -> None:
     assert "a****@*******.***" in first["message"]["text"]
 
 
-def test_every_rule_says_what_it_is_and_where_it_comes_from() -> None:
+def test_every_rule_has_a_description_and_a_source() -> None:
     for rule in run_of(findings=[])["tool"]["driver"]["rules"]:
         assert rule["help"]["text"].endswith(f"Source: {rule['properties']['source']}.")
         assert rule["helpUri"].startswith("https://")
 
 
-def test_the_baseline_says_what_came_and_went() -> None:
+def test_the_baseline_state_is_that_of_the_comparison() -> None:
     run = run_of()
     states = {each["partialFingerprints"]["waivernFinding/v1"][0]: each["baselineState"] for each in run["results"]}
     assert states == {"a": "new", "b": "updated", "c": "unchanged", "d": "absent"}
@@ -53,29 +53,31 @@ def test_the_baseline_says_what_came_and_went() -> None:
     assert no_longer_found["ruleId"] == run["results"][0]["ruleId"]
 
 
-def test_without_a_run_before_there_is_no_baseline() -> None:
+def test_without_a_previous_run_there_is_no_baseline() -> None:
     plain = [ReportedFinding(sample_finding("a"), ("x",), Location("a.txt"), (), (), None)]
     run = run_of(findings=plain, comparison=None)
     assert "baselineGuid" not in run
     assert "baselineState" not in run["results"][0]
 
 
-def test_what_could_not_be_looked_at_again_is_unknown_and_never_fixed() -> None:
+def test_findings_at_unscanned_locations_are_unknown_not_fixed() -> None:
     run = run_of()
     assert "e" * 32 not in {each["partialFingerprints"]["waivernFinding/v1"] for each in run["results"]}
-    (told,) = [each for each in notifications(run) if each["descriptor"]["id"] == "not-scanned-again"]
-    assert "e" * 32 in told["message"]["text"]
+    (texts,) = [each for each in notifications(run) if each["descriptor"]["id"] == "not-scanned-again"]
+    assert "e" * 32 in texts["message"]["text"]
 
 
-def test_what_was_not_scanned_is_told() -> None:
-    told = {each["descriptor"]["id"]: each["message"]["text"] for each in notifications(run_of(without_evidence=["x"]))}
-    assert told["not-scanned"] == "logo.png: binary: a PNG image (files)"
-    assert told["partially-scanned"].startswith("orders: read 40 of 60 (database)")
-    assert "The content of 'x' was pruned" in told["evidence-pruned"]
-    assert "archive" in told["artifact-not-produced"]
+def test_coverage_gaps_are_notifications() -> None:
+    texts = {
+        each["descriptor"]["id"]: each["message"]["text"] for each in notifications(run_of(without_evidence=["x"]))
+    }
+    assert texts["not-scanned"] == "logo.png: binary: a PNG image (files)"
+    assert texts["partially-scanned"].startswith("orders: read 40 of 60 (database)")
+    assert "The content of 'x' was pruned" in texts["evidence-pruned"]
+    assert "archive" in texts["artifact-not-produced"]
 
 
-def test_a_failed_run_says_so() -> None:
+def test_a_failed_run_is_reported() -> None:
     (run,) = json.loads(written(SarifExporter, failed_report()))["runs"]
     assert run["invocations"][0]["executionSuccessful"] is False
     assert "it timed out: The deadline has passed" in notifications(run)[0]["message"]["text"]
@@ -106,7 +108,7 @@ def test_any_path_is_a_relative_reference(path: str) -> None:
     assert unquote(uri).removeprefix("./") == path.replace("\\", "/").lstrip("/").removeprefix("./")
 
 
-def test_files_are_listed_once_with_what_they_are_meant_from() -> None:
+def test_files_are_listed_once_with_their_source() -> None:
     run = run_of()
     assert [each["location"]["uri"] for each in run["artifacts"]] == ["a.txt"]
     assert run["originalUriBaseIds"]["SOURCE1"]["description"]["text"] == "./files"

@@ -1,18 +1,18 @@
 import dataclasses
 
 from tests.builders.counting import times_the_steps
-from tests.plans.planning import derived, plan_of, source
+from tests.plans.fake_components import derived, plan_of, source
 from waivern.operations.catalogue.describe_plan import describe_plan
 from waivern.plans.plan import ExecutionPlan
 
 
-def test_each_artifact_is_told_with_the_names_it_goes_by():
+def test_each_artifact_is_described_with_its_aliases():
     plan = dataclasses.replace(plan_of({"a": source(), "b": derived("a")}), aliases={"x": "b", "y": "a", "z": "b"})
-    told = {each.artifact_id: each.aliases for each in describe_plan(plan).artifacts}
-    assert told == {"a": ("y",), "b": ("x", "z")}
+    aliases = {each.artifact_id: each.aliases for each in describe_plan(plan).artifacts}
+    assert aliases == {"a": ("y",), "b": ("x", "z")}
 
 
-def test_four_times_the_artifacts_with_names_of_their_own_are_four_times_the_work_to_describe():
+def test_describing_a_plan_takes_linear_time():
     plans = {number: named_each(number) for number in (1, 200, 800)}
     assert describe_plan(plans[800]).artifacts[799].aliases == ("x799",)
     assert times_the_steps(lambda number: describe_plan(plans[number]), 200) < 5

@@ -14,7 +14,7 @@ def made_from(*inputs: str) -> ArtifactDefinition:
     return ArtifactDefinition(inputs=inputs)
 
 
-def test_a_plan_may_be_made_by_hand():
+def test_a_plan_can_be_created_without_a_planner():
     runbook = Runbook(name="n", description="d", artifacts={"a": SOURCE})
     plan = ExecutionPlan(runbook, ExecutionDAG(runbook.artifacts), {"a": (None, Schema("x", "1.0.0"))})
     assert plan.aliases == {}
@@ -23,30 +23,30 @@ def test_a_plan_may_be_made_by_hand():
     assert plan.digest != ExecutionPlan(other, plan.dag, plan.artifact_schemas).digest
 
 
-def test_a_plan_made_by_hand_has_a_digest_whatever_its_properties_hold():
+def test_a_plan_created_by_hand_has_a_digest_for_any_properties():
     odd = ArtifactDefinition(source=SourceConfig(type="x", properties={"callback": print, "items": {1, 2}}))
     runbook = Runbook(name="n", description="d", artifacts={"a": odd})
     assert len(ExecutionPlan(runbook, ExecutionDAG(runbook.artifacts), {}).digest) == 64
 
 
-def test_the_order_is_that_in_which_artifacts_are_written():
+def test_artifacts_keep_the_order_of_the_runbook():
     dag = ExecutionDAG({"c": made_from("b", "a"), "b": SOURCE, "a": SOURCE, "d": made_from("a")})
     assert dag.get_sorter().get_ready() == ("b", "a")
     assert dag.get_dependents("a") == ("c", "d")
     assert dag.get_inputs("c") == ("b", "a")
 
 
-def test_each_sorter_is_a_new_one():
+def test_each_call_returns_a_new_sorter():
     dag = ExecutionDAG({"a": SOURCE})
     assert dag.get_sorter().get_ready() == dag.get_sorter().get_ready() == ("a",)
 
 
-def test_an_input_that_does_not_exist_is_refused():
+def test_an_unknown_input_is_refused():
     with pytest.raises(ValueError, match="'a' has the input 'b', which is not among the artifacts"):
         ExecutionDAG({"a": made_from("b")})
 
 
-def test_a_long_chain_is_walked_without_recursion_and_four_times_its_length_is_four_times_the_work():
+def test_a_long_chain_is_walked_without_recursion_in_linear_time():
     assert len(walked_chain(20_000).everything_after("a0")) == 19_999
     assert times_the_steps(lambda length: walked_chain(length).everything_after("a0"), 500) < 5
 

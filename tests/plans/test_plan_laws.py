@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.plans.planning import FakeFactory, analyser, connector, derived, registry, runbook, source
+from tests.plans.fake_components import FakeFactory, analyser, connector, derived, registry, runbook, source
 from waivern.messages.schema import Schema
 from waivern.plans.cycles import find_cycles, topological_order
 from waivern.plans.dag import ExecutionDAG
@@ -65,18 +65,18 @@ def test_everything_after_is_the_transitive_closure_of_the_dependents(inputs):
 
 
 @given(inputs_of_graphs())
-def test_what_is_in_no_order_is_what_a_circle_leads_to_and_each_circle_is_one(inputs):
+def test_unordered_artifacts_depend_on_a_cycle_and_each_reported_cycle_is_one(inputs):
     artifacts = definitions(inputs)
     order = topological_order(artifacts)
-    in_circles = {name for name in inputs if name in closure(inputs, name)}
+    in_cycles = {name for name in inputs if name in closure(inputs, name)}
     unordered = set(inputs) - set(order)
-    assert unordered == in_circles | {each for name in in_circles for each in closure(inputs, name)}
+    assert unordered == in_cycles | {each for name in in_cycles for each in closure(inputs, name)}
     found = find_cycles(artifacts)
-    assert bool(found) == bool(in_circles)
-    for circle in found:
-        assert circle[0] == circle[-1]
-        assert all(needed in inputs[name] for name, needed in itertools.pairwise(circle))
-        assert len(set(circle)) == len(circle) - 1
+    assert bool(found) == bool(in_cycles)
+    for cycle in found:
+        assert cycle[0] == cycle[-1]
+        assert all(needed in inputs[name] for name, needed in itertools.pairwise(cycle))
+        assert len(set(cycle)) == len(cycle) - 1
 
 
 @settings(max_examples=50)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.builders.counting import times_the_steps
-from tests.plans.planning import (
+from tests.plans.fake_components import (
     CODE,
     FINDINGS,
     TEXT,
@@ -28,7 +28,7 @@ from waivern.plans.plan import ExecutionPlan
 from waivern.plans.planner import Planner
 
 
-def test_a_plan_says_the_schemas_of_every_artifact_and_of_what_it_takes():
+def test_a_plan_has_the_schemas_of_every_artifact_and_its_inputs():
     plan = plan_of(
         {"a": source(), "b": source("code"), "c": derived("a", "b", by="compare"), "d": derived("a", by=None)}
     )
@@ -40,26 +40,26 @@ def test_a_plan_says_the_schemas_of_every_artifact_and_of_what_it_takes():
     }
 
 
-def test_inputs_of_one_schema_are_one_schema_to_the_analyser():
+def test_inputs_with_one_schema_count_once_for_the_analyser():
     plan = plan_of({"a": source(), "b": source(), "c": derived("a", "b")})
     assert plan.artifact_schemas["c"] == ([TEXT], FINDINGS)
 
 
-def test_a_source_is_extracted_in_the_first_schema_that_all_who_take_it_accept():
+def test_a_source_uses_the_first_schema_that_all_its_dependents_accept():
     assert plan_of({"a": source("both")}).artifact_schemas["a"] == (None, TEXT)
     assert plan_of({"a": source("both"), "b": derived("a", by="scan_code")}).artifact_schemas["a"] == (None, CODE)
     passed_on = {"a": source("both"), "b": derived("a", by=None), "c": derived("b", by="scan_code")}
     assert plan_of(passed_on).artifact_schemas["a"] == (None, CODE)
 
 
-def test_where_no_schema_suits_all_the_edge_is_named():
+def test_an_edge_without_a_common_schema_is_a_problem():
     found = problems_of({"a": source("both"), "b": derived("a"), "c": derived("a", by="scan_code")})
     expected = "the analyser 'scan_code' accepts source_code/1.0.0, but its inputs are standard_input/1.0.0 from a"
     assert found == [f"artifacts.c.inputs: {expected}"]
 
 
 @pytest.mark.parametrize(
-    ("artifacts", "what"),
+    ("artifacts", "message"),
     [
         ({"a": source("fils")}, "artifacts.a.source: There is no connector named 'fils'. Did you mean 'files'?"),
         ({"a": source(), "b": derived("a", by="scam")}, "There is no analyser named 'scam'. Did you mean 'scan'?"),
@@ -92,9 +92,9 @@ def test_where_no_schema_suits_all_the_edge_is_named():
         ({"a": {"reuse": {"from_run": "latest", "artifact": "a"}}}, "reuse needs a database with earlier runs"),
     ],
 )
-def test_what_cannot_be_carried_out_is_refused_before_anything_runs(artifacts, what):
+def test_an_invalid_runbook_is_refused_before_anything_runs(artifacts, message):
     (problem,) = problems_of(artifacts)
-    assert what in problem
+    assert message in problem
 
 
 def test_every_problem_is_reported_at_once():
@@ -114,14 +114,14 @@ def test_every_problem_is_reported_at_once():
     assert len([problem for problem in found if "in a cycle" in problem]) == 2
 
 
-def test_what_is_made_from_something_broken_is_not_reported_as_a_problem_of_its_own():
+def test_dependents_of_an_invalid_artifact_are_not_reported():
     found = problems_of(
         {"a": source("fils"), "b": derived("a"), "c": derived("b", by="compare"), "d": derived("a", by=None)}
     )
     assert len(found) == 1
 
 
-def test_thousands_of_problems_are_cut_and_counted_and_four_times_as_many_are_four_times_the_work():
+def test_thousands_of_problems_are_truncated_and_counted_in_linear_time():
     def problems(number: int) -> list[str]:
         return problems_of({f"artifact_{at}": derived(f"artefact_{at}") for at in range(number)})
 
@@ -129,7 +129,7 @@ def test_thousands_of_problems_are_cut_and_counted_and_four_times_as_many_are_fo
     assert times_the_steps(problems, 200) < 5
 
 
-def test_each_unset_variable_is_named_where_it_is_used_and_one_with_a_default_is_not():
+def test_unset_variables_without_a_default_are_reported_where_they_are_used():
     found = problems_of({"a": source(x="${ONE} ${TWO}", y="${THREE:-3}"), "b": source(z=["${ONE}"])})
     assert [problem.split(",")[0] for problem in found] == [
         "artifacts.a.source.properties: 'x' needs the environment variable ONE",
@@ -138,7 +138,7 @@ def test_each_unset_variable_is_named_where_it_is_used_and_one_with_a_default_is
     ]
 
 
-def test_a_bad_property_beside_an_unset_variable_is_reported_too_and_the_variable_only_once():
+def test_an_invalid_property_is_reported_beside_an_unset_variable():
     assert problems_of({"a": source(bad=1, x="${UNSET}")})[1:] == [
         "artifacts.a.source.properties.bad: is not known (given: 1)"
     ]
@@ -157,12 +157,12 @@ def test_components_are_checked_with_resolved_properties_and_the_plan_keeps_them
 
 
 @pytest.mark.parametrize(
-    "fault",
+    "error",
     [ValueError("cannot use hunter2"), RunbookError("cannot use hunter2"), KeyError("hunter2"), SystemExit("hunter2")],
 )
-def test_whatever_a_factory_raises_is_a_problem_without_the_resolved_value(fault):
+def test_any_exception_of_a_factory_is_a_problem_without_the_resolved_value(error):
     components = registry()
-    components.connector_factories["files"].fault = fault
+    components.connector_factories["files"].error = error
     with pytest.raises(PlanError) as caught:
         Planner(components, environment={"S": "hunter2"}).plan_from_dict(runbook({"a": source(password="${S}")}))
     (problem,) = caught.value.problems
@@ -170,17 +170,17 @@ def test_whatever_a_factory_raises_is_a_problem_without_the_resolved_value(fault
     assert "hunter2" not in str(caught.value)
 
 
-def test_properties_that_a_component_refuses_are_named_without_the_resolved_value():
+def test_invalid_properties_are_reported_without_the_resolved_value():
     (problem,) = problems_of({"a": source(bad="${S}")}, environment={"S": "hunter2"})
     assert problem == "artifacts.a.source.properties.bad: is not known (given: ${S})"
 
 
-@pytest.mark.parametrize("fault", [RuntimeError("half installed"), SystemExit("half installed")])
-def test_a_component_that_cannot_describe_itself_is_a_problem_and_no_crash(fault):
+@pytest.mark.parametrize("error", [RuntimeError("half installed"), SystemExit("half installed")])
+def test_a_component_that_cannot_describe_itself_is_a_problem(error):
     class Broken(FakeFactory):
         @property
         def component_class(self) -> Any:
-            raise fault
+            raise error
 
         @component_class.setter
         def component_class(self, value: Any) -> None: ...
@@ -191,12 +191,12 @@ def test_a_component_that_cannot_describe_itself_is_a_problem_and_no_crash(fault
     with pytest.raises(PlanError) as caught:
         Planner(components, environment={}).plan_from_dict(runbook({"a": source("broken"), "b": source("mute")}))
     assert caught.value.problems == (
-        f"artifacts.a.source: the connector 'broken' is broken: {type(fault).__name__}: half installed",
+        f"artifacts.a.source: the connector 'broken' is broken: {type(error).__name__}: half installed",
         "artifacts.b.source: the connector 'mute' declares no output schema",
     )
 
 
-def test_a_plug_in_that_cannot_be_imported_is_named_with_its_reason(monkeypatch):
+def test_a_plug_in_that_cannot_be_imported_is_reported_with_the_reason(monkeypatch):
     components = ComponentRegistry(registry().container)
     monkeypatch.setitem(components.connector_factories.__dict__, "_found", ({}, {"files": "ImportError: no driver"}))
     with pytest.raises(PlanError, match="The connector 'files' cannot be imported: ImportError: no driver"):
@@ -219,14 +219,14 @@ def with_memory() -> Any:
     return components
 
 
-def test_a_reused_artifact_has_the_schema_it_had_and_the_plan_names_its_run():
+def test_a_reused_artifact_keeps_its_schema_and_names_its_run():
     artifacts = {"a": {"reuse": {"from_run": "latest", "artifact": "customers"}}, "b": derived("a", by="scan_code")}
     plan = Planner(with_memory(), environment={}).plan_from_dict(runbook(artifacts))
     assert plan.artifact_schemas == {"a": (None, CODE), "b": ([CODE], FINDINGS)}
     assert plan.runbook.artifacts["a"].reuse.from_run == "latest of Scan"
 
 
-def test_a_reused_artifact_that_was_never_made_is_a_problem():
+def test_reusing_an_unknown_artifact_is_a_problem():
     artifacts = {"a": {"reuse": {"from_run": "latest", "artifact": "customer"}}}
     with pytest.raises(PlanError, match=r"There is no artifact 'customer'\. Did you mean 'customers'\?"):
         Planner(with_memory(), environment={}).plan_from_dict(runbook(artifacts))
@@ -249,7 +249,7 @@ artifacts:
 """
 
 
-def test_the_problems_of_a_file_are_named_with_their_lines(tmp_path):
+def test_problems_of_a_file_have_line_numbers(tmp_path):
     path = tmp_path / "scan.yaml"
     path.write_text(SCAN)
     with pytest.raises(PlanError) as caught:
@@ -261,7 +261,7 @@ def test_the_problems_of_a_file_are_named_with_their_lines(tmp_path):
     ]
 
 
-def test_relative_paths_are_meant_from_the_runbooks_folder_whoever_starts_it_from_where(tmp_path, monkeypatch):
+def test_relative_paths_refer_to_the_runbooks_folder(tmp_path, monkeypatch):
     (tmp_path / "scan.yaml").write_text("name: n\ndescription: d\nartifacts: {a: {source: {type: files}}}")
     monkeypatch.chdir(tmp_path.parent)
     components = registry()
@@ -271,7 +271,7 @@ def test_relative_paths_are_meant_from_the_runbooks_folder_whoever_starts_it_fro
     assert plan.sources == {"scan.yaml": (tmp_path / "scan.yaml").read_text()}
 
 
-def test_five_thousand_artifacts_are_planned_and_four_times_as_many_are_four_times_the_work(tmp_path):
+def test_planning_thousands_of_artifacts_takes_linear_time(tmp_path):
     components = registry()
     components.analyser_factories["pass"] = FakeFactory(analyser([[TEXT]], TEXT))
 
@@ -287,7 +287,7 @@ def test_five_thousand_artifacts_are_planned_and_four_times_as_many_are_four_tim
     assert times_the_steps(planned_chain, 200) < 5
 
 
-def test_a_misspelt_key_hides_no_other_fault(tmp_path):
+def test_a_misspelt_key_hides_no_other_problem(tmp_path):
     path = tmp_path / "runbook.yaml"
     path.write_text(
         "name: n\ndescription: d\nartifcts:\n  a:\n    sorce: {type: fils}\n    colour: red\n"
@@ -311,7 +311,7 @@ def test_a_misspelt_key_hides_no_other_fault(tmp_path):
     assert "runbook.yaml:7: artifacts.b.inputs: there is no artifact 'nowhere'" in found
 
 
-def test_of_the_environment_only_the_runbooks_own_variables_are_looked_up():
+def test_only_the_runbooks_variables_are_read_from_the_environment():
     looked_up: set[str] = set()
 
     class Noticing(UserDict[str, str]):
@@ -331,10 +331,10 @@ def test_of_the_environment_only_the_runbooks_own_variables_are_looked_up():
         ({"every": 0.5}, "schedule.every: Every 0.5 s is no interval"),
     ],
 )
-def test_a_schedule_that_cannot_be_kept_is_a_problem_of_the_runbook(schedule, problem):
+def test_an_invalid_schedule_is_a_problem(schedule, problem):
     (found,) = problems_of({"a": source()}, schedule=schedule)
     assert found.startswith(problem)
 
 
-def test_a_schedule_that_can_be_kept_is_none():
+def test_a_valid_schedule_is_not_a_problem():
     assert problems_of({"a": source()}, schedule={"at": "2020-01-01T02:00", "timezone": "Asia/Tokyo"}) == []

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders.counting import steps_of
-from tests.plans.planning import FINDINGS, TEXT, registry
+from tests.plans.fake_components import FINDINGS, TEXT, registry
 from waivern.errors import PlanError, WaivernError
 from waivern.plans.plan import ExecutionPlan
 from waivern.plans.planner import Planner
@@ -54,7 +54,7 @@ def problems(plan, tmp_path):
     return problems
 
 
-def test_a_child_is_spliced_in_where_it_is_named(plan, tmp_path):
+def test_a_child_runbook_is_inlined(plan, tmp_path):
     planned = plan(main=MAIN, child=CHILD)
     artifacts = planned.runbook.artifacts
     assert list(artifacts) == ["customers", "child/copy", "child/analysis", "after"]
@@ -73,7 +73,7 @@ def test_the_digest_changes_with_a_childs_text(plan):
     assert plan(main=MAIN, child=CHILD + "# changed\n").digest != before
 
 
-def test_outputs_may_go_by_names_of_their_own(plan):
+def test_outputs_can_be_mapped_to_new_names(plan):
     mapped = MAIN.replace("output: findings", "output_mapping: {findings: found, raw: kept}").replace(
         "inputs: child,", "inputs: found,"
     )
@@ -86,7 +86,7 @@ def test_outputs_may_go_by_names_of_their_own(plan):
     ]
 
 
-def test_an_optional_parent_makes_all_that_is_spliced_in_optional(plan):
+def test_an_optional_parent_makes_all_inlined_artifacts_optional(plan):
     planned = plan(main=MAIN.replace("output: true", "optional: true"), child=CHILD)
     assert [each.optional for each in planned.runbook.artifacts.values()] == [False, True, True, False]
 
@@ -97,7 +97,7 @@ OUTER = CHILD.replace(
 )
 
 
-def test_a_childs_child_is_spliced_in_too_and_looked_for_beside_the_one_that_names_it(plan, tmp_path):
+def test_a_nested_child_is_searched_in_the_folder_of_its_parent(plan, tmp_path):
     planned = plan(main=MAIN.replace("./child.yaml", "sub/outer.yaml"), sub__outer=OUTER, sub__inner=CHILD)
     assert list(planned.runbook.artifacts) == [
         "customers",
@@ -111,14 +111,14 @@ def test_a_childs_child_is_spliced_in_too_and_looked_for_beside_the_one_that_nam
     assert planned.folders["child/analysis/copy"] == tmp_path / "sub"
 
 
-def test_the_same_child_may_be_named_twice(plan):
+def test_the_same_child_can_be_used_twice(plan):
     twice = MAIN + "  again:\n    child_runbook: {path: child.yaml, input_mapping: {data: customers}, output: raw}\n"
     planned = plan(main=twice, child=CHILD)
     assert planned.aliases == {"child": "child/analysis", "again": "again/copy"}
     assert planned.runbook.artifacts["again/copy"].inputs == ("customers",)
 
 
-def test_gates_of_a_child_are_said_to_have_no_effect(plan, tmp_path):
+def test_gates_of_a_child_give_a_warning(plan, tmp_path):
     twice = MAIN + "  again:\n    child_runbook: {path: child.yaml, input_mapping: {data: customers}, output: raw}\n"
     planned = plan(main=twice + "gates: [new]\n", child=CHILD + "gates: any:high\n")
     assert planned.runbook.gates == ("new",)
@@ -127,7 +127,7 @@ def test_gates_of_a_child_are_said_to_have_no_effect(plan, tmp_path):
     assert plan(main=MAIN + "gates: [new]\n", child=CHILD).warnings == ()
 
 
-def test_a_child_may_be_given_what_another_hands_back(plan):
+def test_a_childs_output_can_be_mapped_to_another_childs_input(plan):
     chained = MAIN + "  next:\n    child_runbook: {path: second.yaml, input_mapping: {found: child}, output: all}\n"
     second = "\n".join(
         [
@@ -144,13 +144,13 @@ def test_a_child_without_inputs_may_have_sources(plan):
     assert list(plan(main=main, alone=alone).runbook.artifacts) == ["c/s"]
 
 
-def test_an_optional_input_that_is_not_given_is_left_out_of_a_fan_in(plan):
+def test_an_unmapped_optional_input_is_removed_from_a_fan_in(plan):
     child = CHILD.replace("inputs: {data", "inputs: {more: {input_schema: standard_input/1.0.0, optional: true}, data")
     child = child.replace("copy: {inputs: data}", "copy: {inputs: [more, data]}")
     assert plan(main=MAIN, child=child).runbook.artifacts["child/copy"].inputs == ("customers",)
 
 
-def test_an_optional_input_that_is_not_given_stands_for_its_default(plan):
+def test_an_unmapped_optional_input_uses_its_default(plan):
     default = "{schemaVersion: 1.0.0, name: none, source: nowhere, data: []}"
     child = CHILD.replace("1.0.0}}", f"1.0.0}}, more: {{input_schema: standard_input/1.0.0, default: {default}}}}}")
     child = child.replace("copy: {inputs: data}", "copy: {inputs: [data, more]}")
@@ -162,7 +162,7 @@ def test_an_optional_input_that_is_not_given_stands_for_its_default(plan):
     }
 
 
-def test_an_artifact_that_is_left_without_any_input_is_a_problem(problems):
+def test_an_artifact_without_any_mapped_input_is_a_problem(problems):
     child = CHILD.replace("inputs: {data", "inputs: {more: {input_schema: standard_input/1.0.0, optional: true}, data")
     found = problems(main=MAIN, child=child + "  lonely: {inputs: more}\n")
     assert found == [
@@ -171,7 +171,7 @@ def test_an_artifact_that_is_left_without_any_input_is_a_problem(problems):
 
 
 @pytest.mark.parametrize(
-    ("change", "what"),
+    ("change", "message"),
     [
         (
             ("input_mapping: {data: customers}, ", ""),
@@ -197,18 +197,18 @@ def test_an_artifact_that_is_left_without_any_input_is_a_problem(problems):
         (("./child.yaml", "."), "is a folder"),
     ],
 )
-def test_a_child_that_does_not_fit_is_a_problem_with_file_and_line(plan, problems, change, what):
+def test_a_mismatch_with_a_child_is_a_problem_with_file_and_line(plan, problems, change, message):
     assert change[0] in MAIN
-    if what is None:
+    if message is None:
         assert plan(main=MAIN.replace(*change), child=CHILD).runbook.artifacts["child/copy"].inputs == ("customers",)
         return
     found = problems(main=MAIN.replace(*change), child=CHILD)
-    assert any(what in problem for problem in found)
+    assert any(message in problem for problem in found)
     assert all(problem.startswith("main.yaml:") or "but its inputs are" in problem for problem in found)
 
 
 @pytest.mark.parametrize(
-    ("change", "what"),
+    ("change", "message"),
     [
         (
             ("copy: {inputs: data}", "copy: {source: {type: files}}"),
@@ -236,13 +236,13 @@ def test_a_child_that_does_not_fit_is_a_problem_with_file_and_line(plan, problem
         ),
     ],
 )
-def test_a_fault_in_a_child_is_named_with_the_childs_line(problems, change, what):
+def test_a_problem_in_a_child_has_the_childs_line(problems, change, message):
     assert change[0] in CHILD
     found = problems(main=MAIN, child=CHILD.replace(change[0], change[1], 1))
-    assert any(what in problem for problem in found), found
+    assert any(message in problem for problem in found), found
 
 
-def test_children_in_a_circle_are_shown_as_one(problems):
+def test_a_cycle_of_children_is_shown(problems):
     again = CHILD.replace(
         "analysis: {inputs: copy, process: {type: scan}}", "analysis: {child_runbook: {path: child.yaml}}"
     )
@@ -251,7 +251,7 @@ def test_children_in_a_circle_are_shown_as_one(problems):
     assert "child runbooks include one another in a cycle: main.yaml -> child.yaml -> child.yaml" in problem
 
 
-def test_children_deeper_than_allowed_are_shown_as_a_chain(plan, problems):
+def test_children_nested_too_deep_are_shown_as_a_chain(plan, problems):
     limited = MAIN.replace("artifacts:", "config: {max_child_depth: 1}\nartifacts:").replace("child.yaml", "outer.yaml")
     (problem,) = problems(main=limited, outer=OUTER, inner=CHILD)
     assert (
@@ -260,13 +260,13 @@ def test_children_deeper_than_allowed_are_shown_as_a_chain(plan, problems):
     assert plan(main=limited.replace("depth: 1", "depth: 2")).aliases["child"] == "child/analysis/analysis"
 
 
-def test_artifacts_that_make_a_circle_through_a_child_are_found(problems):
+def test_a_cycle_through_a_child_is_found(problems):
     main = MAIN.replace("customers: {source: {type: files}}", "customers: {inputs: after}")
     (problem,) = problems(main=main, child=CHILD)
     assert "cycle: customers -> after -> child/analysis -> child/copy -> customers" in problem
 
 
-def test_a_name_that_is_handed_back_to_itself_is_found(problems):
+def test_an_output_that_refers_to_itself_is_found(problems):
     main = """name: n
 description: d
 artifacts:
@@ -284,12 +284,12 @@ artifacts: {x: {inputs: i}}
     )
 
 
-def test_a_runbook_that_needs_inputs_is_not_run_by_itself(problems):
+def test_a_runbook_with_required_inputs_cannot_run_by_itself(problems):
     found = problems(main=CHILD)
     assert found == ["main.yaml:3: inputs.data: this input is required, so the runbook can only run as a child runbook"]
 
 
-def test_a_link_out_of_the_folder_is_refused_and_one_into_a_template_folder_is_not(plan, problems, tmp_path):
+def test_a_link_out_of_the_folder_is_refused_unless_it_leads_to_a_template_folder(plan, problems, tmp_path):
     outside = tmp_path.parent / f"{tmp_path.name}-outside"
     outside.mkdir()
     (outside / "child.yaml").write_text(CHILD)
@@ -302,13 +302,13 @@ def test_a_link_out_of_the_folder_is_refused_and_one_into_a_template_folder_is_n
     assert plan(main=shared).folders["child/copy"] == outside
 
 
-def test_links_in_a_circle_are_a_problem_and_no_crash(problems, tmp_path):
+def test_a_cycle_of_links_is_a_problem(problems, tmp_path):
     (tmp_path / "child.yaml").symlink_to(tmp_path / "child.yaml")
     (problem,) = problems(main=MAIN)
     assert "main.yaml:7" in problem
 
 
-def test_a_runbook_given_as_data_finds_its_children_in_the_working_directory(tmp_path):
+def test_a_runbook_given_as_data_searches_children_in_the_working_directory(tmp_path):
     (tmp_path / "child.yaml").write_text(CHILD)
     child = {"path": "child.yaml", "input_mapping": {"data": "a"}, "output": "findings"}
     data = {
@@ -335,21 +335,21 @@ MANY = "\n".join(
 )
 
 
-def test_what_child_runbooks_come_to_is_bounded_before_it_is_put_together(problems):
+def test_the_size_of_all_children_is_limited_while_loading(problems):
     (problem,) = problems(main=wide(101), many=MANY)
     assert problem.startswith("main.yaml:103: artifacts.c99.child_runbook: with this child runbook there are more than")
     few, many = (steps_of(lambda number=each: problems(main=wide(number), many=MANY)) for each in (101, 202))
     assert many < 2 * few  # the second hundred is read, and not put together
 
 
-def test_what_one_runbook_holds_is_bounded_too():
+def test_the_size_of_one_runbook_is_limited():
     many = {f"a{at}": {"inputs": "b"} for at in range(100_001)}
     planner = Planner(registry(), environment={})
     with pytest.raises(PlanError, match="Main: there are more than 100,000 artifacts, inputs and outputs in total"):
         planner.plan_from_dict({"name": "Main", "description": "d", "artifacts": many})
 
 
-def test_what_is_nearest_says_how_long_an_artifact_is_retained(plan):
+def test_the_most_specific_retain_applies(plan):
     def retained(main: str = MAIN, child: str = CHILD) -> list[object]:
         return [each.retain for each in plan(main=main, child=child).runbook.artifacts.values()]
 

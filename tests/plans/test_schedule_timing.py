@@ -22,5 +22,5 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
         ({"at": "2026-10-25T01:30", "timezone": "Europe/London"}, Once(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))),
     ],
 )
-def test_a_schedule_says_when_it_is_due(written: dict[str, str], timing: Timing) -> None:
+def test_a_schedule_config_gives_its_timing(written: dict[str, str], timing: Timing) -> None:
     assert timing_of(ScheduleConfig.model_validate(written), anchor=NOW) == timing

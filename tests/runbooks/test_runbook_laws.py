@@ -26,14 +26,14 @@ JSON = st.recursive(
 
 
 @given(st.text(st.characters(codec="utf-8")))
-def test_a_literal_text_with_its_openings_escaped_resolves_to_itself(text):
+def test_an_escaped_text_resolves_to_itself(text):
     escaped = text.replace("${", "$${")
     assert resolve(escaped, {}) == text
     assert find_variables(escaped) == []
 
 
 @given(st.lists(st.tuples(PLAIN, NAMES, st.none() | PLAIN), max_size=5), st.dictionaries(NAMES, st.text(), max_size=5))
-def test_variables_in_names_exactly_what_resolve_looks_up(pieces, environment):
+def test_find_variables_returns_exactly_what_resolve_reads(pieces, environment):
     written = [f"{before}${{{name}{'' if default is None else ':-' + default}}}" for before, name, default in pieces]
     variables = find_variables({"a": written})
     assert variables == list(dict.fromkeys(Variable(name, default) for _, name, default in pieces))
@@ -50,13 +50,13 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="${}SECRT"), m
 
 
 @given(SECRETS, st.lists(st.text(st.characters(codec="utf-8"), max_size=10), max_size=4))
-def test_a_redacted_text_never_holds_the_value(secret, around):
+def test_a_redacted_text_never_contains_the_value(secret, around):
     redactor = Redactor({"SECRET": secret})
     assert secret not in redactor.text(secret.join(["", *around, ""]))
 
 
 @given(SECRETS, JSON, st.lists(st.text(st.characters(codec="utf-8"), max_size=10), max_size=4))
-def test_a_redacted_message_never_holds_the_value_and_keeps_all_else(secret, content, around):
+def test_a_redacted_message_never_contains_the_value_and_keeps_the_rest(secret, content, around):
     redactor = Redactor({"SECRET": secret})
     schema = Schema("any", "1.0.0")
     message = Message("", {"data": [content, {secret: secret.join(["", *around, ""])}]}, schema, {"at": secret})
@@ -97,7 +97,7 @@ YAML_PIECES = st.sampled_from(
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(YAML_PIECES, max_size=30).map("".join) | st.text(max_size=40))
-def test_reading_any_text_gives_a_runbook_or_an_error_of_ours(tmp_path: Path, text):
+def test_loading_any_text_gives_a_runbook_or_a_waivern_error(tmp_path: Path, text):
     path = tmp_path / "any.yaml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with contextlib.suppress(WaivernError):
@@ -106,7 +106,7 @@ def test_reading_any_text_gives_a_runbook_or_an_error_of_ours(tmp_path: Path, te
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60))
-def test_reading_any_bytes_gives_a_runbook_or_an_error_of_ours(tmp_path: Path, content):
+def test_loading_any_bytes_gives_a_runbook_or_a_waivern_error(tmp_path: Path, content):
     path = tmp_path / "any.yaml"
     path.write_bytes(content)
     with contextlib.suppress(WaivernError):
@@ -114,7 +114,7 @@ def test_reading_any_bytes_gives_a_runbook_or_an_error_of_ours(tmp_path: Path, c
 
 
 @given(st.data())
-def test_the_example_with_something_else_in_any_place_gives_a_runbook_or_an_error_of_ours(data):
+def test_the_example_with_any_value_replaced_gives_a_runbook_or_a_waivern_error(data):
     written = yaml.safe_load(DESIGN_EXAMPLE)
     place = written
     while isinstance(place, dict | list) and place:
@@ -129,7 +129,7 @@ def test_the_example_with_something_else_in_any_place_gives_a_runbook_or_an_erro
 
 
 @given(JSON)
-def test_what_json_can_say_is_read_from_yaml_as_it_was(content):
+def test_json_written_as_yaml_is_read_unchanged(content):
     text = canonical_bytes({"": content}).decode()
     if any(ord(character) > 0x7E or ord(character) < 0x20 for character in text) or r"\u0000" in text:
         return  # YAML allows fewer characters than JSON does, and a runbook no NUL

@@ -10,12 +10,12 @@ from waivern.rulesets.loading.ruleset_loader import load_ruleset
 
 
 @pytest.mark.parametrize("ruleset", TERMS)
-def test_every_term_is_of_a_category_that_the_ruleset_has(ruleset: str) -> None:
+def test_every_term_belongs_to_a_category_of_the_ruleset(ruleset: str) -> None:
     categories = {humanize(rule.category) for rule in load_ruleset(f"local/{ruleset}/1.0.0").rules}
     assert TERMS[ruleset].keys() <= categories
 
 
-def test_terms_are_iris_of_the_vocabulary_each_of_one_category() -> None:
+def test_terms_are_unique_iris_of_the_vocabulary() -> None:
     iris = [iri for terms in TERMS.values() for iri in terms.values()]
     assert all(re.fullmatch(r"https://w3id\.org/dpv(/pd)?#[A-Z][A-Za-z]+", iri) for iri in iris)
     assert len(set(iris)) == len(iris)
@@ -33,5 +33,5 @@ def test_terms_are_iris_of_the_vocabulary_each_of_one_category() -> None:
         ("somebody's own", "email", None),
     ],
 )
-def test_a_category_is_told_by_its_term_or_by_none(ruleset: str, category: str, iri: str | None) -> None:
+def test_a_category_has_its_term_or_none(ruleset: str, category: str, iri: str | None) -> None:
     assert dpv_term(ruleset, category) == iri

@@ -16,13 +16,13 @@ def with_artifact(artifact: object) -> dict[str, object]:
     return {"name": "n", "description": "d", "artifacts": {"a": artifact}}
 
 
-def test_the_schema_is_a_valid_one_and_can_be_printed():
+def test_the_json_schema_is_valid_and_serializable():
     schema = runbook_json_schema()
     jsonschema_rs.meta.validate(schema)
     assert json.loads(json.dumps(schema)) == schema
 
 
-def test_the_example_of_the_design_fits():
+def test_the_example_matches_the_schema():
     VALIDATOR.validate(yaml.safe_load(DESIGN_EXAMPLE))
 
 
@@ -55,13 +55,13 @@ BAD = [
 
 
 @pytest.mark.parametrize("artifact", GOOD)
-def test_what_the_loader_reads_fits_the_schema(artifact):
+def test_artifacts_that_the_loader_accepts_match_the_schema(artifact):
     runbook_from_data(with_artifact(artifact))
     assert VALIDATOR.is_valid(with_artifact(artifact))
 
 
 @pytest.mark.parametrize("artifact", BAD)
-def test_what_the_loader_refuses_does_not_fit_the_schema(artifact):
+def test_artifacts_that_the_loader_refuses_do_not_match_the_schema(artifact):
     with pytest.raises(PlanError):
         runbook_from_data(with_artifact(artifact))
     assert not VALIDATOR.is_valid(with_artifact(artifact))
@@ -79,7 +79,7 @@ def test_what_the_loader_refuses_does_not_fit_the_schema(artifact):
         {"naem": "x"},
     ],
 )
-def test_what_the_loader_refuses_beside_artifacts_does_not_fit_either(more):
+def test_other_keys_that_the_loader_refuses_do_not_match_the_schema(more):
     data = {**with_artifact({"source": {"type": "x"}}), **more}
     with pytest.raises(PlanError):
         runbook_from_data(data)

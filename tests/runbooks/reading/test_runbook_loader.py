@@ -9,7 +9,7 @@ from waivern.errors import PlanError, RunbookError
 from waivern.runbooks.reading.runbook_loader import load_runbook, runbook_from_data
 
 
-def test_the_example_of_the_design_is_read(load):
+def test_the_example_is_loaded(load):
     runbook = load(DESIGN_EXAMPLE).runbook
     assert runbook.config.timeout == 300
     assert runbook.config.template_paths == ("./shared",)
@@ -19,14 +19,14 @@ def test_the_example_of_the_design_is_read(load):
     assert runbook.inputs["source_data"].schema_of_input.name == "standard_input"
 
 
-def test_transform_is_read_as_process_and_not_beside_it(load, problems):
+def test_transform_is_an_alias_of_process(load, problems):
     older = load(HEAD + "artifacts: {a: {source: {type: x}}, b: {inputs: a, transform: {type: y}}}")
     assert older.runbook.artifacts["b"].process.type == "y"
     both = problems(HEAD + "artifacts: {b: {inputs: a, transform: {type: y}, process: {type: y}}}")
     assert both == ["scan.yaml:3: artifacts.b: process and transform mean the same: keep only process"]
 
 
-def test_every_fault_of_a_file_is_named_at_once_with_its_line(problems):
+def test_all_problems_of_a_file_are_reported_with_lines(problems):
     text = """name: x
 desciption: y
 config: {timeout: "300"}
@@ -51,7 +51,7 @@ artifacts:
 
 
 @pytest.mark.parametrize(
-    ("config", "what"),
+    ("config", "message"),
     [
         ("timeout: 0", "config.timeout: must be greater than 0"),
         ("timeout: 999999999999", "config.timeout: must be less than or equal to 31622400"),
@@ -64,14 +64,14 @@ artifacts:
         ("max_child_dept: 1", "config: 'max_child_dept' is not known. Did you mean 'max_child_depth'?"),
     ],
 )
-def test_a_value_of_the_config_is_taken_as_it_is_written_or_refused(problems, config, what):
+def test_config_values_are_not_converted(problems, config, message):
     assert problems(f"{HEAD}artifacts: {{a: {{source: {{type: x}}}}}}\nconfig:\n  {config}\n") == [
-        f"scan.yaml:5: {what}"
+        f"scan.yaml:5: {message}"
     ]
 
 
 @pytest.mark.parametrize(
-    ("artifact", "what"),
+    ("artifact", "message"),
     [
         ("{inputs: [a, a]}", "inputs names 'a' more than once"),
         ("{inputs: []}", "an artifact has exactly one of source, inputs, reuse; this one has none"),
@@ -91,14 +91,14 @@ def test_a_value_of_the_config_is_taken_as_it_is_written_or_refused(problems, co
         ("", "must be a mapping of keys to values, not empty"),
     ],
 )
-def test_an_artifact_that_makes_no_sense_is_refused(problems, artifact, what):
+def test_an_invalid_artifact_is_refused(problems, artifact, message):
     (problem,) = problems(f"{HEAD}artifacts:\n  b: {artifact}\n")
     assert problem.startswith("scan.yaml:4: artifacts.b")
-    assert what in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize(
-    ("schedule", "what"),
+    ("schedule", "message"),
     [
         ("{cron: '0 2 * *'}", "has 4 fields; cron has five"),
         ("{cron: '0 2 * * *', every: 1h}", "exactly one of cron, every, at"),
@@ -114,13 +114,13 @@ def test_an_artifact_that_makes_no_sense_is_refused(problems, artifact, what):
         ("{every: 1h, overlap: 5}", "must be 'skip', 'queue' or 'allow'"),
     ],
 )
-def test_a_schedule_is_checked_though_nothing_here_acts_on_it(problems, schedule, what):
+def test_an_invalid_schedule_is_refused(problems, schedule, message):
     (problem,) = problems(f"{HEAD}artifacts: {{a: {{source: {{type: x}}}}}}\nschedule: {schedule}\n")
     assert problem.startswith("scan.yaml:4: schedule")
-    assert what in problem
+    assert message in problem
 
 
-def test_durations_of_a_schedule_are_seconds(load):
+def test_schedule_durations_become_seconds(load):
     schedule = load(
         f"{HEAD}artifacts: {{a: {{source: {{type: x}}}}}}\nschedule: {{every: 15m, jitter: 30}}"
     ).runbook.schedule
@@ -128,7 +128,7 @@ def test_durations_of_a_schedule_are_seconds(load):
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("text", "message"),
     [
         ("", "scan.yaml is empty"),
         ("# nothing but this\n", "scan.yaml is empty"),
@@ -152,16 +152,16 @@ def test_durations_of_a_schedule_are_seconds(load):
         ("#" * (1 << 20) + "x", "scan.yaml is larger than 1 MB"),
     ],
 )
-def test_what_is_no_runbook_at_all_is_said_in_one_sentence(problems, text, what):
+def test_a_file_that_is_not_a_runbook_gives_one_problem(problems, text, message):
     (problem,) = problems(text)
-    assert what in problem
+    assert message in problem
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text(load):
+def test_a_byte_order_mark_is_ignored(load):
     assert load(b"\xef\xbb\xbf" + DESIGN_EXAMPLE.encode()).runbook.framework == "GDPR"
 
 
-def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path):
+def test_an_unreadable_file_is_reported_with_a_remedy(tmp_path):
     (tmp_path / "nightly.yaml").write_text(DESIGN_EXAMPLE)
     with pytest.raises(RunbookError, match=r"There is no runbook .*nightly\.yml\. Did you mean 'nightly\.yaml'\?"):
         load_runbook(tmp_path / "nightly.yml")
@@ -176,14 +176,14 @@ def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_said_to_be_so(write):
+def test_a_permission_error_is_reported(write):
     path = write(DESIGN_EXAMPLE)
     path.chmod(stat.S_IWUSR)
     with pytest.raises(RunbookError, match="may not be read"):
         load_runbook(path)
 
 
-def test_data_is_checked_as_a_file_is_and_names_the_keys():
+def test_problems_of_plain_data_have_key_paths():
     with pytest.raises(PlanError) as caught:
         runbook_from_data({"name": "x", "description": "y", "artifacts": {"a": {"sorce": {}}, "b c": {"inputs": "a"}}})
     assert caught.value.problems == (
@@ -193,7 +193,7 @@ def test_data_is_checked_as_a_file_is_and_names_the_keys():
     )
 
 
-def test_data_that_json_cannot_say_is_refused_by_its_place():
+def test_data_that_is_not_json_is_refused_with_key_paths():
     properties = {"path": Path("x"), "share": float("nan"), "text": "\ud800", 1: 2, "when": [{"a", "b"}]}
     artifacts = {"a": {"source": {"type": "x", "properties": properties}}}
     with pytest.raises(PlanError) as caught:
@@ -207,21 +207,21 @@ def test_data_that_json_cannot_say_is_refused_by_its_place():
     ]
 
 
-def test_data_that_holds_itself_is_refused():
+def test_data_that_contains_itself_is_refused():
     data: dict[str, object] = {}
     data["a"] = data["b"] = data
     with pytest.raises(PlanError, match="more than 500,000 values or 50 levels"):
         runbook_from_data(data)
 
 
-def test_a_runbook_given_as_data_may_use_tuples_and_has_a_text():
+def test_a_runbook_given_as_data_may_use_tuples_and_has_a_json_text():
     loaded = runbook_from_data({"name": "x", "description": "y", "artifacts": {"a": {"inputs": ("b", "c")}}})
     assert loaded.runbook.artifacts["a"].inputs == ("b", "c")
     assert loaded.text == '{"artifacts":{"a":{"inputs":["b","c"]}},"description":"y","name":"x"}'
     assert loaded.path is None
 
 
-def test_a_nul_in_data_is_refused_by_its_place():
+def test_a_nul_in_data_is_refused_with_its_key_path():
     data = {"name": "a\0b", "description": "y", "artifacts": {"a": {"source": {"type": "x", "properties": {"p\0": 1}}}}}
     with pytest.raises(PlanError) as caught:
         runbook_from_data(data)

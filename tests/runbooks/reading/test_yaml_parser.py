@@ -5,7 +5,7 @@ from tests.runbooks.example import HEAD
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("text", "message"),
     [
         ("a: 1\nb: 2\na: 3\n", "scan.yaml:3: the key 'a' is repeated; it is first in line 1"),
         ("1: x\n", "scan.yaml:1: YAML reads the key 1 as a number: put it in quotes"),
@@ -21,41 +21,41 @@ from tests.runbooks.example import HEAD
         ("<<: 5\n", "scan.yaml:1: << needs a mapping or a list of mappings"),
     ],
 )
-def test_what_yaml_allows_and_a_runbook_does_not_is_named_among_the_faults(problems, text, what):
-    assert what in problems(text)
+def test_yaml_features_that_runbooks_refuse_are_problems(problems, text, message):
+    assert message in problems(text)
 
 
-def test_an_alias_bomb_is_refused_at_once(problems):
+def test_an_alias_bomb_is_refused(problems):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 30)]
     assert "the aliases of this file expand to more than 200,000 values" in problems("\n".join(lines))[0]
     assert steps_of(lambda: problems("\n".join(lines))) < 2_000_000  # all of them would be 10 ** 30 values
 
 
-def test_an_alias_bomb_of_long_texts_is_refused_at_once(problems):
+def test_an_alias_bomb_of_long_texts_is_refused(problems):
     long = "x" * 600_000
     text = f"a: &a {long}\nb: [{', '.join(['*a'] * 15_000)}]\n"
     assert problems(text) == ["scan.yaml:2: the aliases of this file expand to more than 10,000,000 characters"]
 
 
-def test_long_keys_count_as_long_texts_do(problems):
+def test_long_keys_count_towards_the_alias_limit(problems):
     text = f"a: &a {{? {'k' * 100_000}\n: 1}}\nb: [{', '.join(['*a'] * 101)}]\n"
     assert problems(text) == ["scan.yaml:3: the aliases of this file expand to more than 10,000,000 characters"]
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("text", "message"),
     [
         ('name: "a\\0b"\n', "scan.yaml:1: a text contains the NUL character, which cannot be stored: remove it"),
         ('name: x\n"a\\0b": 1\n', "scan.yaml:2: a text contains the NUL character, which cannot be stored: remove it"),
         ('a:\n- !!str "\\x00"\n', "scan.yaml:2: a text contains the NUL character, which cannot be stored: remove it"),
     ],
 )
-def test_a_nul_in_a_key_or_a_text_is_refused_with_its_line(problems, text, what):
-    assert what in problems(text)
+def test_a_nul_in_a_key_or_text_is_refused_with_its_line(problems, text, message):
+    assert message in problems(text)
 
 
-def test_a_merge_key_gives_what_the_mapping_does_not_say_itself(load):
+def test_a_merge_key_adds_only_missing_keys(load):
     text = f"""{HEAD}
 artifacts:
   a: &a
@@ -100,7 +100,7 @@ artifacts:
         (".nan", ".nan"),
     ],
 )
-def test_an_unquoted_word_means_what_json_could_say(load, written, meant):
+def test_unquoted_scalars_become_json_types(load, written, meant):
     loaded = load(f"{HEAD}artifacts: {{a: {{source: {{type: x, properties: {{value: {written} }}}}}}}}")
     value = loaded.runbook.artifacts["a"].source.properties["value"]
     assert value == meant

@@ -24,7 +24,7 @@ def test_the_secret_parts_of_a_url_are_replaced_raw_and_decoded():
     assert text == "tried ${U}, ${U}, ${U} and ${U} at db.example with sslmode=require"
 
 
-def test_a_password_that_should_have_been_encoded_and_is_not_is_replaced_too():
+def test_an_unencoded_password_in_a_url_is_replaced():
     redactor = Redactor({"U": "mysql://u:pa#s/w@rd@host/db", "REDIS": "redis://:onlypass@host"})
     assert redactor.text("pa#s/w@rd or onlypass") == "${U} or ${REDIS}"
 
@@ -33,7 +33,7 @@ def test_the_password_of_a_connection_string_is_replaced():
     assert Redactor({"DSN": "host=h password='open sesame' user=u"}).text("open sesame, u") == "${DSN}, u"
 
 
-def test_a_value_that_an_error_quotes_is_replaced():
+def test_a_quoted_value_is_replaced():
     secret = 'back\\slash"and\nline'
     assert Redactor({"S": secret}).text(f"bad value: {secret!r}") == "bad value: '${S}'"
 
@@ -43,7 +43,7 @@ def test_the_longest_value_is_replaced_first():
     assert redactor.text("secret-and-more secret") == "${LONG} ${SHORT}"
 
 
-def test_a_message_without_a_value_is_returned_as_it_is():
+def test_a_message_without_a_value_is_returned_unchanged():
     message = Message("m", {"data": [{"content": "nothing here"}]}, SCHEMA, {"host": "db"})
     assert Redactor({"SECRET": "hunter2hunter2"}).message(message) is message
     assert Redactor({}).message(message) is message
@@ -61,7 +61,7 @@ def test_a_value_in_the_context_alone_is_found():
     assert Redactor({"S": "hunter2hunter2"}).message(message).context == {"url": "${S}"}
 
 
-def test_a_short_word_stays_in_the_data_that_is_scanned_unless_it_is_a_secret_part():
+def test_a_short_value_stays_in_messages_unless_it_is_a_secret_part():
     redactor = Redactor({"CITY": "London", "U": "pg://u:hush@h/d"})
     message = Message("", {"a": "London hush"}, SCHEMA)
     assert redactor.message(message).content == {"a": "London ${U}"}
@@ -73,12 +73,12 @@ def test_a_number_in_a_message_stays_a_number():
     assert Redactor({"PIN": "1234567890"}).message(message).content == {"row": 1234567890, "text": "${PIN}"}
 
 
-def test_a_default_written_in_the_runbook_is_no_secret():
+def test_a_default_in_the_runbook_is_not_redacted():
     redactor = Redactor.for_variables({"SET", "UNSET"}, {"SET": "very-secret", "OTHER": "unrelated"})
     assert redactor.text("very-secret unrelated ${UNSET}") == "${SET} unrelated ${UNSET}"
 
 
-def test_a_large_message_without_a_value_costs_little():
+def test_a_large_message_without_a_value_is_searched_quickly():
     message = Message("", {"data": [{"content": "x" * 1000} for _ in range(10_000)]}, SCHEMA)
     redactor = Redactor({"U": URL})
     assert redactor.message(message) is message
@@ -102,30 +102,30 @@ PASSWORD = 'p/s s+"w\\é'
     ids=["percent", "percent but /", "as SQLAlchemy", "form", "JSON in ASCII", "JSON", "base64"],
 )
 @pytest.mark.parametrize("values", [{"S": PASSWORD}, {"S": f"pg://anna:{quote(PASSWORD, safe='')}@h/d"}])
-def test_a_value_and_a_password_are_found_however_they_are_encoded(encode, values):
+def test_values_and_passwords_are_found_in_every_encoding(encode, values):
     redactor, encoded = Redactor(values), encode(PASSWORD)
     assert redactor.text(f"GET /?p={encoded}&q=1") == "GET /?p=${S}&q=1"
     message = Message("", {"a": f"GET /?p={encoded}&q=1"}, SCHEMA)
     assert redactor.message(message).content == {"a": "GET /?p=${S}&q=1"}
 
 
-def test_a_whole_url_is_found_encoded():
+def test_an_encoded_url_is_found():
     redactor = Redactor({"U": URL})
     assert redactor.text(f"next={quote(URL, safe='')} {b64encode(URL.encode()).decode()}") == "next=${U} ${U}"
 
 
 @pytest.mark.parametrize("url", ["https://an%40na:p%40ss+w@h/", "https://an@na:p@ss+w@h/"])
-def test_what_basic_authentication_makes_of_a_url_is_found(url):
+def test_basic_authentication_of_a_url_is_found(url):
     sent = b64encode(b"an@na:p@ss+w").decode()
     assert Redactor({"U": url}).text(f"Authorization: Basic {sent}") == "Authorization: Basic ${U}"
 
 
-def test_a_value_at_the_start_of_what_base64_holds_is_found_where_it_fills_its_groups_of_three():
+def test_a_value_at_the_start_of_base64_is_found_if_its_length_is_a_multiple_of_three():
     encoded = b64encode(b"secret\n").decode()
     assert Redactor({"S": "secret"}).text(f"data:{encoded}") == "data:${S}Cg=="
 
 
-def test_a_value_that_is_no_unicode_is_replaced_in_texts():
+def test_a_value_that_is_not_unicode_is_replaced_in_texts():
     assert Redactor({"S": "abcd\udce9efg"}).text("at abcd\udce9efg") == "at ${S}"
     message = Message("", {"a": "b"}, SCHEMA)
     assert Redactor({"S": "abcd\udce9efg"}).message(message) is message

@@ -7,7 +7,7 @@ from waivern.runbooks.variables.redaction import Redactor
 from waivern.runbooks.variables.substitution import Variable, find_variables, process_environment, resolve, with_due_at
 
 
-def test_variables_are_resolved_however_deep_they_stand_and_keys_are_left_alone():
+def test_variables_are_resolved_at_any_depth_but_not_in_keys():
     properties = {"url": "pg://${USER}:${PASSWORD}@h", "${USER}": [{"deep": "${USER}"}, 5, None, True]}
     assert resolve(properties, {"USER": "u", "PASSWORD": "p"}) == {
         "url": "pg://u:p@h",
@@ -32,12 +32,12 @@ def test_variables_are_resolved_however_deep_they_stand_and_keys_are_left_alone(
         ("${NESTED}", "${SET}"),
     ],
 )
-def test_what_a_text_stands_for(text, resolved):
+def test_variables_in_a_text_are_resolved(text, resolved):
     environment = {"SET": "value", "EMPTY": "", "NESTED": "${SET}"}
     assert resolve(text, environment) == resolved
 
 
-def test_an_unset_variable_is_named_with_what_to_do():
+def test_an_unset_variable_is_an_error_with_a_remedy():
     with pytest.raises(
         RunbookError, match=r"\$\{SHOP\} is not set\. Set the environment variable SHOP, or write a def"
     ):
@@ -45,23 +45,23 @@ def test_an_unset_variable_is_named_with_what_to_do():
 
 
 @pytest.mark.parametrize("text", ["${", "${}", "${1}", "${A-b}", "${A:?b}", "${A", "${A:-${B}}", "x${ A }"])
-def test_what_only_looks_like_a_variable_is_refused(text):
+def test_a_malformed_variable_is_refused(text):
     for reading in (find_variables, lambda value: resolve(value, {"A": "1", "B": "2"})):
         with pytest.raises(RunbookError, match="is not a valid variable"):
             reading({"regex": text})
 
 
-def test_variables_are_listed_once_in_the_order_in_which_they_are_written():
+def test_variables_are_listed_once_in_order():
     value = {"a": "${X} ${Y:-1}", "b": ["${X}", "${Y}", "$${Z}"]}
     assert find_variables(value) == [Variable("X", None), Variable("Y", "1"), Variable("Y", None)]
 
 
-def test_the_environment_is_that_of_the_process(monkeypatch):
+def test_the_default_environment_is_that_of_the_process(monkeypatch):
     monkeypatch.setenv("WAIVERN_SUBSTITUTION_TEST", "here")
     assert resolve("${WAIVERN_SUBSTITUTION_TEST}", process_environment()) == "here"
 
 
-def test_the_due_instant_is_there_beside_the_environment():
+def test_the_scheduled_time_is_added_to_the_environment():
     due_at = datetime(2026, 11, 24, 2, 30, tzinfo=timezone(timedelta(hours=1)))
     environment = with_due_at({"A": "a", "WAIVERN_DUE_AT": "over"}, due_at)
     assert resolve("${A} ${WAIVERN_DUE_AT}", environment) == "a 2026-11-24T01:30:00Z"
@@ -70,7 +70,7 @@ def test_the_due_instant_is_there_beside_the_environment():
         resolve("${B}", environment)
 
 
-def test_the_due_instant_is_no_secret():
+def test_the_scheduled_time_is_not_redacted():
     environment = with_due_at({"A": "hunter2"}, datetime(2026, 11, 24, tzinfo=UTC))
     redacted = Redactor.for_variables(["A", "WAIVERN_DUE_AT"], environment)
     assert redacted.text("hunter2 at 2026-11-24T00:00:00Z") == "${A} at 2026-11-24T00:00:00Z"

@@ -8,7 +8,7 @@ import pytest
 GRAPH = {"a": {}, "b": {"texts": ["x"]}, "both": {"inputs": ["a", "b"], "output": True}, "rest": {"inputs": ["both"]}}
 
 
-def test_validate_tells_every_problem_of_every_runbook(ask, runbook, folder) -> None:
+def test_validate_reports_every_problem_of_every_runbook(ask, runbook, folder) -> None:
     good = runbook(GRAPH, file="good.yaml")
     bad = runbook({"x": {"inputs": ["y"]}, "z": {"inputs": ["nothing"]}}, file="bad.yaml")
     outcome = ask("validate", good, bad, "missing.yaml")
@@ -25,14 +25,14 @@ def test_validate_tells_every_problem_of_every_runbook(ask, runbook, folder) -> 
     assert not (folder / ".waivern").exists()
 
 
-def test_a_runbook_is_not_called_wrong_because_the_database_does_not_answer(ask, runbook) -> None:
+def test_an_unavailable_database_does_not_make_a_runbook_invalid(ask, runbook) -> None:
     name = runbook({"again": {"reuse": {"from_run": "latest", "artifact": "a"}}})
     assert ask("validate", name).code == 2
     outcome = ask("validate", name, "--db", "postgresql://u@127.0.0.1:1/x")
     assert (outcome.code, outcome.out) == (4, "")
 
 
-def test_a_plan_is_told_in_an_order_that_works(ask, runbook) -> None:
+def test_a_plan_is_listed_in_topological_order(ask, runbook) -> None:
     name = runbook(GRAPH, timeout=90)
     described = json.loads(ask("plan", name, "--format", "json").out)
     assert described["timeout_s"] == 90
@@ -51,7 +51,7 @@ def test_a_plan_is_told_in_an_order_that_works(ask, runbook) -> None:
     assert "Test scan: 4 artifacts, 10 at a time, 90 s" in ask("plan", name).out
 
 
-def test_a_plan_resolves_nothing(ask, runbook, monkeypatch) -> None:
+def test_a_plan_shows_no_values_of_variables(ask, runbook, monkeypatch) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", "geheim-1234")
     name = runbook({"a": {"secret": "${SHOP_PASSWORD}"}})
     for form in ("text", "mermaid", "json"):
@@ -59,7 +59,7 @@ def test_a_plan_resolves_nothing(ask, runbook, monkeypatch) -> None:
     assert json.loads(ask("plan", name, "--format", "json").out)["variables"] == ["SHOP_PASSWORD"]
 
 
-def test_a_plan_drawn_for_mermaid_has_every_node_and_edge(ask, runbook) -> None:
+def test_a_mermaid_plan_has_every_node_and_edge(ask, runbook) -> None:
     drawn = ask("plan", runbook(GRAPH), "--format", "mermaid").out.splitlines()
     assert drawn == [
         "flowchart TD",
@@ -98,7 +98,7 @@ def test_rulesets_are_listed_with_their_versions(ask) -> None:
     assert "local/personal_data_indicator/1.0.0" in ask("rulesets").out
 
 
-def test_schemas_are_printed_for_editors_and_for_whoever_reads_messages(ask) -> None:
+def test_schemas_of_runbooks_and_messages_are_printed(ask) -> None:
     assert json.loads(ask("schema").out)["title"] == "Waivern runbook"
     names = ask("schema", "--list").out.split()
     assert "standard_input/1.0.0" in names
@@ -110,7 +110,7 @@ def test_schemas_are_printed_for_editors_and_for_whoever_reads_messages(ask) -> 
     assert ask("schema", "nonsense").code == 2
 
 
-def test_a_database_is_made_ready_told_about_and_checked(ask, database_url) -> None:
+def test_a_database_is_upgraded_described_and_checked(ask, database_url) -> None:
     arguments = ("--db", database_url)
     if not database_url.startswith("sqlite"):  # a file that is not there is none to be told about
         before = json.loads(ask("db", "current", "--format", "json", *arguments).out)
@@ -122,7 +122,7 @@ def test_a_database_is_made_ready_told_about_and_checked(ask, database_url) -> N
     assert ask("db", "check", *arguments).code == 0
 
 
-def test_a_postgres_without_tables_asks_for_them(ask, postgres_url) -> None:
+def test_a_postgres_database_without_tables_is_an_error_with_a_remedy(ask, postgres_url) -> None:
     outcome = ask("history", "--db", postgres_url)
     assert outcome.code == 4
     assert "Run `waivern db upgrade`" in outcome.err
@@ -136,7 +136,7 @@ def test_a_postgres_without_tables_asks_for_them(ask, postgres_url) -> None:
         ("DROP INDEX ix_runs_status_created_at", "ix_runs_status"),
     ],
 )
-def test_a_database_that_is_not_as_it_should_be_is_4(ask, folder, change, told) -> None:
+def test_an_unusable_database_exits_with_4(ask, folder, change, told) -> None:
     ask("db", "upgrade")
     with sqlite3.connect(folder / ".waivern" / "waivern.db") as database:
         if change.startswith("DROP INDEX"):

@@ -36,7 +36,7 @@ def scan(ask, folder):
     return scanned
 
 
-def test_a_run_or_the_last_complete_run_of_a_runbook_is_exported(ask, scan) -> None:
+def test_a_run_or_a_runbooks_last_complete_run_is_exported(ask, scan) -> None:
     scan(a="ann@example.org", b="bo@example.org")
     told = [json.loads(ask("export", named).out) for named in ("latest", "Files", "files.yaml")]
     assert told[0] == told[1] == told[2]
@@ -49,7 +49,7 @@ def test_a_run_or_the_last_complete_run_of_a_runbook_is_exported(ask, scan) -> N
     assert json.loads(ask("export", report["run"]["id"][:18]).out)["run"] == report["run"]
 
 
-def test_what_changed_is_told_and_what_was_left_out_is_counted(ask, scan) -> None:
+def test_changes_are_exported_and_coverage_gaps_counted(ask, scan) -> None:
     scan(a="ann@example.org", b="bo@example.org")
     scan(b="\x00\x01\x02" * 50, c="cy@example.org")
     outcome = ask("export", "latest")
@@ -60,12 +60,12 @@ def test_what_changed_is_told_and_what_was_left_out_is_counted(ask, scan) -> Non
     assert "Not scanned: 1; partially scanned: 0; artifacts not produced: 0" in outcome.err
 
 
-def test_what_was_not_scanned_is_told_in_full(ask, scan, folder) -> None:
+def test_all_coverage_gaps_are_exported(ask, scan, folder) -> None:
     scan(a="ann@example.org", **{f"x{number}": "\x00\x01\x02" * 50 for number in range(9)})
     assert len(json.loads(ask("export", "latest").out)["not_scanned"]) == 9
 
 
-def test_a_file_is_written_whole_and_for_this_user_only(ask, scan, folder) -> None:
+def test_a_file_is_written_atomically_with_mode_0600(ask, scan, folder) -> None:
     scan(a="ann@example.org")
     outcome = ask("export", "latest", "--format", "csv", "--output", "found.csv")
     assert (outcome.code, outcome.out) == (0, "")
@@ -95,7 +95,7 @@ def test_a_run_can_be_exported_as_it_ends(scan, folder) -> None:
     assert "email_address" in written.read_text()
 
 
-def test_a_wish_that_cannot_be_met_is_refused_before_the_run(ask, scan, folder) -> None:
+def test_an_invalid_exporter_option_is_refused_before_the_run(ask, scan, folder) -> None:
     outcome = scan("--exporter", "sarfi=scan.sarif", code=2)
     assert "There is no export format 'sarfi' Did you mean 'sarif'?" in " ".join(outcome.err.split())
     outcome = scan("--exporter", "sarif=nowhere/scan.sarif", code=2)
@@ -103,7 +103,7 @@ def test_a_wish_that_cannot_be_met_is_refused_before_the_run(ask, scan, folder) 
     assert json.loads(ask("history", "--format", "json").out) == []
 
 
-def test_bad_wishes_are_refused(ask, scan, folder, runbook) -> None:
+def test_invalid_export_options_are_refused(ask, scan, folder, runbook) -> None:
     scan(a="ann@example.org")
     for arguments, said in [
         (("latest", "--format", "jsom"), "There is no export format 'jsom'"),
@@ -117,7 +117,7 @@ def test_bad_wishes_are_refused(ask, scan, folder, runbook) -> None:
         assert said in outcome.err
 
 
-def test_a_failed_run_is_exported_and_said_to_be_incomplete(ask, folder, runbook) -> None:
+def test_a_failed_run_is_exported_as_incomplete(ask, folder, runbook) -> None:
     assert ask("run", runbook({"a": {"does": "fails"}, "b": {}}, name="Odd"), "--quiet").code == 3
     outcome = ask("export", "latest")
     report = json.loads(outcome.out)
@@ -129,7 +129,7 @@ def test_a_failed_run_is_exported_and_said_to_be_incomplete(ask, folder, runbook
     assert "'Odd' has no complete run" in outcome.err
 
 
-def test_a_run_that_is_queued_is_not_exported(ask, scan) -> None:
+def test_a_queued_run_is_not_exported(ask, scan) -> None:
     scan(a="ann@example.org")
     assert ask("schedule", "add", "nightly", "files.yaml", "--cron", "0 2 * * *").code == 0
     assert ask("schedule", "trigger", "nightly").code == 0
@@ -149,7 +149,7 @@ def test_exporters_are_listed(ask) -> None:
     }
 
 
-def test_a_pruned_run_is_exported_without_evidence_and_says_so(ask, scan, folder) -> None:
+def test_a_pruned_run_is_exported_without_evidence_and_with_a_warning(ask, scan, folder) -> None:
     with_retention = RUNBOOK.replace("process: {type: personal_data}", "process: {type: personal_data}, retain: none")
     (folder / "files").mkdir(exist_ok=True)
     (folder / "files.yaml").write_text(with_retention.replace("  again: {inputs: found}\n", ""))
@@ -173,7 +173,7 @@ activities:
 """
 
 
-def test_a_record_of_processing_takes_the_organisation_from_beside_the_runbook(ask, scan, folder) -> None:
+def test_the_organisation_file_beside_the_runbook_is_used(ask, scan, folder) -> None:
     scan(a="ann@example.org")
     (folder / "waivern-organisation.yaml").write_text(ORGANISATION)
     for named in ("record.csv", "record.xlsx", "record.html"):
@@ -189,7 +189,7 @@ def test_a_record_of_processing_takes_the_organisation_from_beside_the_runbook(a
     assert "Other Ltd" in ask("export", "latest", "--format", "ropa", "--organisation", "other.yaml").out
 
 
-def test_an_organisation_file_with_faults_is_refused_before_the_run(ask, scan, folder) -> None:
+def test_an_invalid_organisation_file_is_refused_before_the_run(ask, scan, folder) -> None:
     (folder / "waivern-organisation.yaml").write_text("controler: {name: Shop Ltd}")
     outcome = scan("--exporter", "ropa=record.csv", a="ann@example.org", code=2)
     assert "waivern-organisation.yaml:1: controler is not known" in outcome.err
@@ -198,7 +198,7 @@ def test_an_organisation_file_with_faults_is_refused_before_the_run(ask, scan, f
     assert "The format 'ropa' cannot be written to a file with the extension '.pdf'" in outcome.err
 
 
-def test_a_name_that_no_file_could_have_is_a_name(ask, scan) -> None:
+def test_a_name_that_is_not_a_valid_file_name_is_a_runbook_name(ask, scan) -> None:
     scan(a="ann@example.org")
     for command in ("export", "diff"):
         outcome = ask(command, "x" * 300)

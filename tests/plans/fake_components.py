@@ -23,15 +23,15 @@ FINDINGS = Schema("findings", "1.0.0")
 class FakeFactory:
     """Makes any component class; notes what it was asked for."""
 
-    def __init__(self, component_class: type[Any], fault: Exception | None = None) -> None:
+    def __init__(self, component_class: type[Any], error: Exception | None = None) -> None:
         self.component_class = component_class
-        self.fault = fault
+        self.error = error
         self.created: list[tuple[dict[str, Any], Path]] = []
 
     def create(self, properties: Mapping[str, Any]) -> Any:
         self.created.append((dict(properties), anchored("")))
-        if self.fault is not None:
-            raise self.fault
+        if self.error is not None:
+            raise self.error
         if "bad" in properties:
             raise InvalidPropertiesError("fake", {"bad": f"is not known (given: {properties['bad']})"})
         return self.component_class()

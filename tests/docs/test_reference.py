@@ -43,18 +43,18 @@ def keyring_of(schema: Mapping[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("key", sorted(keyring_of(runbook_json_schema())))
-def test_every_key_of_a_runbook_is_described(key: str) -> None:
+def test_every_runbook_key_is_documented(key: str) -> None:
     assert key in names_in_first_cells(text_of("docs/runbooks.md")) or f"`{key}`" in text_of("docs/runbooks.md")
 
 
-def test_no_key_is_described_that_there_is_not() -> None:
+def test_no_unknown_runbook_key_is_documented() -> None:
     described = set(names_in_first_cells(text_of("docs/runbooks.md")))
     belong_to = {"child_runbook", "inputs", "outputs"}
     assert described - belong_to <= keyring_of(runbook_json_schema())
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/settings.md"])
-def test_the_settings_are_described_with_their_defaults(page: str) -> None:
+def test_the_settings_are_documented_with_defaults(page: str) -> None:
     described = {row[0].strip("`"): row[1].strip("`") for row in rows_of(section_of(page, "Settings")) if len(row) == 3}
     assert described == {f"WAIVERN_{field.name.upper()}": as_written(field.default) for field in fields(Settings)}
 
@@ -79,9 +79,7 @@ PROPERTIES = [
 
 
 @pytest.mark.parametrize(("page", "title", "model"), PROPERTIES, ids=[model.__name__ for _, _, model in PROPERTIES])
-def test_the_properties_of_a_component_are_described_with_their_defaults(
-    page: str, title: str, model: type[BaseModel]
-) -> None:
+def test_component_properties_are_documented_with_defaults(page: str, title: str, model: type[BaseModel]) -> None:
     table = section_of(page, title).split("\n\n")
     described = {
         name: row[1]
@@ -94,13 +92,13 @@ def test_the_properties_of_a_component_are_described_with_their_defaults(
         assert means(described[name], default), f"{name}: {described[name]} is described, {default!r} is meant"
 
 
-def test_every_reason_code_is_described() -> None:
+def test_every_reason_code_is_documented() -> None:
     described = {row[0].strip("`") for row in rows_of(section_of("docs/connectors.md", "Not scanned")) if len(row) == 2}
     assert described - {"code"} == set(ReasonCode)
 
 
 @pytest.mark.parametrize("name", sorted({each.name for each in entry_points(group=ANALYSERS)}))
-def test_every_analyser_is_described(name: str) -> None:
+def test_every_analyser_is_documented(name: str) -> None:
     assert f"`{name}`" in text_of("docs/analysers.md")
 
 
@@ -134,7 +132,7 @@ def every_command(
 
 
 @pytest.mark.parametrize(("path", "command"), [pytest.param(*each, id=each[0]) for each in every_command()])
-def test_every_command_and_option_is_described(path: str, command: click.Command) -> None:
+def test_every_command_and_option_is_documented(path: str, command: click.Command) -> None:
     page = text_of("docs/command-line.md")
     assert path in page
     for option in command.params:
@@ -150,19 +148,19 @@ def test_help_lists_the_settings_with_their_defaults() -> None:
 
 
 @pytest.mark.parametrize("table", metadata.tables)
-def test_every_table_and_column_is_described(table: str) -> None:
+def test_every_table_and_column_is_documented(table: str) -> None:
     title = next(line[4:] for line in text_of("docs/database.md").splitlines() if line.startswith(f"### `{table}`"))
     described = names_in_first_cells(section_of("docs/database.md", title))
     assert set(described) == set(metadata.tables[table].columns.keys())
 
 
 @pytest.mark.parametrize("word", [each.value for kind in (RunStatus, ArtifactStatus, SkipReason) for each in kind])
-def test_every_state_and_reason_is_described(word: str) -> None:
+def test_every_status_and_reason_is_documented(word: str) -> None:
     assert f"`{word}`" in text_of("docs/database.md")
     assert f"`{word}`" in text_of("docs/command-line.md")
 
 
-def test_every_public_error_is_described_with_its_exit_code() -> None:
+def test_every_public_error_is_documented_with_its_exit_code() -> None:
     public = {
         name: getattr(waivern, name)
         for name in waivern.__all__  # type: ignore[attr-defined]  # the stub tells type checkers less

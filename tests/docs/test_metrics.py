@@ -12,7 +12,7 @@ from waivern.service.monitoring import Monitor
 from waivern.service.tally import Tally
 
 
-def test_every_metric_is_described() -> None:
+def test_every_metric_is_documented() -> None:
     tally = Tally()
     status = Status(utc_now(), services=[], queued=0, oldest_queued_at=None, running=[], schedules=0)
     Monitor(read_status=lambda: status, tally=tally, service_is_well=list)

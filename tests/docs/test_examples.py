@@ -24,7 +24,7 @@ RECORDS = sorted(DOCS.glob("decisions/0*.md"))
 
 
 @pytest.mark.parametrize("page", NAMES)
-def test_every_link_leads_somewhere(page: str) -> None:
+def test_every_link_has_a_target(page: str) -> None:
     for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", text_of(page)):
         file = (REPOSITORY / page).parent / target if target else REPOSITORY / page
         assert file.exists(), target
@@ -34,7 +34,7 @@ def test_every_link_leads_somewhere(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", NAMES)
-def test_every_runbook_that_is_shown_is_one(page: str, tmp_path: Path) -> None:
+def test_every_runbook_shown_is_valid(page: str, tmp_path: Path) -> None:
     for shown in blocks_of(page, "yaml"):
         if shown.startswith("decisions:"):
             (tmp_path / FILE_NAME).write_text(shown, encoding="utf-8")
@@ -45,7 +45,7 @@ def test_every_runbook_that_is_shown_is_one(page: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", NAMES)
-def test_every_command_that_is_shown_is_one(page: str) -> None:
+def test_every_command_shown_is_valid(page: str) -> None:
     for line in "\n".join(blocks_of(page, "sh")).splitlines():
         words = shlex.shlex(line, posix=True, punctuation_chars="|&")
         words.whitespace_split = True
@@ -70,7 +70,7 @@ def parsed_as_a_command(words: list[str]) -> None:
     command.make_context(command.name, list(words))
 
 
-def test_each_decision_is_whole_and_in_the_index() -> None:
+def test_each_decision_is_complete_and_in_the_index() -> None:
     index = text_of("docs/decisions/README.md")
     assert [int(record.name[:4]) for record in RECORDS] == list(range(1, len(RECORDS) + 1))
     for record in RECORDS:
@@ -89,14 +89,14 @@ def test_the_changelog_has_a_section_for_this_version() -> None:
     assert re.search(rf"^## {heading}$", text_of("CHANGELOG.md"), re.MULTILINE)
 
 
-def test_the_line_that_runs_the_tests_is_one_and_the_same_everywhere() -> None:
+def test_the_test_command_is_the_same_on_every_page() -> None:
     pages = [text_of(page) for page in ("README.md", "CONTRIBUTING.md")]
     in_readme, in_contributing = (re.findall(r"^python3 -m venv .*pytest -n 2$", page, re.MULTILINE) for page in pages)
     assert len(in_readme) == 1
     assert in_readme == in_contributing
 
 
-def test_the_picture_of_a_run_is_that_of_a_run(tmp_path: Path) -> None:
+def test_the_shown_run_output_is_real(tmp_path: Path) -> None:
     """The last two parts of the README's one line, in a copy of the quickstart."""
     shutil.copytree(QUICKSTART, tmp_path / "examples/quickstart", ignore=shutil.ignore_patterns("*.db", "*.png"))
     (line,) = re.findall(r"^python3 -m venv .*history$", text_of("README.md"), re.MULTILINE)
@@ -131,7 +131,7 @@ def without_what_differs(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/plug-ins.md"])
-def test_the_plug_in_that_is_shown_can_be_installed_and_used(page: str, tmp_path: Path) -> None:
+def test_the_plug_in_shown_can_be_installed_and_used(page: str, tmp_path: Path) -> None:
     project, installed = tmp_path / "project", tmp_path / "installed"
     files = files_in("README.md") | (files_in(page) if page != "README.md" else {})
     project.mkdir()
@@ -166,7 +166,7 @@ artifacts:
 TOLD = {"README.md": "email 1", "docs/plug-ins.md": "words"}
 
 
-def test_the_connector_that_is_shown_holds_to_the_contract(tmp_path: Path) -> None:
+def test_the_connector_shown_passes_the_contract(tmp_path: Path) -> None:
     project, installed = tmp_path / "project", tmp_path / "installed"
     project.mkdir()
     for name, text in {**files_in("docs/plug-ins.md"), **files_in("README.md")}.items():
@@ -196,6 +196,6 @@ def python(*arguments: str, folder: Path, packages: Path | None = None) -> str:
     return ended.stdout
 
 
-def test_the_words_about_exit_codes_are_those_of_the_help() -> None:
+def test_the_documented_exit_codes_match_the_help() -> None:
     told = re.findall(r"^\| (\d) \|", section_of("docs/errors.md", "Exit codes and errors"), re.MULTILINE)
     assert set(told) == set(re.findall(r"^  (\d)  ", command_line.epilog or "", re.MULTILINE))
