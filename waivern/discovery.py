@@ -1,4 +1,4 @@
-"""Finding what installed packages offer through their entry points."""
+"""Discovering plug-ins: the entry points of installed packages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Discovered:
-    """What one entry-point group offers.
+    """The plug-ins of one entry-point group.
 
-    `loaded` maps a name to the object that its entry point leads to. `broken` maps a name to the reason
-    why it could not be imported: one broken plug-in does not take the others down.
+    `loaded` maps a name to the object that its entry point refers to. `broken` maps a name to the reason why it
+    could not be imported: one broken plug-in does not affect the others.
     """
 
     loaded: Mapping[str, Any]
@@ -20,26 +20,26 @@ class Discovered:
 
 
 def discover(group: str) -> Discovered:
-    """Load every entry point of `group`; where two packages offer one name, neither is taken."""
+    """Load every entry point of `group`; a name that two packages provide is reported as broken."""
     loaded: dict[str, Any] = {}
     broken: dict[str, str] = {}
-    for name, offers in _by_name(group).items():
-        if len(offers) > 1:
-            broken[name] = f"offered by more than one package: {', '.join(sorted(_package(offer) for offer in offers))}"
+    for name, candidates in _by_name(group).items():
+        if len(candidates) > 1:
+            broken[name] = f"provided by more than one package: {', '.join(sorted(map(_package, candidates)))}"
             continue
         try:
-            loaded[name] = offers[0].load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001  a plug-in's import may do anything, even leave
-            broken[name] = f"{type(error).__name__}: {error} (package {_package(offers[0])}, {offers[0].value})"
+            loaded[name] = candidates[0].load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  an import may raise anything, even SystemExit
+            broken[name] = f"{type(error).__name__}: {error} (package {_package(candidates[0])}, {candidates[0].value})"
     return Discovered(MappingProxyType(loaded), MappingProxyType(broken))
 
 
 def _by_name(group: str) -> dict[str, list[EntryPoint]]:
-    """The group's entry points; one that stands twice alike (an editable install does that) counts once."""
-    offered: dict[str, dict[str, EntryPoint]] = {}
+    """Return the group's entry points by name; identical duplicates (of an editable install) count once."""
+    by_name: dict[str, dict[str, EntryPoint]] = {}
     for entry_point in entry_points(group=group):
-        offered.setdefault(entry_point.name, {})[entry_point.value] = entry_point
-    return {name: list(by_value.values()) for name, by_value in sorted(offered.items())}
+        by_name.setdefault(entry_point.name, {})[entry_point.value] = entry_point
+    return {name: list(by_value.values()) for name, by_value in sorted(by_name.items())}
 
 
 def _package(entry_point: EntryPoint) -> str:

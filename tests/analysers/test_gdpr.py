@@ -131,5 +131,5 @@ def test_a_ruleset_is_not_accepted_as_a_classification():
 
 def test_an_unsupported_output_schema_is_rejected():
     analyser = classifiers.GdprPersonalDataClassifierFactory().create({})
-    with pytest.raises(MessageError, match="does not make"):
+    with pytest.raises(MessageError, match="does not produce"):
         analyser.process([personal_data(file_entry("ann@example.org"))], PERSONAL)

@@ -228,7 +228,7 @@ def test_validation_by_a_language_model_is_rejected():
 
 
 def test_an_unsupported_output_schema_is_rejected():
-    with pytest.raises(MessageError, match="does not make any/1.0.0"):
+    with pytest.raises(MessageError, match="does not produce any/1.0.0"):
         PersonalDataAnalyserFactory().create({}).process([text_message([])], Schema("any", "1.0.0"))
 
 

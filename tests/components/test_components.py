@@ -21,7 +21,7 @@ from waivern import (
     ServiceNotRegisteredError,
 )
 from waivern.components.factory import validated
-from waivern.components.working_directory import anchored, current, working_in
+from waivern.components.working_directory import current, resolve_path, use_working_directory
 from waivern.testing.builders import FunctionConnector, FunctionFactory
 
 
@@ -175,10 +175,10 @@ def test_every_bad_property_is_named_with_its_fault_and_no_value() -> None:
 
 
 def test_relative_paths_are_meant_from_the_working_directory_that_was_set(tmp_path: Path) -> None:
-    with working_in(tmp_path):
-        assert anchored("exports") == tmp_path / "exports"
-        assert anchored("/etc") == Path("/etc")
-        with working_in(None):
+    with use_working_directory(tmp_path):
+        assert resolve_path("exports") == tmp_path / "exports"
+        assert resolve_path("/etc") == Path("/etc")
+        with use_working_directory(None):
             assert current() == Path.cwd()
     assert current() == Path.cwd()
 

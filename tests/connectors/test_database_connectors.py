@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from waivern.components.working_directory import working_in
-from waivern.connectors.sql_database import opening
+from waivern.components.working_directory import use_working_directory
+from waivern.connectors.sql_database import transactions
 from waivern.connectors.sql_database.factory import SqlDatabaseConnectorFactory, SqliteConnectorFactory
-from waivern.connectors.sql_database.opening import Database, reading
+from waivern.connectors.sql_database.transactions import Database, read_consistently
 from waivern.errors import ComponentError
 from waivern.messages.canonical import canonical_bytes
 from waivern.messages.schema import Schema
@@ -298,8 +298,8 @@ def test_tables_and_columns_are_chosen_by_patterns_and_what_is_left_is_named(dat
     assert left_out(content) == {
         "audit": "not among include_tables",
         "shop_two": "excluded by the pattern *_two",
-        "shop_view": "a view: what it shows is scanned in its tables",
-        "gone": "no table has a name that this pattern of include_tables means",
+        "shop_view": "a view: its data is scanned in its tables",
+        "gone": "no table matches this pattern of include_tables",
         "shop_one.b": "excluded by the pattern *.b",
     }
     assert {entry["name"]: entry["code"] for entry in content["metadata"]["not_scanned"]} == {
@@ -346,7 +346,7 @@ def test_a_table_that_may_not_be_read_takes_no_other_one_down(postgres_url: str)
 
 def test_a_table_that_is_locked_is_named_and_not_waited_for(postgres_url: str, monkeypatch: Any) -> None:
     run(postgres_url, "CREATE TABLE busy (a TEXT)", "CREATE TABLE shop (a TEXT)", "INSERT INTO shop VALUES ('1')")
-    monkeypatch.setattr(opening, "LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(transactions, "LOCK_TIMEOUT_S", 0.1)
     engine = sa.create_engine(postgres_url, poolclass=sa.NullPool)
     with engine.begin() as owner:
         owner.exec_driver_sql("LOCK TABLE busy")
@@ -363,7 +363,9 @@ def test_nothing_can_be_written_in_the_transaction(database_url: str) -> None:
     statements = ["INSERT INTO t VALUES ('x')", "DROP TABLE t", "CREATE TABLE u (a TEXT)", "DELETE FROM t"]
     for statement in statements:
         with pytest.raises(ComponentError, match=r"read-?only|readonly"):
-            reading(Database(url, "the shop", file), lambda connection, do=statement: connection.exec_driver_sql(do))
+            read_consistently(
+                Database(url, "the shop", file), lambda connection, do=statement: connection.exec_driver_sql(do)
+            )
 
 
 @pytest.mark.parametrize("journal", ["wal", "delete"])
@@ -398,14 +400,14 @@ def test_a_file_that_is_written_meanwhile_is_read_again_as_of_one_moment(tmp_pat
         seen.append(list(connection.execute(sa.text("SELECT a FROM t")).scalars()))
         return seen[-1]
 
-    assert reading(Database(sa.make_url("sqlite://"), "shop.db", path), read) == ["new"]
+    assert read_consistently(Database(sa.make_url("sqlite://"), "shop.db", path), read) == ["new"]
     assert len(seen) == 2
 
 
 def test_a_relative_path_is_meant_from_the_runbooks_folder_whatever_is_in_it(tmp_path: Path) -> None:
     for name in ("shop #1?.db", "shop #1.db"):
         write(tmp_path / name, "CREATE TABLE t (a TEXT)", "INSERT INTO t VALUES ('x')")
-    with working_in(tmp_path):
+    with use_working_directory(tmp_path):
         contents = [scan_file("shop #1?.db"), scan("sqlite:///shop #1.db")]
     assert [list(cells(content).values()) for content in contents] == [["x"], ["x"]]
     assert [content["source"] for content in contents] == ["shop #1?.db", "shop #1.db"]
@@ -424,7 +426,7 @@ def test_a_sqlite_file_that_is_missing_or_none_is_an_error_and_is_not_made(
 
 
 def test_a_folder_is_no_sqlite_file(tmp_path: Path) -> None:
-    with pytest.raises(ComponentError, match="is no file"):
+    with pytest.raises(ComponentError, match="is not a file"):
         scan_file(tmp_path)
 
 

@@ -2,7 +2,7 @@ import pytest
 import sqlalchemy as sa
 
 from waivern.connectors.sql_database.factory import SqlDatabaseConnectorFactory, SqliteConnectorFactory
-from waivern.connectors.sql_database.urls import source_name, usable_url, without_secrets
+from waivern.connectors.sql_database.urls import parse_url, source_name, without_secrets
 from waivern.errors import InvalidPropertiesError
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
@@ -26,26 +26,26 @@ CANARY = "c4n4ry-p4ss"
     ],
 )
 def test_a_database_is_called_the_same_whatever_its_user_password_driver_and_options(written: str, name: str) -> None:
-    assert source_name(usable_url(written)) == name
+    assert source_name(parse_url(written)) == name
 
 
 def test_the_name_of_a_database_stays_in_a_message_though_its_url_is_the_value_of_a_variable() -> None:
     url = "postgresql://db.example.org/shop"
-    message = Message(id="shop", content={"source": source_name(usable_url(url))}, schema=Schema("any", "1.0.0"))
+    message = Message(id="shop", content={"source": source_name(parse_url(url))}, schema=Schema("any", "1.0.0"))
     assert Redactor({"SHOP_DB_URL": url}).message(message).content == {"source": "db.example.org/shop"}
 
 
 @pytest.mark.parametrize(
     ("url", "fault"),
     [
-        (f"nothing {CANARY}", "is no database URL"),
-        (f"postgresql://u:a:{CANARY}@host:{CANARY}/x", "is no database URL"),
-        (f"cobol://u:{CANARY}@host/x", "is not installed: cobol"),
+        (f"nothing {CANARY}", "is not a valid database URL"),
+        (f"postgresql://u:a:{CANARY}@host:{CANARY}/x", "is not a valid database URL"),
+        (f"cobol://u:{CANARY}@host/x", "has no installed SQLAlchemy dialect: cobol"),
         (f"oracle+oracledb://u:{CANARY}@host/x", "pip install"),
         (f"postgresql+psycopg_async://u:{CANARY}@host/x", "asynchronous"),
-        ("sqlite://", "names no SQLite file"),
-        ("sqlite:///:memory:", "names no SQLite file"),
-        ("sqlite:///file:x?mode=rw&uri=true", "read-only anyway"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("sqlite:///file:x?mode=rw&uri=true", "always opened read-only"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_a_property_error_without_the_password(url: str, fault: str) -> None:

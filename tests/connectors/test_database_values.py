@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from waivern.connectors.sql_database.values import NotTextError, as_text
+from waivern.connectors.sql_database.values import as_text
+from waivern.files.decoding import NotTextError
 
 ID = uuid.UUID(int=7)
 

@@ -119,21 +119,21 @@ def test_more_objects_than_one_answer_lists_are_all_found(s3: S3Server) -> None:
 def test_what_is_too_large_is_not_asked_for(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     s3.fill("shop", {"large": b"x" * 1000, "small": b"1"})
     asked = []
-    sound = remote.RemotePlace.read
+    sound = remote.RemoteAddress.read
 
     def noted(place: Any, storage: Any, path: str, *, limit: int) -> bytes:
         asked.append(path)
         return sound(place, storage, path, limit=limit)
 
-    monkeypatch.setattr(remote.RemotePlace, "read", noted)
+    monkeypatch.setattr(remote.RemoteAddress, "read", noted)
     assert left_out(scan("s3://shop", s3, max_file_size=100)) == {"large": "larger than 100 bytes (1000)"}
     assert asked == ["shop/small"]
 
 
 def test_an_object_that_grew_since_it_was_listed_is_bounded_and_never_cut(s3: S3Server) -> None:
     s3.fill("shop", {"grown": b"x" * 1000})
-    place = remote.RemotePlace("s3://shop", s3.options())
-    storage, _ = place._storage()
+    place = remote.RemoteAddress("s3://shop", s3.options())
+    storage, _ = place._open()
     grown = remote.RemoteFile("grown", "shop/grown", 10, place, storage)
     assert len(grown.read(limit=1000)) == 1000
     with pytest.raises(remote.TooLargeError, match="larger than 100 bytes"):
@@ -144,16 +144,16 @@ def test_an_object_that_vanishes_while_the_bucket_is_read_is_named(
     s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.fill("shop", {"a": b"1", "b": b"2"})
-    sound = remote.RemotePlace.read
+    sound = remote.RemoteAddress.read
 
     def vanish_first(place: Any, storage: Any, path: str, *, limit: int) -> bytes:
         s3.client().delete_object(Bucket="shop", Key="b")
         return sound(place, storage, path, limit=limit)
 
-    monkeypatch.setattr(remote.RemotePlace, "read", vanish_first)
+    monkeypatch.setattr(remote.RemoteAddress, "read", vanish_first)
     content = scan("s3://shop", s3)
     assert read(content) == {"a": "1"}
-    assert left_out(content) == {"b": "vanished while the folder was read"}
+    assert left_out(content) == {"b": "deleted while the folder was read"}
 
 
 def test_what_changed_since_the_last_scan_is_seen(s3: S3Server) -> None:
@@ -174,13 +174,13 @@ def test_a_login_may_stand_in_the_environment(s3: S3Server, monkeypatch: pytest.
 @pytest.mark.parametrize("path", ["s3://no-such-bucket", "s3://shop/no/such/folder"])
 def test_what_is_not_there_is_an_error_with_a_remedy(s3: S3Server, path: str) -> None:
     s3.fill("shop", TREE)
-    with pytest.raises(ComponentError, match=f"{path} cannot be read: there is nothing of this name. Correct `path`"):
+    with pytest.raises(ComponentError, match=f"{path} cannot be read: it does not exist. Correct `path`"):
         scan(path, s3)
 
 
 def test_access_that_is_denied_is_an_error_without_the_secret(s3: S3Server) -> None:
     s3.fill("shop", TREE)
-    with s3.asking_who_is_there(), pytest.raises(ComponentError, match="access is denied. Let the user") as refused:
+    with s3.asking_who_is_there(), pytest.raises(ComponentError, match="access is denied. Give the user") as refused:
         scan("s3://shop", s3)
     assert "a-secret-key" not in str(refused.value)
 
@@ -209,15 +209,13 @@ def test_a_server_that_goes_away_meanwhile_fails_the_scan_rather_than_each_file(
     s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.fill("shop", {"a": b"1", "b": b"2"})
-    sound = remote.RemotePlace.read
+    sound = remote.RemoteAddress.read
 
     def cut_off(place: Any, storage: Any, path: str, *, limit: int) -> bytes:
-        elsewhere, _ = remote.RemotePlace(
-            "s3://shop", {**s3.options(), "endpoint_url": "http://127.0.0.1:9"}
-        )._storage()
+        elsewhere, _ = remote.RemoteAddress("s3://shop", {**s3.options(), "endpoint_url": "http://127.0.0.1:9"})._open()
         return sound(place, elsewhere, path, limit=limit)
 
-    monkeypatch.setattr(remote.RemotePlace, "read", cut_off)
+    monkeypatch.setattr(remote.RemoteAddress, "read", cut_off)
     with pytest.raises(ComponentError, match="s3://shop cannot be read: its server cannot be reached"):
         scan("s3://shop", s3)
 
@@ -237,7 +235,7 @@ def test_one_file_of_a_web_server_is_read_within_its_bounds(tmp_path: Path) -> N
         assert read(content) == {"a.txt": "anna@example.org"}
         assert content["source"] == f"{address}/a.txt"
         assert left_out(scan(f"{address}/a.txt", max_file_size=5)) == {"a.txt": "larger than 5 bytes (16)"}
-        with pytest.raises(ComponentError, match="there is nothing of this name"):
+        with pytest.raises(ComponentError, match="it does not exist"):
             scan(f"{address}/none.txt")
 
 
@@ -260,11 +258,11 @@ def test_an_address_of_this_machine_is_its_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "fault"),
     [
-        ("webdavv://shop", "is no kind of storage that can be read. Did you mean 'webdav'"),
-        ("simplecache::s3://shop", "is an address within an address"),
-        ("cached://shop", "is no kind of storage"),
-        ("git://example.org/shop.git", "is what the connector `git` reads"),
-        ("gs://shop", "is read with a package that is not installed. Please install gcsfs"),
+        ("webdavv://shop", "is not a supported storage. Did you mean 'webdav'"),
+        ("simplecache::s3://shop", "is a chain of addresses"),
+        ("cached://shop", "is not a supported storage"),
+        ("git://example.org/shop.git", "is read by the connector `git`"),
+        ("gs://shop", "needs a package that is not installed. Please install gcsfs"),
     ],
 )
 def test_a_storage_that_cannot_be_read_is_refused_before_anything_runs(path: str, fault: str) -> None:
@@ -287,7 +285,7 @@ def test_options_of_a_storage_are_no_options_of_a_folder(tmp_path: Path) -> None
 
 
 def test_options_are_not_shown_when_a_connector_is() -> None:
-    place = remote.RemotePlace("s3://shop", {"secret": "a-secret-key"})
+    place = remote.RemoteAddress("s3://shop", {"secret": "a-secret-key"})
     assert "a-secret-key" not in repr(place)
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from waivern.components.working_directory import working_in
+from waivern.components.working_directory import use_working_directory
 from waivern.connectors.filesystem.factory import FilesystemConnectorFactory
 from waivern.errors import ComponentError, InvalidPropertiesError
 from waivern.files import walking
@@ -84,7 +84,7 @@ def test_the_same_files_give_the_same_content_wherever_they_lie(tmp_path: Path) 
         folder = tmp_path / place
         (folder / "exports").mkdir(parents=True)
         write(folder / "exports", a="1", b="2")
-        with working_in(folder):
+        with use_working_directory(folder):
             contents.append(canonical_bytes(scan("./exports")))
     assert contents[0] == contents[1]
     assert str(tmp_path).encode() not in contents[0]
@@ -108,7 +108,7 @@ def test_links_are_read_only_where_they_lead_to_an_unread_file_of_the_root(tmp_p
         "out": "a symbolic link that leads out of the root",
         "nothing": "a symbolic link that leads to nothing",
         "circle": "a symbolic link that leads to nothing",
-        "sub/up": "a symbolic link to the folder ./, which has a name of its own",
+        "sub/up": "a symbolic link to the folder ./, which is scanned under its own name",
     }
 
 
@@ -373,6 +373,6 @@ def test_every_file_is_accounted_for_exactly_once(
         folders = [f"{parent.as_posix()}/" for parent in Path(name).parents]
         entries = [name in scanned, name in named, *(folder in named for folder in folders)]
         assert entries.count(True) == 1, name
-        meant = Patterns(exclude).meaning(name) is None and (not include or bool(Patterns(include).meaning(name)))
+        meant = Patterns(exclude).match_file(name) is None and (not include or bool(Patterns(include).match_file(name)))
         assert meant == (name in scanned or "max_files" in named.get(name, "")), name
     assert content["metadata"]["scanned"] == len(scanned) <= max_files

@@ -13,8 +13,8 @@ import pytest
 
 from tests.builders.git_repositories import commit, git, git_server, new_repository
 from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
-from waivern.components.environment import looking_up_in
-from waivern.components.working_directory import working_in
+from waivern.components.environment import use_environment
+from waivern.components.working_directory import use_working_directory
 from waivern.connectors.git.factory import GitConnectorFactory, GithubConnectorFactory
 from waivern.connectors.git.fetching import STRATEGIES
 from waivern.errors import ComponentError, InvalidPropertiesError
@@ -36,7 +36,7 @@ def scan(repository: Path | str, **properties: Any) -> Mapping[str, Any]:
 
 
 def scan_github(environment: Mapping[str, str] | None = None, **properties: Any) -> Mapping[str, Any]:
-    with looking_up_in(environment or {}, secrets=set()):
+    with use_environment(environment or {}, secrets=set()):
         connector = GithubConnectorFactory().create(properties)
     return connector.extract(STANDARD_INPUT).content
 
@@ -121,7 +121,7 @@ def test_a_subfolder_is_read_alone_under_its_own_names(shop: Path) -> None:
 
 
 def test_a_relative_path_is_meant_from_the_working_directory(shop: Path) -> None:
-    with working_in(shop.parent):
+    with use_working_directory(shop.parent):
         connector = GitConnectorFactory().create({"repository": "./shop.git"})
     content = connector.extract(STANDARD_INPUT).content
     assert content["source"] == "./shop.git"
@@ -144,7 +144,7 @@ def test_links_submodules_and_pointers_are_named(shop: Path, tmp_path: Path) -> 
     named = left_out(scan(shop))
     assert named["link"].startswith("a symbolic link")
     assert named["lib"].startswith("a submodule")
-    assert named["film.mp4"].startswith("a pointer to Git LFS")
+    assert named["film.mp4"].startswith("a Git LFS pointer")
 
 
 def test_names_that_are_not_utf_8_are_shown_and_read(shop: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_revision_that_is_not_there_is_an_error_with_a_remedy(shop: Path, ref:
 def test_a_repository_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with git_server(tmp_path) as server:
         for repository in (str(tmp_path / "none"), f"{server.address}/none.git"):
-            with pytest.raises(ComponentError, match="there is no repository.* Correct `repository`"):
+            with pytest.raises(ComponentError, match="there is no such repository.* Correct `repository`"):
                 scan(repository)
 
 
@@ -222,7 +222,7 @@ def test_a_token_may_stand_in_the_environment_and_counts_as_a_secret(shop: Path)
     secrets: set[str] = set()
     with (
         git_server(shop.parent.parent, password=TOKEN) as server,
-        looking_up_in({"GITHUB_TOKEN": TOKEN}, secrets=secrets),
+        use_environment({"GITHUB_TOKEN": TOKEN}, secrets=secrets),
     ):
         connector = GithubConnectorFactory().create({"repository": "anna/shop", "base_url": server.address})
         assert "README.md" in read(connector.extract(STANDARD_INPUT).content)
@@ -233,7 +233,7 @@ def test_a_token_is_not_given_to_whom_its_server_sends_us_on(shop: Path) -> None
     with (
         git_server(shop.parent.parent, password=TOKEN) as elsewhere,
         git_server(shop.parent.parent, redirect=elsewhere.address) as server,
-        pytest.raises(ComponentError, match="asks for a login"),
+        pytest.raises(ComponentError, match="requires credentials"),
     ):
         scan_github(repository="anna/shop", base_url=server.address, token=TOKEN)
     assert elsewhere.seen
@@ -244,7 +244,7 @@ def test_a_token_is_not_given_to_whom_its_server_sends_us_on(shop: Path) -> None
 def test_without_the_right_token_the_error_says_so_and_shows_none(shop: Path, given: dict[str, str]) -> None:
     with git_server(shop.parent.parent, password=TOKEN) as server, pytest.raises(ComponentError) as refused:
         scan_github(repository="anna/shop", base_url=server.address, **given)
-    assert "it asks for a login, or refuses the one that it is given. Give a `token`" in str(refused.value)
+    assert "it requires credentials, or refuses those it was given. Give a `token`" in str(refused.value)
     assert "wrong-token-0123" not in str(refused.value)
 
 
@@ -350,14 +350,14 @@ def test_what_git_could_take_for_something_else_is_refused(shop: Path, name: str
 
 @pytest.mark.parametrize("repository", ["shop", "a/b/c", "-a/b", "a/..", "a/b c", "https://github.com/a/b", "a/"])
 def test_a_repository_of_github_is_an_owner_and_a_name(repository: str) -> None:
-    with pytest.raises(InvalidPropertiesError, match="is not as owner/name"):
+    with pytest.raises(InvalidPropertiesError, match="is not of the form owner/name"):
         GithubConnectorFactory().create({"repository": repository})
 
 
 def test_a_token_is_not_sent_in_the_clear() -> None:
-    with pytest.raises(InvalidPropertiesError, match="in the clear: write https"):
+    with pytest.raises(InvalidPropertiesError, match="unencrypted: write https"):
         GithubConnectorFactory().create({"repository": "a/b", "token": TOKEN, "base_url": "http://github.example.org"})
-    with pytest.raises(InvalidPropertiesError, match="in the clear: write https"):
+    with pytest.raises(InvalidPropertiesError, match="unencrypted: write https"):
         GitConnectorFactory().create({"repository": "http://example.org/b.git", "token": TOKEN})
 
 
@@ -377,7 +377,7 @@ def test_a_runbook_written_for_another_scanner_is_read_as_it_is(shop: Path) -> N
 
 
 def test_a_repository_on_github_is_called_by_its_owner_and_name() -> None:
-    with looking_up_in({}, secrets=set()):
+    with use_environment({}, secrets=set()):
         connector = GithubConnectorFactory().create({"repository": "anna/shop.git"})
     assert connector._source == "github://anna/shop"
     assert connector._address.location == "https://github.com/anna/shop.git"

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from tests.builders.git_repositories import git_server, new_repository
-from waivern.components.environment import looking_up_in
+from waivern.components.environment import use_environment
 from waivern.connectors.git import properties as git_properties
 from waivern.connectors.git.factory import GithubConnectorFactory
 from waivern.errors import ComponentError, InvalidPropertiesError
@@ -98,7 +98,7 @@ def as_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def scan(environment: Mapping[str, str] | None = None, **properties: Any) -> Mapping[str, Any]:
-    with looking_up_in(environment or {}, secrets=set()):
+    with use_environment(environment or {}, secrets=set()):
         connector = GithubConnectorFactory().create({"repository": "anna/shop", "auth_method": "app", **properties})
     return connector.extract(STANDARD_INPUT).content
 
@@ -126,11 +126,11 @@ def test_an_app_is_given_a_token_for_its_signature_and_reads_with_it(
 @pytest.mark.parametrize(
     ("status", "body", "why"),
     [
-        (401, b"{}", "it answers with the status 401"),
-        (302, b"", "it answers with the status 302"),
-        (201, b"no json", "its answer holds no token"),
-        (201, b"[1]", "its answer holds no token"),
-        (201, b'{"token": ""}', "its answer holds no token"),
+        (401, b"{}", "it responds with status 401"),
+        (302, b"", "it responds with status 302"),
+        (201, b"no json", "its response contains no token"),
+        (201, b"[1]", "its response contains no token"),
+        (201, b'{"token": ""}', "its response contains no token"),
     ],
 )
 def test_a_refusal_is_an_error_with_a_remedy(
@@ -138,13 +138,13 @@ def test_a_refusal_is_an_error_with_a_remedy(
 ) -> None:
     with (
         serving(Api(key.public_key(), status, body)) as api,
-        pytest.raises(ComponentError, match=f"gives the GitHub App 12 no token: {why}. Check `app_id`"),
+        pytest.raises(ComponentError, match=f"gives no token to the GitHub App 12: {why}. Check `app_id`"),
     ):
         scan(app_id=12, installation_id=345, private_key_path=str(key_file), api_url=api.address)
 
 
 def test_an_api_that_is_not_there_is_an_error(key_file: Path) -> None:
-    with pytest.raises(ComponentError, match="no token: it cannot be reached"):
+    with pytest.raises(ComponentError, match="no token to the GitHub App 12: it cannot be reached"):
         scan(app_id=12, installation_id=345, private_key_path=str(key_file), api_url="http://127.0.0.1:9")
 
 
@@ -154,7 +154,7 @@ def test_a_key_that_cannot_be_used_is_an_error_that_does_not_show_it(tmp_path: P
         scan(**given, private_key_path=str(tmp_path / "none.pem"))
     wrong = tmp_path / "wrong.pem"
     for content, why in (
-        (b"rubbish", "no private key"),
+        (b"rubbish", "not a PEM private key"),
         (as_pem(ec.generate_private_key(ec.SECP256R1())), "no RSA key"),
     ):
         wrong.write_bytes(content)

@@ -16,7 +16,7 @@ from bson import Int64, ObjectId
 
 from tests.servers.mongodb import MongoDatabase
 from waivern.analysers.indicators.factory import PersonalDataAnalyserFactory
-from waivern.components.environment import looking_up_in
+from waivern.components.environment import use_environment
 from waivern.connectors.mongodb.factory import MongodbConnectorFactory
 from waivern.errors import ComponentError, InvalidPropertiesError
 from waivern.messages.canonical import canonical_bytes
@@ -142,13 +142,13 @@ def test_what_is_deleted_meanwhile_is_not_counted_as_read(
     from waivern.connectors.mongodb import sampling
 
     mongo.database["visits"].insert_many([{"_id": number} for number in range(30)])
-    sound = sampling._fetched
+    sound = sampling._fetch
 
     def after_a_deletion(collection: Any, batch: Any) -> Any:
         mongo.database["visits"].delete_one({"_id": batch[0][1]})
         return sound(collection, batch)
 
-    monkeypatch.setattr(sampling, "_fetched", after_a_deletion)
+    monkeypatch.setattr(sampling, "_fetch", after_a_deletion)
     (sampled,) = scan(mongo, sample_size=10)["metadata"]["sampled"]
     assert (sampled["read"], sampled["total"]) == (9, 30)
 
@@ -161,7 +161,7 @@ def test_collections_are_chosen_by_patterns_and_those_left_out_are_named(mongo: 
     assert left_out(content) == {
         "customers": "not among include_collections",
         "order_log": "excluded by the pattern *_log",
-        "films": "no collection has a name that this pattern of include_collections means",
+        "films": "no collection matches this pattern of include_collections",
     }
 
 
@@ -172,8 +172,8 @@ def test_collections_of_the_system_and_views_are_named(mongo: MongoDatabase, mon
     listed = [{"name": "customers", "type": "collection"}, {"name": "system.views"}, {"name": "people", "type": "view"}]
     monkeypatch.setattr(Database, "list_collections", lambda database: iter(listed))
     assert left_out(scan(mongo)) == {
-        "people": "a view: what it shows is scanned in its collections",
-        "system.views": "a collection of the server's own",
+        "people": "a view: its data is scanned in its collections",
+        "system.views": "a system collection",
     }
 
 
@@ -205,9 +205,7 @@ def test_more_paths_than_a_table_may_have_are_counted(mongo: MongoDatabase) -> N
     mongo.database["wide"].insert_one({"_id": 1, **wide})
     content = scan(mongo)
     assert len(content["metadata"]["tables"][0]["columns"]) == 5000
-    assert left_out(content) == {
-        "wide": "1001 of the values that were read stand under more than 5,000 different paths"
-    }
+    assert left_out(content) == {"wide": "1001 of the values that were read belong to more than 5,000 different paths"}
 
 
 def test_personal_data_is_found_in_documents(mongo: MongoDatabase) -> None:
@@ -234,7 +232,7 @@ def test_where_the_server_is_may_be_said_by_its_parts(mongo: MongoDatabase) -> N
 def test_where_the_server_is_may_stand_in_the_environment_as_a_secret(mongo: MongoDatabase) -> None:
     mongo.database["a"].insert_one({"_id": 1})
     secrets: set[str] = set()
-    with looking_up_in({"MONGODB_URI": mongo.uri, "MONGODB_DATABASE": mongo.name}, secrets=secrets):
+    with use_environment({"MONGODB_URI": mongo.uri, "MONGODB_DATABASE": mongo.name}, secrets=secrets):
         connector = MongodbConnectorFactory().create({"sample_size": 10})
     assert values(connector.extract(STANDARD_INPUT).content) == {("a", "_id"): ["1"]}
     assert secrets == {"MONGODB_URI"}
@@ -297,7 +295,7 @@ def test_a_collection_that_may_not_be_read_takes_no_other_one_down(
     monkeypatch.setattr(Collection, "count_documents", guarded)
     content = scan(mongo)
     assert set(values(content)) == {("open", "_id")}
-    assert left_out(content) == {"closed": "cannot be read: its user may not read it"}
+    assert left_out(content) == {"closed": "cannot be read: its user has no permission to read it"}
 
 
 @pytest.mark.parametrize(
@@ -313,7 +311,7 @@ def test_a_collection_that_may_not_be_read_takes_no_other_one_down(
     ],
 )
 def test_an_address_that_says_too_little_or_nothing_is_refused_without_its_password(given: dict[str, str]) -> None:
-    with looking_up_in({}, secrets=set()), pytest.raises(InvalidPropertiesError) as refused:
+    with use_environment({}, secrets=set()), pytest.raises(InvalidPropertiesError) as refused:
         MongodbConnectorFactory().create(given)
     assert "p@ss" not in str(refused.value)
 

@@ -11,9 +11,10 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waivern.connectors.mongodb.addresses import at_uri, database_in, fault_of
-from waivern.connectors.mongodb.flattening import DEEPEST, Leaf, TooDeep, leaves_of
-from waivern.connectors.mongodb.values import NotTextError, as_text, is_shown, plain, type_of
+from waivern.connectors.mongodb.addresses import database_in, server_at_uri, uri_error
+from waivern.connectors.mongodb.flattening import MAX_DEPTH, Leaf, TooDeep, leaves_of
+from waivern.connectors.mongodb.values import as_text, is_safe_to_show, type_of, uuid_if_binary
+from waivern.files.decoding import NotTextError
 
 NOON = datetime.datetime(2020, 1, 2, 12, tzinfo=datetime.UTC)
 
@@ -57,8 +58,8 @@ def test_bytes_that_are_no_text_are_none(value: bytes) -> None:
 
 
 def test_a_uuid_is_told_from_other_bytes() -> None:
-    assert plain(Binary.from_uuid(uuid.UUID(int=5))) == uuid.UUID(int=5)
-    assert plain(Binary(b"x" * 16)) == Binary(b"x" * 16)
+    assert uuid_if_binary(Binary.from_uuid(uuid.UUID(int=5))) == uuid.UUID(int=5)
+    assert uuid_if_binary(Binary(b"x" * 16)) == Binary(b"x" * 16)
 
 
 def test_a_date_beyond_the_calendar_is_read() -> None:
@@ -71,8 +72,8 @@ def test_a_date_beyond_the_calendar_is_read() -> None:
 
 
 def test_only_numbers_and_random_ids_are_shown() -> None:
-    assert all(is_shown(each) for each in (1, Int64(2), ObjectId(), uuid.UUID(int=5)))
-    assert not any(is_shown(each) for each in ("anna@example.org", 1.5, {"email": "a"}, None, b"x"))
+    assert all(is_safe_to_show(each) for each in (1, Int64(2), ObjectId(), uuid.UUID(int=5)))
+    assert not any(is_safe_to_show(each) for each in ("anna@example.org", 1.5, {"email": "a"}, None, b"x"))
 
 
 def test_references_are_documents() -> None:
@@ -86,7 +87,7 @@ def test_what_is_empty_has_its_name_and_what_is_too_deep_is_named() -> None:
     for _ in range(500):
         deep = {"a": deep}
     (found,) = leaves_of(deep)
-    assert found == TooDeep(".".join(["a"] * DEEPEST))
+    assert found == TooDeep(".".join(["a"] * MAX_DEPTH))
 
 
 SCALARS = st.one_of(st.integers(), st.text(max_size=5), st.none(), st.booleans())
@@ -119,14 +120,14 @@ def test_every_value_of_a_document_is_a_leaf_and_no_other(document: dict[str, An
     ],
 )
 def test_a_server_is_called_by_its_hosts(uri: str, hosts: str, database: str | None) -> None:
-    assert fault_of(uri) is None
-    assert (at_uri(uri).hosts, database_in(uri)) == (hosts, database)
+    assert uri_error(uri) is None
+    assert (server_at_uri(uri).hosts, database_in(uri)) == (hosts, database)
 
 
 def test_what_a_driver_says_is_shown_without_the_password() -> None:
-    server = at_uri("mongodb://anna:p%40ss@a/shop")
+    server = server_at_uri("mongodb://anna:p%40ss@a/shop")
     assert (
-        server.shown("bad auth for mongodb://anna:p%40ss@a/shop\n: p@ss p%40ss")
+        server.redact("bad auth for mongodb://anna:p%40ss@a/shop\n: p@ss p%40ss")
         == "bad auth for mongodb://a/shop : *** ***"
     )
     assert "p%40ss" not in repr(server)

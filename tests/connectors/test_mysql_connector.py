@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from tests.servers.mariadb import as_properties
-from waivern.connectors.sql_database import opening
+from waivern.connectors.sql_database import transactions
 from waivern.connectors.sql_database.factory import MysqlConnectorFactory, SqlDatabaseConnectorFactory
-from waivern.connectors.sql_database.opening import Database, reading
+from waivern.connectors.sql_database.transactions import Database, read_consistently
 from waivern.connectors.sql_database.urls import source_name
 from waivern.errors import ComponentError
 from waivern.messages.canonical import canonical_bytes
@@ -147,7 +147,7 @@ def test_views_are_left_out_and_tables_of_every_kind_are_read(mariadb_url: sa.UR
     )
     content = scan(mariadb_url)
     assert set(cells(content)) == {(table, "a", "#1") for table in ("plain", "old_engine", "versioned", "parts")}
-    assert left_out(content) == {"seen": "a view: what it shows is scanned in its tables"}
+    assert left_out(content) == {"seen": "a view: its data is scanned in its tables"}
 
 
 @pytest.mark.parametrize("key", ["id INT PRIMARY KEY", "id INT", "id VARCHAR(9) PRIMARY KEY"])
@@ -184,7 +184,7 @@ def test_odd_identifiers_are_quoted(mariadb_url: sa.URL) -> None:
 
 def test_a_table_that_is_locked_is_named_and_not_waited_for(mariadb_url: sa.URL, monkeypatch: Any) -> None:
     run(mariadb_url, "CREATE TABLE busy (a TEXT)", "CREATE TABLE shop (a TEXT)", "INSERT INTO shop VALUES ('1')")
-    monkeypatch.setattr(opening, "LOCK_TIMEOUT_S", 1)
+    monkeypatch.setattr(transactions, "LOCK_TIMEOUT_S", 1)
     engine = sa.create_engine(mariadb_url, poolclass=sa.NullPool)
     with engine.connect() as owner:
         owner.exec_driver_sql("LOCK TABLES busy WRITE")
@@ -220,7 +220,7 @@ def test_nothing_can_be_written_in_the_transaction(mariadb_url: sa.URL) -> None:
     statements = ["INSERT INTO t VALUES ('x')", "INSERT INTO m VALUES ('x')", "DELETE FROM t", "DROP TABLE t"]
     for statement in statements:
         with pytest.raises(ComponentError, match="READ ONLY transaction"):
-            reading(
+            read_consistently(
                 Database(mariadb_url, source_name(mariadb_url)),
                 lambda connection, do=statement: connection.exec_driver_sql(do),
             )
@@ -266,7 +266,10 @@ def test_a_server_that_never_answers_is_given_up() -> None:
 
 def test_a_query_may_take_longer_than_the_server_is_waited_for(mariadb_url: sa.URL) -> None:
     database = Database(mariadb_url, "the shop", connect_timeout_s=1)
-    assert reading(database, lambda connection: connection.exec_driver_sql("SELECT SLEEP(1.5)").scalar_one()) == 0
+    assert (
+        read_consistently(database, lambda connection: connection.exec_driver_sql("SELECT SLEEP(1.5)").scalar_one())
+        == 0
+    )
 
 
 def test_a_url_leads_to_the_same_values(mariadb_url: sa.URL) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from waivern import ComponentRegistry, DAGExecutor, InMemoryArtifactStore, InvalidPropertiesError, Planner
 from waivern.artifacts.store import ArtifactStore
-from waivern.components.container import Ready, ServiceContainer, ServiceDescriptor
+from waivern.components.container import ExistingService, ServiceContainer, ServiceDescriptor
 from waivern.connectors.sql_database.factory import MysqlConnectorFactory, PostgresConnectorFactory
 from waivern.messages.schema import Schema
 from waivern.runs.result import ExecutionResult
@@ -52,7 +52,7 @@ def fill(url: str) -> None:
 
 def carry_out(environment: Mapping[str, str], **properties: Any) -> tuple[frozenset[str], ExecutionResult]:
     container = ServiceContainer()
-    container.register(ServiceDescriptor(ArtifactStore, Ready(InMemoryArtifactStore())))
+    container.register(ServiceDescriptor(ArtifactStore, ExistingService(InMemoryArtifactStore())))
     registry = ComponentRegistry(container)
     artifacts = {"customers": {"source": {"type": "postgres", "properties": properties}}}
     runbook = {"name": "n", "description": "d", "artifacts": artifacts}

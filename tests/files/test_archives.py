@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders.scanned_files import columns_of, left_out_of, scan_of, texts_of
-from waivern.files.formats.archives import MOST_ENTRIES
+from waivern.files.formats.archives.zip_reader import MAX_ENTRIES
 
 LETTER = b"Dear anna@example.org"
 
@@ -85,7 +85,7 @@ def test_a_bomb_that_hides_its_size_is_stopped_at_the_size_that_it_says() -> Non
         packed[at : at + 4] = struct.pack("<I", 100)
     scan = scan_of("liar.zip", bytes(packed))
     assert list(scan.items) == []
-    assert left_out_of(scan) == {"liar.zip!/zeros": "damaged: it does not unpack to what the archive says"}
+    assert left_out_of(scan) == {"liar.zip!/zeros": "damaged: its size or checksum is not what the archive states"}
 
 
 def test_a_bomb_of_one_file_in_many_others_is_found() -> None:
@@ -97,7 +97,7 @@ def test_a_bomb_of_one_file_in_many_others_is_found() -> None:
 
 
 def test_more_files_than_an_archive_may_have_are_named() -> None:
-    packed = zipped({f"f{number}": b"" for number in range(MOST_ENTRIES + 1)}, zipfile.ZIP_STORED)
+    packed = zipped({f"f{number}": b"" for number in range(MAX_ENTRIES + 1)}, zipfile.ZIP_STORED)
     scan = scan_of("many.zip", packed)
     assert left_out_of(scan) == {"many.zip": "an archive of more than 10,000 entries (10,001)"}
 
@@ -105,7 +105,7 @@ def test_more_files_than_an_archive_may_have_are_named() -> None:
 def test_more_files_than_one_may_have_whatever_their_depth_are_named() -> None:
     inner = zipped({f"f{number}": b"x" for number in range(4000)}, zipfile.ZIP_STORED)
     scan = scan_of("outer.zip", zipped({f"{number}.zip": inner for number in range(4)}, zipfile.ZIP_STORED))
-    assert scan.scanned < MOST_ENTRIES
+    assert scan.scanned < MAX_ENTRIES
     assert "more than 10,000 files within one" in set(left_out_of(scan).values())
 
 
@@ -144,7 +144,7 @@ def test_a_damaged_member_is_named_and_the_others_are_read() -> None:
     [
         ("a.zip", zipped({"a": LETTER})[:-10], "a damaged ZIP archive or office document"),
         ("a.zip", b"PK\x03\x04", "a damaged ZIP archive or office document"),
-        ("a.zip", zipped({}), "an archive without a file"),
+        ("a.zip", zipped({}), "an archive without files"),
         ("a.gz", gzip.compress(LETTER, mtime=0)[:-9], "damaged gzip data"),
         ("a.gz", b"\x1f\x8b\x08rubbish", "damaged gzip data"),
     ],

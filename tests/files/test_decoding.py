@@ -2,25 +2,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waivern.files.decoding import NotTextError, decoded
+from waivern.files.decoding import NotTextError, decode
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_utf_8_is_read_as_it_was_written(text: str) -> None:
     if not text.startswith(("\ufeff", "BZh", "GIF8", "%PDF-")):
-        assert decoded(text.encode()).text == text
-        assert decoded(text.encode()).replaced == 0
+        assert decode(text.encode()).text == text
+        assert decode(text.encode()).replaced == 0
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_a_byte_order_mark_decides_and_is_not_part_of_the_text(encoding: str) -> None:
-    assert decoded("Straße, Łódź".encode(encoding)).text == "Straße, Łódź"
-    assert not decoded("Straße".encode(encoding)).guessed
+    assert decode("Straße, Łódź".encode(encoding)).text == "Straße, Łódź"
+    assert not decode("Straße".encode(encoding)).guessed
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf_16_without_a_mark_is_recognised(encoding: str) -> None:
-    found = decoded("name;e-mail\nMüller;m@example.org\n".encode(encoding))
+    found = decode("name;e-mail\nMüller;m@example.org\n".encode(encoding))
     assert found.text == "name;e-mail\nMüller;m@example.org\n"
     assert (found.encoding, found.guessed) == (encoding, True)
 
@@ -35,24 +35,24 @@ def test_utf_16_without_a_mark_is_recognised(encoding: str) -> None:
     ],
 )
 def test_an_older_encoding_is_guessed_and_said_to_be_a_guess(text: str, encoding: str) -> None:
-    found = decoded(text.encode(encoding))
+    found = decode(text.encode(encoding))
     assert found.text == text
     assert found.guessed
 
 
 def test_a_guess_looks_at_the_places_that_are_not_ascii_wherever_they_are() -> None:
     content = b"plain line\n" * 100_000 + "Müller, Straße".encode("cp1252")
-    assert decoded(content).text.endswith("Müller, Straße")
+    assert decode(content).text.endswith("Müller, Straße")
 
 
 def test_an_encoding_that_is_given_is_taken_and_what_does_not_fit_is_counted() -> None:
-    found = decoded(b"caf\xe9 \xe8", encoding="ascii")
+    found = decode(b"caf\xe9 \xe8", encoding="ascii")
     assert (found.text, found.replaced) == ("caf\ufffd \ufffd", 2)
 
 
 def test_bytes_of_no_known_encoding_are_read_as_far_as_they_can_be_and_counted() -> None:
     content = b"write to a@example.org " + bytes(range(128, 256))
-    found = decoded(content)
+    found = decode(content)
     assert "a@example.org" in found.text
     assert found.guessed or found.replaced > 0
 
@@ -63,13 +63,13 @@ def test_bytes_of_no_known_encoding_are_read_as_far_as_they_can_be_and_counted()
 )
 def test_what_is_no_text_is_refused(content: bytes) -> None:
     with pytest.raises(NotTextError, match="binary"):
-        decoded(content)
+        decode(content)
 
 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_text_or_refused_and_never_an_accident(content: bytes) -> None:
     try:
-        found = decoded(content)
+        found = decode(content)
     except NotTextError:
         return
     found.text.encode("utf-8")  # JSON takes it
@@ -79,15 +79,15 @@ def test_any_bytes_are_text_or_refused_and_never_an_accident(content: bytes) -> 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "cp1252"])
 def test_binary_content_is_refused_whatever_encoding_is_named(content: bytes, encoding: str) -> None:
     with pytest.raises(NotTextError, match="binary"):
-        decoded(content, encoding=encoding)
+        decode(content, encoding=encoding)
 
 
 @pytest.mark.parametrize("written_in", ["utf-8-sig", "utf-16", "utf-32"])
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "utf-16"])
 def test_a_byte_order_mark_says_more_than_the_encoding_that_is_named(written_in: str, encoding: str) -> None:
-    assert decoded("café".encode(written_in), encoding=encoding).text == "café"
+    assert decode("café".encode(written_in), encoding=encoding).text == "café"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "cp037"])
 def test_an_encoding_that_is_not_like_ascii_is_read_where_it_is_named(encoding: str) -> None:
-    assert decoded("a@example.org, 7".encode(encoding), encoding=encoding).text == "a@example.org, 7"
+    assert decode("a@example.org, 7".encode(encoding), encoding=encoding).text == "a@example.org, 7"

@@ -15,7 +15,7 @@ from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from tests.builders.scanned_files import columns_of, left_out_of, scan_of, texts_of
-from waivern.files.formats import register
+from waivern.files.formats import registry
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
@@ -65,12 +65,12 @@ def xlsx(book: Workbook) -> bytes:
 
 @contextmanager
 def without_packages() -> Iterator[None]:
-    kept = register.find_spec
-    register.find_spec = lambda name: None  # type: ignore[assignment]  # as where the extra is not installed
+    kept = registry.find_spec
+    registry.find_spec = lambda name: None  # type: ignore[assignment]  # as where the extra is not installed
     try:
         yield
     finally:
-        register.find_spec = kept
+        registry.find_spec = kept
 
 
 def test_a_pdf_has_a_text_a_page_and_says_who_wrote_it() -> None:
@@ -80,7 +80,7 @@ def test_a_pdf_has_a_text_a_page_and_says_who_wrote_it() -> None:
         ("Yours", 3),
     ]
     assert columns_of(scan)["properties", "Author"] == "Anna Smith"
-    assert left_out_of(scan) == {"letter.bin (page 2)": "no text: blank, or a picture of one"}
+    assert left_out_of(scan) == {"letter.bin (page 2)": "no text: blank, or an image of text"}
     assert scan.scanned == 1
 
 

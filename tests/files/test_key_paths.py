@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders.scanned_files import columns_of, scan_of, texts_of
-from waivern.files.formats.columns import MOST_COLUMNS, STRETCH
+from waivern.files.formats.model.columns import CHUNK_SIZE
+from waivern.files.formats.structured.key_paths import MAX_COLUMNS
 
 TREE = {
     "shop": "Main",
@@ -84,7 +85,7 @@ def test_a_long_list_of_values_is_cut_into_stretches() -> None:
     values = [f"person{number}@example.org" for number in range(10_000)]
     scan = scan_of("x.json", json.dumps([{"email": value} for value in values]))
     assert len(scan.items) > 1
-    assert all(len(item["content"]) < STRETCH + 100 for item in scan.items)
+    assert all(len(item["content"]) < CHUNK_SIZE + 100 for item in scan.items)
     assert columns_of(scan)["x[]", "email"].split("\n") == values
 
 
@@ -218,8 +219,8 @@ def test_no_value_of_a_tree_is_lost(tree: Any) -> None:
 
 
 def test_the_columns_of_a_file_are_bounded() -> None:
-    few = {f"k{number}": 1 for number in range(MOST_COLUMNS)}
-    assert len(scan_of("x.json", json.dumps(few)).items) == MOST_COLUMNS
+    few = {f"k{number}": 1 for number in range(MAX_COLUMNS)}
+    assert len(scan_of("x.json", json.dumps(few)).items) == MAX_COLUMNS
     assert read_as_text("x.json", json.dumps({**few, "one more": 1}))
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from waivern.files.addresses import kind_of, without_login
-from waivern.files.listing import chosen
-from waivern.files.patterns import Choice
+from waivern.files.addresses import scheme_of, without_credentials
+from waivern.files.listing import filter_files
+from waivern.files.patterns import PathFilter
 from waivern.files.walking import File, Walk
 from waivern.messages.not_scanned import NotScanned
 
@@ -38,9 +38,9 @@ def test_a_list_is_judged_as_a_walk_through_folders_with_the_same_files_is(
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
     listed = [Entry(file.relative_to(root).as_posix()) for file in root.rglob("*") if file.is_file()]
-    choice = Choice.of(include, exclude)
+    choice = PathFilter.from_patterns(include, exclude)
     walked = [each.name if isinstance(each, File) else each for each in Walk(str(root), choice)]
-    assert [each.name if isinstance(each, Entry) else each for each in chosen(listed, choice)] == [
+    assert [each.name if isinstance(each, Entry) else each for each in filter_files(listed, choice)] == [
         each for each in walked if not is_empty_folder(each, listed)
     ]
 
@@ -66,24 +66,26 @@ def is_empty_folder(each: "str | NotScanned", listed: list[Entry]) -> bool:
     ],
 )
 def test_an_address_is_shown_without_its_login(text: str, shown: str) -> None:
-    assert without_login(text) == shown
+    assert without_credentials(text) == shown
 
 
 @given(st.text(string.ascii_letters + string.digits + ":@", min_size=1).filter(lambda login: "://" not in login))
 def test_no_login_stays_in_an_address(login: str) -> None:
-    assert without_login(f"https://{login}@example.org/x") == "https://example.org/x"
+    assert without_credentials(f"https://{login}@example.org/x") == "https://example.org/x"
 
 
 @pytest.mark.parametrize(
     ("text", "kind"), [("S3://bucket", "s3"), ("zip::s3://b/a.zip", "zip"), ("a:/b", None), ("a::b", None), ("", None)]
 )
 def test_an_address_says_what_kind_it_is(text: str, kind: str | None) -> None:
-    assert kind_of(text) == kind
+    assert scheme_of(text) == kind
 
 
 def test_a_list_is_ordered_by_folders(tmp_path: Path) -> None:
     listed = [Entry(name) for name in ("a-b", "a/z", "a", "a.txt")]
-    assert [each.name for each in chosen(listed, Choice.of((), ())) if isinstance(each, Entry)] == [
+    assert [
+        each.name for each in filter_files(listed, PathFilter.from_patterns((), ())) if isinstance(each, Entry)
+    ] == [
         "a",
         "a/z",
         "a-b",

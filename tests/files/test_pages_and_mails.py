@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.builders.scanned_files import columns_of, left_out_of, scan_of, texts_of
-from waivern.files.formats.html import text_of
+from waivern.files.formats.text.html import text_of
 
 PAGE = """<!DOCTYPE html>
 <html><head><title>Team &amp; friends</title>

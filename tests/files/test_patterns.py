@@ -1,6 +1,6 @@
 import pytest
 
-from waivern.files.patterns import Patterns, fault_of
+from waivern.files.patterns import Patterns, pattern_error
 
 
 @pytest.mark.parametrize(
@@ -18,20 +18,20 @@ from waivern.files.patterns import Patterns, fault_of
 )
 def test_a_pattern_means_what_a_gitignore_means_by_it(pattern: str, meant: list[str], not_meant: list[str]) -> None:
     patterns = Patterns([pattern])
-    assert [name for name in [*meant, *not_meant] if patterns.meaning(name)] == meant
+    assert [name for name in [*meant, *not_meant] if patterns.match_file(name)] == meant
 
 
 def test_a_later_pattern_takes_back_what_an_earlier_one_said() -> None:
     patterns = Patterns(["*.log", "!keep.log"])
-    assert patterns.meaning("a.log") == "*.log"
-    assert patterns.meaning("keep.log") is None
+    assert patterns.match_file("a.log") == "*.log"
+    assert patterns.match_file("keep.log") is None
 
 
 def test_a_folder_is_left_out_as_a_whole_only_where_nothing_in_it_is_taken_back() -> None:
-    assert Patterns(["logs/"]).meaning_all_of("logs") == "logs/"
-    assert Patterns(["logs/", "!logs/keep"]).meaning_all_of("logs") is None
+    assert Patterns(["logs/"]).match_folder("logs") == "logs/"
+    assert Patterns(["logs/", "!logs/keep"]).match_folder("logs") is None
 
 
 @pytest.mark.parametrize("pattern", ["", "#x", "[", "/", "\\"])
 def test_a_pattern_that_can_mean_nothing_has_a_fault(pattern: str) -> None:
-    assert fault_of(pattern)
+    assert pattern_error(pattern)

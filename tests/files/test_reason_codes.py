@@ -9,7 +9,7 @@ import pytest
 
 from tests.builders.scanned_files import scan_of
 from tests.files.test_archives import LETTER, nested, zipped
-from waivern.files.patterns import Choice
+from waivern.files.patterns import PathFilter
 from waivern.files.walking import Walk
 from waivern.messages.not_scanned import NotScanned
 
@@ -45,7 +45,7 @@ def test_a_walk_gives_a_code_with_each_reason(tmp_path: Path) -> None:
     (root / "folder.txt").symlink_to(root / "logs")
     (root / "old.txt").symlink_to(root / "c.bak")
     (root / "hard.txt").hardlink_to(root / "a.txt")
-    found = Walk(str(root), Choice.of(["*.txt", "c.bak"], ["*.bak", "logs/"]))
+    found = Walk(str(root), PathFilter.from_patterns(["*.txt", "c.bak"], ["*.bak", "logs/"]))
     codes = {entry.name: entry.code.value for entry in found if isinstance(entry, NotScanned)}
     assert codes == {
         "b.md": "not_included",

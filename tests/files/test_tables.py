@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders.scanned_files import columns_of, left_out_of, scan_of, texts_of
-from waivern.files.formats.columns import STRETCH
-from waivern.files.formats.separated import delimiter_of
+from waivern.files.formats.model.columns import CHUNK_SIZE
+from waivern.files.formats.tables.csv import delimiter_of
 
 
 def test_each_column_is_an_item_with_its_table_and_rows() -> None:
@@ -97,7 +97,7 @@ def test_a_long_column_is_cut_into_stretches_that_know_their_rows() -> None:
         assert first == next_row
         assert item["content"].split("\n")[0] == f"person{first - 1}@example.org"
         assert item["content"].count("\n") == last - first
-        assert len(item["content"]) < STRETCH + 100
+        assert len(item["content"]) < CHUNK_SIZE + 100
         next_row = last + 1
     assert next_row == 10_001
 

@@ -11,10 +11,10 @@ from waivern import Message, MessageError, Schema, SchemaNotFoundError
 from waivern.messages.canonical import (
     CanonicalForm,
     canonical_bytes,
-    content_around,
     content_of,
     content_of_parts,
     digest_of,
+    envelope_without,
     items_of_parts,
 )
 from waivern.messages.catalogue import schema_catalogue
@@ -70,7 +70,7 @@ def test_content_comes_back_from_its_parts_and_they_are_its_canonical_bytes(
     else:
         assert parts == [form.whole]
     assert list(items_of_parts(parts, key)) == items
-    assert content_around(parts, key) == {name: value for name, value in content.items() if name != key}
+    assert envelope_without(parts, key) == {name: value for name, value in content.items() if name != key}
 
 
 def test_a_long_text_is_no_larger_after_its_content_was_written():
@@ -117,7 +117,7 @@ def test_a_message_that_does_not_fit_is_told_where_without_its_values() -> None:
     wrong = Message("", {**text("a").content, "data": [{"content": 5, "metadata": {"source": "secret"}}]}, TEXT)
     with pytest.raises(MessageError) as caught:
         check_message(wrong)
-    assert "data/0/content does not fit" in str(caught.value)
+    assert "data/0/content violates" in str(caught.value)
     assert 'data/0/metadata: "connector_type" is a required property' in str(caught.value)
     assert "secret" not in str(caught.value)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waivern.messages.sampled import bound, chance_of_missing, sampled
+from waivern.messages.sampled import bound, miss_probability, sampled_entry
 
 
 def exactly(read: int, of: int) -> Fraction:
@@ -20,14 +20,14 @@ def exactly(read: int, of: int) -> Fraction:
 @given(st.integers(1, 3000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
 def test_the_chance_is_that_of_drawing_without_putting_back(read_of: tuple[int, int]) -> None:
     read, of = read_of
-    assert chance_of_missing(read, of) == pytest.approx(float(exactly(read, of)), rel=1e-9, abs=1e-300)
-    assert chance_of_missing(read, of) <= 0.99**read * (1 + 1e-9)
+    assert miss_probability(read, of) == pytest.approx(float(exactly(read, of)), rel=1e-9, abs=1e-300)
+    assert miss_probability(read, of) <= 0.99**read * (1 + 1e-9)
 
 
 @given(st.integers(1, 10**9).flatmap(lambda of: st.tuples(st.integers(1, min(of, 10**5)), st.just(of))))
 def test_what_is_said_is_never_less_than_the_chance(read_of: tuple[int, int]) -> None:
     said = bound(*read_of).rpartition("p < ")[2]
-    chance = chance_of_missing(*read_of)
+    chance = miss_probability(*read_of)
     assert chance < float(said) <= max(1.13 * chance, 1e-6)
 
 
@@ -50,19 +50,19 @@ def test_samples_that_are_drawn_miss_as_often_as_is_said() -> None:
     drawing, missed = random.Random(7), 0
     for _ in range(4000):
         missed += min(drawing.sample(range(1000), 100)) >= 10  # ten of a thousand hold the value
-    assert missed / 4000 == pytest.approx(chance_of_missing(100, 1000), abs=0.03)
+    assert missed / 4000 == pytest.approx(miss_probability(100, 1000), abs=0.03)
 
 
 def test_an_entry_says_how_much_was_read_and_what_follows() -> None:
-    assert sampled("visits", read=9, total=10) == {
+    assert sampled_entry("visits", read=9, total=10) == {
         "name": "visits",
         "read": 9,
         "total": 10,
         "bound": "a value present in 1 % of rows is missed with p < 0.11",
     }
-    assert sampled("visits", read=0, total=10)["bound"] == "no row was read"
+    assert sampled_entry("visits", read=0, total=10)["bound"] == "no row was read"
 
 
 def test_more_than_there_is_cannot_be_read() -> None:
     with pytest.raises(ValueError, match="11 of 10"):
-        chance_of_missing(11, 10)
+        miss_probability(11, 10)

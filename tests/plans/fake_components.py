@@ -8,7 +8,7 @@ from typing import Any
 from waivern.components.analyser import Analyser
 from waivern.components.connector import Connector
 from waivern.components.container import ServiceContainer
-from waivern.components.working_directory import anchored
+from waivern.components.working_directory import resolve_path
 from waivern.errors import InvalidPropertiesError, PlanError
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
@@ -29,7 +29,7 @@ class FakeFactory:
         self.created: list[tuple[dict[str, Any], Path]] = []
 
     def create(self, properties: Mapping[str, Any]) -> Any:
-        self.created.append((dict(properties), anchored("")))
+        self.created.append((dict(properties), resolve_path("")))
         if self.error is not None:
             raise self.error
         if "bad" in properties:

@@ -20,7 +20,7 @@ from tests.plans.fake_components import (
     source,
 )
 from waivern.artifacts.store import PastArtifact, PastArtifacts
-from waivern.components.container import Ready, ServiceDescriptor
+from waivern.components.container import ExistingService, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
 from waivern.errors import ArtifactNotFoundError, PlanError, RunbookError
 from waivern.messages.message import Message
@@ -215,7 +215,7 @@ class Remembered(PastArtifacts):
 
 def with_memory() -> Any:
     components = registry()
-    components.container.register(ServiceDescriptor(PastArtifacts, Ready(Remembered())))
+    components.container.register(ServiceDescriptor(PastArtifacts, ExistingService(Remembered())))
     return components
 
 

@@ -232,7 +232,7 @@ def test_a_mismatch_with_a_child_is_a_problem_with_file_and_line(plan, problems,
         ),
         (
             ("}}\noutputs", "}, x: {input_schema: standard_input/1.0.0, optional: true, default: {}}}\noutputs"),
-            "child.yaml:3: inputs.x: The message does not have the shape of standard_input/1.0.0",
+            "child.yaml:3: inputs.x: The message does not match the schema standard_input/1.0.0",
         ),
     ],
 )

@@ -1,1 +1,1 @@
-"""Where artifacts are kept: the port, and the store in memory."""
+"""Storing artifacts: the ports, and the in-memory store."""

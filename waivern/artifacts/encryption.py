@@ -1,4 +1,4 @@
-"""The port through which the keys of stored contents are looked after."""
+"""The port for managing the encryption keys of stored contents."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class KeyUse:
-    """A key-encryption key: how many contents depend on it, whether it is known here, and whether new ones will."""
+    """A key-encryption key: the number of contents that use it, and whether it is configured and current here."""
 
     key_id: str
     contents: int
@@ -17,7 +17,7 @@ class KeyUse:
 
 @dataclass(frozen=True)
 class EncryptionStatus:
-    """Which keys are in use; `unencrypted` contents are stored as they are, `empty` ones hold nothing any more."""
+    """The keys in use, the number of unencrypted contents, and of contents whose bytes were deleted (`empty`)."""
 
     keys: Sequence[KeyUse]
     unencrypted: int
@@ -26,27 +26,27 @@ class EncryptionStatus:
 
 @dataclass(frozen=True)
 class Rotated:
-    """How many contents' keys were wrapped anew, and how many could not be, by the key that is not known."""
+    """How many data keys were rewrapped, and how many could not be, by the id of the missing key."""
 
     done: int
     not_known: dict[str, int]
 
 
 class Encryption(ABC):
-    """The keys of stored contents."""
+    """Manages the encryption keys of stored contents."""
 
     @abstractmethod
     def status(self) -> EncryptionStatus:
-        """Return which keys are in use."""
+        """Return the keys in use."""
 
     @abstractmethod
     def rotate(self, *, actor: str) -> Rotated:
-        """Wrap every data key by the current key; contents are not touched. Killed half-way, the next one goes on.
+        """Wrap every data key with the current key, without rewriting contents. If interrupted, run it again.
 
         Raises:
-            EncryptionError: no key is given.
+            EncryptionError: no key is configured.
         """
 
     @abstractmethod
     def encrypt(self, *, actor: str) -> int:
-        """Encrypt what is stored as it is; return how many contents that were. On the terms of `rotate`."""
+        """Encrypt the contents that are not encrypted and return their number; raises as `rotate`."""

@@ -1,4 +1,4 @@
-"""The ports through which artifacts are kept and found again."""
+"""The ports for storing artifacts and for reading those of earlier runs."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -9,32 +9,32 @@ from waivern.messages.schema import Schema
 
 
 class ArtifactStore(ABC):
-    """The artifacts of one run, by id. Safe to use from several threads; each call returns when it is done.
+    """The artifacts of one run, by id. Thread-safe; each call returns when it is complete.
 
-    What is stored is a value: changing a message's content after `save`, or after `get`, changes nothing here.
+    Messages are stored by value: changing a message's content after `save` or `get` does not change the store.
     """
 
     @abstractmethod
     def save(self, artifact_id: str, message: Message) -> None:
-        """Keep a message; saving twice keeps the later one.
+        """Save a message; saving again replaces it.
 
         Raises:
             MessageError: the content is not JSON.
-            ArtifactStoreError, DatabaseError: it could not be kept.
+            ArtifactStoreError, DatabaseError: it could not be saved.
         """
 
     @abstractmethod
     def get(self, artifact_id: str) -> Message:
-        """Return what was saved.
+        """Return a saved message.
 
         Raises:
-            ArtifactNotFoundError: there is no such artifact; names those there are.
-            CorruptArtifactError: what is stored is not what was saved.
+            ArtifactNotFoundError: there is no such artifact; the message names the existing ones.
+            CorruptArtifactError: the stored content is not what was saved.
         """
 
     @abstractmethod
     def exists(self, artifact_id: str) -> bool:
-        """Say whether `get` would find the artifact."""
+        """Return whether the artifact exists."""
 
     @abstractmethod
     def list_artifacts(self) -> list[str]:
@@ -42,7 +42,7 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     def clear(self) -> None:
-        """Forget every artifact."""
+        """Delete all artifacts."""
 
 
 @dataclass(frozen=True)

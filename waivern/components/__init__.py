@@ -1,1 +1,1 @@
-"""What a plug-in is made of: connectors, analysers, their factories, and where these are found."""
+"""Components of runbooks: the base classes of connectors, analysers and factories, and their registry."""

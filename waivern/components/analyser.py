@@ -1,4 +1,4 @@
-"""What makes one message out of others."""
+"""The base class of analysers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from waivern.messages.schema import Schema
 
 
 class Analyser(ABC):
-    """Derives a message from others.
+    """Derives a message from other messages.
 
-    An analyser is pure: the same content, properties and rules give the same content, with no clock time and no
-    random id in it. `version` names the code and rules that decide the result.
+    An analyser is pure: the same inputs, properties and rules give the same content, without clock times and random
+    ids. `version` identifies the code and rules that determine the result.
     """
 
     version: str = "1"
@@ -19,21 +19,21 @@ class Analyser(ABC):
     @classmethod
     @abstractmethod
     def get_name(cls) -> str:
-        """Return the name that a runbook's `type` says."""
+        """Return the name of this analyser in a runbook (`type`)."""
 
     @classmethod
     @abstractmethod
     def get_input_requirements(cls) -> list[list[Schema]]:
-        """Return the combinations of schemas it accepts; all schemas of one combination are needed."""
+        """Return the combinations of schemas it accepts; the inputs have all schemas of one combination."""
 
     @classmethod
     @abstractmethod
     def get_supported_output_schemas(cls) -> list[Schema]:
-        """Return the shapes that it can make, the preferred one first."""
+        """Return the schemas it can produce, the preferred one first."""
 
     @abstractmethod
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
-        """Return what is derived from `inputs`: one message a schema, in the order of the combination they meet.
+        """Return the message derived from `inputs`: one message per schema, in the order of the matching combination.
 
         Raises:
             ComponentError: the inputs cannot be analysed.

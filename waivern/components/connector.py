@@ -1,4 +1,4 @@
-"""What extracts data from a source."""
+"""The base class of connectors."""
 
 from abc import ABC, abstractmethod
 
@@ -7,26 +7,26 @@ from waivern.messages.schema import Schema
 
 
 class Connector(ABC):
-    """Reads one source and says what it read as a message.
+    """Reads one source into a message.
 
-    `extract` runs in a thread (or a process) of its own and may block. It reads, it never changes the source.
-    What it leaves out it names in the message's `metadata.not_scanned`; what it reads in part, in `metadata.sampled`.
+    `extract` runs in its own thread (or process) and may block. It never changes the source. It reports what was not
+    scanned in the message's `metadata.not_scanned`, and what was partially scanned in `metadata.sampled`.
     """
 
     @classmethod
     @abstractmethod
     def get_name(cls) -> str:
-        """Return the name that a runbook's `type` says."""
+        """Return the name of this connector in a runbook (`type`)."""
 
     @classmethod
     @abstractmethod
     def get_supported_output_schemas(cls) -> list[Schema]:
-        """Return the shapes that this connector can extract, the preferred one first."""
+        """Return the schemas it can produce, the preferred one first."""
 
     @abstractmethod
     def extract(self, output_schema: Schema) -> Message:
-        """Read the source and return it in the shape `output_schema`, one of the supported ones.
+        """Read the source and return a message of `output_schema`, one of the supported schemas.
 
         Raises:
-            ComponentError: the source cannot be read; the text says which source and what to do.
+            ComponentError: the source cannot be read; the message names the source and a remedy.
         """

@@ -1,4 +1,4 @@
-"""Where components find the services they need."""
+"""The container in which components find services."""
 
 import threading
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class ServiceFactory(Protocol[T_co]):
-    """Makes one service."""
+    """Creates one service."""
 
     def create(self) -> T_co: ...
 
 
 @dataclass(frozen=True)
-class Ready(Generic[T]):
-    """A factory of a service that exists already."""
+class ExistingService(Generic[T]):
+    """A factory that returns an existing service."""
 
     service: T
 
@@ -28,7 +28,7 @@ class Ready(Generic[T]):
 
 @dataclass(frozen=True)
 class ServiceDescriptor(Generic[T]):
-    """How a service is made: once ("singleton") or anew each time ("transient")."""
+    """How a service is created: once ("singleton"), or for each request ("transient")."""
 
     service_type: type[T]
     factory: ServiceFactory[T]
@@ -36,16 +36,16 @@ class ServiceDescriptor(Generic[T]):
 
 
 class ServiceContainer:
-    """Services by their type. Safe to ask from several threads; a singleton is made once."""
+    """Services by type. Thread-safe; a singleton is created once."""
 
     def __init__(self) -> None:
         self._descriptors: dict[type[Any], ServiceDescriptor[Any]] = {}
         self._singletons: dict[type[Any], Any] = {}
-        self._making = threading.RLock()
+        self._lock = threading.RLock()
 
     def register(self, descriptor: ServiceDescriptor[T]) -> None:
-        """Say how a service is made; a later word on the same type replaces the earlier one."""
-        with self._making:
+        """Register how a service is created; replaces an earlier registration of the same type."""
+        with self._lock:
             self._descriptors[descriptor.service_type] = descriptor
             self._singletons.pop(descriptor.service_type, None)
 
@@ -53,9 +53,9 @@ class ServiceContainer:
         """Return the service.
 
         Raises:
-            ServiceNotRegisteredError: nobody registered this type.
+            ServiceNotRegisteredError: the type is not registered.
         """
-        with self._making:
+        with self._lock:
             if service_type in self._singletons:
                 return cast("T", self._singletons[service_type])
             descriptor = self._descriptors.get(service_type)

@@ -1,7 +1,7 @@
-"""What stands in the environment for a property that a runbook leaves out.
+"""Environment variables as defaults for properties that a runbook does not set.
 
-A factory's `create` takes properties and nothing else, so the environment is handed over beside them, for the time of
-the call, as the folder of relative paths is: see `working_directory`.
+A factory's `create` takes only properties, so the environment is passed in a context variable for the time of the call,
+like the working directory: see `working_directory`.
 """
 
 import os
@@ -21,10 +21,10 @@ Model = TypeVar("Model", bound="BaseModel")
 
 
 @dataclass(frozen=True)
-class Variables:
-    """The environment variables that stand for a property; the first that is set and not empty is meant.
+class EnvironmentVariables:
+    """The environment variables for a property; the first one that is set and not empty is used.
 
-    `are_secret` says that their values are kept out of whatever a run writes, as those of `${NAME}` are.
+    If `are_secret`, their values are redacted in everything that a run writes, as the values of `${NAME}` are.
     """
 
     names: tuple[str, ...]
@@ -41,8 +41,8 @@ _environment: ContextVar[_Environment | None] = ContextVar("waivern_environment"
 
 
 @contextmanager
-def looking_up_in(environment: Mapping[str, str], *, secrets: set[str]) -> Iterator[None]:
-    """Mean variables of `environment` within the block; the names of the secret ones looked up are put in `secrets`."""
+def use_environment(environment: Mapping[str, str], *, secrets: set[str]) -> Iterator[None]:
+    """Read variables from `environment` inside the block; names of secret ones that are read are added to `secrets`."""
     token = _environment.set(_Environment(environment, secrets))
     try:
         yield
@@ -51,39 +51,43 @@ def looking_up_in(environment: Mapping[str, str], *, secrets: set[str]) -> Itera
 
 
 def validated_with_variables(
-    model: "type[Model]", properties: Mapping[str, Any], *, component: str, variables: Mapping[str, Variables]
+    model: "type[Model]",
+    properties: Mapping[str, Any],
+    *,
+    component: str,
+    variables: Mapping[str, EnvironmentVariables],
 ) -> "Model":
-    """Return `properties` as a pydantic model, those that are left out, null or "" from the environment.
+    """Return `properties` as a pydantic model; those that are missing, null or "" are taken from the environment.
 
     Args:
-        variables: What stands for a property, by its name.
+        variables: The environment variables by property.
 
     Raises:
-        InvalidPropertiesError: as with `validated`; of a property that is missing it says which variable to set.
+        InvalidPropertiesError: as for `validated`; for a missing property it also names the variable to set.
     """
-    given = dict(properties)
-    for name, meant in variables.items():
-        if given.get(name) in (None, ""):
-            given.pop(name, None)
-            found = _value_of(meant)
-            given |= {} if found is None else {name: found}
+    values = dict(properties)
+    for name, candidates in variables.items():
+        if values.get(name) in (None, ""):
+            values.pop(name, None)
+            found = _value_of(candidates)
+            values |= {} if found is None else {name: found}
     try:
-        return validated(model, given, component=component)
+        return validated(model, values, component=component)
     except InvalidPropertiesError as error:
-        names = {name: meant.names[0] for name, meant in variables.items() if name not in given}
+        names = {name: candidates.names[0] for name, candidates in variables.items() if name not in values}
         problems = {
-            name: f"{fault}, here or as the environment variable {names[name]}" if name in names else fault
-            for name, fault in error.problems.items()
+            name: f"{problem}, here or as the environment variable {names[name]}" if name in names else problem
+            for name, problem in error.problems.items()
         }
         raise InvalidPropertiesError(component, problems) from None
 
 
-def _value_of(meant: Variables) -> str | None:
+def _value_of(candidates: EnvironmentVariables) -> str | None:
     environment = _environment.get() or _Environment(os.environ, set())
-    for name in meant.names:
+    for name in candidates.names:
         value = environment.variables.get(name)
         if value:
-            if meant.are_secret:
+            if candidates.are_secret:
                 environment.secrets.add(name)
             return value
     return None

@@ -1,4 +1,4 @@
-"""What makes connectors and analysers out of a runbook's properties."""
+"""The base class of factories, which create connectors and analysers from a runbook's properties."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Model = TypeVar("Model", bound="BaseModel")
 
 
 class ComponentFactory(ABC, Generic[T]):
-    """Makes one kind of component. A plug-in's entry point leads to its class, which takes the container."""
+    """Creates one kind of component. A plug-in's entry point names its class, which is called with the container."""
 
     def __init__(self, container: "ServiceContainer | None" = None) -> None:
         self._container = container
@@ -24,17 +24,17 @@ class ComponentFactory(ABC, Generic[T]):
     @property
     @abstractmethod
     def component_class(self) -> type[T]:
-        """Return the class of what `create` makes; its class methods are asked before anything is made."""
+        """Return the class of the components; its class methods are called before any component is created."""
 
     @abstractmethod
     def create(self, properties: Mapping[str, Any]) -> T:
-        """Make a component. `${NAME}` in `properties` is resolved already.
+        """Create a component. `${NAME}` in `properties` is already resolved.
 
-        It is called to check a runbook too, so it reads no source and opens no connection. Relative paths are
-        meant from `waivern.components.working_directory.current()`.
+        It is also called to check a runbook, so it must not read a source or open a connection. Relative paths start
+        from `waivern.components.working_directory.current()`.
 
         Raises:
-            InvalidPropertiesError: names each bad property.
+            InvalidPropertiesError: names each invalid property.
         """
 
 
@@ -42,7 +42,7 @@ def validated(model: "type[Model]", properties: Mapping[str, Any], *, component:
     """Return `properties` as a pydantic model.
 
     Raises:
-        InvalidPropertiesError: names each bad property, with the nearest known name for an unknown one, and
+        InvalidPropertiesError: names each invalid property, with the nearest known name for an unknown one, and
             repeats no value (it may be a password).
     """
     from pydantic import ValidationError
@@ -50,28 +50,28 @@ def validated(model: "type[Model]", properties: Mapping[str, Any], *, component:
     try:
         return model.model_validate(dict(properties))
     except ValidationError as error:
-        raise InvalidPropertiesError(component, _faults(error, model)) from None
+        raise InvalidPropertiesError(component, _problems(error, model)) from None
 
 
-def _faults(error: "ValidationError", model: "type[BaseModel]") -> dict[str, str]:
-    faults = {}
-    for each in error.errors(include_url=False, include_input=False, include_context=False):
-        name = ".".join(str(step) for step in each["loc"])
-        fault = str(each["msg"]).removeprefix("Value error, ")
-        if each["type"] == "extra_forbidden":
-            meant = did_you_mean(str(each["loc"][-1]), _known_names(model, each["loc"]))
-            fault = f"is not known. {meant}" if meant else "is not known"
-        elif each["type"] == "missing":
-            fault = "is required"
-        faults[name] = fault
-    return faults
+def _problems(error: "ValidationError", model: "type[BaseModel]") -> dict[str, str]:
+    problems = {}
+    for details in error.errors(include_url=False, include_input=False, include_context=False):
+        name = ".".join(str(key) for key in details["loc"])
+        problem = str(details["msg"]).removeprefix("Value error, ")
+        if details["type"] == "extra_forbidden":
+            suggestion = did_you_mean(str(details["loc"][-1]), _known_names(model, details["loc"]))
+            problem = f"is not known. {suggestion}" if suggestion else "is not known"
+        elif details["type"] == "missing":
+            problem = "is required"
+        problems[name] = problem
+    return problems
 
 
-def _known_names(model: "type[BaseModel]", place: tuple[int | str, ...]) -> list[str]:
-    """The names that may stand at `place`, as far as they can be followed through nested models."""
-    known: Any = model
-    for step in place[:-1]:
-        field = getattr(known, "model_fields", {}).get(step)
-        known = field.annotation if field is not None else None
-    fields = getattr(known, "model_fields", {})
+def _known_names(model: "type[BaseModel]", location: tuple[int | str, ...]) -> list[str]:
+    """Return the names that are allowed at `location`, as far as it can be followed through nested models."""
+    current: Any = model
+    for key in location[:-1]:
+        field = getattr(current, "model_fields", {}).get(key)
+        current = field.annotation if field is not None else None
+    fields = getattr(current, "model_fields", {})
     return [field.alias or name for name, field in fields.items()]

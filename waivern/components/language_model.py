@@ -1,10 +1,10 @@
-"""What runbooks may say of validation by a language model, which there is not."""
+"""The properties of validation by a language model, which is not available."""
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
 
 class LlmValidation(BaseModel):
-    """Kept for runbooks that name it, whatever else they say of it; to switch it on is refused."""
+    """Accepts the properties in runbooks for other scanners, but refuses to enable the validation."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

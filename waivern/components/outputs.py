@@ -1,4 +1,4 @@
-"""What a component can be asked for."""
+"""Checking the schema that a component is asked to produce."""
 
 from waivern.components.analyser import Analyser
 from waivern.components.connector import Connector
@@ -6,14 +6,15 @@ from waivern.errors import MessageError
 from waivern.messages.schema import Schema
 
 
-def check_makes(component: Connector | Analyser, output_schema: Schema) -> None:
-    """Do nothing where the component makes messages of this schema.
+def check_output_schema(component: Connector | Analyser, output_schema: Schema) -> None:
+    """Check that a component can produce messages of this schema.
 
     Raises:
-        MessageError: it does not; the text names what it makes.
+        MessageError: it cannot; the message names the schemas that it produces.
     """
-    made = component.get_supported_output_schemas()
-    if output_schema not in made:
+    supported = component.get_supported_output_schemas()
+    if output_schema not in supported:
         raise MessageError(
-            f"'{component.get_name()}' does not make {output_schema}", remedy=f"It makes {', '.join(map(str, made))}"
+            f"'{component.get_name()}' does not produce {output_schema}",
+            remedy=f"It produces {', '.join(map(str, supported))}",
         )

@@ -1,4 +1,4 @@
-"""Which connectors and analysers there are."""
+"""The registry of connectors and analysers."""
 
 import functools
 from collections.abc import Iterator, Mapping
@@ -18,11 +18,11 @@ ANALYSERS = "waivern.analysers"
 
 
 class Factories(Mapping[str, ComponentFactory[T]], Generic[T]):
-    """The factories of one entry-point group, found on first access.
+    """The factories of one entry-point group, loaded on first access.
 
-    A name may end with the kind, as older runbooks write it: `personal_data_analyser` is `personal_data`.
-    `broken` maps the name of each plug-in that cannot be used to the reason. Asking for an unknown name raises
-    `ComponentNotFoundError`, which is a `KeyError` too, so that this behaves as any mapping does.
+    A name may end with the kind, as in older runbooks: `personal_data_analyser` is `personal_data`. `broken` maps the
+    name of each plug-in that cannot be used to the reason. An unknown name raises an error that is both a
+    `ComponentNotFoundError` and a `KeyError`, as for any mapping.
     """
 
     def __init__(self, kind: str, group: str, container: ServiceContainer) -> None:
@@ -31,37 +31,37 @@ class Factories(Mapping[str, ComponentFactory[T]], Generic[T]):
         self._container = container
 
     def __getitem__(self, name: str) -> ComponentFactory[T]:
-        found, broken = self._found
-        factory = found.get(name) or found.get(name.removesuffix(f"_{self._kind}"))
+        factories, broken = self._loaded
+        factory = factories.get(name) or factories.get(name.removesuffix(f"_{self._kind}"))
         if factory is None or name in broken:
-            raise _UnknownComponentError(self._kind, name, found, broken=broken.get(name))
+            raise _UnknownComponentError(self._kind, name, factories, broken=broken.get(name))
         return factory
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._found[0])
+        return iter(self._loaded[0])
 
     def __len__(self) -> int:
-        return len(self._found[0])
+        return len(self._loaded[0])
 
     @property
     def broken(self) -> Mapping[str, str]:
-        return self._found[1]
+        return self._loaded[1]
 
     @functools.cached_property
-    def _found(self) -> tuple[dict[str, ComponentFactory[T]], dict[str, str]]:
+    def _loaded(self) -> tuple[dict[str, ComponentFactory[T]], dict[str, str]]:
         discovered = discover(self._group)
         factories: dict[str, ComponentFactory[T]] = {}
         broken = dict(discovered.broken)
         for name, factory_class in discovered.loaded.items():
             try:
-                factories[name] = _made(factory_class, self._container)
-            except (Exception, SystemExit) as error:  # noqa: BLE001  a plug-in's factory may do anything, even leave
+                factories[name] = _create_factory(factory_class, self._container)
+            except (Exception, SystemExit) as error:  # noqa: BLE001  a plug-in's factory may raise anything, even SystemExit
                 broken[name] = f"{type(error).__name__}: {error}"
         return factories, broken
 
 
 class ComponentRegistry:
-    """Connectors and analysers by the name that a runbook's `type` says; the Planner and the executor share one."""
+    """Connectors and analysers by their name in a runbook (`type`); shared by the Planner and the executor."""
 
     def __init__(self, container: ServiceContainer) -> None:
         self._container = container
@@ -85,8 +85,8 @@ class _UnknownComponentError(ComponentNotFoundError, KeyError):
     __str__ = ComponentNotFoundError.__str__  # a KeyError shows its argument's repr
 
 
-def _made(factory_class: Any, container: ServiceContainer) -> ComponentFactory[Any]:
+def _create_factory(factory_class: Any, container: ServiceContainer) -> ComponentFactory[Any]:
     factory = factory_class(container)
     if not isinstance(factory, ComponentFactory):
-        raise TypeError(f"{factory_class!r} is no ComponentFactory")
+        raise TypeError(f"{factory_class!r} is not a ComponentFactory")
     return factory

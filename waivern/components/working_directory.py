@@ -1,8 +1,8 @@
-"""The folder that relative paths in a component's properties are meant from.
+"""The folder in which relative paths of a component's properties start.
 
-A runbook's relative paths are meant from its own folder, whoever starts it from where. A factory's `create` takes
-properties and nothing else, so the folder is handed over beside them, for the time of the call: one process may
-make components of several runbooks at a time, and `os.chdir` would move all of them.
+Relative paths in a runbook start from its own folder, wherever it is run from. A factory's `create` takes only
+properties, so the folder is passed in a context variable for the time of the call. (`os.chdir` would affect all
+threads, and one process may create components of several runbooks at once.)
 """
 
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ _working_directory: ContextVar[Path | None] = ContextVar("waivern_working_direct
 
 
 @contextmanager
-def working_in(folder: Path | None) -> Iterator[None]:
-    """Mean relative paths from `folder` within the block; None leaves them meant from the process's own."""
+def use_working_directory(folder: Path | None) -> Iterator[None]:
+    """Resolve relative paths from `folder` inside the block; None means the process's working directory."""
     token = _working_directory.set(folder)
     try:
         yield
@@ -24,10 +24,10 @@ def working_in(folder: Path | None) -> Iterator[None]:
 
 
 def current() -> Path:
-    """Return the folder that relative paths are meant from right now."""
+    """Return the folder in which relative paths currently start."""
     return _working_directory.get() or Path.cwd()
 
 
-def anchored(path: str | Path) -> Path:
-    """Return `path` meant from the current folder, with `~` read as the user's home."""
+def resolve_path(path: str | Path) -> Path:
+    """Resolve `path` from the current folder; `~` is the user's home."""
     return current() / Path(path).expanduser()

@@ -1,1 +1,1 @@
-"""Files as connectors read them: which there are, what is in them, in which encoding."""
+"""Reading files: finding and filtering them, decoding their text and parsing their formats."""

@@ -1,21 +1,21 @@
-"""Addresses, such as s3://bucket/folder, as they may be shown: without what lets somebody in."""
+"""Addresses such as s3://bucket/folder, and how they are shown without credentials."""
 
 import re
 
-_ADDRESS = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9+.-]*)(?:://|::(?=.*://))", re.ASCII)
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)(?:://|::(?=.*://))", re.ASCII)
 _LOGIN = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@", re.ASCII)
-_QUESTION = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)[?#]\S*", re.ASCII)
+_QUERY = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)[?#]\S*", re.ASCII)
 
 
-def kind_of(address: str) -> str | None:
-    """Return what stands before "://", or before "::" in a chain, in lower case; None where the text is no address."""
-    match = _ADDRESS.match(address)
-    return match["kind"].lower() if match else None
+def scheme_of(address: str) -> str | None:
+    """Return the scheme of an address (or the first of a chain "a::b://") in lower case; None if there is none."""
+    match = _SCHEME.match(address)
+    return match["scheme"].lower() if match else None
 
 
-def without_login(text: str) -> str:
-    """Return the text with the addresses in it as they are without a user, a password and a token.
+def without_credentials(text: str) -> str:
+    """Return the text with user, password, query and fragment removed from every address in it.
 
-    What stands before "@" goes, and what stands after "?" or "#": a signed address has its signature there.
+    The query goes too because signed addresses have their signature there.
     """
-    return _QUESTION.sub(r"\g<before>", _LOGIN.sub(r"\g<before>", text))
+    return _QUERY.sub(r"\g<before>", _LOGIN.sub(r"\g<before>", text))

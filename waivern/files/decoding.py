@@ -1,10 +1,9 @@
-"""What bytes say, and what they are written in.
+"""Decoding bytes as text, and detecting their encoding.
 
-In this order: a byte order mark; bytes that are no text at all; the encoding that was named, if one was, without which
-UTF-8, strictly; UTF-16 without a mark; and where the bytes are none of these, the likeliest of a dozen older encodings,
-judged by charset-normalizer on a bounded sample of the places that are not ASCII. That judgement is a guess: the
-encodings agree on ASCII, thus on most e-mail addresses
-and numbers, and differ in letters with accents.
+The steps, in order: a byte order mark; the given encoding, if there is one; UTF-16 without a byte order mark; strict
+UTF-8; and last the most likely of a dozen legacy encodings, as charset-normalizer judges from a limited sample of the
+places that are not ASCII. Binary content is rejected before it is decoded. The last step is a guess. The legacy
+encodings agree on ASCII, and so on most e-mail addresses and numbers; they differ in letters with accents.
 """
 
 import codecs
@@ -14,14 +13,14 @@ from dataclasses import dataclass
 from waivern.files.reading import UnreadableError
 from waivern.messages.not_scanned import ReasonCode
 
-_MARKS = (  # the longer ones first: a UTF-32 mark begins with a UTF-16 one
+_BYTE_ORDER_MARKS = (  # UTF-32 before UTF-16: the mark of UTF-32-LE begins with that of UTF-16-LE
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_BINARY_BEGINNINGS = {
+_BINARY_SIGNATURES = {
     b"%PDF-": "a PDF document",
     b"PK\x03\x04": "a ZIP archive or an office document",
     b"\x1f\x8b": "gzip data",
@@ -32,14 +31,14 @@ _BINARY_BEGINNINGS = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
     b"GIF8": "a GIF image",
-    b"\xd0\xcf\x11\xe0": "an older office document",
+    b"\xd0\xcf\x11\xe0": "a legacy office document",
     b"\x7fELF": "a program",
     b"SQLite format 3\x00": "a SQLite database (the connector `sqlite` reads it)",
 }
-_HEAD = 8192
-_SAMPLE = 16384
-# Where several fit equally well, the first of these is taken.
-_OLDER = (
+_HEAD_BYTES = 8192
+_SAMPLE_BYTES = 16384
+# The order of preference if several fit equally well.
+_LEGACY_ENCODINGS = (
     "cp1252",
     "cp1250",
     "cp1251",
@@ -55,22 +54,22 @@ _OLDER = (
     "cp949",
     "euc_jp",
 )
-_NOT_ASCII = re.compile(rb"[^\n]{0,80}[\x80-\xff][^\n]{0,80}\n?")
-_CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b")) + b"\x7f"
-_MOST_CONTROL = 0.05
-_REPLACED = "\N{REPLACEMENT CHARACTER}"
+_NON_ASCII = re.compile(rb"[^\n]{0,80}[\x80-\xff][^\n]{0,80}\n?")
+_CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b")) + b"\x7f"
+_MAX_CONTROL_SHARE = 0.05
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class NotTextError(UnreadableError):
-    """The bytes are not text; the text says what they seem to be."""
+    """The content is not text; the message says what it appears to be."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, ReasonCode.BINARY)
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """Text, what it was written in, whether that is a guess, and how many characters could not be read."""
+class DecodedText:
+    """Text with its encoding, whether the encoding is a guess, and how many characters could not be decoded."""
 
     text: str
     encoding: str
@@ -78,81 +77,81 @@ class Decoded:
     replaced: int = 0
 
 
-def decoded(content: bytes, *, encoding: str | None = None) -> Decoded:
-    """Return what the bytes say; those that are not of the encoding become U+FFFD and are counted.
+def decode(content: bytes, *, encoding: str | None = None) -> DecodedText:
+    """Decode bytes; sequences that are invalid in the encoding become U+FFFD and are counted.
 
     Args:
-        encoding: What they are written in, unless they begin with a byte order mark, which says so itself; None: found
-            out.
+        encoding: The encoding, unless a byte order mark says otherwise; None: detect it.
 
     Raises:
-        NotTextError: they are not text.
+        NotTextError: the content is not text.
     """
-    for mark, marked in _MARKS:
+    for mark, marked_encoding in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
-            return _read(content[len(mark) :], marked)
+            return _decode_with(content[len(mark) :], marked_encoding)
     if encoding is not None:
-        _refuse_binary(content, is_wide=b"\0" in "a".encode(encoding))
-        return _read(content, encoding)
-    silent_wide = _wide_without_mark(content)
-    if silent_wide is not None:
-        return _read(content, silent_wide, guessed=True)
-    _refuse_binary(content)
+        _reject_binary(content, is_wide=b"\0" in "a".encode(encoding))
+        return _decode_with(content, encoding)
+    utf_16 = _utf_16_without_mark(content)
+    if utf_16 is not None:
+        return _decode_with(content, utf_16, guessed=True)
+    _reject_binary(content)
     try:
-        return Decoded(content.decode("utf-8"), "utf-8")
+        return DecodedText(content.decode("utf-8"), "utf-8")
     except UnicodeDecodeError:
-        return _older(content)
+        return _decode_legacy(content)
 
 
-def _read(content: bytes, encoding: str, *, guessed: bool = False) -> Decoded:
+def _decode_with(content: bytes, encoding: str, *, guessed: bool = False) -> DecodedText:
     try:
-        return Decoded(content.decode(encoding), encoding, guessed)
+        return DecodedText(content.decode(encoding), encoding, guessed)
     except UnicodeError:
         text = content.decode(encoding, "replace")
-        return Decoded(text, encoding, guessed, replaced=text.count(_REPLACED))
+        return DecodedText(text, encoding, guessed, replaced=text.count(_REPLACEMENT))
 
 
-def _older(content: bytes) -> Decoded:
-    if len(content[:_HEAD].translate(None, _CONTROL)) < len(content[:_HEAD]) * (1 - _MOST_CONTROL):
+def _decode_legacy(content: bytes) -> DecodedText:
+    head = content[:_HEAD_BYTES]
+    if len(head.translate(None, _CONTROL_CHARACTERS)) < len(head) * (1 - _MAX_CONTROL_SHARE):
         raise NotTextError("binary data (control characters)")
-    likeliest = _likeliest(_not_ascii(content))
-    if likeliest is None:
-        return _read(content, "utf-8")
-    return _read(content, likeliest, guessed=True)
+    encoding = _most_likely_encoding(_non_ascii_sample(content))
+    if encoding is None:
+        return _decode_with(content, "utf-8")
+    return _decode_with(content, encoding, guessed=True)
 
 
-def _likeliest(sample: bytes) -> str | None:
-    from charset_normalizer import from_bytes  # slow to import, and seldom needed
+def _most_likely_encoding(sample: bytes) -> str | None:
+    from charset_normalizer import from_bytes  # slow to import, rarely needed
 
-    matches = list(from_bytes(sample, cp_isolation=list(_OLDER)))
+    matches = list(from_bytes(sample, cp_isolation=list(_LEGACY_ENCODINGS)))
     if not matches:
         return None
     best = min((match.chaos, -match.coherence) for match in matches)
-    as_good = [match for match in matches if (match.chaos, -match.coherence) == best]
-    names = {name for match in as_good for name in match.could_be_from_charset}
-    return next((name for name in _OLDER if name in names), as_good[0].encoding)
+    equally_good = [match for match in matches if (match.chaos, -match.coherence) == best]
+    names = {name for match in equally_good for name in match.could_be_from_charset}
+    return next((name for name in _LEGACY_ENCODINGS if name in names), equally_good[0].encoding)
 
 
-def _not_ascii(content: bytes) -> bytes:
+def _non_ascii_sample(content: bytes) -> bytes:
     sample = bytearray()
-    for match in _NOT_ASCII.finditer(content):
+    for match in _NON_ASCII.finditer(content):
         sample += match[0]
-        if len(sample) >= _SAMPLE:
+        if len(sample) >= _SAMPLE_BYTES:
             break
     return bytes(sample)
 
 
-def _refuse_binary(content: bytes, *, is_wide: bool = False) -> None:
-    for beginning, what in _BINARY_BEGINNINGS.items():
-        if content.startswith(beginning):
-            raise NotTextError(f"binary: {what}")
-    if not is_wide and b"\0" in content[:_HEAD]:
+def _reject_binary(content: bytes, *, is_wide: bool = False) -> None:
+    for signature, description in _BINARY_SIGNATURES.items():
+        if content.startswith(signature):
+            raise NotTextError(f"binary: {description}")
+    if not is_wide and b"\0" in content[:_HEAD_BYTES]:
         raise NotTextError("binary data (NUL bytes)")
 
 
-def _wide_without_mark(content: bytes) -> str | None:
-    """UTF-16 of mostly Latin text has NUL as every other byte, and as hardly any of those between."""
-    head = content[: _HEAD - _HEAD % 2]
+def _utf_16_without_mark(content: bytes) -> str | None:
+    """Detect UTF-16 of mostly Latin text: every other byte is NUL, and hardly any of the bytes between."""
+    head = content[: _HEAD_BYTES - _HEAD_BYTES % 2]
     if len(content) % 2 or len(head) < 4:
         return None
     pairs = len(head) / 2

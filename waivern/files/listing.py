@@ -1,14 +1,14 @@
-"""Files that come as one list, as those of a storage or a commit do, judged as a walk through folders judges them."""
+"""Filtering a list of files, such as those of a bucket or a commit, as a walk through folders filters them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from waivern.files.patterns import Choice
+from waivern.files.patterns import PathFilter
 from waivern.messages.not_scanned import NotScanned
 
 
 class Named(Protocol):
-    """What is in a list: `name` is a path relative to the root, with "/"."""
+    """An entry of a list: `name` is its path relative to the root, with "/"."""
 
     @property
     def name(self) -> str: ...
@@ -17,18 +17,18 @@ class Named(Protocol):
 T = TypeVar("T", bound=Named)
 
 
-def chosen(listed: Iterable[T], choice: Choice) -> Iterator[T | NotScanned]:
-    """Yield what patterns mean of a list, in the order in which a walk comes to it, and what they leave out.
+def filter_files(listed: Iterable[T], paths: PathFilter) -> Iterator[T | NotScanned]:
+    """Yield the files that the patterns select, in the order of a walk through folders, and what they exclude.
 
-    What lies below a folder that is left out as a whole has no entry of its own, the folder has one.
+    A folder that is excluded as a whole is one entry; nothing below it has an entry of its own.
     """
     excluded: NotScanned | None = None
     folders: dict[str, NotScanned | None] = {}
-    for each in sorted(listed, key=lambda each: each.name.split("/")):
-        if excluded is not None and each.name.startswith(excluded.name):
+    for file in sorted(listed, key=lambda file: file.name.split("/")):
+        if excluded is not None and file.name.startswith(excluded.name):
             continue
-        excluded = next(filter(None, (_skipped(folder, choice, folders) for folder in _folders(each.name))), None)
-        yield excluded or choice.skip_file(each.name) or each
+        excluded = next(filter(None, (_skipped(folder, paths, folders) for folder in _folders(file.name))), None)
+        yield excluded or paths.skip_file(file.name) or file
 
 
 def _folders(name: str) -> Iterator[str]:
@@ -38,7 +38,7 @@ def _folders(name: str) -> Iterator[str]:
         end = name.find("/", end + 1)
 
 
-def _skipped(folder: str, choice: Choice, known: dict[str, NotScanned | None]) -> NotScanned | None:
+def _skipped(folder: str, paths: PathFilter, known: dict[str, NotScanned | None]) -> NotScanned | None:
     if folder not in known:
-        known[folder] = choice.skip_folder(folder) if choice.exclude else None
+        known[folder] = paths.skip_folder(folder) if paths.exclude else None
     return known[folder]

@@ -1,31 +1,31 @@
-"""From files to the items of a message, with a word on each that was not read."""
+"""Turns files into the items of a message, and reports what was not scanned."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from waivern.files.decoding import Decoded
-from waivern.files.formats.document import Document, Member, Part
-from waivern.files.formats.register import Format, check_installed, format_of
+from waivern.files.decoding import DecodedText
+from waivern.files.formats.model.document import Document, Member, Part
+from waivern.files.formats.registry import Format, check_installed, format_of
 from waivern.files.reading import TooLargeError, UnreadableError
-from waivern.files.walking import shown
+from waivern.files.walking import printable_name
+from waivern.messages.compressed_items import CompressedItems
 from waivern.messages.not_scanned import NotScanned, ReasonCode
-from waivern.messages.packed import PackedItems
 
 if TYPE_CHECKING:
     from waivern.files.selection import FileSelection
 
-DEEPEST = 3
-"""Archives and mails within one another."""
+MAX_NESTING = 3
+"""How many levels of archives and mails inside one another are read."""
 
-MOST_MEMBERS = 10_000
-"""Files within one file, whatever their depth."""
+MAX_MEMBERS = 10_000
+"""Files inside one file, on all levels."""
 
-_OF_A_PART = 256
-Taken = Part | Member | NotScanned
+_PART_OVERHEAD = 256
+_Extract = Part | Member | NotScanned
 
 
 class Readable(Protocol):
-    """A file to read: `read` returns its bytes, or raises `UnreadableError`, `TooLargeError` if they are too many."""
+    """A file to read: `read` returns its bytes, or raises `UnreadableError`, `TooLargeError` if it is too large."""
 
     @property
     def name(self) -> str: ...
@@ -33,141 +33,149 @@ class Readable(Protocol):
 
 
 class FileScan:
-    """Reads files within the bounds of a selection.
+    """Reads files within the limits of a selection.
 
-    Plain text is one item a file; what has a format is taken apart, see `waivern.files.formats`. `scanned` counts the
-    files that were read, those within archives and mails singly; `not_scanned` names every other one, or the folder
-    that was left out with all that is in it, with the reason. A file of which some characters could not be read is
-    scanned all the same and named there too, as "name (3 characters)".
+    Plain text becomes one item per file; other formats are parsed, see `waivern.files.formats`. `scanned` counts the
+    files that were read, including each file in archives and mails. `not_scanned` reports every other file, or the
+    folder that was excluded as a whole. A file with some bytes that are invalid in its encoding is scanned, and also
+    reported as "name (3 characters)".
 
     Args:
-        selection: The bounds.
-        source: What the items say that they are from.
-        connector_type: Who read them.
+        selection: The limits.
+        source: The `source` in the metadata of the items.
+        connector_type: The `connector_type` in the metadata of the items.
     """
 
     def __init__(self, selection: "FileSelection", *, source: str, connector_type: str) -> None:
         self._selection = selection
-        self._said = {"source": source, "connector_type": connector_type}
+        self._item_metadata = {"source": source, "connector_type": connector_type}
         self._size = 0
         self._members = 0
         self._is_full = False
         self.scanned = 0
-        self.items = PackedItems()
+        self.items = CompressedItems()
         self.not_scanned: list[dict[str, str]] = []
 
-    def read(self, found: Iterable[Readable | NotScanned]) -> None:
-        """Read what was found, in its order."""
-        for each in found:
-            if isinstance(each, NotScanned):
-                self._skip(shown(each.name), each.reason, each.code)
+    def read(self, files: Iterable[Readable | NotScanned]) -> None:
+        """Read the files in order."""
+        for file in files:
+            if isinstance(file, NotScanned):
+                self._skip(printable_name(file.name), file.reason, file.code)
             else:
                 self._members = 0
-                self._scan(each, shown(each.name), depth=0)
+                self._scan(file, printable_name(file.name), depth=0)
 
     def metadata(self) -> dict[str, Any]:
-        """Return what a message says of the scan."""
+        """Return the counts for a message's metadata."""
         return {"scanned": self.scanned, "not_scanned": self.not_scanned}
 
     def _scan(self, file: Readable, name: str, *, depth: int) -> None:
         limits = self._selection
         try:
-            document = Document(name, self._bytes_of(file), limits.max_file_size, limits.encoding)
+            document = Document(name, self._content_of(file), limits.max_file_size, limits.encoding)
             self._size += len(document.content)
-            kind = format_of(document) if limits.formats == "auto" else None
-            if kind is not None and kind.holds_files and depth >= DEEPEST:
-                raise UnreadableError(f"{kind.what}, nested more than {DEEPEST} deep", ReasonCode.TOO_COMPLEX)
-            if kind is None:
-                self._read_as_text(document)
-            elif kind.is_text:
-                self._read_text_of(kind, document, depth)
+            format_ = format_of(document) if limits.formats == "auto" else None
+            if format_ is not None and format_.has_members and depth >= MAX_NESTING:
+                reason = f"{format_.description}, nested more than {MAX_NESTING} deep"
+                raise UnreadableError(reason, ReasonCode.TOO_COMPLEX)
+            if format_ is None:
+                self._scan_plain_text(document)
+            elif format_.is_text:
+                self._scan_text_format(format_, document, depth)
             else:
-                self._take_apart(kind, document, depth)
+                self._scan_binary_format(format_, document, depth)
         except UnreadableError as error:
             self._skip(name, str(error), error.code)
 
-    def _bytes_of(self, file: Readable) -> bytes:
+    def _content_of(self, file: Readable) -> bytes:
         limits = self._selection
         if limits.max_files is not None and self.scanned >= limits.max_files:
             raise UnreadableError(f"beyond max_files ({limits.max_files})", ReasonCode.LIMIT_REACHED)
         reason = f"beyond max_total_size ({limits.max_total_size} bytes)"
-        beyond = UnreadableError(reason, ReasonCode.LIMIT_REACHED)
+        limit_reached = UnreadableError(reason, ReasonCode.LIMIT_REACHED)
         if self._is_full:
-            raise beyond
-        room = limits.max_total_size - self._size
+            raise limit_reached
+        remaining = limits.max_total_size - self._size
         try:
-            return file.read(limit=min(limits.max_file_size, room))
+            return file.read(limit=min(limits.max_file_size, remaining))
         except TooLargeError as error:
-            if room >= limits.max_file_size:
+            if remaining >= limits.max_file_size:
                 raise
             if error.size is not None and error.size > limits.max_file_size:
                 raise TooLargeError(limits.max_file_size, error.size) from None
             self._is_full = True
-            raise beyond from None
+            raise limit_reached from None
 
-    def _read_as_text(self, document: Document, **said: str) -> None:
+    def _scan_plain_text(self, document: Document, **metadata: str) -> None:
         text = document.decoded
-        self._check_characters(text)
-        self._add(document.name, Part(text.text, said), text)
-        self._name_unread_characters(document.name, text)
+        self._check_encoding(text)
+        self._add(document.name, Part(text.text, metadata), text)
+        self._report_invalid_characters(document.name, text)
         self.scanned += 1
 
-    def _read_text_of(self, kind: Format, document: Document, depth: int) -> None:
-        """Take a text apart, or read it as plain text where it is not of its format, or too large."""
-        parts = _parts_of_text(kind, document)
-        if not parts:
-            self._read_as_text(document, read_as="text")
+    def _scan_text_format(self, format_: Format, document: Document, depth: int) -> None:
+        """Parse a text, or read it as plain text if it does not follow its format or is too large."""
+        extracts = _parse_text(format_, document)
+        if not extracts:
+            self._scan_plain_text(document, read_as="text")
             return
-        text = document.decoded if kind.is_decoded else None
+        text = document.decoded if format_.has_one_encoding else None
         if text is not None:
-            self._check_characters(text)
-            self._name_unread_characters(document.name, text)
-        self._take_all(parts, kind, document, depth, text)
+            self._check_encoding(text)
+            self._report_invalid_characters(document.name, text)
+        self._add_all(extracts, format_, document, depth, text)
 
-    def _take_apart(self, kind: Format, document: Document, depth: int) -> None:
-        check_installed(kind)
-        self._take_all(kind.reader()(document), kind, document, depth)
+    def _scan_binary_format(self, format_: Format, document: Document, depth: int) -> None:
+        check_installed(format_)
+        self._add_all(format_.reader()(document), format_, document, depth)
 
-    def _take_all(
-        self, parts: Iterable[Taken], kind: Format, document: Document, depth: int, text: Decoded | None = None
+    def _add_all(
+        self,
+        extracts: Iterable[_Extract],
+        format_: Format,
+        document: Document,
+        depth: int,
+        text: DecodedText | None = None,
     ) -> None:
-        """Take what a format makes of a file; where it cannot go on, what it has made stays, and the rest is named."""
-        before, size = len(self.items), 0
-        self.scanned += not kind.is_archive
+        """Add what a format extracts from a file; if it fails, keep what it has extracted and report the rest."""
+        items_before, size = len(self.items), 0
+        self.scanned += not format_.is_archive
         try:
-            for part in parts:
-                if isinstance(part, Part):
-                    size += len(part.content) + _OF_A_PART
-                    if size > document.most and not kind.is_text:
-                        reason = f"it makes more than {document.most} characters"
+            for extract in extracts:
+                if isinstance(extract, Part):
+                    size += len(extract.content) + _PART_OVERHEAD
+                    if size > document.limit and not format_.is_text:
+                        reason = f"more than {document.limit} characters are extracted from it"
                         raise UnreadableError(reason, ReasonCode.TOO_LARGE)
-                self._take(part, document, depth, text)
-        except Exception as error:  # noqa: BLE001  a hostile file may make a parser do anything
+                self._add_extract(extract, document, depth, text)
+        except Exception as error:  # noqa: BLE001  a malicious file may make a parser raise anything
             if not isinstance(error, UnreadableError):
-                error = UnreadableError(f"{kind.what} that cannot be read", ReasonCode.DAMAGED)
-            is_begun = len(self.items) > before
-            self.scanned -= not (kind.is_archive or is_begun)
-            self._skip(f"{document.name} (the rest)" if is_begun else document.name, str(error), error.code)
-        if not kind.is_text:
+                error = UnreadableError(f"{format_.description} that cannot be read", ReasonCode.DAMAGED)
+            has_items = len(self.items) > items_before
+            self.scanned -= not (format_.is_archive or has_items)
+            self._skip(f"{document.name} (the rest)" if has_items else document.name, str(error), error.code)
+        if not format_.is_text:
             self._size += size
 
-    def _take(self, part: Taken, document: Document, depth: int, text: Decoded | None) -> None:
-        if isinstance(part, NotScanned):
-            self._skip(_storable(part.name), part.reason, part.code)
-        elif isinstance(part, Part):
-            said = {key: _storable(value) if isinstance(value, str) else value for key, value in part.metadata.items()}
-            self._add(document.name, Part(_storable(part.content), said), text)
+    def _add_extract(self, extract: _Extract, document: Document, depth: int, text: DecodedText | None) -> None:
+        if isinstance(extract, NotScanned):
+            self._skip(_encodable(extract.name), extract.reason, extract.code)
+        elif isinstance(extract, Part):
+            metadata = {
+                key: _encodable(value) if isinstance(value, str) else value for key, value in extract.metadata.items()
+            }
+            self._add(document.name, Part(_encodable(extract.content), metadata), text)
         else:
             self._members += 1
-            if self._members > MOST_MEMBERS:
-                raise UnreadableError(f"more than {MOST_MEMBERS:,} files within one", ReasonCode.TOO_COMPLEX)
-            self._scan(part, _storable(part.name), depth=depth + 1)
+            if self._members > MAX_MEMBERS:
+                raise UnreadableError(f"more than {MAX_MEMBERS:,} files within one", ReasonCode.TOO_COMPLEX)
+            self._scan(extract, _encodable(extract.name), depth=depth + 1)
 
-    def _check_characters(self, text: Decoded) -> None:
+    def _check_encoding(self, text: DecodedText) -> None:
         if text.replaced and self._selection.errors == "strict":
             raise UnreadableError(f"{text.replaced} characters are not {text.encoding}", ReasonCode.ENCODING)
 
-    def _name_unread_characters(self, name: str, text: Decoded) -> None:
+    def _report_invalid_characters(self, name: str, text: DecodedText) -> None:
         if text.replaced:
             reason = f"they are not {text.encoding} and were read as U+FFFD; the rest of the file was scanned"
             self._skip(f"{name} ({text.replaced} characters)", reason, ReasonCode.ENCODING)
@@ -175,8 +183,8 @@ class FileScan:
     def _skip(self, name: str, reason: str, code: ReasonCode) -> None:
         self.not_scanned.append(NotScanned(name, reason, code).as_json())
 
-    def _add(self, name: str, part: Part, text: Decoded | None) -> None:
-        metadata: dict[str, Any] = {**self._said, "file_path": name}
+    def _add(self, name: str, part: Part, text: DecodedText | None) -> None:
+        metadata: dict[str, Any] = {**self._item_metadata, "file_path": name}
         if text is not None:
             metadata["encoding"] = text.encoding
             if text.guessed:
@@ -184,24 +192,24 @@ class FileScan:
         self.items.append({"content": part.content, "metadata": {**metadata, **part.metadata}})
 
 
-def _parts_of_text(kind: Format, document: Document) -> list[Taken]:
-    """What is in a text of a format; nothing where it is none, or too large.
+def _parse_text(format_: Format, document: Document) -> list[_Extract]:
+    """Return what a text format extracts; nothing if the text does not follow the format or is too large.
 
     Raises:
-        NotTextError: it is no text at all.
+        NotTextError: the document is not text.
     """
-    if not kind.is_installed or (kind.most is not None and len(document.content) > kind.most):
+    if not format_.is_installed or (format_.max_size is not None and len(document.content) > format_.max_size):
         return []
-    if kind.is_decoded and not document.text:
+    if format_.has_one_encoding and not document.text:
         return []
     try:
-        return list(kind.reader()(document))
-    except Exception:  # noqa: BLE001  whatever is wrong with it, it can be read as it is
+        return list(format_.reader()(document))
+    except Exception:  # noqa: BLE001  whatever is wrong with it, it is read as plain text
         return []
 
 
-def _storable(text: str) -> str:
-    """The text without halves of surrogate pairs, which JSON can write and a message cannot hold."""
+def _encodable(text: str) -> str:
+    """Return the text without lone surrogates, which JSON can express and a message cannot hold."""
     try:
         text.encode()
     except UnicodeEncodeError:

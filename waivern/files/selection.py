@@ -1,49 +1,49 @@
-"""What a runbook may say of which files are read, and how."""
+"""The properties in which a runbook says which files are read, and how."""
 
 import codecs
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from waivern.files.patterns import fault_of
+from waivern.files.patterns import pattern_error
 from waivern.files.sizes import Size
 
 
-def _pattern(pattern: str) -> str:
-    fault = fault_of(pattern)
-    if fault is not None:
-        raise ValueError(fault)
+def _valid_pattern(pattern: str) -> str:
+    error = pattern_error(pattern)
+    if error is not None:
+        raise ValueError(error)
     return pattern
 
 
-def _encoding(name: str) -> str:
+def _known_encoding(name: str) -> str:
     try:
-        known = codecs.lookup(name)
-        b"".decode(known.name)  # a codec from bytes to bytes, such as "hex", is known too
+        codec = codecs.lookup(name)
+        b"".decode(codec.name)  # lookup() also finds codecs from bytes to bytes, such as "hex"
     except LookupError:
-        raise ValueError("is no known encoding") from None
-    return known.name
+        raise ValueError("is not a known encoding") from None
+    return codec.name
 
 
-Pattern = Annotated[str, AfterValidator(_pattern)]
-Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(lambda given: () if given is None else given)]
+Pattern = Annotated[str, AfterValidator(_valid_pattern)]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(lambda value: () if value is None else value)]
 
 
 class FileSelection(BaseModel):
-    """The properties that all connectors of files share.
+    """The properties that all connectors for files share.
 
     Args:
-        include_patterns: Only files that one of these means; none: all. See `patterns.Patterns`.
-        exclude_patterns: Not the files that one of these means, though included.
-        max_files: How many files are read at the most; none: all.
-        max_file_size: A larger file is not read. Bytes, or with a unit: 10MB is 10^7, 10MiB 10 * 2^20 bytes.
-        max_total_size: How much is read at the most; it bounds the time and the room on disk that a scan takes.
-        encoding: What all files are written in; none: found out file by file.
-        errors: What becomes of a file with bytes that are not of its encoding: "replace" reads the rest of it,
-            "strict" leaves it out, and "ignore" is read as "replace". Either way it is named.
-        formats: "auto" takes tables, trees of keys, documents, mails and archives apart; "text" reads every file as
-            plain text, and names those that are none.
-        chunk_size: Has no effect; it is taken because runbooks for other scanners say it.
+        include_patterns: Read only files that match one of these; empty: all. See `patterns.Patterns`.
+        exclude_patterns: Do not read files that match one of these, even if they are included.
+        max_files: The maximum number of files; None: no limit.
+        max_file_size: Larger files are not scanned. Bytes, or with a unit: 10MB is 10^7, 10MiB 10 * 2^20 bytes.
+        max_total_size: The maximum size of all files together; limits the time and disk space of a scan.
+        encoding: The encoding of all files; None: detect it for each file.
+        errors: What to do with a file that has bytes invalid in its encoding: "replace" scans the rest of it,
+            "strict" does not scan it, "ignore" is the same as "replace". The file is reported in any case.
+        formats: "auto" parses tables, structured files, documents, mails and archives; "text" reads every file as
+            plain text and reports those that are not.
+        chunk_size: Has no effect; accepted because runbooks for other scanners set it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,7 +53,7 @@ class FileSelection(BaseModel):
     max_files: int | None = Field(default=None, ge=1)
     max_file_size: Size = 100 * 10**6
     max_total_size: Size = 10**9
-    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+    encoding: Annotated[str, AfterValidator(_known_encoding)] | None = None
     errors: Literal["replace", "strict", "ignore"] = "replace"
     formats: Literal["auto", "text"] = "auto"
     chunk_size: int | None = None

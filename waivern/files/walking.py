@@ -1,4 +1,4 @@
-"""Which files there are under a root, each exactly once, always in the same order."""
+"""Walking the files below a folder: each exactly once, always in the same order."""
 
 import os
 import stat
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from waivern.files.patterns import Choice
+from waivern.files.patterns import PathFilter
 from waivern.files.reading import read_bytes
 from waivern.messages.not_scanned import NotScanned, ReasonCode
 
@@ -19,26 +19,27 @@ class File:
     path: str
 
     def read(self, *, limit: int) -> bytes:
-        """Return its bytes, as `read_bytes` does."""
+        """Return its bytes; see `read_bytes`."""
         return read_bytes(self.path, limit=limit)
 
 
 @dataclass
 class Walk:
-    """The files below a folder, as far as the patterns mean them.
+    """The files below a folder that the patterns select.
 
-    Iterating gives each file as a `File` or as a `NotScanned`; what lies below a folder that is left out as a whole has
-    no entry of its own. Folders are gone through by name. Symbolic links come last: what they lead to within the root
-    is found under its own name anyway, so a link is read only where its target is a file of the root that was not
-    read (its own name was not included); a link to a folder is never gone through, so there are no circles. A file
-    that stands under two names is read under the first.
+    Iterating yields each file as a `File` or as `NotScanned`. A folder that is excluded as a whole is one entry;
+    nothing below it has an entry of its own. Folders are visited in the order of their names.
+
+    Symbolic links come last. Their target, if it is below the root, is usually found under its own name, so a link is
+    read only if its target was not (because its own name is not included). Links to folders are never followed, so
+    there are no cycles. A file with two hard links is read under the first name.
 
     Raises:
         OSError: the root cannot be listed.
     """
 
     root: str
-    choice: Choice
+    paths: PathFilter
     _links: list[File] = field(default_factory=list, init=False)
     _seen: dict[tuple[int, int], str] = field(default_factory=dict, init=False)
 
@@ -49,34 +50,34 @@ class Walk:
         yield from self._below_root()
         for link in self._links:
             try:
-                yield self._at_link(link)
-            except OSError as error:  # whether its target is there cannot even be asked
+                yield self._follow(link)
+            except OSError as error:  # not even the target's existence can be checked
                 reason = f"a symbolic link that cannot be followed: {error.strerror}"
                 yield NotScanned(link.name, reason, ReasonCode.UNREADABLE)
 
-    def only(self, file: File) -> File | NotScanned:
-        """Judge the one file that a runbook names instead of a folder, by its name."""
-        return self.choice.skip_file(file.name) or file
+    def filter_file(self, file: File) -> File | NotScanned:
+        """Apply the patterns to a single file that a runbook names instead of a folder."""
+        return self.paths.skip_file(file.name) or file
 
     def _below_root(self) -> Iterator[File | NotScanned]:
-        waiting = _listed(self.root, below="")
+        waiting = _list_folder(self.root, prefix="")
         while waiting:
             entry = waiting.pop()
             if not entry.is_folder:
-                yield from self._at(entry)
+                yield from self._visit(entry)
                 continue
-            skipped = self.choice.skip_folder(entry.name)
+            skipped = self.paths.skip_folder(entry.name)
             if skipped is not None:
                 yield skipped
                 continue
             try:
-                waiting.extend(_listed(entry.path, below=f"{entry.name}/"))
+                waiting.extend(_list_folder(entry.path, prefix=f"{entry.name}/"))
             except OSError as error:
                 reason = f"cannot be listed: {error.strerror}"
                 yield NotScanned(f"{entry.name}/", reason, ReasonCode.UNREADABLE)
 
-    def _at(self, entry: "_Entry") -> Iterator[File | NotScanned]:
-        skipped = self.choice.skip_file(entry.name)
+    def _visit(self, entry: "_Entry") -> Iterator[File | NotScanned]:
+        skipped = self.paths.skip_file(entry.name)
         if skipped is not None:
             yield skipped
         elif entry.is_link:
@@ -84,19 +85,19 @@ class Walk:
         else:
             yield self._once(File(entry.name, entry.path))
 
-    def _at_link(self, link: File) -> File | NotScanned:
-        target = Path(os.path.realpath(link.path))  # Path.resolve() may raise where links lead in a circle
+    def _follow(self, link: File) -> File | NotScanned:
+        target = Path(os.path.realpath(link.path))  # Path.resolve() may raise on a cycle of links
         if not target.is_relative_to(self.root):
             return NotScanned(link.name, "a symbolic link that leads out of the root", ReasonCode.LINK)
         name = target.relative_to(self.root).as_posix()
         if target.is_dir():
-            reason = f"a symbolic link to the folder {shown(name)}/, which has a name of its own"
+            reason = f"a symbolic link to the folder {printable_name(name)}/, which is scanned under its own name"
             return NotScanned(link.name, reason, ReasonCode.DUPLICATE)
-        if target.is_symlink() or not target.exists():  # what realpath leaves a link leads in a circle
+        if target.is_symlink() or not target.exists():  # realpath() leaves a link unresolved if it is in a cycle
             return NotScanned(link.name, "a symbolic link that leads to nothing", ReasonCode.LINK)
-        excluded = self.choice.why_excluded(name)
-        if excluded is not None:
-            reason = f"a symbolic link to {shown(name)}, which is {excluded}"
+        exclusion = self.paths.exclusion_of(name)
+        if exclusion is not None:
+            reason = f"a symbolic link to {printable_name(name)}, which is {exclusion}"
             return NotScanned(link.name, reason, ReasonCode.EXCLUDED)
         return self._once(File(link.name, str(target)))
 
@@ -110,12 +111,12 @@ class Walk:
             return NotScanned(file.name, reason, ReasonCode.UNSUPPORTED)
         first = self._seen.setdefault((status.st_dev, status.st_ino), file.name)
         if first != file.name:
-            return NotScanned(file.name, f"the same file as {shown(first)}", ReasonCode.DUPLICATE)
+            return NotScanned(file.name, f"the same file as {printable_name(first)}", ReasonCode.DUPLICATE)
         return file
 
 
-def shown(name: str) -> str:
-    """Return a file's name as text: bytes that are not UTF-8 as `\\xff`."""
+def printable_name(name: str) -> str:
+    """Return a file name as text; bytes that are not UTF-8 become `\\xff`."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
@@ -127,11 +128,11 @@ class _Entry:
     is_link: bool
 
 
-def _listed(folder: str, *, below: str) -> list[_Entry]:
-    """The folder's entries, the last name first: the next to visit is popped from the end."""
+def _list_folder(folder: str, *, prefix: str) -> list[_Entry]:
+    """Return the folder's entries in reverse order: the next one to visit is popped from the end."""
     with os.scandir(folder) as entries:
         found = [
-            _Entry(below + entry.name, entry.path, entry.is_dir(follow_symlinks=False), entry.is_symlink())
+            _Entry(prefix + entry.name, entry.path, entry.is_dir(follow_symlinks=False), entry.is_symlink())
             for entry in entries
         ]
     return sorted(found, key=lambda entry: entry.name, reverse=True)

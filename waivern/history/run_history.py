@@ -198,7 +198,7 @@ class RunHistory(ABC):
         """
 
     @abstractmethod
-    def content_around(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
+    def envelope_without(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
         """Return an artifact's content without its list `key`, which is not unpacked where the content is large.
 
         Raises:

@@ -1,1 +1,1 @@
-"""What flows between artifacts: a message, its schema, and the check that the one fits the other."""
+"""Messages between artifacts: their content, schema, validation and canonical form."""

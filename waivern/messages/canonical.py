@@ -1,4 +1,4 @@
-"""The one way a message's content becomes bytes, so that equal content has an equal digest."""
+"""The canonical form of a message's content: equal content has equal bytes and an equal digest."""
 
 import hashlib
 import itertools
@@ -10,27 +10,27 @@ import msgspec
 import zstandard
 
 from waivern.errors import MessageError
-from waivern.messages.frames import Frames
-from waivern.messages.memory import give_back
+from waivern.messages.frames import FrameBuffer
+from waivern.messages.memory import release_free_memory
 
-PART = 1 << 20
-"""Bytes of a part of a large content, about."""
+PART_SIZE = 1 << 20
+"""The approximate size of the parts into which large content is split, in bytes."""
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(dict[str, Any])
 _items_decoder = msgspec.json.Decoder(list[Any])
-_LEVEL = 3
-_LONG_TEXT = 1000
+_COMPRESSION_LEVEL = 3
+_LONG_TEXT_LENGTH = 1000
 
 
 def canonical_bytes(content: Any) -> bytes:
-    """Return the JSON of `content` with sorted keys and no blanks.
+    """Return the JSON of `content` with sorted keys and without blanks.
 
-    What is not quite JSON becomes it: a tuple or set a list, an instant its ISO 8601 text, bytes their base64, and NaN
-    or an infinity null. So what is stored may say less than what was given; components give plain JSON.
+    Values that JSON does not have are converted: a tuple or set to a list, a datetime to ISO 8601, bytes to base64, NaN
+    and infinities to null. Components should produce plain JSON, because these conversions lose information.
 
     Raises:
-        MessageError: `content` holds something that JSON cannot say, such as a lone surrogate or an object.
+        MessageError: `content` contains a value that cannot be converted, such as a lone surrogate or an object.
     """
     try:
         return _encoder.encode(content)
@@ -39,27 +39,27 @@ def canonical_bytes(content: Any) -> bytes:
 
 
 class CanonicalForm:
-    """A content's canonical bytes, in parts where they are many, so that they never are in memory all at once.
+    """The canonical bytes of a content; large content is split into parts that are never all in memory.
 
-    Iterating gives what joined is `canonical_bytes`: once where it is small, else what stands before the longest list,
-    the list's items about `part_bytes` at a time (all but the first part of them begin with a comma), and what stands
-    behind. `digest` is the SHA-256 of all, `size` their number.
+    Iterating yields parts that joined are `canonical_bytes`. Small content is one part (`whole`). Large content is the
+    JSON before its longest list, the items of the list in parts of about `part_bytes` (all but the first begin with a
+    comma), and the JSON after the list. `digest` is the SHA-256 of all bytes, `size` their number.
 
     Raises:
         MessageError: as `canonical_bytes`.
     """
 
-    def __init__(self, content: Mapping[str, Any], *, part_bytes: int = PART) -> None:
+    def __init__(self, content: Mapping[str, Any], *, part_bytes: int = PART_SIZE) -> None:
         self._content = content
         self._part_bytes = part_bytes
         self._key = _key_of_longest_list(content)
-        self._sum_up()
+        self._compute_digest()
 
-    def _sum_up(self) -> None:
+    def _compute_digest(self) -> None:
         self.whole: bytes | None = None
         sha, size, part_bytes = hashlib.sha256(), 0, self._part_bytes
         parts: list[bytes] = []
-        for part in self._made():
+        for part in self._parts():
             sha.update(part)
             size += len(part)
             if size <= 2 * part_bytes:
@@ -71,18 +71,18 @@ class CanonicalForm:
             self.whole = b"".join(parts)
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter([self.whole]) if self.whole is not None else self._made()
+        return iter([self.whole]) if self.whole is not None else self._parts()
 
     def frames(self) -> Iterable[bytes]:
-        """Return what iterating gives, each part compressed by itself; made once, and gone through again and again."""
-        return Frames(map(compressed, self))
+        """Return the parts, each compressed as one frame. They are computed once and can be iterated repeatedly."""
+        return FrameBuffer(map(compress, self))
 
-    def _made(self) -> Iterator[bytes]:
+    def _parts(self) -> Iterator[bytes]:
         try:
             if self._key is None:
                 yield _encoder.encode(self._content)
                 return
-            before, after = encoded_around(self._content, self._key)
+            before, after = encode_envelope(self._content, self._key)
             yield before
             yield from _encoded_items(self._content[self._key], self._part_bytes)
             yield after
@@ -91,7 +91,7 @@ class CanonicalForm:
 
 
 def content_of_parts(parts: Iterable[bytes]) -> dict[str, Any]:
-    """Return the content that the parts of a `CanonicalForm` were made of.
+    """Return the content of which `parts` are the `CanonicalForm`.
 
     Raises:
         MessageError: they are not the parts of a JSON object.
@@ -103,51 +103,51 @@ def content_of_parts(parts: Iterable[bytes]) -> dict[str, Any]:
             before = part
             continue
         if number > 1:
-            items += items_in_part(last)
+            items += decode_items(last)
         else:
-            give_back()
+            release_free_memory()
         last = part
     content = content_of(before + last)
     if items:
-        content[str(key_opened_by(before))] = items
+        content[str(list_key_of(before))] = items
     return content
 
 
-def key_opened_by(part: bytes) -> str | None:
-    """Return the key whose list begins at the end of a first part; None where none does."""
+def list_key_of(part: bytes) -> str | None:
+    """Return the key whose list begins at the end of a first part; None if the content is not split."""
     return part[part.rindex(b'"', 0, -3) + 1 : -3].decode() if part.endswith(b'":[') else None
 
 
 def items_of_parts(parts: Iterable[bytes], key: str) -> Iterator[Any]:
-    """Yield the items of a content's list `key` one by one, of which a part is in memory at a time.
+    """Yield the items of a content's list `key`, with one part in memory at a time.
 
-    Where the content is not in parts, or they are not those of this list, all of it is read at once.
+    If the content is not split, or at another list, it is decoded as a whole.
 
     Raises:
         MessageError: they are not the parts of a JSON object.
     """
-    one_by_one = iter(parts)
-    first = next(one_by_one, b"")
+    remaining = iter(parts)
+    first = next(remaining, b"")
     if first.endswith(_opening(key)):
-        for part, _ in itertools.pairwise(one_by_one):  # the last is what stands behind the list
-            yield from items_in_part(part)
+        for part, _ in itertools.pairwise(remaining):  # the last part is the JSON after the list
+            yield from decode_items(part)
         return
-    listed = content_of_parts(itertools.chain([first], one_by_one)).get(key)
-    yield from listed if isinstance(listed, list) else ()
+    items = content_of_parts(itertools.chain([first], remaining)).get(key)
+    yield from items if isinstance(items, list) else ()
 
 
-def content_around(parts: Iterable[bytes], key: str) -> dict[str, Any]:
-    """Return a content without its list `key`, whose items are passed over where the parts are those of this list.
+def envelope_without(parts: Iterable[bytes], key: str) -> dict[str, Any]:
+    """Return a content without its list `key`, whose items are not decoded if the content is split at this list.
 
     Raises:
         MessageError: they are not the parts of a JSON object.
     """
-    one_by_one = iter(parts)
-    first = next(one_by_one, b"")
+    remaining = iter(parts)
+    first = next(remaining, b"")
     if first.endswith(_opening(key)):
-        content = content_of(first + b"".join(deque(one_by_one, maxlen=1)))
+        content = content_of(first + b"".join(deque(remaining, maxlen=1)))
     else:
-        content = content_of_parts(itertools.chain([first], one_by_one))
+        content = content_of_parts(itertools.chain([first], remaining))
     content.pop(key, None)
     return content
 
@@ -156,21 +156,21 @@ def _opening(key: str) -> bytes:
     return f'"{key}":['.encode()
 
 
-def items_in_part(part: bytes) -> list[Any]:
-    """Return the items of one of the parts that hold a list.
+def decode_items(part: bytes) -> list[Any]:
+    """Return the items in one part of a list.
 
     Raises:
-        MessageError: it is no such part.
+        MessageError: it is not such a part.
     """
     try:
-        found: list[Any] = _items_decoder.decode(b"[" + part.removeprefix(b",") + b"]")
+        items: list[Any] = _items_decoder.decode(b"[" + part.removeprefix(b",") + b"]")
     except (msgspec.DecodeError, RecursionError) as error:
         raise MessageError(f"The stored content is not a JSON object: {error}") from error
-    return found
+    return items
 
 
 def _key_of_longest_list(content: Mapping[Any, Any]) -> str | None:
-    """The key whose list is cut into parts: one that is written as it is, so that it is found again."""
+    """Return the key of the list to split: an identifier, because `list_key_of` reads it back without unescaping."""
     if not all(isinstance(key, str) for key in content):
         return None
     lengths = {
@@ -181,8 +181,8 @@ def _key_of_longest_list(content: Mapping[Any, Any]) -> str | None:
     return max(sorted(lengths), key=lengths.__getitem__) if lengths else None
 
 
-def encoded_around(content: Mapping[str, Any], key: str) -> tuple[bytes, bytes]:
-    """Return what stands before the items of a content's list `key` and what stands behind them.
+def encode_envelope(content: Mapping[str, Any], key: str) -> tuple[bytes, bytes]:
+    """Return the JSON before and after the items of a content's list `key`.
 
     Raises:
         MessageError: as `canonical_bytes`.
@@ -199,7 +199,7 @@ def _encoded_items(items: list[Any], part_bytes: int) -> Iterator[bytes]:
     for item in items:
         if not first:
             part += b","
-        part += _encoder.encode(_copied(item))
+        part += _encoder.encode(_with_copied_texts(item))
         first = False
         if len(part) >= part_bytes:
             yield bytes(part)
@@ -208,19 +208,22 @@ def _encoded_items(items: list[Any], part_bytes: int) -> Iterator[bytes]:
         yield bytes(part)
 
 
-def _copied(item: Any) -> Any:
-    """The item with copies of its long texts: one that is not ASCII keeps its UTF-8 beside it once it was encoded."""
-    if not isinstance(item, dict) or not any(map(_keeps_its_bytes, item.values())):
+def _with_copied_texts(item: Any) -> Any:
+    """Return the item with copies of its long texts.
+
+    CPython caches the UTF-8 of a string that is not ASCII once it was encoded; a copy is freed together with its cache.
+    """
+    if not isinstance(item, dict) or not any(map(_would_cache_utf_8, item.values())):
         return item
-    return {key: value[:1] + value[1:] if _keeps_its_bytes(value) else value for key, value in item.items()}
+    return {key: value[:1] + value[1:] if _would_cache_utf_8(value) else value for key, value in item.items()}
 
 
-def _keeps_its_bytes(value: Any) -> bool:
-    return isinstance(value, str) and len(value) > _LONG_TEXT and not value.isascii()
+def _would_cache_utf_8(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > _LONG_TEXT_LENGTH and not value.isascii()
 
 
 def content_of(canonical: bytes) -> dict[str, Any]:
-    """Return the content that `canonical_bytes` was made of.
+    """Return the content of which `canonical` are the canonical bytes.
 
     Raises:
         MessageError: the bytes are not a JSON object.
@@ -231,9 +234,9 @@ def content_of(canonical: bytes) -> dict[str, Any]:
         raise MessageError(f"The stored content is not a JSON object: {error}") from error
 
 
-def compressed(part: bytes | bytearray) -> bytes:
-    """Return a part as one frame of zstd (RFC 8878) that says how long it is unpacked."""
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(part)
+def compress(part: bytes | bytearray) -> bytes:
+    """Return a part as one zstd frame (RFC 8878) with its decompressed size in the header."""
+    return zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL).compress(part)
 
 
 def digest_of(canonical: bytes) -> str:

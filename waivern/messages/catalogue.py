@@ -1,4 +1,4 @@
-"""Where the JSON Schemas of messages are found: shipped ones, and those of plug-ins."""
+"""The catalogue of JSON Schemas of messages: shipped ones and those of plug-ins."""
 
 import functools
 import json
@@ -17,11 +17,10 @@ MERGE_KEYWORD = "x-waivern-merge"
 
 
 class SchemaCatalogue:
-    """The JSON Schemas that are known.
+    """The known JSON Schemas.
 
-    A plug-in's entry point in the group `waivern.schemas` leads to a mapping {"name/version": JSON Schema} or to
-    a package (or the path of a folder) that holds `<name>/<version>.json`. Shipped schemas come first: a plug-in
-    cannot change what they mean.
+    A plug-in's entry point in the group `waivern.schemas` refers to a mapping {"name/version": JSON Schema}, or to a
+    package (or the path of a folder) that contains `<name>/<version>.json`. A plug-in cannot replace a shipped schema.
     """
 
     def __init__(self) -> None:
@@ -29,8 +28,8 @@ class SchemaCatalogue:
         self.broken: dict[str, str] = {}
         plug_ins = discover(ENTRY_POINT_GROUP)
         self.broken.update(plug_ins.broken)
-        for name, offered in plug_ins.loaded.items():
-            self._add(name, offered)
+        for name, provided in plug_ins.loaded.items():
+            self._add(name, provided)
 
     def __contains__(self, schema: Schema) -> bool:
         return schema in self._json_schemas
@@ -42,37 +41,37 @@ class SchemaCatalogue:
         """Return the JSON Schema (draft 2020-12) of a message's content.
 
         Raises:
-            SchemaNotFoundError: nobody provides it.
+            SchemaNotFoundError: the schema is not known.
         """
         try:
             return self._json_schemas[schema]
         except KeyError:
-            known = [str(each) for each in self.known()]
+            known = [str(schema) for schema in self.known()]
             raise SchemaNotFoundError(
                 f"There is no schema '{schema}'",
                 remedy=did_you_mean(str(schema), known) or f"Known: {', '.join(known)}",
             ) from None
 
     def items_key(self, schema: Schema) -> str | None:
-        """Return the key of the content's list of items, or None where the schema is unknown or names none."""
+        """Return the key of the content's list of items; None if the schema is unknown or names none."""
         return self._json_schemas.get(schema, {}).get(ITEMS_KEYWORD)
 
     def merge_rules(self, schema: Schema) -> Mapping[str, str]:
-        """Return {JSON pointer: "concatenate" | "sum"} for what else is put together when messages are merged."""
+        """Return {JSON pointer: "concatenate" | "sum"} for the other values to combine when messages are merged."""
         rules: Mapping[str, str] = self._json_schemas.get(schema, {}).get(MERGE_KEYWORD, {})
         return rules
 
-    def _add(self, name: str, offered: Any) -> None:
+    def _add(self, name: str, provided: Any) -> None:
         try:
-            for schema, json_schema in _json_schemas_of(offered).items():
+            for schema, json_schema in _json_schemas_of(provided).items():
                 self._json_schemas.setdefault(schema, json_schema)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  what a plug-in offers may be anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a plug-in may provide anything
             self.broken[name] = f"{type(error).__name__}: {error}"
 
 
 @functools.cache
 def schema_catalogue() -> SchemaCatalogue:
-    """Return the catalogue of this process, made on first use."""
+    """Return the catalogue of this process, loaded on first use."""
     return SchemaCatalogue()
 
 
@@ -80,19 +79,19 @@ def _shipped() -> dict[Schema, Mapping[str, Any]]:
     return _in_folder(resources.files("waivern.messages") / "schemas")
 
 
-def _json_schemas_of(offered: Any) -> dict[Schema, Mapping[str, Any]]:
-    if isinstance(offered, Mapping):
-        return {Schema.parse(name): json_schema for name, json_schema in offered.items()}
-    return _in_folder(Path(offered) if isinstance(offered, (str, Path)) else resources.files(offered))
+def _json_schemas_of(provided: Any) -> dict[Schema, Mapping[str, Any]]:
+    if isinstance(provided, Mapping):
+        return {Schema.parse(name): json_schema for name, json_schema in provided.items()}
+    return _in_folder(Path(provided) if isinstance(provided, (str, Path)) else resources.files(provided))
 
 
 def _in_folder(folder: Any) -> dict[Schema, Mapping[str, Any]]:
     found: dict[Schema, Mapping[str, Any]] = {}
-    for by_name in folder.iterdir():
-        if not by_name.is_dir():
+    for subfolder in folder.iterdir():
+        if not subfolder.is_dir():
             continue
-        for file in by_name.iterdir():
+        for file in subfolder.iterdir():
             if file.name.endswith(".json"):
-                schema = Schema.parse(f"{by_name.name}/{file.name.removesuffix('.json')}")
+                schema = Schema.parse(f"{subfolder.name}/{file.name.removesuffix('.json')}")
                 found[schema] = json.loads(file.read_text(encoding="utf-8"))
     return found

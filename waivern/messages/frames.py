@@ -1,4 +1,4 @@
-"""Many byte strings, kept in memory as long as they are few and in a file without a name beyond that."""
+"""Buffers of byte strings, kept in memory while they are few and in an unnamed temporary file beyond that."""
 
 import os
 import tempfile
@@ -9,90 +9,91 @@ from typing import Any
 
 from waivern.errors import MessageError
 
-IN_MEMORY = 8 * 1024 * 1024
+MEMORY_LIMIT = 8 * 1024 * 1024
 """Bytes that are kept in memory."""
 
 _NONCE_BYTES = 12
 
 
-class Frames:
-    """Byte strings in the order in which they were appended. One thread appends; then many may read at once.
+class FrameBuffer:
+    """Byte strings in the order in which they were appended. One thread appends; afterwards, several may read at once.
 
-    What does not fit into memory lies in a temporary file (in `TMPDIR`) that has no name, so that it is gone with this
-    object or with the process, however that ends. Where the library that encrypts is installed, as it is wherever
-    contents are encrypted at rest, the file is encrypted under a key that is nowhere but in memory.
+    Frames beyond the memory limit are written to a temporary file (in `TMPDIR`) without a name, which disappears with
+    this object or with the process, even if that is killed. If the `cryptography` package is installed, as it is
+    wherever contents are encrypted at rest, the file is encrypted with a key that exists only in memory.
     """
 
-    def __init__(self, frames: Iterable[bytes] = (), *, in_memory: int = IN_MEMORY) -> None:
-        self._in_memory = in_memory
-        self._held: list[bytes] = []
-        self._file: _NamelessFile | None = None
-        self.held_bytes = 0
+    def __init__(self, frames: Iterable[bytes] = (), *, memory_limit: int = MEMORY_LIMIT) -> None:
+        self._memory_limit = memory_limit
+        self._in_memory: list[bytes] = []
+        self._file: _UnnamedFile | None = None
+        self.memory_bytes = 0
         for frame in frames:
             self.append(frame)
 
     def append(self, frame: bytes) -> None:
-        """Keep one more.
+        """Append a frame.
 
         Raises:
-            MessageError: there is no room in the temporary folder.
+            MessageError: the temporary folder is full.
         """
-        if self._file is None and self.held_bytes + len(frame) <= self._in_memory:
-            self._held.append(frame)
-            self.held_bytes += len(frame)
+        if self._file is None and self.memory_bytes + len(frame) <= self._memory_limit:
+            self._in_memory.append(frame)
+            self.memory_bytes += len(frame)
             return
         if self._file is None:
-            self._file = _NamelessFile()
+            self._file = _UnnamedFile()
         self._file.append(frame)
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._held
+        yield from self._in_memory
         if self._file is not None:
             yield from self._file
 
 
-class FramesInTurn:
-    """Byte strings, others and others again, as one."""
+class ConcatenatedFrames:
+    """Several iterables of frames as one that can be iterated repeatedly."""
 
-    def __init__(self, *several: Iterable[bytes]) -> None:
-        self._several = several
+    def __init__(self, *iterables: Iterable[bytes]) -> None:
+        self._iterables = iterables
 
     def __iter__(self) -> Iterator[bytes]:
-        return chain.from_iterable(self._several)
+        return chain.from_iterable(self._iterables)
 
 
-class FramesWithin:
-    """All byte strings but the first and the last."""
+class InnerFrames:
+    """All frames of a buffer except the first and the last."""
 
-    def __init__(self, frames: Frames) -> None:
+    def __init__(self, frames: FrameBuffer) -> None:
         self._frames = frames
-        self.held_bytes = frames.held_bytes
+        self.memory_bytes = frames.memory_bytes
 
     def __iter__(self) -> Iterator[bytes]:
         return (frame for frame, _ in pairwise(islice(self._frames, 1, None)))
 
 
-class _NamelessFile:
+class _UnnamedFile:
     def __init__(self) -> None:
         try:
-            file = tempfile.TemporaryFile(prefix="waivern-", buffering=0)  # noqa: SIM115  open as long as this is
+            file = tempfile.TemporaryFile(prefix="waivern-", buffering=0)  # noqa: SIM115  closed by the finalizer
         except OSError as error:
-            raise _no_room(error) from None
+            raise _disk_error(error) from None
         self._descriptor = file.fileno()
         weakref.finalize(self, file.close)
-        self._cipher = _cipher()
+        self._cipher = _new_cipher()
         self._ends = [0]
 
     def append(self, frame: bytes) -> None:
-        rest = memoryview(frame if self._cipher is None else self._cipher.encrypt(_nonce(len(self._ends)), frame, None))
-        place = self._ends[-1]
+        data = frame if self._cipher is None else self._cipher.encrypt(_nonce(len(self._ends)), frame, None)
+        remaining = memoryview(data)
+        position = self._ends[-1]
         try:
-            while rest:
-                written = os.pwrite(self._descriptor, rest, place)
-                place, rest = place + written, rest[written:]
+            while remaining:
+                written = os.pwrite(self._descriptor, remaining, position)
+                position, remaining = position + written, remaining[written:]
         except OSError as error:
-            raise _no_room(error) from None
-        self._ends.append(place)
+            raise _disk_error(error) from None
+        self._ends.append(position)
 
     def __iter__(self) -> Iterator[bytes]:
         for number in range(1, len(self._ends)):
@@ -101,7 +102,7 @@ class _NamelessFile:
             yield frame if self._cipher is None else self._cipher.decrypt(_nonce(number), frame, None)
 
 
-def _cipher() -> Any:
+def _new_cipher() -> Any:
     try:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     except ModuleNotFoundError:
@@ -110,12 +111,12 @@ def _cipher() -> Any:
 
 
 def _nonce(number: int) -> bytes:
-    """Another one for each frame; the key is used for one file."""
+    """Return a nonce that is unique per frame; each file has its own key."""
     return number.to_bytes(_NONCE_BYTES, "big")
 
 
-def _no_room(error: OSError) -> MessageError:
+def _disk_error(error: OSError) -> MessageError:
     return MessageError(
-        f"A large message cannot be put aside in {tempfile.gettempdir()}: {error.strerror}",
-        remedy="Make room there, or name another folder with TMPDIR",
+        f"A large message cannot be written to {tempfile.gettempdir()}: {error.strerror}",
+        remedy="Free disk space there, or set TMPDIR to another folder",
     )

@@ -1,24 +1,24 @@
-"""Memory that was freed and that the process still holds."""
+"""Returning freed memory to the operating system."""
 
 import ctypes
 import functools
 from collections.abc import Callable
 
 
-def give_back() -> None:
-    """Give freed memory back to the machine, so that large contents do not need as much again as those before them.
+def release_free_memory() -> None:
+    """Return freed memory to the operating system, so that several large contents in a row do not add up.
 
-    The C library keeps what one thread freed for that thread; where it has no call for it, nothing happens.
+    glibc keeps the memory that a thread has freed for that thread. On other C libraries this does nothing.
     """
-    trim = _trim()
+    trim = _malloc_trim()
     if trim is not None:
         trim(0)
 
 
 @functools.cache
-def _trim() -> Callable[[int], int] | None:
+def _malloc_trim() -> Callable[[int], int] | None:
     try:
-        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim  # of glibc
+        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim  # only in glibc
     except (OSError, AttributeError, TypeError):
         return None
     return trim

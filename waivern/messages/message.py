@@ -1,4 +1,4 @@
-"""One message: what an artifact is made of."""
+"""A message: the content of an artifact."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Items(Protocol):
-    """What can be counted, and gone through again and again."""
+    """A list of items that has a length and can be iterated repeatedly."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Any]: ...
@@ -19,14 +19,14 @@ class Items(Protocol):
 
 @dataclass(frozen=True)
 class Message:
-    """Content of a known shape.
+    """Content that follows a schema.
 
     Args:
-        id: A name that the producer gives the message; may be empty.
-        content: A JSON object. It is a value, never changed after it was handed over, and holds neither clock
-            times nor random ids, so that the same content is kept once.
-        schema: The shape that `content` has.
-        context: What else is known of the message (JSON); kept beside the content, not part of its digest.
+        id: A name that the producer chooses; may be empty.
+        content: A JSON object. It must not be changed after the message was created, and contains neither clock times
+            nor random ids, so that equal content is stored once.
+        schema: The schema of `content`.
+        context: Additional information (JSON); stored with the content, but not part of its digest.
     """
 
     id: str
@@ -35,23 +35,23 @@ class Message:
     context: Mapping[str, Any] | None = None
 
     def items_of(self, key: str) -> Items | None:
-        """Return the content's list `key`, or None where it has none.
+        """Return the list `key` of the content; None if there is none.
 
-        Of a large message that is kept packed a few items are in memory at a time, where `content` has all of them.
+        Iterating the items of a compressed message keeps only a few in memory, while `content` decompresses them all.
         """
         items = self.content.get(key)
         return items if isinstance(items, list | tuple) else None
 
-    def content_around(self, key: str) -> Mapping[str, Any]:
-        """Return the content without its list `key`."""
+    def envelope_without(self, key: str) -> Mapping[str, Any]:
+        """Return the content without the list `key`."""
         return {name: value for name, value in self.content.items() if name != key}
 
     def canonical_form(self) -> "CanonicalForm":
-        """Return the content's canonical bytes, in parts where they are many.
+        """Return the content's canonical bytes; large content is split into parts.
 
         Raises:
-            MessageError: it holds something that JSON cannot say.
+            MessageError: the content is not JSON.
         """
-        from waivern.messages.canonical import CanonicalForm  # whoever only makes messages needs no msgspec
+        from waivern.messages.canonical import CanonicalForm  # imported late: creating a message does not need msgspec
 
         return CanonicalForm(self.content)

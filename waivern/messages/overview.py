@@ -1,4 +1,4 @@
-"""What a message says in short, so that a list of artifacts need not unpack every message."""
+"""The counts that describe a message, so that listing artifacts does not load their content."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ import msgspec
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.message import Message
 
-_EXAMPLES = 5
+_MAX_EXAMPLES = 5
 
 
 @dataclass(frozen=True)
 class Overview:
-    """Numbers of one message.
+    """The counts of one message.
 
     Args:
         items: How many items it has.
-        findings: How many of its findings are of which category; empty for what is no indicator.
+        findings: The number of findings by category; empty if the schema is not an indicator's.
         not_scanned: How many things were not scanned; `not_scanned_examples` holds the first {name, reason, code}.
         sampled: How many things were partially scanned; `sampled_examples` holds the first {name, read, total}.
     """
@@ -32,9 +32,9 @@ class Overview:
     sampled_examples: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a JSON object, without what is empty."""
-        whole: dict[str, Any] = msgspec.to_builtins(self)
-        return {name: value for name, value in whole.items() if value or name == "items"}
+        """Return it as a JSON object, without empty values."""
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        return {name: value for name, value in values.items() if value or name == "items"}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> "Overview | None":
@@ -42,20 +42,20 @@ class Overview:
 
 
 def overview_of(message: Message) -> Overview | None:
-    """Return the numbers of a message, or None where nobody said what its items are."""
+    """Return the overview of a message; None if its schema does not name the list of items."""
     key = schema_catalogue().items_key(message.schema)
     items = None if key is None else message.items_of(key)
     if key is None or items is None:
         return None
     findings = Counter(str(item.get("category")) for item in items) if key == "findings" else Counter[str]()
-    around = message.content_around(key)
-    described = around.get("metadata") or around.get("analysis_metadata") or {}
-    not_scanned, sampled = described.get("not_scanned") or [], described.get("sampled") or []
+    envelope = message.envelope_without(key)
+    metadata = envelope.get("metadata") or envelope.get("analysis_metadata") or {}
+    not_scanned, sampled = metadata.get("not_scanned") or [], metadata.get("sampled") or []
     return Overview(
         items=len(items),
         findings=dict(sorted(findings.items())),
         not_scanned=len(not_scanned),
-        not_scanned_examples=list(not_scanned[:_EXAMPLES]),
+        not_scanned_examples=list(not_scanned[:_MAX_EXAMPLES]),
         sampled=len(sampled),
-        sampled_examples=list(sampled[:_EXAMPLES]),
+        sampled_examples=list(sampled[:_MAX_EXAMPLES]),
     )

@@ -1,4 +1,4 @@
-"""The name and version of a message's shape."""
+"""The name and version of a message's schema."""
 
 import re
 from dataclasses import dataclass
@@ -20,12 +20,16 @@ class Schema:
 
     @classmethod
     def parse(cls, text: str) -> "Schema":
-        """Read "name/major.minor.patch".
+        """Parse "name/major.minor.patch".
 
         Raises:
-            MessageError: `text` has another form.
+            MessageError: `text` has a different form.
         """
         match = _SCHEMA.fullmatch(text)
         if match is None:
             raise MessageError(f"'{text}' is not a schema", remedy="Write it as name/1.0.0")
         return cls(match["name"], match["version"])
+
+
+STANDARD_INPUT = Schema("standard_input", "1.0.0")
+"""The schema of the text that connectors extract."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from waivern.components.environment import looking_up_in
+from waivern.components.environment import use_environment
 from waivern.components.factory import ComponentFactory
 from waivern.components.registry import ComponentRegistry
-from waivern.components.working_directory import working_in
+from waivern.components.working_directory import use_working_directory
 from waivern.errors import ComponentNotFoundError, InvalidPropertiesError, RunbookError, WaivernError
 from waivern.messages.canonical import canonical_bytes
 from waivern.messages.schema import Schema
@@ -129,7 +129,7 @@ class ComponentChecks:
         except RunbookError:  # already reported for the property
             return []
         try:
-            with working_in(folder), looking_up_in(self._environment, secrets=self.variables):
+            with use_working_directory(folder), use_environment(self._environment, secrets=self.variables):
                 self._factory(kind, config.type).create(properties)
         except InvalidPropertiesError as error:
             problems = [

@@ -6,8 +6,8 @@ from typing import Any
 
 from waivern.errors import MessageError
 from waivern.messages.catalogue import schema_catalogue
+from waivern.messages.compressed_items import CompressedItems, CompressedMessage, CompressedSequence, ConcatenatedItems
 from waivern.messages.message import Message
-from waivern.messages.packed import JoinedItems, Packed, PackedItems, PackedMessage
 from waivern.messages.schema import Schema
 
 
@@ -30,9 +30,9 @@ def concatenated(messages: Sequence[Message]) -> Message:
     if len(messages) == 1:
         return first
     named, name = schema_catalogue().items_key(first.schema), "+".join(each.id for each in messages if each.id)
-    if named is not None and any(isinstance(each, PackedMessage) for each in messages):
-        around = [each.content_around(named) for each in messages]
-        return PackedMessage(name, _merged(around, first.schema), named, _packed(messages, named), first.schema)
+    if named is not None and any(isinstance(each, CompressedMessage) for each in messages):
+        around = [each.envelope_without(named) for each in messages]
+        return CompressedMessage(name, _merged(around, first.schema), named, _packed(messages, named), first.schema)
     content = _merged([message.content for message in messages], first.schema)
     for key in _keys_of_items(messages, named):
         content[key] = [item for message in messages for item in message.content[key]]
@@ -47,11 +47,13 @@ def _merged(contents: Sequence[Mapping[str, Any]], schema: Schema) -> dict[str, 
     return content
 
 
-def _packed(messages: Sequence[Message], key: str) -> JoinedItems:
+def _packed(messages: Sequence[Message], key: str) -> ConcatenatedItems:
     several = [message.items_of(key) for message in messages]
     if any(items is None for items in several):
         raise _nothing_in_common(messages[0].schema)
-    return JoinedItems([items if isinstance(items, Packed) else PackedItems(items or ()) for items in several])
+    return ConcatenatedItems(
+        [items if isinstance(items, CompressedSequence) else CompressedItems(items or ()) for items in several]
+    )
 
 
 def _keys_of_items(messages: Sequence[Message], named: str | None) -> list[str]:

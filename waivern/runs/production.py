@@ -11,10 +11,10 @@ from typing import Any
 from waivern.artifacts.store import ArtifactStore, PastArtifact, PastArtifacts
 from waivern.components.analyser import Analyser
 from waivern.components.connector import Connector
-from waivern.components.environment import looking_up_in
+from waivern.components.environment import use_environment
 from waivern.components.factory import ComponentFactory
 from waivern.components.registry import ComponentRegistry
-from waivern.components.working_directory import working_in
+from waivern.components.working_directory import use_working_directory
 from waivern.errors import (
     ComponentError,
     ComponentNotFoundError,
@@ -25,8 +25,8 @@ from waivern.errors import (
     RunTakenOverError,
     WaivernError,
 )
+from waivern.messages.compressed_items import CompressedMessage
 from waivern.messages.message import Message
-from waivern.messages.packed import PackedMessage
 from waivern.messages.schema import Schema
 from waivern.messages.validation import check_message
 from waivern.plans.plan import ExecutionPlan
@@ -224,7 +224,7 @@ class Workshop:
         if name not in factories:
             broken: Mapping[str, str] = getattr(factories, "broken", {})
             raise ComponentNotFoundError(kind, name, factories, broken=broken.get(name))
-        with working_in(order.folder), looking_up_in(self._environment, secrets=set()):
+        with use_working_directory(order.folder), use_environment(self._environment, secrets=set()):
             return factories[name].create(resolve(order.properties, self._environment))
 
 
@@ -240,7 +240,7 @@ def _blamed_on(component: str) -> Iterator[None]:
 def _checked(message: Any, order: ProductionOrder, component: str) -> Message:
     if not isinstance(message, Message):
         raise ComponentError(f"'{component}' gave no message but {type(message).__name__}")
-    if not isinstance(message, PackedMessage) and not isinstance(message.content, Mapping):
+    if not isinstance(message, CompressedMessage) and not isinstance(message.content, Mapping):
         raise ComponentError(f"'{component}' gave a message whose content is no JSON object")
     if message.schema != order.output_schema:
         raise ComponentError(f"'{component}' was asked for {order.output_schema} and gave {message.schema}")

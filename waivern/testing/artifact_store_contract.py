@@ -5,8 +5,8 @@ from typing import Any
 
 from waivern.artifacts.store import ArtifactStore
 from waivern.errors import ArtifactNotFoundError, MessageError
+from waivern.messages.compressed_items import CompressedItems, CompressedMessage
 from waivern.messages.message import Message
-from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.schema import Schema
 from waivern.testing.builders import message_of, raises
 
@@ -83,14 +83,16 @@ class ArtifactStoreContract:
 
     def test_a_packed_message_comes_back_item_by_item(self, store: ArtifactStore) -> None:
         items = [{"number": number, "text": "the quick brown fox " * 50} for number in range(5_000)]
-        message = PackedMessage("", {"name": "n", "later": 1}, "data", PackedItems(items), Schema("any", "1.0.0"))
+        message = CompressedMessage(
+            "", {"name": "n", "later": 1}, "data", CompressedItems(items), Schema("any", "1.0.0")
+        )
         store.save("packed", message)
         assert list(store.get("packed").items_of("data") or ()) == items
-        assert store.get("packed").content_around("data") == {"name": "n", "later": 1}
+        assert store.get("packed").envelope_without("data") == {"name": "n", "later": 1}
 
     def test_changing_what_was_unpacked_changes_nothing_in_the_store(self, store: ArtifactStore) -> None:
-        items = PackedItems({"text": "x" * 1000} for _ in range(3_000))
-        store.save("packed", PackedMessage("", {"said": {}}, "data", items, Schema("any", "1.0.0")))
+        items = CompressedItems({"text": "x" * 1000} for _ in range(3_000))
+        store.save("packed", CompressedMessage("", {"said": {}}, "data", items, Schema("any", "1.0.0")))
         got = store.get("packed")
         got.content["said"]["more"] = 1
         got.content["data"][0]["text"] = ""

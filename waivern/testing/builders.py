@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from waivern.artifacts.store import ArtifactStore
 from waivern.components.analyser import Analyser
 from waivern.components.connector import Connector
-from waivern.components.container import Ready, ServiceContainer, ServiceDescriptor
+from waivern.components.container import ExistingService, ServiceContainer, ServiceDescriptor
 from waivern.components.factory import ComponentFactory
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
@@ -116,7 +116,7 @@ def registry_of(
 ) -> Any:
     """Return a registry whose components are functions, by type."""
     container = ServiceContainer()
-    container.register(ServiceDescriptor(ArtifactStore, Ready(store)))
+    container.register(ServiceDescriptor(ArtifactStore, ExistingService(store)))
     return HandMadeRegistry(
         container,
         {name: FunctionFactory(FunctionConnector, extract) for name, extract in (connectors or {}).items()},

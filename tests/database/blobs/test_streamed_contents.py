@@ -30,7 +30,7 @@ def run_of(engine: sa.Engine, number: int) -> str:
 def test_items_come_one_by_one_and_what_stands_around_them_by_itself(engine: sa.Engine, number: int) -> None:
     run_id, history = run_of(engine, number), SqlRunHistory(engine)
     assert [each["number"] for each in history.items_of(run_id, "found", "items")] == list(range(number))
-    assert history.content_around(run_id, "found", "items") == {"before": 1, "later": {"items": 2}}
+    assert history.envelope_without(run_id, "found", "items") == {"before": 1, "later": {"items": 2}}
     assert list(history.items_of(run_id, "found", "nothing")) == []
 
 
@@ -57,7 +57,7 @@ def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(eng
     assert stored.checksum == zlib.crc32(data)
     message = SqlRunHistory(engine).message_of(run.run_id, "found")
     assert list(message.items_of("items") or ()) == items
-    assert message.content_around("items") == {"before": 1, "later": 2}
+    assert message.envelope_without("items") == {"before": 1, "later": 2}
     run.store.save("again", message)
     with engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(blobs)) == 1

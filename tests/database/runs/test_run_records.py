@@ -30,7 +30,7 @@ from waivern import (
     Schema,
 )
 from waivern.artifacts.store import PastArtifacts
-from waivern.components.container import Ready, ServiceDescriptor
+from waivern.components.container import ExistingService, ServiceDescriptor
 from waivern.database.blobs.blob import Blob
 from waivern.database.connection.engine import writing
 from waivern.database.connection.process_identity import ProcessIdentity
@@ -55,7 +55,7 @@ def execute(run: RunHandle, plan: ExecutionPlan, make: Make, *, past: PastArtifa
 
     registry = registry_of(run.store, connectors={"make": content}, analysers={"make": content})
     if past is not None:
-        registry.container.register(ServiceDescriptor(PastArtifacts, Ready(past)))
+        registry.container.register(ServiceDescriptor(PastArtifacts, ExistingService(past)))
     asyncio.run(DAGExecutor(registry).execute(plan, run_log=run.log))
 
 

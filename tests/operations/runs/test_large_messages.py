@@ -11,7 +11,7 @@ from tests.builders.installations import migrated
 from waivern import ComponentRegistry, DAGExecutor, Planner, ServiceContainer
 from waivern.database.runs.run_history import SqlRunHistory
 from waivern.database.runs.run_store import SqlRunStore
-from waivern.messages.packed import PackedMessage
+from waivern.messages.compressed_items import CompressedMessage
 from waivern.runs.run import RunStatus
 
 RUNBOOK: dict[str, Any] = {
@@ -32,7 +32,7 @@ RUNBOOK: dict[str, Any] = {
 def test_a_run_over_large_messages_unpacks_none_of_them(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unpack(message: PackedMessage) -> None:
+    def unpack(message: CompressedMessage) -> None:
         raise AssertionError(f"all of {message.schema} is in memory")
 
     for folder in ("a", "b"):
@@ -41,7 +41,7 @@ def test_a_run_over_large_messages_unpacks_none_of_them(
             text = f"import stripe\nemail = 'amelia{number}@example.org'\n" + f"x = {number}\n" * 5_000
             (tmp_path / folder / f"{number}.py").write_text(text)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(PackedMessage, "content", property(unpack))
+    monkeypatch.setattr(CompressedMessage, "content", property(unpack))
     with migrated(database_url) as engine:
         registry = ComponentRegistry(ServiceContainer())
         plan = Planner(registry).plan_from_dict(RUNBOOK)

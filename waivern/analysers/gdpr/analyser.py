@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from waivern.components.analyser import Analyser
-from waivern.components.outputs import check_makes
+from waivern.components.outputs import check_output_schema
+from waivern.messages.compressed_items import CompressedItems, CompressedMessage
 from waivern.messages.message import Message
-from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.schema import Schema
 from waivern.rulesets.loading.classification import Classification, ClassificationRule, load_classification
 
@@ -77,10 +77,10 @@ class GdprClassifier(Analyser):
         return [cls.kind.output_schema]
 
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
-        check_makes(self, output_schema)
+        check_output_schema(self, output_schema)
         findings = (finding for message in inputs for finding in message.items_of("findings") or ())
         summary = _Summary()
-        classified = PackedItems(map(summary.count, map(self._classify, findings)))
+        classified = CompressedItems(map(summary.count, map(self._classify, findings)))
         analyses = [_analysis_metadata(message) for message in inputs]
         envelope = {
             "summary": summary.as_content(),
@@ -94,7 +94,7 @@ class GdprClassifier(Analyser):
                 "sampled": [entry for analysis in analyses for entry in analysis.get("sampled", ())],
             },
         }
-        return PackedMessage(self.kind.name, envelope, "findings", classified, self.kind.output_schema)
+        return CompressedMessage(self.kind.name, envelope, "findings", classified, self.kind.output_schema)
 
     def _classify(self, finding: Mapping[str, Any]) -> dict[str, Any]:
         category = str(finding.get("category", ""))
@@ -179,7 +179,7 @@ class _Summary:
 
 
 def _analysis_metadata(message: Message) -> Mapping[str, Any]:
-    metadata: Mapping[str, Any] = message.content_around("findings").get("analysis_metadata", {})
+    metadata: Mapping[str, Any] = message.envelope_without("findings").get("analysis_metadata", {})
     return metadata
 
 

@@ -18,9 +18,9 @@ from waivern.analysers.indicators.input_texts import (
     name_items,
 )
 from waivern.components.analyser import Analyser
-from waivern.components.outputs import check_makes
+from waivern.components.outputs import check_output_schema
+from waivern.messages.compressed_items import CompressedItems, CompressedMessage
 from waivern.messages.message import Message
-from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.schema import Schema
 from waivern.rulesets.detection.detector import Detector, detector_for
 from waivern.rulesets.engine.batch import NAME_CONTEXT, NO_CONTEXT, TextContext
@@ -58,15 +58,15 @@ class IndicatorAnalyser(Analyser):
         return [cls.kind.output_schema]
 
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
-        check_makes(self, output_schema)
+        check_output_schema(self, output_schema)
         texts, detector = InputTexts(inputs), detector_for(self._ruleset)
         findings = self._new_collector(detector)
         for item, spans in _detect(texts.file_items(), NO_CONTEXT, detector):
             findings.add(item, spans)
         self._scan_columns(texts, findings, detector)
         envelope = self._envelope(findings, inputs, scanned=len(texts.locations))
-        return PackedMessage(
-            self.kind.name, envelope, "findings", PackedItems(findings.drain()), self.kind.output_schema
+        return CompressedMessage(
+            self.kind.name, envelope, "findings", CompressedItems(findings.drain()), self.kind.output_schema
         )
 
     def _scan_columns(self, texts: InputTexts, findings: FindingCollector, detector: Detector) -> None:
@@ -107,7 +107,7 @@ class IndicatorAnalyser(Analyser):
 
 
 def _combined_metadata(inputs: Sequence[Message], key: str) -> list[Any]:
-    return [entry for message in inputs for entry in message.content_around("data").get("metadata", {}).get(key, ())]
+    return [entry for message in inputs for entry in message.envelope_without("data").get("metadata", {}).get(key, ())]
 
 
 def _detect(items: Iterable[Item], context: TextContext, detector: Detector) -> Iterator[tuple[Item, list[Span]]]:

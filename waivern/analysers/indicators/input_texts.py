@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from waivern.messages.compressed_items import CompressedMessage
 from waivern.messages.message import Message
-from waivern.messages.packed import PackedMessage
 
 BATCH_CHARACTERS = 1_000_000
 """Small texts are scanned together, up to this many characters."""
@@ -85,7 +85,7 @@ class InputTexts:
     def file_items(self) -> Iterator[Item]:
         """Yield the texts that are not values of columns."""
         for number, message in enumerate(self._messages):
-            is_packed = isinstance(message, PackedMessage)
+            is_packed = isinstance(message, CompressedMessage)
             pending = [] if is_packed else self._pending_batches.setdefault(number, [])
             for text in self._read(message, with_columns=not is_packed):
                 if isinstance(text, Item):
@@ -103,7 +103,7 @@ class InputTexts:
 
     def _read(self, message: Message, *, with_columns: bool) -> Iterator[Item | ColumnBatch]:
         locations, columns, room = self._locations, _empty_batch(), BATCH_CHARACTERS
-        message_source = message.content_around("data")["source"]
+        message_source = message.envelope_without("data")["source"]
         for entry in message.items_of("data") or ():
             if "raw_content" in entry:
                 source = entry.get("metadata", {}).get("source", message_source)

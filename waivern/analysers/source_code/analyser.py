@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from waivern.analysers.source_code import structure
 from waivern.analysers.source_code.languages import detect_language
 from waivern.components.analyser import Analyser
-from waivern.components.outputs import check_makes
+from waivern.components.outputs import check_output_schema
+from waivern.messages.compressed_items import CompressedItems, CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.not_scanned import NotScanned, ReasonCode
-from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.messages.schema import Schema
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class SourceCodeAnalyser(Analyser):
         return [SOURCE_CODE]
 
     def process(self, inputs: Sequence[Message], output_schema: Schema) -> Message:
-        check_makes(self, output_schema)
+        check_output_schema(self, output_schema)
         not_scanned = [entry for message in inputs for entry in _metadata_list(message, "not_scanned")]
-        data, lines = PackedItems(), 0
+        data, lines = CompressedItems(), 0
         for item in _files(inputs):
             entry = self._entry(item)
             if isinstance(entry, NotScanned):
@@ -58,7 +58,7 @@ class SourceCodeAnalyser(Analyser):
                 data.append(entry)
                 lines += entry["metadata"]["line_count"]
         metadata: dict[str, Any] = {"total_files": len(data), "total_lines": lines, "not_scanned": not_scanned}
-        return PackedMessage("source_code", self._envelope(inputs, metadata), "data", data, SOURCE_CODE)
+        return CompressedMessage("source_code", self._envelope(inputs, metadata), "data", data, SOURCE_CODE)
 
     def _entry(self, item: Mapping[str, Any]) -> dict[str, Any] | NotScanned:
         """Return the entry of a file, or the reason why it has none."""
@@ -91,7 +91,7 @@ class SourceCodeAnalyser(Analyser):
             metadata["sampled"] = sampled
         if self._properties.include_structure and not self._has_parser:
             metadata["structure"] = PARSER_NOT_INSTALLED
-        sources = dict.fromkeys(str(message.content_around("data")["source"]) for message in inputs)
+        sources = dict.fromkeys(str(message.envelope_without("data")["source"]) for message in inputs)
         return {
             "schemaVersion": "1.0.0",
             "name": "Source code",
@@ -101,7 +101,7 @@ class SourceCodeAnalyser(Analyser):
 
 
 def _metadata_list(message: Message, key: str) -> list[Any]:
-    entries: list[Any] = message.content_around("data").get("metadata", {}).get(key, [])
+    entries: list[Any] = message.envelope_without("data").get("metadata", {}).get(key, [])
     return entries
 
 

@@ -1,1 +1,1 @@
-"""Files of a folder, of this machine or of a storage."""
+"""The `filesystem` connector: files of a local folder or of a remote storage."""

@@ -1,42 +1,40 @@
-"""The `filesystem` connector: the files of a folder, of this machine or of a storage."""
+"""The `filesystem` connector: files of a local folder or of a remote storage."""
 
 from collections.abc import Iterator
 from typing import Protocol
 
 from waivern.components.connector import Connector
-from waivern.components.outputs import check_makes
+from waivern.components.outputs import check_output_schema
 from waivern.connectors.filesystem.properties import FilesystemProperties
-from waivern.files.addresses import without_login
-from waivern.files.patterns import Choice
+from waivern.files.addresses import without_credentials
+from waivern.files.patterns import PathFilter
 from waivern.files.scanning import FileScan, Readable
+from waivern.messages.compressed_items import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.not_scanned import NotScanned
-from waivern.messages.packed import PackedMessage
-from waivern.messages.schema import Schema
-
-STANDARD_INPUT = Schema("standard_input", "1.0.0")
+from waivern.messages.schema import STANDARD_INPUT, Schema
 
 
-class Place(Protocol):
-    """Where files are; the root itself must be readable, or `found` raises `ComponentError`."""
+class Location(Protocol):
+    """Where the files are. `files` raises `ComponentError` if the root itself cannot be read."""
 
-    def found(self, choice: Choice) -> Iterator[Readable | NotScanned]: ...
+    def files(self, paths: PathFilter) -> Iterator[Readable | NotScanned]: ...
 
 
 class FilesystemConnector(Connector):
     """Reads files; one item of the message is the text of one file, or of one part of it.
 
-    Names are relative to the root, with "/"; what was left out is named as `FileScan` says. The content holds neither
-    times nor absolute paths: the same files give the same message wherever they lie.
+    File names are relative to the root, with "/". See `FileScan` for what is reported as not scanned. The content
+    contains neither times nor absolute paths, so the same files give the same message in any location.
 
     Args:
-        properties: What the runbook says.
-        place: Where `properties.path` is.
+        properties: The properties in the runbook.
+        location: Where `properties.path` is.
     """
 
-    def __init__(self, properties: FilesystemProperties, *, place: Place) -> None:
+    def __init__(self, properties: FilesystemProperties, *, location: Location) -> None:
         self._properties = properties
-        self._place = place
+        self._location = location
 
     @classmethod
     def get_name(cls) -> str:
@@ -47,10 +45,11 @@ class FilesystemConnector(Connector):
         return [STANDARD_INPUT]
 
     def extract(self, output_schema: Schema) -> Message:
-        check_makes(self, output_schema)
+        check_output_schema(self, output_schema)
         selection = self._properties
-        source = without_login(selection.path)
+        source = without_credentials(selection.path)
         scan = FileScan(selection, source=source, connector_type="filesystem")
-        scan.read(self._place.found(Choice.of(selection.include_patterns, selection.exclude_patterns)))
-        around = {"schemaVersion": "1.0.0", "name": "Files", "source": source, "metadata": scan.metadata()}
-        return PackedMessage("filesystem", around, "data", scan.items, STANDARD_INPUT)
+        paths = PathFilter.from_patterns(selection.include_patterns, selection.exclude_patterns)
+        scan.read(self._location.files(paths))
+        envelope = {"schemaVersion": "1.0.0", "name": "Files", "source": source, "metadata": scan.metadata()}
+        return CompressedMessage("filesystem", envelope, "data", scan.items, STANDARD_INPUT)

@@ -1,17 +1,17 @@
-"""What makes a `filesystem` connector."""
+"""The factory of the `filesystem` connector."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from waivern.components.factory import ComponentFactory, validated
-from waivern.components.working_directory import anchored
+from waivern.components.working_directory import resolve_path
 
 if TYPE_CHECKING:
     from waivern.connectors.filesystem.connector import FilesystemConnector
 
 
 class FilesystemConnectorFactory(ComponentFactory["FilesystemConnector"]):
-    """Makes `FilesystemConnector`s."""
+    """Creates `FilesystemConnector`s."""
 
     @property
     def component_class(self) -> "type[FilesystemConnector]":
@@ -20,11 +20,11 @@ class FilesystemConnectorFactory(ComponentFactory["FilesystemConnector"]):
         return FilesystemConnector
 
     def create(self, properties: Mapping[str, Any]) -> "FilesystemConnector":
-        from waivern.connectors.filesystem.local import LocalPlace
+        from waivern.connectors.filesystem.local import LocalPath
         from waivern.connectors.filesystem.properties import FilesystemProperties
-        from waivern.connectors.filesystem.remote import RemotePlace
+        from waivern.connectors.filesystem.remote import RemoteAddress
 
         valid = validated(FilesystemProperties, properties, component="filesystem")
         if valid.local_path is None:
-            return self.component_class(valid, place=RemotePlace(valid.path, valid.storage_options or {}))
-        return self.component_class(valid, place=LocalPlace(valid.path, anchored(valid.local_path)))
+            return self.component_class(valid, location=RemoteAddress(valid.path, valid.storage_options or {}))
+        return self.component_class(valid, location=LocalPath(valid.path, resolve_path(valid.local_path)))

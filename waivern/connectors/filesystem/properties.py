@@ -1,22 +1,22 @@
-"""What a runbook may say to the `filesystem` connector."""
+"""The properties of the `filesystem` connector."""
 
 from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from waivern.connectors.filesystem.storages import fault_of
-from waivern.files.addresses import kind_of
+from waivern.connectors.filesystem.storages import storage_error
+from waivern.files.addresses import scheme_of
 from waivern.files.selection import FileSelection
 
-_LOCAL = "file"
+_LOCAL_SCHEME = "file"
 
 
 class FilesystemProperties(FileSelection):
-    """The properties of `filesystem`: those of every connector of files, and where the files are.
+    """The properties of all connectors for files, and where the files are.
 
     Args:
-        path: A folder or one file of this machine, or the address of either in a storage, such as s3://bucket/folder.
-        storage_options: What fsspec makes the storage with: logins, endpoints.
+        path: A local folder or file, or the address of one in a remote storage, such as s3://bucket/folder.
+        storage_options: The arguments of the fsspec file system: credentials, endpoints.
     """
 
     path: str = Field(min_length=1)
@@ -24,27 +24,27 @@ class FilesystemProperties(FileSelection):
 
     @property
     def local_path(self) -> str | None:
-        """The path on this machine; None where it is the address of a storage."""
-        return _on_this_machine(self.path)
+        """The local path; None if `path` is the address of a remote storage."""
+        return _local_path(self.path)
 
     @field_validator("path")
     @classmethod
-    def _can_be_read(cls, path: str) -> str:
-        fault = None if _on_this_machine(path) is not None else fault_of(path)
-        if fault is not None:
-            raise ValueError(fault)
+    def _check_storage(cls, path: str) -> str:
+        error = None if _local_path(path) is not None else storage_error(path)
+        if error is not None:
+            raise ValueError(error)
         return path
 
     @field_validator("storage_options")
     @classmethod
-    def _belong_to_a_storage(cls, options: dict[str, Any] | None, others: ValidationInfo) -> dict[str, Any] | None:
-        if options and _on_this_machine(others.data.get("path", "")) is not None:
+    def _check_path_is_remote(cls, options: dict[str, Any] | None, others: ValidationInfo) -> dict[str, Any] | None:
+        if options and _local_path(others.data.get("path", "")) is not None:
             raise ValueError("are for a `path` such as s3://bucket/folder")
         return options
 
 
-def _on_this_machine(path: str) -> str | None:
-    kind = kind_of(path)
-    if kind == _LOCAL:
-        return path[len(f"{_LOCAL}://") :]
-    return path if kind is None else None
+def _local_path(path: str) -> str | None:
+    scheme = scheme_of(path)
+    if scheme == _LOCAL_SCHEME:
+        return path[len(f"{_LOCAL_SCHEME}://") :]
+    return path if scheme is None else None

@@ -1,14 +1,14 @@
-"""Where the files are when they lie in a storage that fsspec knows: s3://bucket/folder and its kin."""
+"""Files in a remote storage that fsspec supports, such as s3://bucket/folder."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from waivern.connectors.filesystem.storages import FILES_ONLY, is_lost, reason, remedy
+from waivern.connectors.filesystem.storages import SINGLE_FILE_SCHEMES, error_reason, error_remedy, is_connection_error
 from waivern.errors import ComponentError
-from waivern.files.addresses import kind_of, without_login
-from waivern.files.listing import chosen
-from waivern.files.patterns import Choice
+from waivern.files.addresses import scheme_of, without_credentials
+from waivern.files.listing import filter_files
+from waivern.files.patterns import PathFilter
 from waivern.files.reading import TooLargeError, UnreadableError, within_limit
 from waivern.messages.not_scanned import NotScanned
 
@@ -19,94 +19,95 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class RemotePlace:
-    """An address in a storage, with what its file system is made with, which may be secret and is shown nowhere."""
+class RemoteAddress:
+    """An address in a remote storage, and the arguments of its file system, which may be secret and are never shown."""
 
     address: str
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def found(self, choice: Choice) -> Iterator["RemoteFile | NotScanned"]:
-        """Yield what there is below the address.
+    def files(self, paths: PathFilter) -> Iterator["RemoteFile | NotScanned"]:
+        """Yield the files below the address.
 
-        A storage of objects has no folders: an empty object whose name ends in "/" stands for one, and is none.
+        An object storage has no folders: empty objects whose names end in "/" represent them, and are left out.
 
         Raises:
-            ComponentError: nothing is there, or it cannot be read.
+            ComponentError: the address does not exist, or cannot be read.
         """
-        storage, root = self._storage()
-        about = self._asked(lambda: storage.info(root))
-        if about.get("type") == "file":
-            name = without_login(root) if kind_of(root) else root
-            only = RemoteFile(name.rstrip("/").rpartition("/")[2], root, about.get("size"), self, storage)
-            yield from chosen([only], choice)
+        storage, root = self._open()
+        info = self._call(lambda: storage.info(root))
+        if info.get("type") == "file":
+            name = without_credentials(root) if scheme_of(root) else root
+            file = RemoteFile(name.rstrip("/").rpartition("/")[2], root, info.get("size"), self, storage)
+            yield from filter_files([file], paths)
             return
-        listed = self._asked(lambda: storage.find(root, detail=True))
+        found = self._call(lambda: storage.find(root, detail=True))
         files = [
-            RemoteFile(path.removeprefix(f"{root.rstrip('/')}/"), path, each.get("size"), self, storage)
-            for path, each in listed.items()
-            if each.get("type") != "directory" and not (path.endswith("/") and not each.get("size"))
+            RemoteFile(path.removeprefix(f"{root.rstrip('/')}/"), path, details.get("size"), self, storage)
+            for path, details in found.items()
+            if details.get("type") != "directory" and not (path.endswith("/") and not details.get("size"))
         ]
-        yield from chosen(files, choice)
+        yield from filter_files(files, paths)
 
     def read(self, storage: "AbstractFileSystem", path: str, *, limit: int) -> bytes:
-        """Return a file's bytes, at most one more than `limit`.
+        """Return a file's bytes, at most `limit` + 1.
 
         Raises:
             UnreadableError: this file cannot be read.
             ComponentError: the storage cannot be reached any more.
         """
         try:
-            if kind_of(self.address) in FILES_ONLY:  # a server may send all, however little was asked for
+            if scheme_of(self.address) in SINGLE_FILE_SCHEMES:  # an HTTP server may ignore the range and send all
                 with storage.open(path, "rb", block_size=0) as file:
                     return bytes(file.read(limit + 1))
             return bytes(storage.cat_file(path, start=0, end=limit + 1))
-        except Exception as error:  # noqa: BLE001  each storage has errors of its own
-            if is_lost(error):
-                raise self._failure(error) from None
+        except Exception as error:  # noqa: BLE001  each storage has its own errors
+            if is_connection_error(error):
+                raise self._component_error(error) from None
             if isinstance(error, FileNotFoundError):
-                raise UnreadableError("vanished while the folder was read") from None
-            raise UnreadableError(f"cannot be read: {reason(error, self.options)}") from None
+                raise UnreadableError("deleted while the folder was read") from None
+            raise UnreadableError(f"cannot be read: {error_reason(error, self.options)}") from None
 
-    def _storage(self) -> tuple["AbstractFileSystem", str]:
-        """The file system and the path in it. Nothing of it is kept: fsspec would remember listings and logins."""
+    def _open(self) -> tuple["AbstractFileSystem", str]:
+        """Return the file system and the path in it, without fsspec's caches, which keep listings and credentials."""
         import fsspec
 
-        fresh = {"skip_instance_cache": True, "use_listings_cache": False}
-        storage, path = self._asked(lambda: fsspec.url_to_fs(self.address, **fresh, **self.options))
+        no_caches = {"skip_instance_cache": True, "use_listings_cache": False}
+        storage, path = self._call(lambda: fsspec.url_to_fs(self.address, **no_caches, **self.options))
         return storage, str(path)
 
-    def _asked(self, ask: Callable[[], T]) -> T:
+    def _call(self, function: Callable[[], T]) -> T:
         try:
-            return ask()
-        except Exception as error:  # noqa: BLE001  each storage has errors of its own
-            raise self._failure(error) from None
+            return function()
+        except Exception as error:  # noqa: BLE001  each storage has its own errors
+            raise self._component_error(error) from None
 
-    def _failure(self, error: Exception) -> ComponentError:
+    def _component_error(self, error: Exception) -> ComponentError:
         return ComponentError(
-            f"{without_login(self.address)} cannot be read: {reason(error, self.options)}", remedy=remedy(error)
+            f"{without_credentials(self.address)} cannot be read: {error_reason(error, self.options)}",
+            remedy=error_remedy(error),
         )
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a storage: `name` is its path relative to the root, `size` what the storage says of it, if it does."""
+    """A file of a storage: `name` is its path relative to the root, `size` its size if the storage states it."""
 
     name: str
     path: str
     size: int | None
-    place: RemotePlace
+    location: RemoteAddress
     storage: "AbstractFileSystem"
 
     def read(self, *, limit: int) -> bytes:
-        """Return its bytes; no more than `limit` and one are asked for.
+        """Return its bytes; no more than `limit` + 1 are requested.
 
         Raises:
             TooLargeError: it has more than `limit`.
             UnreadableError: it cannot be read.
         """
-        if self.size == 0:  # there is no part of nothing that could be asked for
+        if self.size == 0:  # a range request on an empty object fails
             return b""
         if self.size is not None and self.size > limit:
             raise TooLargeError(limit, self.size)
-        content = self.place.read(self.storage, self.path, limit=limit)
+        content = self.location.read(self.storage, self.path, limit=limit)
         return within_limit(content, limit)

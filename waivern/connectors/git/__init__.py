@@ -1,1 +1,1 @@
-"""Files of a git repository at one revision."""
+"""The `git` and `github` connectors: files of a git repository at one revision."""

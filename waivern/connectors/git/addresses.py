@@ -1,23 +1,23 @@
-"""Where repositories are, and what lets somebody in there."""
+"""Addresses of repositories, and the credentials for them."""
 
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from waivern.files.addresses import kind_of, without_login
+from waivern.files.addresses import scheme_of, without_credentials
 
-_KINDS = frozenset({"file", "git", "http", "https", "ssh"})
-_WITH_PASSWORD = frozenset({"http", "https"})
-_BY_SSH = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9.-]{2,}:(?!//)[^\s:][^\s]*", re.ASCII)
-_BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(?:/|$)|^[-/.]|[/.]$|^$")
-_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
-_BESIDE_A_TOKEN = "x-access-token"  # noqa: S105  the user that GitHub wants; others take any
+_SCHEMES = frozenset({"file", "git", "http", "https", "ssh"})
+_PASSWORD_SCHEMES = frozenset({"http", "https"})
+_SCP_ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9.-]{2,}:(?!//)[^\s:][^\s]*", re.ASCII)
+_INVALID_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(?:/|$)|^[-/.]|[/.]$|^$")
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_TOKEN_USER = "x-access-token"  # noqa: S105  the user name that GitHub requires; other servers accept any
 
 
 @dataclass(frozen=True)
-class Login:
-    """Who asks a server, at the address that its `origin` begins; the password is shown nowhere."""
+class Credentials:
+    """Credentials for a server, whose addresses begin with `origin`; the password is never shown."""
 
     origin: str
     user: str
@@ -26,68 +26,68 @@ class Login:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a repository is.
+    """The address of a repository.
 
     Args:
-        location: What git is given: an address without login, or a path.
-        shown: What the repository is called.
-        login: What the server is told, if it asks.
+        location: The argument for git: an address without credentials, or a path.
+        shown: The repository's name in messages.
+        credentials: What git answers if the server asks for credentials.
     """
 
     location: str
     shown: str
-    login: Login | None = None
+    credentials: Credentials | None = None
 
 
-def fault_of_address(written: str) -> str | None:
-    """Say what is wrong with where a repository is said to be; None where nothing is."""
-    if written.startswith("-") or any(ord(sign) < 32 or ord(sign) == 127 for sign in written):
+def address_error(address: str) -> str | None:
+    """Return what is wrong with the address of a repository; None if it is valid."""
+    if address.startswith("-") or any(ord(char) < 32 or ord(char) == 127 for char in address):
         return "is neither an address nor a path"
-    kind = kind_of(written)
-    if "::" in written.partition("/")[0] or (kind is not None and kind not in _KINDS):
-        return f"is of no kind that is read: {', '.join(sorted(_KINDS))}, user@host:path, or a path"
+    scheme = scheme_of(address)
+    if "::" in address.partition("/")[0] or (scheme is not None and scheme not in _SCHEMES):
+        return f"has an unsupported scheme: use {', '.join(sorted(_SCHEMES))}, user@host:path, or a path"
     try:
-        urlsplit(written)
+        urlsplit(address)
     except ValueError:
-        return "is no address"
+        return "is not a valid address"
     return None
 
 
-def fault_of_ref(written: str) -> str | None:
-    """Say what is wrong with the name of a branch, a tag or a commit; None where nothing is.
+def ref_error(ref: str) -> str | None:
+    """Return what is wrong with the name of a branch, a tag or a commit; None if it is valid.
 
     Source: git-check-ref-format(1).
     """
-    return "is no name of a branch, a tag or a commit" if _BAD_REF.search(written) else None
+    return "is not a valid name of a branch, a tag or a commit" if _INVALID_REF.search(ref) else None
 
 
-def address_of(written: str, *, token: str | None, folder: Path) -> Address:
-    """Read where a repository is; a login in the address is taken out of it, and a token goes before it.
+def parse_address(address: str, *, token: str | None, folder: Path) -> Address:
+    """Parse an address and move the credentials out of it; a token takes precedence over them.
 
     Args:
-        folder: What a relative path is meant from.
+        folder: Where a relative path starts.
     """
-    if kind_of(written) is None:
-        is_remote = _BY_SSH.fullmatch(written) is not None
-        return Address(written if is_remote else str(folder / Path(written).expanduser()), written)
-    parts = urlsplit(written)
-    if parts.scheme.lower() not in _WITH_PASSWORD:
-        return Address(written, without_login(written))
+    if scheme_of(address) is None:
+        is_remote = _SCP_ADDRESS.fullmatch(address) is not None
+        return Address(address if is_remote else str(folder / Path(address).expanduser()), address)
+    parts = urlsplit(address)
+    if parts.scheme.lower() not in _PASSWORD_SCHEMES:
+        return Address(address, without_credentials(address))
     host = parts.netloc.rpartition("@")[2]
     location = urlunsplit((parts.scheme, host, parts.path, "", ""))
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if token:
-        user, password = _BESIDE_A_TOKEN, token
-    login = Login(f"{parts.scheme}://{host}", user, password) if user or password else None
-    return Address(location, without_login(written), login)
+        user, password = _TOKEN_USER, token
+    credentials = Credentials(f"{parts.scheme}://{host}", user, password) if user or password else None
+    return Address(location, without_credentials(address), credentials)
 
 
 def with_token(address: Address, token: str) -> Address:
-    """Return the same place, with a token for its server."""
+    """Return the same address with a token for its server."""
     parts = urlsplit(address.location)
-    return replace(address, login=Login(f"{parts.scheme}://{parts.netloc}", _BESIDE_A_TOKEN, token))
+    return replace(address, credentials=Credentials(f"{parts.scheme}://{parts.netloc}", _TOKEN_USER, token))
 
 
-def is_in_the_clear(written: str) -> bool:
-    """Say whether whoever listens on the way reads a login that is sent there."""
-    return kind_of(written) == "http" and urlsplit(written).hostname not in _HERE
+def is_unencrypted(address: str) -> bool:
+    """Return whether credentials would be sent there unencrypted, to another machine."""
+    return scheme_of(address) == "http" and urlsplit(address).hostname not in _LOCAL_HOSTS

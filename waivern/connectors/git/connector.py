@@ -1,4 +1,4 @@
-"""The connectors `git` and `github`: the files of a repository at one revision."""
+"""The connectors `git` and `github`: files of a repository at one revision."""
 
 import tempfile
 import time
@@ -8,36 +8,35 @@ from pathlib import Path
 from typing import TypeVar
 
 from waivern.components.connector import Connector
-from waivern.components.outputs import check_makes
+from waivern.components.outputs import check_output_schema
 from waivern.connectors.git.addresses import Address, with_token
-from waivern.connectors.git.fetching import Repository, in_folder
+from waivern.connectors.git.fetching import Repository, repository_path
 from waivern.connectors.git.program import Git, GitError
 from waivern.connectors.git.properties import RevisionProperties
 from waivern.connectors.git.tree import Blobs, CommittedFile, Entry, entries_of
 from waivern.errors import ComponentError
-from waivern.files.listing import chosen
-from waivern.files.patterns import Choice
+from waivern.files.listing import filter_files
+from waivern.files.patterns import PathFilter
 from waivern.files.scanning import FileScan
+from waivern.messages.compressed_items import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.not_scanned import NotScanned
-from waivern.messages.packed import PackedMessage
-from waivern.messages.schema import Schema
+from waivern.messages.schema import STANDARD_INPUT, Schema
 
-STANDARD_INPUT = Schema("standard_input", "1.0.0")
 T = TypeVar("T")
 
 
 class GitConnector(Connector):
-    """Reads the files of one commit as they were committed: the same commit gives the same message wherever it lies.
+    """Reads the files of one commit as committed: the same commit gives the same message, wherever it is fetched from.
 
-    The repository is fetched into a temporary folder, which is removed. `metadata.commit` is the id of the commit
-    that `ref` led to. Links, submodules and what Git LFS keeps elsewhere are named as left out.
+    The repository is fetched into a temporary folder. `metadata.commit` is the id of the commit that `ref` resolved
+    to. Links, submodules and Git LFS pointers are reported as not scanned.
 
     Args:
-        properties: What the runbook says.
-        address: Where the repository is.
-        source: What items and findings say that they are from: the same for every revision.
-        token: Asks for a token, where one has to be asked for.
+        properties: The properties in the runbook.
+        address: The address of the repository.
+        source: The `source` of items and findings: the same for every revision.
+        token: Requests a token when the repository is fetched; None: no token is needed, or `address` has it.
     """
 
     def __init__(
@@ -62,56 +61,60 @@ class GitConnector(Connector):
         return [STANDARD_INPUT]
 
     def extract(self, output_schema: Schema) -> Message:
-        check_makes(self, output_schema)
+        check_output_schema(self, output_schema)
         scan = FileScan(self._properties, source=self._source, connector_type=self.get_name())
         with self._fetched() as (git, repository, commit):
             self._read(scan, git, repository, commit)
-        around = {
+        envelope = {
             "schemaVersion": "1.0.0",
             "name": "Repository",
             "source": self._source,
             "metadata": {**scan.metadata(), "ref": self._properties.ref, "commit": commit},
         }
-        return PackedMessage(self.get_name(), around, "data", scan.items, STANDARD_INPUT)
+        return CompressedMessage(self.get_name(), envelope, "data", scan.items, STANDARD_INPUT)
 
     @contextmanager
     def _fetched(self) -> Iterator[tuple[Git, Repository, str]]:
-        until = time.monotonic() + self._properties.clone_timeout
+        deadline = time.monotonic() + self._properties.clone_timeout
         with tempfile.TemporaryDirectory(prefix="waivern-git-", ignore_cleanup_errors=True) as folder:
             address = self._address if self._token is None else with_token(self._address, self._token())
-            git = Git(in_folder(Path(folder)), until, address.login)
+            git = Git(repository_path(Path(folder)), deadline, address.credentials)
             repository = Repository(git, address)
             commit = repository.fetch(self._properties.ref, self._properties.clone_strategy)
             yield git, repository, commit
 
     def _read(self, scan: FileScan, git: Git, repository: Repository, commit: str) -> None:
         selection = self._properties
-        listed = self._damaged(lambda: list(entries_of(git, commit, below=selection.subfolder or "")))
+        listed = self._check_damage(lambda: list(entries_of(git, commit, below=selection.subfolder or "")))
         if selection.subfolder and not listed:
             raise ComponentError(
                 f"The repository {self._address.shown} has no folder '{selection.subfolder}' at '{selection.ref}'",
                 remedy="Correct `subfolder`",
             )
-        choice = Choice.of(selection.include_patterns, selection.exclude_patterns)
-        found = [each if isinstance(each, NotScanned) else each.left_out() or each for each in chosen(listed, choice)]
-        wanted = list(dict.fromkeys(each.blob for each in found if isinstance(each, Entry)))
-        if wanted and selection.clone_strategy in ("minimal", "partial"):
-            repository.complete(wanted)
-        with self._damaged(lambda: Blobs(git, wanted)) as blobs:
-            scan.read(CommittedFile(each.name, each.blob, blobs) if isinstance(each, Entry) else each for each in found)
+        filtered = filter_files(
+            listed, PathFilter.from_patterns(selection.include_patterns, selection.exclude_patterns)
+        )
+        found = [entry if isinstance(entry, NotScanned) else entry.not_scanned() or entry for entry in filtered]
+        blob_ids = list(dict.fromkeys(entry.blob for entry in found if isinstance(entry, Entry)))
+        if blob_ids and selection.clone_strategy in ("minimal", "partial"):
+            repository.fetch_blobs(blob_ids)
+        with self._check_damage(lambda: Blobs(git, blob_ids)) as blobs:
+            scan.read(
+                CommittedFile(entry.name, entry.blob, blobs) if isinstance(entry, Entry) else entry for entry in found
+            )
 
-    def _damaged(self, ask: Callable[[], T]) -> T:
+    def _check_damage(self, function: Callable[[], T]) -> T:
         try:
-            return ask()
+            return function()
         except (GitError, TimeoutError):
             raise ComponentError(
-                f"The repository {self._address.shown} cannot be read: what was fetched of it is damaged",
-                remedy="Let its owner check it with `git fsck`",
+                f"The repository {self._address.shown} cannot be read: the fetched content is damaged",
+                remedy="Ask its owner to check it with `git fsck`",
             ) from None
 
 
 class GithubConnector(GitConnector):
-    """Reads the files of a repository on github.com, or on a server of GitHub's kind."""
+    """Reads the files of a repository on github.com or a GitHub Enterprise server."""
 
     @classmethod
     def get_name(cls) -> str:

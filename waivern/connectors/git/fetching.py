@@ -1,4 +1,4 @@
-"""Getting one revision of a repository, with as much beside it as is wanted."""
+"""Fetching one revision of a repository."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from waivern.connectors.git.addresses import Address
 from waivern.connectors.git.program import Git, GitError
 from waivern.errors import ComponentError
-from waivern.files.addresses import without_login
+from waivern.files.addresses import without_credentials
 
 STRATEGIES = {
     "minimal": ("--depth=1", "--filter=blob:none"),
@@ -15,21 +15,21 @@ STRATEGIES = {
     "shallow": ("--depth=1",),
     "full": (),
 }
-"""What is fetched: without the history before the revision, without contents that are not read, or all of it."""
+"""The options of `git fetch` by strategy: without the history, without contents that are not read, or everything."""
 
-_COMMIT = re.compile(r"[0-9a-f]{4,64}")
-_WHOLE = (40, 64)
-_EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-_REASONS = (
+_COMMIT_ID = re.compile(r"[0-9a-f]{4,64}")
+_ALL_REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+# What git prints, the reason in words, and the remedy.
+_KNOWN_ERRORS = (
     (
         ("Authentication failed", "could not read Username", "could not read Password", "error: 401", "error: 403"),
-        "it asks for a login, or refuses the one that it is given",
+        "it requires credentials, or refuses those it was given",
         "Give a `token` that may read it, as ${NAME}",
     ),
     (
         ("Permission denied (publickey", "Host key verification failed"),
-        "its server refuses the key, or is not known",
-        "Let the user who scans log in there by ssh without being asked anything",
+        "its server refuses the SSH key, or is not in known_hosts",
+        "Make sure that the user who runs the scan can log in there by ssh without a prompt",
     ),
     (
         ("dubious ownership",),
@@ -43,14 +43,14 @@ _REASONS = (
     ),
     (
         ("not found", "does not appear to be a git repository", "does not exist", "No such file or directory"),
-        "there is no repository, or it is shown to nobody without a login",
+        "there is no such repository, or it is private",
         "Correct `repository`, or give a `token` that may read it, as ${NAME}",
     ),
 )
 
 
 class Repository:
-    """A repository of our own, in an empty folder, that holds what was fetched of another one."""
+    """A local bare repository into which a revision is fetched."""
 
     def __init__(self, git: Git, address: Address) -> None:
         self._git = git
@@ -59,86 +59,86 @@ class Repository:
     def fetch(self, ref: str, strategy: str) -> str:
         """Fetch a branch, a tag or a commit, and return the commit's id.
 
-        A name that is a branch's and a tag's is the tag's, as with git. A commit by the beginning of its id is looked
-        for among all that branches and tags lead to.
+        A name that is both a branch and a tag means the tag, as with git. An abbreviated commit id is searched in
+        everything that is reachable from branches and tags.
 
         Raises:
-            ComponentError: there is no such revision, or the repository cannot be read.
+            ComponentError: the revision does not exist, or the repository cannot be read.
         """
-        self._asked("init", "--quiet", "--bare", "--template=", "--", str(self._git.repository))
-        self._asked("remote", "add", "--", "origin", self._address.location)
+        self._run("init", "--quiet", "--bare", "--template=", "--", str(self._git.repository))
+        self._run("remote", "add", "--", "origin", self._address.location)
         options = STRATEGIES[strategy]
         try:
             self._fetch(options, ref)
         except GitError as error:
-            if not _COMMIT.fullmatch(ref):
-                raise self._failure(str(error), ref) from None
-            return self._fetch_commit(ref, [each for each in options if not each.startswith("--depth")])
-        return self._commit("FETCH_HEAD", ref)
+            if not _COMMIT_ID.fullmatch(ref):
+                raise self._component_error(str(error), ref) from None
+            return self._fetch_commit(ref, [option for option in options if not option.startswith("--depth")])
+        return self._commit_id("FETCH_HEAD", ref)
 
-    def complete(self, blobs: Sequence[str]) -> None:
-        """Fetch contents that were left out, all at a time: git would fetch each when it is asked for."""
-        wanted = "\n".join(blobs).encode()
+    def fetch_blobs(self, blobs: Sequence[str]) -> None:
+        """Fetch the contents that a filter left out, all at once: git would fetch them one by one on access."""
+        ids = "\n".join(blobs).encode()
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "--stdin")
-        self._asked("-c", "fetch.negotiationAlgorithm=noop", "fetch", *options, "--", "origin", given=wanted)
+        self._run("-c", "fetch.negotiationAlgorithm=noop", "fetch", *options, "--", "origin", stdin=ids)
 
     def _fetch(self, options: Sequence[str], *refs: str) -> None:
         try:
             self._git.run("fetch", "--quiet", "--no-tags", *options, "--", "origin", *refs)
         except TimeoutError:
-            raise self._too_slow() from None
+            raise self._timeout_error() from None
 
     def _fetch_commit(self, ref: str, options: Sequence[str]) -> str:
-        """A commit by its whole id, of a server that hands out no commit by its id, or by the beginning of its id."""
+        """Fetch everything to find a commit: the id is abbreviated, or the server does not serve commits by id."""
         try:
-            self._fetch(options, *_EVERYTHING)
+            self._fetch(options, *_ALL_REFS)
         except GitError as error:
-            raise self._failure(str(error), ref) from None
-        return self._commit(ref, ref)
+            raise self._component_error(str(error), ref) from None
+        return self._commit_id(ref, ref)
 
-    def _commit(self, name: str, ref: str) -> str:
+    def _commit_id(self, name: str, ref: str) -> str:
         try:
-            found = self._git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+            output = self._git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         except GitError as error:
-            raise self._failure(str(error) or "couldn't find remote ref", ref) from None
-        return found.decode("ascii").strip()
+            raise self._component_error(str(error) or "couldn't find remote ref", ref) from None
+        return output.decode("ascii").strip()
 
-    def _asked(self, *arguments: str, given: bytes = b"") -> bytes:
+    def _run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         try:
-            return self._git.run(*arguments, given=given)
+            return self._git.run(*arguments, stdin=stdin)
         except GitError as error:
-            raise self._failure(str(error)) from None
+            raise self._component_error(str(error)) from None
         except TimeoutError:
-            raise self._too_slow() from None
+            raise self._timeout_error() from None
 
-    def _too_slow(self) -> ComponentError:
+    def _timeout_error(self) -> ComponentError:
         return ComponentError(
             f"The repository {self._address.shown} could not be fetched within `clone_timeout`",
             remedy="Raise it, or fetch less with `clone_strategy: minimal` and `include_patterns`",
         )
 
-    def _failure(self, said: str, ref: str = "") -> ComponentError:
+    def _component_error(self, output: str, ref: str = "") -> ComponentError:
         shown = self._address.shown
-        if "couldn't find remote ref" in said or "unknown revision" in said or "ambiguous" in said:
+        if "couldn't find remote ref" in output or "unknown revision" in output or "ambiguous" in output:
             return ComponentError(
                 f"The repository {shown} has no branch, tag or commit '{ref}'", remedy="Correct `ref`"
             )
-        for signs, why, remedy in _REASONS:
-            if any(sign in said for sign in signs):
-                return ComponentError(f"The repository {shown} cannot be read: {why}", remedy=remedy)
-        last = next((line for line in said.splitlines() if line.startswith(("fatal:", "error:"))), said[-200:])
+        for signs, reason, remedy in _KNOWN_ERRORS:
+            if any(sign in output for sign in signs):
+                return ComponentError(f"The repository {shown} cannot be read: {reason}", remedy=remedy)
+        last = next((line for line in output.splitlines() if line.startswith(("fatal:", "error:"))), output[-200:])
         return ComponentError(
             f"The repository {shown} cannot be read: {self._without_secrets(last)}",
             remedy="Check `repository` and `ref`",
         )
 
-    def _without_secrets(self, said: str) -> str:
-        login = self._address.login
-        if login is not None and login.password:
-            said = said.replace(login.password, "***")
-        return without_login(said)
+    def _without_secrets(self, text: str) -> str:
+        credentials = self._address.credentials
+        if credentials is not None and credentials.password:
+            text = text.replace(credentials.password, "***")
+        return without_credentials(text)
 
 
-def in_folder(folder: Path) -> Path:
-    """Return where in a temporary folder the repository is to be."""
+def repository_path(folder: Path) -> Path:
+    """Return the repository's path in a temporary folder."""
     return folder / "repository.git"

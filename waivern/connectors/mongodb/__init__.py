@@ -1,1 +1,1 @@
-"""Documents of a MongoDB database."""
+"""The `mongodb` connector: documents of a MongoDB database."""

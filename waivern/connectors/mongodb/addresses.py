@@ -1,75 +1,75 @@
-"""Where a MongoDB server is, what it is called, and what its address must not be shown with."""
+"""Addresses of MongoDB servers, and how they are shown without secrets."""
 
 import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from waivern.files.addresses import without_login
+from waivern.files.addresses import without_credentials
 
 _URI = re.compile(
     r"(?P<scheme>mongodb(?:\+srv)?)://(?:(?P<login>.*)@)?(?P<hosts>[^/?@]+)(?:/(?P<database>[^?]*))?(?:\?.*)?"
 )
 
-_SIGNS = "and @ : / in a password as %40 %3A %2F"
+_ESCAPES = "write @ : / in a password as %40 %3A %2F"
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server, or several that are one.
+    """A server or replica set.
 
     Args:
-        arguments: What pymongo makes a client with; there is a password in them.
-        hosts: What the server is called: hosts and ports.
-        secrets: What must not be shown of the arguments.
+        arguments: The arguments of pymongo's client, including the password.
+        hosts: Its name in messages: hosts and ports.
+        secrets: The values in `arguments` that must not be shown.
     """
 
     arguments: dict[str, Any] = field(repr=False)
     hosts: str
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
-    def shown(self, said: str) -> str:
-        """Return in one line what a driver said, without a login."""
-        said = without_login(" ".join(said.split()))
+    def redact(self, text: str) -> str:
+        """Return a driver's message in one line, without credentials."""
+        text = without_credentials(" ".join(text.split()))
         for secret in self.secrets:
-            said = said.replace(secret, "***")
-        return said
+            text = text.replace(secret, "***")
+        return text
 
 
-def fault_of(uri: str) -> str | None:
-    """Say what is wrong with an address; None where nothing is. Nothing is looked up."""
+def uri_error(uri: str) -> str | None:
+    """Return what is wrong with a URI; None if it is valid. No name is resolved."""
     match = _URI.fullmatch(uri)
     if match is None:
-        return f"is no address of MongoDB: write mongodb://USER:PASSWORD@HOST/DATABASE, {_SIGNS}"
+        return f"is not a valid MongoDB URI: write mongodb://USER:PASSWORD@HOST/DATABASE, and {_ESCAPES}"
     if match["scheme"] == "mongodb":
         from pymongo.errors import PyMongoError
         from pymongo.uri_parser import parse_uri
 
         try:
             parse_uri(uri, warn=False)
-        except (PyMongoError, ValueError):  # what they say may repeat the address
-            return f"is an address that MongoDB's driver does not take: mind its options, {_SIGNS}"
+        except (PyMongoError, ValueError):  # their messages may repeat the URI
+            return f"is not accepted by MongoDB's driver: check its options, and {_ESCAPES}"
     return None
 
 
 def database_in(uri: str) -> str | None:
-    """Return the database that an address names; None where it names none."""
+    """Return the database that a URI names; None if it names none."""
     match = _URI.fullmatch(uri)
     return unquote(match["database"]) if match and match["database"] else None
 
 
-def at_uri(uri: str) -> Server:
-    """Return the server at an address that `fault_of` finds no fault with."""
+def server_at_uri(uri: str) -> Server:
+    """Return the server of a URI in which `uri_error` finds no error."""
     match = _URI.fullmatch(uri)
     assert match is not None
-    named = match["hosts"].split(",")
-    hosts = ",".join(each if _has_port(each, match["scheme"]) else f"{each}:27017" for each in named)
-    written = (match["login"] or "").partition(":")[2]
-    return Server({"host": uri}, hosts, _secrets(written, unquote(written)))
+    names = match["hosts"].split(",")
+    hosts = ",".join(name if _has_port(name, match["scheme"]) else f"{name}:27017" for name in names)
+    password = (match["login"] or "").partition(":")[2]
+    return Server({"host": uri}, hosts, _secrets(password, unquote(password)))
 
 
-def at_host(host: str, port: int, user: str | None, password: str | None, auth_source: str) -> Server:
-    """Return the server that a runbook names by its parts."""
+def server_at_host(host: str, port: int, user: str | None, password: str | None, auth_source: str) -> Server:
+    """Return the server for single properties."""
     arguments: dict[str, Any] = {"host": host, "port": port}
     if user:
         arguments |= {"username": user, "password": password, "authSource": auth_source}

@@ -1,4 +1,4 @@
-"""The connector `mongodb`: the documents of a database's collections."""
+"""The connector `mongodb`: documents of the collections of a database."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,29 +6,28 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from waivern.components.connector import Connector
-from waivern.components.outputs import check_makes
+from waivern.components.outputs import check_output_schema
 from waivern.connectors.mongodb.addresses import Server
-from waivern.connectors.mongodb.reading import HowMuch, Item, ReadCollection, read_collection
+from waivern.connectors.mongodb.reading import Item, ReadCollection, ReadLimits, read_collection
 from waivern.errors import ComponentError
+from waivern.messages.compressed_items import CompressedItems, CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.not_scanned import NotScanned, ReasonCode
-from waivern.messages.packed import PackedItems, PackedMessage
-from waivern.messages.sampled import sampled
-from waivern.messages.schema import Schema
+from waivern.messages.sampled import sampled_entry
+from waivern.messages.schema import STANDARD_INPUT, Schema
 
 if TYPE_CHECKING:
     from pymongo.database import Database
 
-STANDARD_INPUT = Schema("standard_input", "1.0.0")
 T = TypeVar("T")
-_OF_THE_SYSTEM = "system."
-_VIEW = "a view: what it shows is scanned in its collections"
-_REFUSED = {13: "its user may not read it", 18: "it refuses the login"}
+_SYSTEM_PREFIX = "system."
+_VIEW = "a view: its data is scanned in its collections"
+_ERROR_REASONS = {13: "its user has no permission to read it", 18: "authentication failed"}
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which collections are read, by patterns of a shell; no `include`: all."""
+    """The shell patterns of the collections to read; an empty `include` means all."""
 
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
@@ -37,19 +36,19 @@ class Selection:
 class MongodbConnector(Connector):
     """Reads documents; one item of the message is one value of one document.
 
-    An item's metadata has `table`, the collection, `column`, the path of keys, and `row`: the document's id where that
-    is a number, an ObjectId or a UUID, else its place in the collection, such as "#17". `metadata.tables` describes
-    each collection that was read, `metadata.sampled` says of which only some documents were read and what that may have
-    missed, and `metadata.not_scanned` what was left out.
+    An item's metadata has `table` (the collection), `column` (the path of keys) and `row`: the document's id if it is
+    a number, an ObjectId or a UUID, else its position in the collection, such as "#17". The message's metadata has
+    `tables` (every collection that was read), `sampled` (collections of which a sample was read, and what it may have
+    missed) and `not_scanned`.
     """
 
     def __init__(
-        self, server: Server, database: str, selection: Selection, how_much: HowMuch, *, connect_timeout_s: int
+        self, server: Server, database: str, selection: Selection, limits: ReadLimits, *, connect_timeout_s: int
     ) -> None:
         self._server = server
         self._database = database
         self._selection = selection
-        self._how_much = how_much
+        self._limits = limits
         self._connect_timeout_s = connect_timeout_s
         self._source = f"{server.hosts}/{database}"
 
@@ -62,37 +61,43 @@ class MongodbConnector(Connector):
         return [STANDARD_INPUT]
 
     def extract(self, output_schema: Schema) -> Message:
-        check_makes(self, output_schema)
-        items = PackedItems()
-        found = self._reading(lambda database: [self._read(database, each, items) for each in self._judged(database)])
-        read = [each for each in found if isinstance(each, ReadCollection)]
-        left_out = [each for each in found if isinstance(each, NotScanned)]
-        left_out += [each for collection in read for each in collection.left_out()]
-        around = {
+        check_output_schema(self, output_schema)
+        items = CompressedItems()
+        found = self._with_database(
+            lambda database: [self._read(database, collection, items) for collection in self._collections(database)]
+        )
+        read = [result for result in found if isinstance(result, ReadCollection)]
+        not_scanned = [result for result in found if isinstance(result, NotScanned)]
+        not_scanned += [entry for collection in read for entry in collection.not_scanned()]
+        envelope = {
             "schemaVersion": "1.0.0",
             "name": "Database",
             "source": self._source,
             "metadata": {
                 "scanned": len(read),
-                "not_scanned": [each.as_json() for each in left_out],
-                "sampled": [sampled(each.name, read=each.read, total=each.of) for each in read if each.read < each.of],
-                "tables": [_description(each) for each in read],
+                "not_scanned": [entry.as_json() for entry in not_scanned],
+                "sampled": [
+                    sampled_entry(collection.name, read=collection.read, total=collection.total)
+                    for collection in read
+                    if collection.read < collection.total
+                ],
+                "tables": [_description(collection) for collection in read],
             },
         }
-        return PackedMessage("mongodb", around, "data", items, STANDARD_INPUT)
+        return CompressedMessage("mongodb", envelope, "data", items, STANDARD_INPUT)
 
-    def _reading(self, read: Callable[["Database[dict[str, Any]]"], T]) -> T:
+    def _with_database(self, read: Callable[["Database[dict[str, Any]]"], T]) -> T:
         from bson.codec_options import DatetimeConversion
         from pymongo import MongoClient
         from pymongo.errors import PyMongoError
 
-        wait = self._connect_timeout_s * 1000
+        timeout_ms = self._connect_timeout_s * 1000
         try:
             with MongoClient[dict[str, Any]](
                 **self._server.arguments,
                 appname="waivern",
-                serverSelectionTimeoutMS=wait,
-                connectTimeoutMS=wait,
+                serverSelectionTimeoutMS=timeout_ms,
+                connectTimeoutMS=timeout_ms,
                 tz_aware=True,
                 datetime_conversion=DatetimeConversion.DATETIME_AUTO,
                 unicode_decode_error_handler="replace",
@@ -101,27 +106,29 @@ class MongodbConnector(Connector):
         except PyMongoError as error:
             raise ComponentError(
                 f"The database {self._source} cannot be read: {self._reason(error)}",
-                remedy="Check that it is there, that the address names it, and that its user may read it",
+                remedy="Check the address, that the database exists, and that its user may read it",
             ) from None
 
-    def _judged(self, database: "Database[dict[str, Any]]") -> Iterator[str | NotScanned]:
-        listed = {each["name"]: each.get("type", "collection") for each in database.list_collections()}
-        if not listed:  # to MongoDB, a database that is not there is one without collections
+    def _collections(self, database: "Database[dict[str, Any]]") -> Iterator[str | NotScanned]:
+        listed = {
+            collection["name"]: collection.get("type", "collection") for collection in database.list_collections()
+        }
+        if not listed:  # MongoDB treats a missing database as one without collections
             raise ComponentError(f"The database {self._source} has no collection", remedy="Correct `database`")
         unused = set(self._selection.include)
         for name in sorted(listed):
-            included = [each for each in self._selection.include if fnmatchcase(name, each)]
+            included = [pattern for pattern in self._selection.include if fnmatchcase(name, pattern)]
             unused.difference_update(included)
-            yield self._why_not(name, listed[name], included=bool(included)) or name
+            yield self._skip(name, listed[name], included=bool(included)) or name
         for pattern in self._selection.include:
             if pattern in unused:
-                reason = "no collection has a name that this pattern of include_collections means"
+                reason = "no collection matches this pattern of include_collections"
                 yield NotScanned(pattern, reason, ReasonCode.NO_MATCH)
 
-    def _why_not(self, name: str, kind: str, *, included: bool) -> NotScanned | None:
-        excluded = next((each for each in self._selection.exclude if fnmatchcase(name, each)), None)
-        if name.startswith(_OF_THE_SYSTEM):
-            return NotScanned(name, "a collection of the server's own", ReasonCode.SYSTEM)
+    def _skip(self, name: str, kind: str, *, included: bool) -> NotScanned | None:
+        excluded = next((pattern for pattern in self._selection.exclude if fnmatchcase(name, pattern)), None)
+        if name.startswith(_SYSTEM_PREFIX):
+            return NotScanned(name, "a system collection", ReasonCode.SYSTEM)
         if excluded is not None:
             return NotScanned(name, f"excluded by the pattern {excluded}", ReasonCode.EXCLUDED)
         if self._selection.include and not included:
@@ -129,19 +136,19 @@ class MongodbConnector(Connector):
         return NotScanned(name, _VIEW, ReasonCode.DUPLICATE) if kind == "view" else None
 
     def _read(
-        self, database: "Database[dict[str, Any]]", found: str | NotScanned, items: PackedItems
+        self, database: "Database[dict[str, Any]]", collection: str | NotScanned, items: CompressedItems
     ) -> ReadCollection | NotScanned:
-        """A collection that cannot be read takes no other one down, but a server that is lost does."""
+        """Read one collection. If it cannot be read, the others are still read; a lost connection is an error."""
         from pymongo.errors import OperationFailure
 
-        if isinstance(found, NotScanned):
-            return found
+        if isinstance(collection, NotScanned):
+            return collection
         try:
-            read = read_collection(database[found], self._how_much, self._item)
+            read = read_collection(database[collection], self._limits, self._item)
         except OperationFailure as error:
-            return NotScanned(found, f"cannot be read: {self._reason(error)}", ReasonCode.UNREADABLE)
+            return NotScanned(collection, f"cannot be read: {self._reason(error)}", ReasonCode.UNREADABLE)
         items.extend(read.items)
-        read.items = PackedItems()
+        read.items = CompressedItems()
         return read
 
     def _item(self, text: str, *, table: str, column: str, row: str | None) -> Item:
@@ -155,10 +162,10 @@ class MongodbConnector(Connector):
 
         if isinstance(error, ConnectionFailure):
             return "its server cannot be reached"
-        refused = _REFUSED.get(getattr(error, "code", None) or 0)
-        return refused or self._server.shown(str(error).partition(", full error:")[0])
+        reason = _ERROR_REASONS.get(getattr(error, "code", None) or 0)
+        return reason or self._server.redact(str(error).partition(", full error:")[0])
 
 
 def _description(read: ReadCollection) -> dict[str, Any]:
     columns = [{"name": path, "type": " | ".join(sorted(types))} for path, types in read.types.items()]
-    return {"table": read.name, "columns": columns, "rows": read.of, "sampled": read.read}
+    return {"table": read.name, "columns": columns, "rows": read.total, "sampled": read.read}

@@ -1,25 +1,28 @@
-"""What makes `mongodb` connectors. The connector's class is imported when it is asked for."""
+"""The factory of the `mongodb` connector, which imports the connector class lazily."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from waivern.components.environment import Variables, validated_with_variables
+from waivern.components.environment import EnvironmentVariables, validated_with_variables
 from waivern.components.factory import ComponentFactory
 from waivern.errors import InvalidPropertiesError
 
 if TYPE_CHECKING:
     from waivern.connectors.mongodb.connector import MongodbConnector
 
-_VARIABLES = {
-    "uri": Variables(("MONGODB_URI",), are_secret=True),
-    "database": Variables(("MONGODB_DATABASE",)),
+_URI_VARIABLES = {
+    "uri": EnvironmentVariables(("MONGODB_URI",), are_secret=True),
+    "database": EnvironmentVariables(("MONGODB_DATABASE",)),
 }
-_BY_PARTS = {"database": _VARIABLES["database"], "password": Variables(("MONGODB_PASSWORD",), are_secret=True)}
+_HOST_VARIABLES = {
+    "database": _URI_VARIABLES["database"],
+    "password": EnvironmentVariables(("MONGODB_PASSWORD",), are_secret=True),
+}
 
 
 class MongodbConnectorFactory(ComponentFactory["MongodbConnector"]):
-    """Makes connectors of MongoDB servers, and of those that speak as they do."""
+    """Creates connectors for MongoDB servers and compatible ones."""
 
     @property
     def component_class(self) -> "type[MongodbConnector]":
@@ -34,14 +37,14 @@ class MongodbConnectorFactory(ComponentFactory["MongodbConnector"]):
             )
         from waivern.connectors.mongodb.connector import Selection
         from waivern.connectors.mongodb.properties import MongodbProperties
-        from waivern.connectors.mongodb.reading import HowMuch
+        from waivern.connectors.mongodb.reading import ReadLimits
 
-        variables = _BY_PARTS if properties.get("host") else _VARIABLES
+        variables = _HOST_VARIABLES if properties.get("host") else _URI_VARIABLES
         valid = validated_with_variables(MongodbProperties, properties, component="mongodb", variables=variables)
         return self.component_class(
             valid.server,
             valid.name,
             Selection(valid.include_collections, valid.exclude_collections),
-            HowMuch(valid.sample_size, valid.seed, valid.max_value_size, valid.exclude_fields),
+            ReadLimits(valid.sample_size, valid.seed, valid.max_value_size, valid.exclude_fields),
             connect_timeout_s=valid.connect_timeout,
         )

@@ -1,52 +1,52 @@
-"""What a runbook may say to the connector `mongodb`."""
+"""The properties of the `mongodb` connector."""
 
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from waivern.connectors.mongodb.addresses import Server, at_host, at_uri, database_in, fault_of
+from waivern.connectors.mongodb.addresses import Server, database_in, server_at_host, server_at_uri, uri_error
 
 
-def _uri(uri: SecretStr) -> SecretStr:
-    fault = fault_of(uri.get_secret_value())
-    if fault is not None:
-        raise ValueError(fault)
+def _valid_uri(uri: SecretStr) -> SecretStr:
+    error = uri_error(uri.get_secret_value())
+    if error is not None:
+        raise ValueError(error)
     return uri
 
 
-def _database(name: str) -> str:
-    if any(sign in name for sign in '/\\. "$\0') or not name:
-        raise ValueError("is no name of a database")
+def _valid_database(name: str) -> str:
+    if any(char in name for char in '/\\. "$\0') or not name:
+        raise ValueError("is not a valid name of a database")
     return name
 
 
 class MongodbProperties(BaseModel):
     """The properties of `mongodb`: where the database is, and how much of it is read.
 
-    Patterns are those of a shell (`*`, `?`, `[a-z]`), with upper and lower case as they are.
+    Patterns are shell patterns (`*`, `?`, `[a-z]`); case matters.
 
     Args:
-        uri: The server's address; or else `host` and what goes with it.
-        database: Which database is read; none: the one that `uri` names.
-        auth_source: The database that knows the user of `user`.
-        include_collections: Only collections that one of these means; none: all.
-        exclude_collections: Not the collections that one of these means, though included.
-        exclude_fields: Fields that are not read, by "path.of.keys" or "collection.path.of.keys".
-        sample_size: A larger collection is read as a random sample of as many documents.
-        seed: Decides the sample; the same data and seed give the same documents.
-        max_value_size: A longer value is read up to here. Characters.
+        uri: The server's URI, instead of `host` and the other single properties.
+        database: The database to read; None: the one in `uri`.
+        auth_source: The database that authenticates `user`.
+        include_collections: Read only collections that match one of these; empty: all.
+        exclude_collections: Do not read collections that match one of these, even if they are included.
+        exclude_fields: Do not read these fields, by "path.of.keys" or "collection.path.of.keys".
+        sample_size: Of a larger collection, read a random sample of this many documents.
+        seed: Determines the sample: the same data and seed give the same documents.
+        max_value_size: Longer values are cut. Characters.
         connect_timeout: How long to wait for the server, in seconds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    uri: Annotated[SecretStr, AfterValidator(_uri)] | None = None
+    uri: Annotated[SecretStr, AfterValidator(_valid_uri)] | None = None
     host: str | None = Field(default=None, min_length=1)
     port: int = Field(default=27017, ge=1, le=65535)
     user: str | None = None
     password: SecretStr | None = None
     auth_source: str = Field(default="admin", min_length=1)
-    database: Annotated[str, AfterValidator(_database)] | None = None
+    database: Annotated[str, AfterValidator(_valid_database)] | None = None
     include_collections: tuple[str, ...] = ()
     exclude_collections: tuple[str, ...] = ()
     exclude_fields: tuple[str, ...] = ()
@@ -56,21 +56,21 @@ class MongodbProperties(BaseModel):
     connect_timeout: int = Field(default=10, ge=1)
 
     @model_validator(mode="after")
-    def _says_where(self) -> Self:
+    def _check_location(self) -> Self:
         if (self.uri is None) == (self.host is None):
-            raise ValueError("say where the server is with exactly one of `uri` and `host`")
+            raise ValueError("set exactly one of `uri` and `host`")
         if not self.name:
-            raise ValueError("say which database is read with `database`, or in `uri`")
+            raise ValueError("name the database in `database` or in `uri`")
         return self
 
     @property
     def name(self) -> str:
-        """The database's name; "" where nothing says it."""
+        """The database's name; "" if neither property has one."""
         return self.database or (database_in(self.uri.get_secret_value()) if self.uri else None) or ""
 
     @property
     def server(self) -> Server:
         if self.uri is not None:
-            return at_uri(self.uri.get_secret_value())
+            return server_at_uri(self.uri.get_secret_value())
         password = self.password.get_secret_value() if self.password is not None else None
-        return at_host(self.host or "", self.port, self.user, password, self.auth_source)
+        return server_at_host(self.host or "", self.port, self.user, password, self.auth_source)

@@ -1,13 +1,14 @@
-"""Which documents of a collection are read: all of a small one, a random sample of a large one.
+"""Sampling a collection: all documents of a small one, a random sample of a large one.
 
-Documents are numbered in the order of their ids, and as many places are drawn as are wanted, every set of them equally
-likely; the same collection and seed give the same ones. The ids are read one after the other and not held, so that a
-large collection costs a walk through its index. MongoDB's own `$sample` draws others each time.
+Documents are numbered in the order of their ids, and random positions are drawn, so that every document is equally
+likely. The same collection and seed give the same sample (MongoDB's `$sample` returns different documents each time).
+The ids are streamed, so a large collection costs one pass through its index and no memory.
 """
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import bson
@@ -16,56 +17,57 @@ if TYPE_CHECKING:
     from pymongo.collection import Collection
 
 Document = Mapping[str, Any]
-_AT_ONCE = 100
+_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A document, and its place in the collection, from 1."""
+class SampledDocument:
+    """A document, and its position in the collection, from 1."""
 
-    place: int
+    position: int
     document: Document
 
 
 def count(collection: "Collection[dict[str, Any]]") -> int:
-    """Return how many documents there are; they are counted, for what a server remembers of it may be off."""
+    """Return the number of documents. They are counted, because the server's estimate may be wrong."""
     return collection.count_documents({})
 
 
-def sample(collection: "Collection[dict[str, Any]]", *, of: int, at_most: int, seed: str) -> Iterator[Placed]:
-    """Yield a collection's documents, or `at_most` of its `of` documents, in the order of their ids.
+def sample(
+    collection: "Collection[dict[str, Any]]", *, total: int, max_documents: int, seed: str
+) -> Iterator[SampledDocument]:
+    """Yield a collection's documents, or `max_documents` of its `total` documents, in the order of their ids.
 
-    One that is deleted meanwhile is not among them.
+    A document that is deleted meanwhile is omitted.
     """
-    if of <= at_most:
+    if total <= max_documents:
         in_order = enumerate(collection.find({}).sort("_id", 1), start=1)
-        yield from (Placed(place, document) for place, document in in_order)
+        yield from (SampledDocument(position, document) for position, document in in_order)
         return
-    drawing = random.Random(seed)  # noqa: S311  a sample is no secret
-    drawn = _drawn(collection, frozenset(drawing.sample(range(1, of + 1), at_most)))
-    while batch := [each for _, each in zip(range(_AT_ONCE), drawn, strict=False)]:
-        yield from _fetched(collection, batch)
+    generator = random.Random(seed)  # noqa: S311  not used for security
+    ids = _ids_at(collection, frozenset(generator.sample(range(1, total + 1), max_documents)))
+    while batch := list(islice(ids, _BATCH_SIZE)):
+        yield from _fetch(collection, batch)
 
 
-def _drawn(collection: "Collection[dict[str, Any]]", places: frozenset[int]) -> Iterator[tuple[int, Any]]:
-    """The ids at some places, with their places."""
-    last = max(places)
-    for place, found in enumerate(collection.find({}, {"_id": 1}).sort("_id", 1), start=1):
-        if place in places:
-            yield place, found["_id"]
-        if place == last:
+def _ids_at(collection: "Collection[dict[str, Any]]", positions: frozenset[int]) -> Iterator[tuple[int, Any]]:
+    last = max(positions)
+    for position, found in enumerate(collection.find({}, {"_id": 1}).sort("_id", 1), start=1):
+        if position in positions:
+            yield position, found["_id"]
+        if position == last:
             return
 
 
-def _fetched(collection: "Collection[dict[str, Any]]", batch: Sequence[tuple[int, Any]]) -> Iterator[Placed]:
-    wanted = [identity for _, identity in batch]
-    found = {_key(document["_id"]): document for document in collection.find({"_id": {"$in": wanted}})}
-    for place, identity in batch:
-        document = found.get(_key(identity))
+def _fetch(collection: "Collection[dict[str, Any]]", batch: Sequence[tuple[int, Any]]) -> Iterator[SampledDocument]:
+    ids = [document_id for _, document_id in batch]
+    found = {_key(document["_id"]): document for document in collection.find({"_id": {"$in": ids}})}
+    for position, document_id in batch:
+        document = found.get(_key(document_id))
         if document is not None:
-            yield Placed(place, document)
+            yield SampledDocument(position, document)
 
 
-def _key(identity: Any) -> bytes:
-    """An id as bytes: one that is a document is not hashable."""
-    return bson.encode({"": identity})
+def _key(document_id: Any) -> bytes:
+    """Return an id as bytes, because an id that is a document is not hashable."""
+    return bson.encode({"": document_id})

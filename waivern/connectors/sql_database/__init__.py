@@ -1,1 +1,1 @@
-"""Rows of a SQL database, read without changing it."""
+"""The connectors `sql_database`, `sqlite`, `mysql` and `postgres`: rows of the tables of SQL databases."""

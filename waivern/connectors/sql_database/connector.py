@@ -1,38 +1,35 @@
-"""The connectors `sql_database`, `sqlite`, `mysql` and `postgres`: the rows of a database's tables."""
+"""The connectors `sql_database`, `sqlite`, `mysql` and `postgres`: rows of the tables of a database."""
 
 from typing import Any
 
 import sqlalchemy as sa
 
 from waivern.components.connector import Connector
-from waivern.components.outputs import check_makes
-from waivern.connectors.sql_database.opening import Database, reading, reason
-from waivern.connectors.sql_database.reading import HowMuch, Item, ReadTable, read_table
-from waivern.connectors.sql_database.tables import Selection, TableName, shape_of, tables_in
+from waivern.components.outputs import check_output_schema
+from waivern.connectors.sql_database.reading import Item, ReadLimits, ReadTable, read_table
+from waivern.connectors.sql_database.tables import Selection, TableName, describe_table, tables_in
+from waivern.connectors.sql_database.transactions import Database, error_reason, read_consistently
+from waivern.messages.compressed_items import CompressedItems, CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.not_scanned import NotScanned, ReasonCode
-from waivern.messages.packed import PackedItems, PackedMessage
-from waivern.messages.sampled import sampled
-from waivern.messages.schema import Schema
-
-STANDARD_INPUT = Schema("standard_input", "1.0.0")
+from waivern.messages.sampled import sampled_entry
+from waivern.messages.schema import STANDARD_INPUT, Schema
 
 
 class SqlDatabaseConnector(Connector):
     """Reads tables in one read-only transaction; one item of the message is one value of one row.
 
-    An item's metadata has `table`, `column` and `row`: the row's key where that is made of integers or UUIDs ("17",
-    "3/9"; on SQLite its rowid), else its place in the table, such as "#17", as a key may be an e-mail address. A
-    column without any value has one item with no text and no `row`. `metadata.tables` describes every table that was
-    read: [{table, columns [{name, type}], rows, sampled}]. `metadata.sampled` says of which tables only some rows
-    were read and what that may have missed, and `metadata.not_scanned` what was left out: tables, columns, binary
-    values, the rest of long ones.
+    An item's metadata has `table`, `column` and `row`: the row's key if it has only integers and UUIDs ("17", "3/9";
+    on SQLite the rowid), else its position in the table, such as "#17", because a key may be an e-mail address. A
+    column without values has one item without text and without `row`. The message's metadata has `tables` (every
+    table that was read: [{table, columns [{name, type}], rows, sampled}]), `sampled` (tables of which a sample was
+    read, and what it may have missed) and `not_scanned` (tables, columns, binary values, the rest of long values).
     """
 
-    def __init__(self, database: Database, selection: Selection, how_much: HowMuch) -> None:
+    def __init__(self, database: Database, selection: Selection, limits: ReadLimits) -> None:
         self._database = database
         self._selection = selection
-        self._how_much = how_much
+        self._limits = limits
 
     @classmethod
     def get_name(cls) -> str:
@@ -43,39 +40,41 @@ class SqlDatabaseConnector(Connector):
         return [STANDARD_INPUT]
 
     def extract(self, output_schema: Schema) -> Message:
-        check_makes(self, output_schema)
-        found, items = reading(self._database, self._read)
-        read = [each for each in found if isinstance(each, ReadTable)]
-        left_out = [each for each in found if isinstance(each, NotScanned)]
-        left_out += [each for table in read for each in table.left_out]
-        around = {
+        check_output_schema(self, output_schema)
+        found, items = read_consistently(self._database, self._read)
+        read = [result for result in found if isinstance(result, ReadTable)]
+        not_scanned = [result for result in found if isinstance(result, NotScanned)]
+        not_scanned += [entry for table in read for entry in table.not_scanned]
+        envelope = {
             "schemaVersion": "1.0.0",
             "name": "Database",
             "source": self._database.source,
             "metadata": {
                 "scanned": len(read),
-                "not_scanned": [each.as_json() for each in left_out],
-                "sampled": [_share(each) for each in read if each.read < each.of],
-                "tables": [_description(each) for each in read],
+                "not_scanned": [entry.as_json() for entry in not_scanned],
+                "sampled": [_share(table) for table in read if table.read < table.total],
+                "tables": [_description(table) for table in read],
             },
         }
-        return PackedMessage(self.get_name(), around, "data", items, STANDARD_INPUT)
+        return CompressedMessage(self.get_name(), envelope, "data", items, STANDARD_INPUT)
 
-    def _read(self, connection: sa.Connection) -> tuple[list[ReadTable | NotScanned], PackedItems]:
-        found, items = list(tables_in(connection, self._selection)), PackedItems()
+    def _read(self, connection: sa.Connection) -> tuple[list[ReadTable | NotScanned], CompressedItems]:
+        found, items = list(tables_in(connection, self._selection)), CompressedItems()
         return [
-            each if isinstance(each, NotScanned) else self._read_one(connection, each, items) for each in found
+            table if isinstance(table, NotScanned) else self._read_one(connection, table, items) for table in found
         ], items
 
-    def _read_one(self, connection: sa.Connection, name: TableName, items: PackedItems) -> ReadTable | NotScanned:
-        """A table that cannot be read takes no other one down: on Postgres a savepoint keeps the transaction usable."""
+    def _read_one(self, connection: sa.Connection, name: TableName, items: CompressedItems) -> ReadTable | NotScanned:
+        """Read one table. If it cannot be read, the others are still read: a savepoint keeps the transaction usable."""
         try:
             with connection.begin_nested():
-                return read_table(connection, shape_of(connection, name), self._how_much, self._item, items)
+                return read_table(connection, describe_table(connection, name), self._limits, self._item, items)
         except sa.exc.SQLAlchemyError as error:
             if connection.invalidated:
                 raise
-            return NotScanned(name.shown, f"cannot be read: {reason(error, self._database)}", ReasonCode.UNREADABLE)
+            return NotScanned(
+                name.shown, f"cannot be read: {error_reason(error, self._database)}", ReasonCode.UNREADABLE
+            )
 
     def _item(self, text: str, *, table: str, column: str, row: str | None) -> Item:
         metadata: dict[str, Any] = {
@@ -114,13 +113,13 @@ class PostgresConnector(SqlDatabaseConnector):
 
 
 def _share(read: ReadTable) -> dict[str, Any]:
-    return sampled(read.table.name.shown, read=read.read, total=read.of)
+    return sampled_entry(read.table.name.shown, read=read.read, total=read.total)
 
 
 def _description(read: ReadTable) -> dict[str, Any]:
     return {
         "table": read.table.name.shown,
         "columns": [{"name": column.name, "type": column.type} for column in read.table.columns],
-        "rows": read.of,
+        "rows": read.total,
         "sampled": read.read,
     }

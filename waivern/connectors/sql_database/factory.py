@@ -1,11 +1,11 @@
-"""What makes `sql_database` and the names for it. The connectors' classes are imported when they are asked for."""
+"""The factories of the SQL connectors, which import the connector classes lazily."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from waivern.components.environment import Variables, validated_with_variables
+from waivern.components.environment import EnvironmentVariables, validated_with_variables
 from waivern.components.factory import ComponentFactory, validated
-from waivern.components.working_directory import anchored
+from waivern.components.working_directory import resolve_path
 from waivern.errors import InvalidPropertiesError
 
 if TYPE_CHECKING:
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
         SqliteConnector,
     )
     from waivern.connectors.sql_database.properties import ReadingProperties, ServerProperties
-    from waivern.connectors.sql_database.reading import HowMuch
+    from waivern.connectors.sql_database.reading import ReadLimits
 
 _MYSQL = {
-    "host": Variables(("MYSQL_HOST",)),
-    "port": Variables(("MYSQL_PORT",)),
-    "user": Variables(("MYSQL_USER",)),
-    "password": Variables(("MYSQL_PASSWORD",), are_secret=True),
-    "database": Variables(("MYSQL_DATABASE",)),
+    "host": EnvironmentVariables(("MYSQL_HOST",)),
+    "port": EnvironmentVariables(("MYSQL_PORT",)),
+    "user": EnvironmentVariables(("MYSQL_USER",)),
+    "password": EnvironmentVariables(("MYSQL_PASSWORD",), are_secret=True),
+    "database": EnvironmentVariables(("MYSQL_DATABASE",)),
 }
 _POSTGRES = {
-    "host": Variables(("POSTGRES_HOST", "PGHOST")),
-    "port": Variables(("POSTGRES_PORT", "PGPORT")),
-    "user": Variables(("POSTGRES_USER", "PGUSER")),
-    "password": Variables(("POSTGRES_PASSWORD", "PGPASSWORD"), are_secret=True),
-    "database": Variables(("POSTGRES_DATABASE", "POSTGRES_DB", "PGDATABASE")),
+    "host": EnvironmentVariables(("POSTGRES_HOST", "PGHOST")),
+    "port": EnvironmentVariables(("POSTGRES_PORT", "PGPORT")),
+    "user": EnvironmentVariables(("POSTGRES_USER", "PGUSER")),
+    "password": EnvironmentVariables(("POSTGRES_PASSWORD", "PGPASSWORD"), are_secret=True),
+    "database": EnvironmentVariables(("POSTGRES_DATABASE", "POSTGRES_DB", "PGDATABASE")),
 }
 
 
 class SqlDatabaseConnectorFactory(ComponentFactory["SqlDatabaseConnector"]):
-    """Makes connectors of any database that SQLAlchemy has a driver for."""
+    """Creates connectors for all databases that SQLAlchemy has a driver for."""
 
     @property
     def component_class(self) -> "type[SqlDatabaseConnector]":
@@ -46,21 +46,21 @@ class SqlDatabaseConnectorFactory(ComponentFactory["SqlDatabaseConnector"]):
         return SqlDatabaseConnector
 
     def create(self, properties: Mapping[str, Any]) -> "SqlDatabaseConnector":
-        from waivern.connectors.sql_database.opening import Database
         from waivern.connectors.sql_database.properties import SqlDatabaseProperties
         from waivern.connectors.sql_database.tables import Selection
-        from waivern.connectors.sql_database.urls import source_name, usable_url
+        from waivern.connectors.sql_database.transactions import Database
+        from waivern.connectors.sql_database.urls import parse_url, source_name
 
         valid = validated(SqlDatabaseProperties, properties, component="sql_database")
-        url = usable_url(valid.url.get_secret_value())
-        file = anchored(url.database or "") if url.get_backend_name() == "sqlite" else None
+        url = parse_url(valid.url.get_secret_value())
+        file = resolve_path(url.database or "") if url.get_backend_name() == "sqlite" else None
         database = Database(url, source_name(url), file, valid.connect_timeout)
         selection = Selection(valid.schemas, valid.include_tables, valid.exclude_tables)
-        return self.component_class(database, selection, _how_much(valid))
+        return self.component_class(database, selection, _read_limits(valid))
 
 
 class SqliteConnectorFactory(ComponentFactory["SqliteConnector"]):
-    """Makes connectors of SQLite files."""
+    """Creates connectors for SQLite files."""
 
     @property
     def component_class(self) -> "type[SqliteConnector]":
@@ -71,18 +71,18 @@ class SqliteConnectorFactory(ComponentFactory["SqliteConnector"]):
     def create(self, properties: Mapping[str, Any]) -> "SqliteConnector":
         import sqlalchemy as sa
 
-        from waivern.connectors.sql_database.opening import Database
         from waivern.connectors.sql_database.properties import SqliteProperties
         from waivern.connectors.sql_database.tables import Selection
+        from waivern.connectors.sql_database.transactions import Database
 
         valid = validated(SqliteProperties, properties, component="sqlite")
-        database = Database(sa.make_url("sqlite://"), valid.file, anchored(valid.file))
+        database = Database(sa.make_url("sqlite://"), valid.file, resolve_path(valid.file))
         selection = Selection(include=valid.include_tables, exclude=valid.exclude_tables)
-        return self.component_class(database, selection, _how_much(valid))
+        return self.component_class(database, selection, _read_limits(valid))
 
 
 class MysqlConnectorFactory(ComponentFactory["MysqlConnector"]):
-    """Makes connectors of MySQL and MariaDB servers."""
+    """Creates connectors for MySQL and MariaDB servers."""
 
     @property
     def component_class(self) -> "type[MysqlConnector]":
@@ -91,20 +91,20 @@ class MysqlConnectorFactory(ComponentFactory["MysqlConnector"]):
         return MysqlConnector
 
     def create(self, properties: Mapping[str, Any]) -> "MysqlConnector":
-        from waivern.connectors.sql_database.opening import Database
         from waivern.connectors.sql_database.properties import MysqlProperties
         from waivern.connectors.sql_database.tables import Selection
+        from waivern.connectors.sql_database.transactions import Database
         from waivern.connectors.sql_database.urls import source_name
 
         valid = validated_with_variables(MysqlProperties, properties, component="mysql", variables=_MYSQL)
         url = _url("mysql+pymysql", valid, component="mysql").update_query_dict({"charset": valid.charset})
         database = Database(url, source_name(url), connect_timeout_s=valid.connect_timeout)
         selection = Selection(include=valid.include_tables, exclude=valid.exclude_tables)
-        return self.component_class(database, selection, _how_much(valid))
+        return self.component_class(database, selection, _read_limits(valid))
 
 
 class PostgresConnectorFactory(ComponentFactory["PostgresConnector"]):
-    """Makes connectors of Postgres servers."""
+    """Creates connectors for Postgres servers."""
 
     @property
     def component_class(self) -> "type[PostgresConnector]":
@@ -113,20 +113,20 @@ class PostgresConnectorFactory(ComponentFactory["PostgresConnector"]):
         return PostgresConnector
 
     def create(self, properties: Mapping[str, Any]) -> "PostgresConnector":
-        from waivern.connectors.sql_database.opening import Database
         from waivern.connectors.sql_database.properties import PostgresProperties
         from waivern.connectors.sql_database.tables import Selection
+        from waivern.connectors.sql_database.transactions import Database
         from waivern.connectors.sql_database.urls import source_name
 
         valid = validated_with_variables(PostgresProperties, properties, component="postgres", variables=_POSTGRES)
         url = _url("postgresql+psycopg", valid, component="postgres")
         database = Database(url, source_name(url), connect_timeout_s=valid.connect_timeout)
         selection = Selection(valid.schemas, valid.include_tables, valid.exclude_tables)
-        return self.component_class(database, selection, _how_much(valid))
+        return self.component_class(database, selection, _read_limits(valid))
 
 
 def _url(driver: str, server: "ServerProperties", *, component: str) -> "sa.URL":
-    """Where the server is.
+    """Return the server's URL.
 
     Raises:
         InvalidPropertiesError: the driver is not installed.
@@ -144,9 +144,9 @@ def _url(driver: str, server: "ServerProperties", *, component: str) -> "sa.URL"
     return url
 
 
-def _how_much(properties: "ReadingProperties") -> "HowMuch":
-    from waivern.connectors.sql_database.reading import HowMuch
+def _read_limits(properties: "ReadingProperties") -> "ReadLimits":
+    from waivern.connectors.sql_database.reading import ReadLimits
 
-    return HowMuch(
+    return ReadLimits(
         properties.max_rows_per_table, properties.seed, properties.max_value_size, properties.exclude_columns
     )

@@ -1,30 +1,30 @@
-"""What a runbook may say to the connectors `sql_database`, `sqlite`, `mysql` and `postgres`."""
+"""The properties of the connectors `sql_database`, `sqlite`, `mysql` and `postgres`."""
 
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from waivern.connectors.sql_database.urls import usable_url
+from waivern.connectors.sql_database.urls import parse_url
 
 
-def _usable(url: SecretStr) -> SecretStr:
-    usable_url(url.get_secret_value())
+def _valid_url(url: SecretStr) -> SecretStr:
+    parse_url(url.get_secret_value())
     return url
 
 
 class ReadingProperties(BaseModel):
     """How much of a database is read.
 
-    Patterns are those of a shell (`*`, `?`, `[a-z]`), with upper and lower case as they are.
+    Patterns are shell patterns (`*`, `?`, `[a-z]`); case matters.
 
     Args:
-        include_tables: Only tables that one of these means, by "table" or "schema.table"; none: all.
-        exclude_tables: Not the tables that one of these means, though included.
-        exclude_columns: Columns that are not read, by "column", "table.column" or "schema.table.column"; their names
-            and types are noted all the same.
-        max_rows_per_table: A larger table is read as a random sample of as many rows.
-        seed: Decides the sample; the same data and seed give the same rows.
-        max_value_size: A longer value is read up to here. Characters.
+        include_tables: Read only tables that match one of these, by "table" or "schema.table"; empty: all.
+        exclude_tables: Do not read tables that match one of these, even if they are included.
+        exclude_columns: Do not read these columns, by "column", "table.column" or "schema.table.column"; their names
+            and types are still recorded.
+        max_rows_per_table: Of a larger table, read a random sample of this many rows.
+        seed: Determines the sample: the same data and seed give the same rows.
+        max_value_size: Longer values are cut. Characters.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,25 +42,25 @@ class SqlDatabaseProperties(ReadingProperties):
 
     Args:
         url: A SQLAlchemy URL.
-        schemas: Which schemas are read; none: on Postgres all but the system's, elsewhere the URL's own.
+        schemas: The schemas to read; empty: on Postgres all except the system's, elsewhere the URL's own.
         connect_timeout: How long to wait for a server, in seconds.
     """
 
-    url: Annotated[SecretStr, AfterValidator(_usable)]
+    url: Annotated[SecretStr, AfterValidator(_valid_url)]
     schemas: tuple[str, ...] = ()
     connect_timeout: int = Field(default=10, ge=1)
 
 
 class SqliteProperties(ReadingProperties):
-    """The properties of `sqlite`: where the file is, under either name, and how much of it is read."""
+    """The properties of `sqlite`: the file, under either name, and how much of it is read."""
 
     database_path: str | None = Field(default=None, min_length=1)
     path: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
-    def _says_where(self) -> Self:
+    def _check_path(self) -> Self:
         if (self.database_path is None) == (self.path is None):
-            raise ValueError("say where the file is with exactly one of `database_path` and `path`")
+            raise ValueError("set exactly one of `database_path` and `path`")
         return self
 
     @property
@@ -72,7 +72,7 @@ class ServerProperties(ReadingProperties):
     """The properties that `mysql` and `postgres` share: where the server is, and how much of it is read.
 
     Args:
-        password: None where the server asks for none.
+        password: None if the server requires none.
         connect_timeout: How long to wait for the server, in seconds.
     """
 
@@ -88,8 +88,8 @@ class MysqlProperties(ServerProperties):
     """The properties of `mysql`.
 
     Args:
-        charset: What text crosses the connection in.
-        autocommit: Has no effect; it is taken because runbooks for other scanners say it.
+        charset: The character set of the connection.
+        autocommit: Has no effect; accepted because runbooks for other scanners set it.
     """
 
     port: int = Field(default=3306, ge=1, le=65535)
@@ -101,8 +101,8 @@ class PostgresProperties(ServerProperties):
     """The properties of `postgres`.
 
     Args:
-        host: A name, an address, or the folder of a socket.
-        schemas: Which schemas are read; none: all but the system's.
+        host: A host name, an address, or the folder of a socket.
+        schemas: The schemas to read; empty: all except the system's.
     """
 
     port: int = Field(default=5432, ge=1, le=65535)

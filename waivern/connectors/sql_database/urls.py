@@ -1,8 +1,8 @@
-"""What a database's URL says, and what may be shown of it."""
+"""Database URLs: checking them, and showing them without secrets."""
 
 import sqlalchemy as sa
 
-# What SQLAlchemy would take for these depends on its version, or is not what Waivern's extras install.
+# SQLAlchemy's default drivers depend on its version, and are not the ones that Waivern's extras install.
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
@@ -18,16 +18,18 @@ _INSTALL = {
 _FORM = "postgresql://user:password@host/database or sqlite:///shop.db"
 
 
-def usable_url(written: str) -> sa.URL:
-    """Return the URL with the driver that is used; nothing is connected to.
+def parse_url(text: str) -> sa.URL:
+    """Parse a URL and set the driver, without connecting.
 
     Raises:
-        ValueError: it is none, or its driver is not installed; the text repeats nothing secret.
+        ValueError: it is not valid, or its driver is not installed; the message repeats no secret.
     """
     try:
-        url = sa.make_url(written)
+        url = sa.make_url(text)
     except (sa.exc.ArgumentError, ValueError):
-        raise ValueError(f"is no database URL, such as {_FORM}; write @ : / in a password as %40 %3A %2F") from None
+        raise ValueError(
+            f"is not a valid database URL, such as {_FORM}; write @ : / in a password as %40 %3A %2F"
+        ) from None
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     check_driver(url)
     if url.get_backend_name() == "sqlite":
@@ -39,43 +41,43 @@ def check_driver(url: sa.URL) -> None:
     """Import the URL's driver.
 
     Raises:
-        ValueError: it is not installed, or asynchronous; the text says what to install.
+        ValueError: it is not installed, or asynchronous; the message says what to install.
     """
     try:
         dialect = url.get_dialect()
         dialect.import_dbapi()
     except sa.exc.NoSuchModuleError:
-        raise ValueError(f"names a kind of database that is not installed: {url.drivername}") from None
+        raise ValueError(f"has no installed SQLAlchemy dialect: {url.drivername}") from None
     except ImportError:
         package = _INSTALL.get(url.drivername, "the package of that driver")
         raise ValueError(
             f"needs the driver {url.drivername}, which is not installed: pip install '{package}'"
         ) from None
     if dialect.is_async:
-        raise ValueError(f"names an asynchronous driver: leave '+{url.get_driver_name()}' away")
+        raise ValueError(f"names an asynchronous driver: remove '+{url.get_driver_name()}'")
 
 
 def source_name(url: sa.URL) -> str:
-    """Return the name under which messages and errors tell of a database: "host:port/database", or the SQLite file.
+    """Return a database's name in messages and errors: "host:port/database", or the SQLite file.
 
-    It stays the same where a user, a password, a driver or an option is added to the URL or changed. It is no URL, so
-    that a URL that stands in a variable is not found in it, and it is not blotted out of messages as that value.
+    It does not depend on the user, password, driver and options of the URL. It is not a URL itself: the value of a
+    variable that holds the URL is redacted in messages, and the name must remain.
     """
     if url.get_backend_name() == "sqlite":
         return url.database or ""
-    said = {name: ",".join(values) for name, values in url.normalized_query.items()}
-    host = url.host or said.get("host") or "localhost"
-    port = url.port or said.get("port")
-    shown = f"[{host}]" if ":" in host and url.host else host
-    return f"{shown}{f':{port}' if port else ''}/{url.database or said.get('dbname') or ''}"
+    options = {name: ",".join(values) for name, values in url.normalized_query.items()}
+    host = url.host or options.get("host") or "localhost"
+    port = url.port or options.get("port")
+    host_in_brackets = f"[{host}]" if ":" in host and url.host else host
+    return f"{host_in_brackets}{f':{port}' if port else ''}/{url.database or options.get('dbname') or ''}"
 
 
 def without_secrets(text: str, url: sa.URL) -> str:
-    """Return the first line of `text` with the URL's password and options blotted out."""
+    """Return the first line of `text` with the URL's password and options redacted."""
     first = next(iter(text.strip().splitlines()), "")
     options = [value for name, value in url.query.items() if name not in ("host", "port", "dbname")]
-    flat = [each for value in options for each in ([value] if isinstance(value, str) else value)]
-    for secret in (url.password, *flat):
+    values = [text for value in options for text in ([value] if isinstance(value, str) else value)]
+    for secret in (url.password, *values):
         if secret:
             first = first.replace(str(secret), "***")
     return first[:300]
@@ -83,8 +85,8 @@ def without_secrets(text: str, url: sa.URL) -> str:
 
 def _check_sqlite(url: sa.URL) -> None:
     if url.get_driver_name() != "pysqlite":
-        raise ValueError("names a SQLite driver that cannot be opened read-only: write sqlite:///path")
+        raise ValueError("names a SQLite driver that cannot open a file read-only: write sqlite:///path")
     if not url.database or url.database == ":memory:":
-        raise ValueError("names no SQLite file: write sqlite:///path")
+        raise ValueError("names no file: write sqlite:///path")
     if url.database.startswith("file:") or url.query:
-        raise ValueError("is more than a path: write sqlite:///path; it is opened read-only anyway")
+        raise ValueError("has options: write sqlite:///path; it is always opened read-only")

@@ -1,30 +1,27 @@
-"""What a value of a database says, as text; the same on each reading."""
+"""Values of a database as text, the same on every read."""
 
 import datetime
 import decimal
 import json
-import math
 from typing import Any
 
-
-class NotTextError(Exception):
-    """The value is bytes that are no text."""
+from waivern.files.values import bytes_as_text, float_as_text
 
 
 def as_text(value: Any) -> str:
-    """Return the text of a value as a driver gives it; "" where it holds none.
+    """Return the text of a value as the driver returns it; "" if it has none.
 
-    Times are ISO 8601, decimals in full, JSON with sorted keys. Bytes are text where they are UTF-8 without NUL.
+    Times are ISO 8601, decimals have all digits, JSON has sorted keys. Bytes are text if they are UTF-8 without NUL.
 
     Raises:
-        NotTextError: the value is other bytes.
+        NotTextError: the value is binary data.
     """
     if isinstance(value, str):
         return value
     if value is None:
         return ""
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return _text_of_bytes(bytes(value))
+        return bytes_as_text(bytes(value))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
@@ -32,17 +29,8 @@ def as_text(value: Any) -> str:
     if isinstance(value, decimal.Decimal):
         return format(value, "f") if value.is_finite() else str(value)
     if isinstance(value, float):
-        return str(int(value)) if math.isfinite(value) and value.is_integer() and abs(value) < 1e15 else repr(value)
+        return float_as_text(value)
     if isinstance(value, (dict, list, tuple, set)):
         plain = sorted(value, key=str) if isinstance(value, set) else value
         return json.dumps(plain, ensure_ascii=False, sort_keys=True, default=as_text)
     return str(value)
-
-
-def _text_of_bytes(raw: bytes) -> str:
-    if b"\0" in raw:
-        raise NotTextError
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise NotTextError from None

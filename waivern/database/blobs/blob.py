@@ -14,14 +14,14 @@ from waivern.database.connection.keyring import NO_KEYS, KeyRing, WrappedKey
 from waivern.errors import CorruptArtifactError, MessageError
 from waivern.messages.canonical import (
     CanonicalForm,
-    compressed,
+    compress,
     content_of,
     content_of_parts,
     digest_of,
-    key_opened_by,
+    list_key_of,
 )
-from waivern.messages.frames import Frames, FramesWithin
-from waivern.messages.packed import PackedItems
+from waivern.messages.compressed_items import CompressedItems
+from waivern.messages.frames import FrameBuffer, InnerFrames
 
 TOMBSTONE = "tombstone"
 """The codec of a content that was deleted: its digest and size remain."""
@@ -53,7 +53,7 @@ class Blob:
         if form.whole is None:
             return cls(form.digest, "zstd-parts", form.size, FramedBytes(form.frames()))
         if form.size >= _MIN_COMPRESSED_BYTES:
-            smaller = compressed(form.whole)
+            smaller = compress(form.whole)
             if len(smaller) < form.size:
                 return cls(form.digest, "zstd", form.size, smaller)
         return cls(form.digest, "raw", form.size, form.whole)
@@ -94,7 +94,7 @@ class Blob:
         except (MessageError, ValueError) as error:
             raise self._digest_mismatch(subject) from error
 
-    def compressed_items(self, *, subject: str) -> tuple[dict[str, Any], str, PackedItems] | None:
+    def compressed_items(self, *, subject: str) -> tuple[dict[str, Any], str, CompressedItems] | None:
         """Return the envelope, the key of the list that is stored in parts, and its items; None without such a list.
 
         Raises:
@@ -104,15 +104,15 @@ class Blob:
             return None
         self.check(subject=subject)
         stored, decompressor = self._frames(), zstandard.ZstdDecompressor()
-        frames = stored if isinstance(stored, Frames) else Frames(stored)
+        frames = stored if isinstance(stored, FrameBuffer) else FrameBuffer(stored)
         iterator = iter(frames)
         first, last = decompressor.decompress(next(iterator)), deque(iterator, maxlen=1)
-        key = key_opened_by(first)
+        key = list_key_of(first)
         if key is None or not last:
             return None
         envelope = content_of(first + decompressor.decompress(last[0]))
         del envelope[key]
-        return envelope, key, PackedItems.of_frames(FramesWithin(frames))
+        return envelope, key, CompressedItems.from_frames(InnerFrames(frames))
 
     def parts(self, *, subject: str) -> Iterator[bytes]:
         """Yield the canonical JSON in the parts in which it is stored, after checking all of it against the digest.

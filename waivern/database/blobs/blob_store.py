@@ -15,7 +15,7 @@ from waivern.database.connection.engine import keyring_of
 from waivern.database.connection.inserts import insert_ignore
 from waivern.database.connection.keyring import WrappedKey
 from waivern.database.schema.tables import blob_keys, blobs, gc_candidates
-from waivern.messages.frames import Frames
+from waivern.messages.frames import FrameBuffer
 
 NO_BYTES = {"stored_size": 0, "data": b"", "checksum": 0, "chunked_data": None}
 """The byte columns of a tombstone."""
@@ -48,7 +48,7 @@ def read(connection: sa.Connection, row: Any, *, subject: str) -> Blob:
         with large_blobs.reader(connection, row.digest, blobs.c[row.bytes_column]) as read_at:
             if row.codec != "zstd-parts":
                 return _blob_of_row(row, read_at(0, row.stored_size))
-            return _blob_of_row(row, FramedBytes(Frames(read_frames(read_at, row.stored_size))))
+            return _blob_of_row(row, FramedBytes(FrameBuffer(read_frames(read_at, row.stored_size))))
     except (struct.error, ValueError, zstandard.ZstdError) as error:
         raise corrupt(subject, f"it cannot be decompressed ({error})") from error
 

@@ -150,7 +150,7 @@ class _Settling:
 
     def _told_by_message(self, artifact_id: str) -> Omissions:
         try:
-            return Omissions.of(made_message(self.connection, self.run.id, artifact_id).content_around("findings"))
+            return Omissions.of(made_message(self.connection, self.run.id, artifact_id).envelope_without("findings"))
         except ArtifactStoreError:
             return Omissions({ANYTHING: "what its message said was left out cannot be read any more"}, {})
 

@@ -37,7 +37,7 @@ class FindingSnapshot:
         found = findings_in(message)
         if found is None:
             return None
-        around = message.content_around("findings")
+        around = message.envelope_without("findings")
         analysis = around.get("analysis_metadata")
         said = analysis if isinstance(analysis, Mapping) else {}
         by_fingerprint = {finding.fingerprint: finding for finding in found}

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.artifacts.held import HeldMessage
+from waivern.artifacts.cached_message import CachedMessage
 from waivern.artifacts.store import ArtifactStore
 from waivern.database.blobs import blob_store as blobs
 from waivern.database.blobs.blob import Blob
@@ -25,9 +25,9 @@ from waivern.database.schema.tables import artifact_declarations, artifacts, blo
 from waivern.database.schema.tables import blobs as blobs_table
 from waivern.errors import ArtifactNotFoundError, ArtifactStoreError, PrunedArtifactError
 from waivern.messages.canonical import CanonicalForm
+from waivern.messages.compressed_items import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.overview import overview_of
-from waivern.messages.packed import PackedMessage
 from waivern.messages.schema import Schema
 from waivern.runs.run import ArtifactStatus, utc_now
 
@@ -242,7 +242,7 @@ def message_of(connection: sa.Connection, row: Any, *, what: str) -> Message:
     blob, name, schema = _kept(connection, row, what), row.message_id or "", Schema.parse(row.schema)
     packed = blob.compressed_items(subject=what)
     if packed is not None:
-        return PackedMessage(name, *packed, schema, row.message_context)
+        return CompressedMessage(name, *packed, schema, row.message_context)
     return Message(name, blob.content(subject=what), schema, row.message_context)
 
 
@@ -263,13 +263,13 @@ class _RecentContents:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._held_bytes = 0
-        self._contents: OrderedDict[str, HeldMessage] = OrderedDict()
+        self._contents: OrderedDict[str, CachedMessage] = OrderedDict()
         self._changing = threading.Lock()
 
     def put(self, artifact_id: str, message: Message, canonical: bytes | None) -> None:
         """Remember a message; where its canonical bytes are too many to be given, only if it is packed."""
-        is_small = canonical is not None or isinstance(message, PackedMessage)
-        held = HeldMessage.of(message, canonical) if is_small else None
+        is_small = canonical is not None or isinstance(message, CompressedMessage)
+        held = CachedMessage.from_message(message, canonical) if is_small else None
         with self._changing:
             self._drop(artifact_id)
             if held is None:

@@ -34,7 +34,7 @@ from waivern.history.run_history import (
     RunRecord,
     Worker,
 )
-from waivern.messages.canonical import content_around, items_of_parts
+from waivern.messages.canonical import envelope_without, items_of_parts
 from waivern.messages.message import Message
 from waivern.messages.overview import Overview
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
@@ -113,10 +113,10 @@ class SqlRunHistory(RunHistory):
             parts = made_parts(connection, run_id, artifact)
         return items_of_parts(parts, key)
 
-    def content_around(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
+    def envelope_without(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
         with self._engine.connect() as connection:
             parts = made_parts(connection, run_id, artifact)
-        return content_around(parts, key)
+        return envelope_without(parts, key)
 
     def sources_of(self, run_id: str) -> Mapping[str, str]:
         sources = (

@@ -1,1 +1,1 @@
-"""How files of each format are taken apart: one module a format, and one register that picks the format of a file."""
+"""File formats: one module per format, in rooms by kind, and the registry that detects a file's format."""

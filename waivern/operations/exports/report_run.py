@@ -68,7 +68,7 @@ class _Messages:
         self.pruned: list[str] = []
         self._not_scanned: dict[tuple[str, str], NotScanned] = {}
         self._partially_scanned: dict[str, PartiallyScanned] = {}
-        self._envelope = functools.partial(storage.history.content_around, run_id)
+        self._envelope = functools.partial(storage.history.envelope_without, run_id)
         self._omissions = functools.partial(storage.findings.omissions_of, run_id)
         self._stored_sets = storage.findings.sets_of(run_id)
         for artifact in artifacts:

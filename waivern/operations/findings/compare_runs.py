@@ -119,7 +119,7 @@ def _side(application: Application, run: RunRecord) -> Side:
         if noted is not None:
             return noted
         try:
-            return Omissions.of(storage.history.content_around(run.id, artifact_id, "findings"))
+            return Omissions.of(storage.history.envelope_without(run.id, artifact_id, "findings"))
         except PrunedArtifactError:
             return _omissions_of_pruned(by_id()[artifact_id].overview)
 

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from waivern.messages.canonical import CanonicalForm, canonical_bytes
+from waivern.messages.compressed_items import CompressedItems, CompressedMessage
 from waivern.messages.message import Message
-from waivern.messages.packed import PackedItems, PackedMessage
 from waivern.runbooks.variables.substitution import DUE_AT
 
 _SHORTEST_IN_TEXT = 4
@@ -78,10 +78,10 @@ class Redactor:
         if not self._needles or not self._occurs_in(message):
             return message
         name, context = self._replace_in_message(message.id), self._redact_strings(message.context)
-        if isinstance(message, PackedMessage):
-            items = PackedItems(map(self._redact_strings, message.items))
-            return PackedMessage(
-                name, self._redact_strings(message.around), message.key, items, message.schema, context
+        if isinstance(message, CompressedMessage):
+            items = CompressedItems(map(self._redact_strings, message.items))
+            return CompressedMessage(
+                name, self._redact_strings(message.envelope), message.key, items, message.schema, context
             )
         return Message(name, self._redact_strings(message.content), message.schema, context)
 

@@ -9,7 +9,7 @@ from waivern.cli.shell.exit_codes import silence
 from waivern.cli.shell.options import format_option
 from waivern.cli.terminal.output import Cell, as_json, as_table, write
 from waivern.errors import UsageError
-from waivern.files.decoding import NotTextError, decoded
+from waivern.files.decoding import NotTextError, decode
 from waivern.operations.findings.detect_text import TextDetector, span_as_json
 from waivern.rulesets.detection.masking import masked
 from waivern.rulesets.engine.spans import Span
@@ -70,7 +70,7 @@ def _answer(detector: TextDetector, file: IO[bytes]) -> None:
 
 def _read(file: IO[bytes]) -> str:
     try:
-        return decoded(file.read()).text
+        return decode(file.read()).text
     except NotTextError as why:
         raise UsageError(f"{file.name} is not read: {why}") from None
 

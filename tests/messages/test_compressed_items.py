@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.messages.test_messages import TEXT, contents, json_values, text
 from waivern import Message, MessageError, Schema
 from waivern.messages.canonical import canonical_bytes, content_of, digest_of
-from waivern.messages.frames import Frames, FramesWithin
+from waivern.messages.compressed_items import CompressedItems, CompressedMessage, ConcatenatedItems
+from waivern.messages.frames import FrameBuffer, InnerFrames
 from waivern.messages.overview import overview_of
-from waivern.messages.packed import JoinedItems, PackedItems, PackedMessage
 from waivern.messages.validation import check_message
 from waivern.runbooks.variables.redaction import Redactor
 from waivern.runs.merging import concatenated
@@ -22,9 +22,9 @@ ANY = Schema("any", "1.0.0")
 lists = st.lists(json_values, max_size=9)
 
 
-def packed(content: dict[str, Any], items: list[Any], *, part_bytes: int = 16) -> PackedMessage:
+def packed(content: dict[str, Any], items: list[Any], *, part_bytes: int = 16) -> CompressedMessage:
     around = {key: value for key, value in content.items() if key != "data"}
-    return PackedMessage("", around, "data", PackedItems(items, part_bytes=part_bytes), ANY)
+    return CompressedMessage("", around, "data", CompressedItems(items, part_bytes=part_bytes), ANY)
 
 
 @given(contents, lists)
@@ -36,7 +36,7 @@ def test_a_packed_message_is_the_message_with_the_same_content(content: dict[str
     assert message.content == plain.content
     assert list(message.items_of("data") or ()) == items
     assert [message.items_of(key) for key in content] == [plain.items_of(key) for key in content]
-    assert message.content_around("data") == plain.content_around("data")
+    assert message.envelope_without("data") == plain.envelope_without("data")
 
 
 @given(contents, lists)
@@ -51,7 +51,7 @@ def test_its_digest_and_bytes_are_those_of_the_message_with_the_same_content(
 
 @given(st.lists(lists, max_size=4))
 def test_joined_items_are_those_of_all_lists_in_order(several: list[list[Any]]) -> None:
-    joined = JoinedItems([PackedItems(items, part_bytes=16) for items in several])
+    joined = ConcatenatedItems([CompressedItems(items, part_bytes=16) for items in several])
     items = [item for items in several for item in items]
     assert list(joined) == items
     assert len(joined) == len(items)
@@ -64,7 +64,7 @@ def test_joined_items_are_those_of_all_lists_in_order(several: list[list[Any]]) 
 def test_the_items_within_a_large_message_are_found_again_in_its_compressed_parts(items: list[Any]) -> None:
     around = {"long": "x" * 3_000_000}
     frames = packed(around, items).canonical_form().frames()
-    found = PackedItems.of_frames(FramesWithin(Frames(frames)))
+    found = CompressedItems.from_frames(InnerFrames(FrameBuffer(frames)))
     assert list(found) == items
     assert len(found) == len(items)
 
@@ -72,16 +72,16 @@ def test_the_items_within_a_large_message_are_found_again_in_its_compressed_part
 def test_what_does_not_fit_into_memory_comes_back_from_a_file_that_has_no_name(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     given_frames = [bytes([number]) * number for number in range(1, 100)]
-    frames = Frames(given_frames, in_memory=500)
+    frames = FrameBuffer(given_frames, memory_limit=500)
     assert list(frames) == list(frames) == given_frames
-    assert frames.held_bytes <= 500
+    assert frames.memory_bytes <= 500
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_lies_in_that_file_cannot_be_read_there(monkeypatch):
     written: list[bytes] = []
     monkeypatch.setattr("os.pwrite", lambda _, frame, place: written.append(bytes(frame)) or len(frame))
-    Frames([b"amelia.hart@example.com"], in_memory=0)
+    FrameBuffer([b"amelia.hart@example.com"], memory_limit=0)
     assert b"amelia" not in b"".join(written)
 
 
@@ -91,11 +91,11 @@ def test_no_room_for_a_large_message_is_told_with_what_to_do(monkeypatch):
 
     monkeypatch.setattr("os.pwrite", is_full)
     with pytest.raises(MessageError, match=r"No space left on device.*TMPDIR"):
-        Frames([b"a"], in_memory=0)
+        FrameBuffer([b"a"], memory_limit=0)
 
 
 def test_an_item_that_json_cannot_say_is_refused_when_it_is_added_and_the_others_stay():
-    items = PackedItems([1])
+    items = CompressedItems([1])
     with pytest.raises(MessageError, match="not JSON"):
         items.append(object())
     items.append(2)
@@ -104,12 +104,12 @@ def test_an_item_that_json_cannot_say_is_refused_when_it_is_added_and_the_others
 
 def test_a_packed_message_is_checked_and_summed_up_as_any_other():
     plain = text("a", "b", "c", scanned=3)
-    around = plain.content_around("data")
-    message = PackedMessage("", around, "data", PackedItems(plain.content["data"], part_bytes=16), TEXT)
+    around = plain.envelope_without("data")
+    message = CompressedMessage("", around, "data", CompressedItems(plain.content["data"], part_bytes=16), TEXT)
     check_message(message)
     assert overview_of(message) == overview_of(plain)
-    wrong = PackedMessage("", around, "data", PackedItems([*plain.content["data"], {"content": 5}]), TEXT)
-    with pytest.raises(MessageError, match="data/3/content does not fit"):
+    wrong = CompressedMessage("", around, "data", CompressedItems([*plain.content["data"], {"content": 5}]), TEXT)
+    with pytest.raises(MessageError, match="data/3/content violates"):
         check_message(wrong)
 
 
@@ -120,7 +120,7 @@ def test_packed_messages_are_merged_as_any_others():
         text("d", scanned=2, not_scanned=[{"name": "x", "reason": "binary"}]),
     ]
     large = [
-        PackedMessage(each.id, each.content_around("data"), "data", PackedItems(each.content["data"]), TEXT)
+        CompressedMessage(each.id, each.envelope_without("data"), "data", CompressedItems(each.content["data"]), TEXT)
         for each in plain
     ]
     assert concatenated(large) == concatenated([large[0], *plain[1:]]) == concatenated(plain)
@@ -130,7 +130,7 @@ def test_what_is_done_to_unpacked_content_is_not_in_the_message_made_anew():
     message = packed({"metadata": {"a": [1]}}, [{"b": 1}])
     message.content["metadata"]["a"].append(2)
     message.content["data"][0]["b"] = 2
-    assert message.anew().content == {"metadata": {"a": [1]}, "data": [{"b": 1}]}
+    assert message.copy().content == {"metadata": {"a": [1]}, "data": [{"b": 1}]}
 
 
 def test_secrets_are_taken_out_of_packed_messages_too():

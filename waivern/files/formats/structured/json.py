@@ -1,34 +1,34 @@
-"""JSON, and JSON line by line: values by the path of their keys."""
+"""JSON and JSON Lines: values by key path."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from waivern.files.formats.columns import KeyedValues
-from waivern.files.formats.document import Document, Part, UnsuitableError, stem_of, suffix_of
+from waivern.files.formats.model.document import Document, FormatError, Part, stem_of, suffix_of
+from waivern.files.formats.structured.key_paths import KeyedValues
 
-DEEPEST = 100
+MAX_DEPTH = 100
 
-# Objects as tuples of pairs: a key may stand twice, and both values are scanned. Numbers stay as they are written.
+# Objects become tuples of pairs: a key may occur twice, and both values are scanned. Numbers keep their notation.
 _decode = json.JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, parse_constant=str).decode
-_LINES = (".jsonl", ".ndjson")
+_JSON_LINES = (".jsonl", ".ndjson")
 
 
 def read(document: Document) -> Iterator[Part]:
-    """Make one part a key path and stretch of values.
+    """Yield one part per key path and chunk of values.
 
     Raises:
-        UnsuitableError: it is no JSON, nested more than 100 deep, or has more than 5,000 key paths.
+        FormatError: it is not JSON, is nested more than 100 deep, or has more than 5,000 key paths.
     """
     values = KeyedValues(stem_of(document.name))
     for root in _roots(document):
-        _note(root, values)
+        _collect(root, values)
     return values.parts()
 
 
 def _roots(document: Document) -> Iterator[Any]:
     try:
-        if suffix_of(document.name) not in _LINES:
+        if suffix_of(document.name) not in _JSON_LINES:
             try:
                 yield _decode(document.text)
             except ValueError:
@@ -40,36 +40,37 @@ def _roots(document: Document) -> Iterator[Any]:
             if line.strip():
                 yield _decode(line)
     except (ValueError, RecursionError):
-        raise UnsuitableError from None
+        raise FormatError from None
 
 
-def _note(root: Any, values: KeyedValues) -> None:
+def _collect(root: Any, values: KeyedValues) -> None:
+    """Add all values below `root`, without recursion: the nesting of a file must not exhaust the stack."""
     waiting: list[tuple[Any, str, str, str | None, int]] = [(root, "", "", None, 1)]
     while waiting:
         value, path, table, key, depth = waiting.pop()
-        if depth > DEEPEST:
-            raise UnsuitableError
+        if depth > MAX_DEPTH:
+            raise FormatError
         if isinstance(value, tuple):
-            below = list(_members(value, path, values))
+            children = list(_members(value, path, values))
         elif isinstance(value, list):
-            below = [(each, f"{path}[]", table, key) for each in value]
+            children = [(item, f"{path}[]", table, key) for item in value]
         else:
             values.add(table, key, _as_text(value))
             continue
         containers = []
-        for each in below:
-            if isinstance(each[0], tuple | list):
-                containers.append((*each, depth + 1))
+        for child in children:
+            if isinstance(child[0], tuple | list):
+                containers.append((*child, depth + 1))
             else:
-                values.add(each[2], each[3], _as_text(each[0]))
+                values.add(child[2], child[3], _as_text(child[0]))
         waiting.extend(reversed(containers))
 
 
 def _members(
     pairs: tuple[tuple[str, Any], ...], path: str, values: KeyedValues
 ) -> Iterator[tuple[Any, str, str, str | None]]:
-    for written, value in pairs:
-        key = values.name_of(path, written)
+    for original_key, value in pairs:
+        key = values.name_of(path, original_key)
         yield value, f"{path}.{key}" if path else key, path, key
 
 

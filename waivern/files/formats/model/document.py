@@ -1,15 +1,15 @@
-"""What a format is given, and what it may make of it."""
+"""The document that a format reads, and the parts that it produces."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from waivern.files.decoding import Decoded, decoded
+from waivern.files.decoding import DecodedText, decode
 
 
-class UnsuitableError(Exception):
-    """A file is not of the format that it seemed to be, or is beyond the format's bounds."""
+class FormatError(Exception):
+    """The content does not follow the format that it appears to have, or exceeds the format's limits."""
 
 
 @dataclass(frozen=True)
@@ -17,25 +17,25 @@ class Document:
     """A file as a format sees it.
 
     Args:
-        name: What the file is called in a message: its path relative to the root, with "!/" before a member's path.
+        name: The file's name in a message: its path relative to the root; members of archives follow "!/".
         content: Its bytes.
-        most: How many bytes a member of it may have, and how many characters may be made of it.
-        encoding: What its text is written in; None: found out.
+        limit: The maximum number of bytes of one member, and of characters that are extracted in all.
+        encoding: The encoding of its text; None: detect it.
     """
 
     name: str
     content: bytes
-    most: int
+    limit: int
     encoding: str | None = None
 
     @cached_property
-    def decoded(self) -> Decoded:
+    def decoded(self) -> DecodedText:
         """The content as text.
 
         Raises:
-            NotTextError: it is none.
+            NotTextError: it is not text.
         """
-        return decoded(self.content, encoding=self.encoding)
+        return decode(self.content, encoding=self.encoding)
 
     @property
     def text(self) -> str:
@@ -44,7 +44,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Part:
-    """One text of a file, and what is said of it beside the file's name: its table, its column, its page, ..."""
+    """A text extracted from a file, and where it is from: its table, column, page, ..."""
 
     content: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -52,17 +52,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Member:
-    """A file within a file. `unpacked` returns its bytes, if they are no more than so many, as `File.read` does."""
+    """A file inside a file. `unpack` takes a limit and returns at most as many bytes, or raises as `File.read` does."""
 
     name: str
-    unpacked: Callable[[int], bytes]
+    unpack: Callable[[int], bytes]
 
     def read(self, *, limit: int) -> bytes:
-        return self.unpacked(limit)
+        return self.unpack(limit)
 
 
-def within(name: str, path: str) -> str:
-    """Return what a member of the file `name` is called."""
+def member_name(name: str, path: str) -> str:
+    """Return the name of the member at `path` of the file `name`."""
     return f"{name}!/{path.lstrip('/')}"
 
 
@@ -74,7 +74,7 @@ def stem_of(name: str) -> str:
 
 
 def suffix_of(name: str) -> str:
-    """Return a file's extension in lower case, with its dot; "" where it has none."""
+    """Return a file's extension in lower case, with its dot; "" if it has none."""
     base = name.replace("!/", "/").rpartition("/")[2]
     stem, dot, extension = base.rpartition(".")
     return f".{extension.lower()}" if dot and stem else ""

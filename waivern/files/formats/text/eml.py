@@ -1,4 +1,4 @@
-"""E-mail: headers as columns, bodies as text, attachments as files within the file."""
+"""E-mail: headers as columns, bodies as text, attachments as members."""
 
 from collections.abc import Iterator
 from email import message_from_bytes, policy
@@ -8,25 +8,25 @@ from email.message import Message
 from mimetypes import guess_extension
 from typing import Any
 
-from waivern.files.decoding import NotTextError, decoded
-from waivern.files.formats.columns import in_one_line
-from waivern.files.formats.document import Document, Member, Part, UnsuitableError, within
-from waivern.files.formats.html import text_of
+from waivern.files.decoding import NotTextError, decode
+from waivern.files.formats.model.columns import in_one_line
+from waivern.files.formats.model.document import Document, FormatError, Member, Part, member_name
+from waivern.files.formats.text.html import text_of
 from waivern.files.reading import within_limit
 
-_OF_A_MAIL = frozenset({"from", "to", "subject", "date", "received", "message-id"})
-_OF_NOBODY = ("us-ascii", "unknown-8bit")
+_MAIL_HEADERS = frozenset({"from", "to", "subject", "date", "received", "message-id"})
+_MEANINGLESS_CHARSETS = ("us-ascii", "unknown-8bit")
 
 
 def read(document: Document) -> Iterator[Part | Member]:
-    """Make one part a header and a body, and a member of each attachment.
+    """Yield one part per header and body, and a member per attachment.
 
     Raises:
-        UnsuitableError: it has none of the headers that a mail has.
+        FormatError: it has none of the headers of an e-mail.
     """
     mail = message_from_bytes(document.content, policy=policy.compat32)
-    if _OF_A_MAIL.isdisjoint(name.lower() for name in mail):
-        raise UnsuitableError
+    if _MAIL_HEADERS.isdisjoint(name.lower() for name in mail):
+        raise FormatError
     yield from _headers(mail)
     for number, part in enumerate(_leaves(mail), start=1):
         yield from _contents(part, number, document.name)
@@ -35,12 +35,12 @@ def read(document: Document) -> Iterator[Part | Member]:
 def _headers(mail: Message) -> Iterator[Part]:
     values: dict[str, tuple[str, list[str]]] = {}
     for name, value in mail.items():
-        values.setdefault(name.lower(), (name, []))[1].append(in_one_line(_header_text(value)))
+        values.setdefault(name.lower(), (name, []))[1].append(in_one_line(_decoded_header(value)))
     for name, texts in values.values():
         yield Part("\n".join(texts), {"table": "headers", "column": name})
 
 
-def _header_text(value: Any) -> str:
+def _decoded_header(value: Any) -> str:
     try:
         return str(make_header(decode_header(value)))
     except (HeaderParseError, LookupError, ValueError):
@@ -53,17 +53,17 @@ def _leaves(mail: Message) -> Iterator[Message]:
         part = waiting.pop()
         payload = part.get_payload()
         if part.get_content_maintype() == "multipart" and isinstance(payload, list):
-            waiting.extend(each for each in reversed(payload) if isinstance(each, Message))
+            waiting.extend(child for child in reversed(payload) if isinstance(child, Message))
         else:
             yield part
 
 
 def _contents(part: Message, number: int, name: str) -> Iterator[Part | Member]:
     payload = part.get_payload()
-    if isinstance(payload, list):  # a mail within the mail
-        for each in payload:
-            content = each.as_bytes() if isinstance(each, Message) else str(each).encode()
-            yield _member(content, within(name, part.get_filename() or f"message-{number}.eml"))
+    if isinstance(payload, list):  # a forwarded mail
+        for mail in payload:
+            content = mail.as_bytes() if isinstance(mail, Message) else str(mail).encode()
+            yield _member(content, member_name(name, part.get_filename() or f"message-{number}.eml"))
         return
     decoded_payload = part.get_payload(decode=True)
     content = decoded_payload if isinstance(decoded_payload, bytes) else b""
@@ -72,22 +72,22 @@ def _contents(part: Message, number: int, name: str) -> Iterator[Part | Member]:
         yield Part(body, {"part": number})
         return
     path = part.get_filename() or f"part-{number}{guess_extension(part.get_content_type()) or ''}"
-    yield _member(content, within(name, in_one_line(path)))
+    yield _member(content, member_name(name, in_one_line(path)))
 
 
 def _body(part: Message, content: bytes) -> str | None:
-    """The text of a part that is shown with the mail; None for an attachment."""
+    """Return the text of a part that is shown with the mail; None for an attachment."""
     if part.get_content_maintype() != "text" or part.get_filename() is not None:
         return None
     if part.get_content_disposition() == "attachment":
         return None
     charset = part.get_content_charset()
     try:
-        text = decoded(content, encoding=None if charset in _OF_NOBODY else charset).text
+        text = decode(content, encoding=None if charset in _MEANINGLESS_CHARSETS else charset).text
     except NotTextError:
         return None
-    except LookupError:  # no charset that is known
-        text = decoded(content).text
+    except LookupError:  # an unknown charset
+        text = decode(content).text
     return text_of(text) if part.get_content_subtype() == "html" else text
 
 

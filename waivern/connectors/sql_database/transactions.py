@@ -1,4 +1,4 @@
-"""One read-only transaction on a database, such that reading cannot change it."""
+"""One read-only transaction on a database, so that reading cannot change it."""
 
 import contextlib
 import os
@@ -17,14 +17,14 @@ from waivern.errors import ComponentError
 
 T = TypeVar("T")
 
-LOCK_TIMEOUT_S = 10.0  # a table that somebody holds locked for longer is left out
+LOCK_TIMEOUT_S = 10.0  # a table that is locked for longer is not scanned
 _POSTGRES_SETTINGS = (
-    "SET LOCAL TIME ZONE 'UTC'",  # with the next two: a value has the same text whoever reads it
+    "SET LOCAL TIME ZONE 'UTC'",  # with the next two: a value has the same text for every reader
     "SET LOCAL datestyle = 'ISO, YMD'",
     "SET LOCAL intervalstyle = 'iso_8601'",
-    "SET LOCAL synchronize_seqscans = off",  # a table without a key has the same order on each reading
+    "SET LOCAL synchronize_seqscans = off",  # a table without a key has the same order on every read
 )
-_CAN_TIME_OUT = ("postgresql", *mysql.NAMES)
+_WITH_CONNECT_TIMEOUT = ("postgresql", *mysql.NAMES)
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Database:
     """A database to read.
 
     Args:
-        url: Where it is, with its password.
-        source: What it is called, without anything secret.
-        file: The SQLite file; None where it is none.
+        url: Its URL, with the password.
+        source: Its name in messages, without secrets.
+        file: The SQLite file; None for a server.
         connect_timeout_s: How long to wait for a server.
     """
 
@@ -44,47 +44,47 @@ class Database:
     connect_timeout_s: int = 10
 
 
-def reading(database: Database, read: Callable[[sa.Connection], T]) -> T:
-    """Return what `read` makes of a connection in a read-only transaction that sees one moment of the database.
+def read_consistently(database: Database, read: Callable[[sa.Connection], T]) -> T:
+    """Call `read` with a connection in a read-only transaction that sees one moment, and return its result.
 
-    `read` may be called twice: see `_sqlite`.
+    `read` may be called twice: see `_read_sqlite`.
 
     Raises:
-        ComponentError: the database cannot be opened, or is lost meanwhile; no password is in the text.
+        ComponentError: the database cannot be opened, or the connection is lost; the message has no password.
     """
     try:
         if database.file is not None:
-            return _sqlite(database.file, read)
-        return _server(database, read)
+            return _read_sqlite(database.file, read)
+        return _read_server(database, read)
     except sa.exc.DBAPIError as error:
         raise ComponentError(
-            f"The database {database.source} cannot be read: {reason(error, database)}",
-            remedy="Check that it is there, that the address names it, and that its user may read it",
+            f"The database {database.source} cannot be read: {error_reason(error, database)}",
+            remedy="Check the address, that the database exists, and that its user may read it",
         ) from None
 
 
-def reason(error: sa.exc.SQLAlchemyError, database: Database) -> str:
-    """Return in one line, without anything secret, what the driver said."""
+def error_reason(error: sa.exc.SQLAlchemyError, database: Database) -> str:
+    """Return the driver's message in one line, without secrets."""
     original = getattr(error, "orig", None) or error
     match original.args:
-        case (int(number), str(said)):  # as the drivers of MySQL have it
-            return without_secrets(f"{said} ({number})", database.url)
+        case (int(number), str(text)):  # MySQL's drivers
+            return without_secrets(f"{text} ({number})", database.url)
     return without_secrets(str(original), database.url)
 
 
-def _server(database: Database, read: Callable[[sa.Connection], T]) -> T:
+def _read_server(database: Database, read: Callable[[sa.Connection], T]) -> T:
     url = database.url
     arguments: dict[str, Any] = {}
-    if url.get_backend_name() in _CAN_TIME_OUT and "connect_timeout" not in url.query:
+    if url.get_backend_name() in _WITH_CONNECT_TIMEOUT and "connect_timeout" not in url.query:
         arguments["connect_timeout"] = database.connect_timeout_s
     if url.get_backend_name() in mysql.NAMES:
-        arguments |= mysql.arguments(url, timeout_s=database.connect_timeout_s)
+        arguments |= mysql.connect_arguments(url, timeout_s=database.connect_timeout_s)
     engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True, connect_args=arguments)
-    postgres = engine.dialect.name == "postgresql"
-    if postgres:
+    is_postgres = engine.dialect.name == "postgresql"
+    if is_postgres:
         engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with _rolled_back(engine) as connection:
-        if postgres:
+        if is_postgres:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(LOCK_TIMEOUT_S * 1000)}")
             for setting in _POSTGRES_SETTINGS:
                 connection.exec_driver_sql(setting)
@@ -93,22 +93,23 @@ def _server(database: Database, read: Callable[[sa.Connection], T]) -> T:
         return read(connection)
 
 
-def _sqlite(file: Path, read: Callable[[sa.Connection], T]) -> T:
-    """Read a SQLite file without leaving anything beside it.
+def _read_sqlite(file: Path, read: Callable[[sa.Connection], T]) -> T:
+    """Read a SQLite file without leaving other files next to it.
 
-    A reader of a file in WAL mode makes `-wal` and `-shm` beside it and may not remove them. Where there is no `-wal`
-    nobody writes, so such a file is opened as immutable. If the file changed meanwhile a writer has come after all, and
-    what was read may be of two moments: then it is read again the usual way, and the two files are the writer's.
+    A reader of a file in WAL mode creates `-wal` and `-shm` files, and may not be able to remove them. If there is no
+    `-wal` file, nobody is writing, so the file is opened as immutable. If the file then changed during the read, a
+    writer has started, and the result may mix two moments: the file is read again without `immutable`. The additional
+    files then belong to the writer.
     """
     before = _state(file)
     if _is_idle_wal(file):
-        found = _sqlite_once(file, "mode=ro&immutable=1", read)
+        result = _read_sqlite_once(file, "mode=ro&immutable=1", read)
         if _state(file) == before:
-            return found
-    return _sqlite_once(file, "mode=ro", read)
+            return result
+    return _read_sqlite_once(file, "mode=ro", read)
 
 
-def _sqlite_once(file: Path, options: str, read: Callable[[sa.Connection], T]) -> T:
+def _read_sqlite_once(file: Path, options: str, read: Callable[[sa.Connection], T]) -> T:
     def connect() -> sqlite3.Connection:
         address = f"file:{quote(os.fsencode(file))}?{options}"
         connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
@@ -136,17 +137,17 @@ def _state(file: Path) -> tuple[int, int, int]:
     try:
         status = file.stat()
         if not file.is_file():
-            raise ComponentError(f"{file.name} is no file", remedy="Name a SQLite database file")
+            raise ComponentError(f"{file.name} is not a file", remedy="Name a SQLite database file")
     except OSError as error:
         raise ComponentError(
             f"The SQLite file {file.name} cannot be read: {error.strerror}",
-            remedy="Correct its path; a relative one is meant from the runbook's folder, or from --working-dir",
+            remedy="Correct its path; a relative one starts from the runbook's folder, or from --working-dir",
         ) from None
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _is_idle_wal(file: Path) -> bool:
-    """Say whether the file is in WAL mode and nobody has it open for writing.
+    """Return whether the file is in WAL mode and not open for writing.
 
     Source: SQLite's file format, bytes 18 and 19 of the header: 2 is WAL.
     """
@@ -154,12 +155,12 @@ def _is_idle_wal(file: Path) -> bool:
         with file.open("rb") as opened:
             in_wal_mode = opened.read(20)[18:20] == b"\x02\x02"
     except OSError:
-        return False  # opening it says why
+        return False  # opening it raises the error
     return in_wal_mode and not os.path.exists(f"{file}-wal")  # noqa: PTH110  Path.exists() may raise
 
 
 def _text_or_bytes(raw: bytes) -> str | bytes:
-    """TEXT is what its writer put there; bytes that are not UTF-8 stay bytes, to be counted as such."""
+    """Return TEXT as str; if it is not UTF-8, as bytes, which are counted as binary."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

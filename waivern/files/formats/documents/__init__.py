@@ -1,0 +1,1 @@
+"""Formats of office documents: PDF, DOCX and XLSX."""

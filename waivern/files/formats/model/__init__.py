@@ -1,0 +1,1 @@
+"""What all formats share: the documents they read and the parts they produce."""

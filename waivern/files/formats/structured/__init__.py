@@ -1,0 +1,1 @@
+"""Formats of keys and values: JSON, YAML and XML."""

@@ -1,0 +1,1 @@
+"""Formats of running text: HTML pages and e-mails."""
