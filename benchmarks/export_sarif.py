@@ -1,7 +1,7 @@
-"""The export of many findings to SARIF, through the real store: time, memory, size.
+"""Export of many findings from the real store: time, memory, size.
 
-`python -m benchmarks.export_sarif [--findings 100000]`: two runs are made, the second of which lacks a hundred findings
-and has a hundred new ones; the second is exported in a process of its own. The goal is 5 s and 300 MB.
+`python -m benchmarks.export_sarif [--findings 100000]` stores two runs. The second lacks a hundred findings and has
+a hundred new ones. Each format exports the second run in its own process. The goal is 5 s and 300 MB.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from waivern.database.runs.run_store import SqlRunStore
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import plan_of_dag
 
-_OTHERS = 100
+_CHANGED = 100
 _RULESET = "local/personal_data_indicator/1.0.0"
 _RULES = (
     ("email_address", "email"),
@@ -33,7 +33,7 @@ _RULES = (
 
 
 def finding(number: int) -> dict[str, Any]:
-    """One as the analyser writes it: two masked samples, two lines, a reason."""
+    """Return a finding as an analyser writes it: two masked samples, two lines, a reason."""
     rule, category = _RULES[number % len(_RULES)]
     return {
         "fingerprint": f"{number:032x}",
@@ -55,8 +55,8 @@ def finding(number: int) -> dict[str, Any]:
     }
 
 
-def run_of(register: SqlRunStore, numbers: range) -> None:
-    run = register.create(plan_of_dag({"found": []}), trigger="benchmark", caller=CALLER)
+def store_run(runs: SqlRunStore, numbers: range) -> None:
+    run = runs.create(plan_of_dag({"found": []}), trigger="benchmark", caller=CALLER)
     analysis = {"ruleset": _RULESET, "rules_version": "1", "scanned": 1, "not_scanned": []}
     content = {"findings": [finding(number) for number in numbers], "summary": {}, "analysis_metadata": analysis}
     run.store.save("found", Message("", content, Schema("personal_data_indicator", "1.0.0")))
@@ -80,9 +80,9 @@ def main() -> None:
     number = parser.parse_args().findings
     rows = []
     with sqlite("NORMAL") as engine, tempfile.TemporaryDirectory() as folder:
-        register = SqlRunStore(engine)
-        run_of(register, range(number))
-        run_of(register, range(_OTHERS, number + _OTHERS))
+        runs = SqlRunStore(engine)
+        store_run(runs, range(number))
+        store_run(runs, range(_CHANGED, number + _CHANGED))
         for form in ("sarif", "json", "csv", "html", "ocsf"):
             output = Path(folder) / form
             started = time.perf_counter()
@@ -94,15 +94,15 @@ def main() -> None:
                 str(output),
                 engine.url.render_as_string(hide_password=False),
             ]
-            told = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ))
+            process = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ))
             wall = time.perf_counter() - started
-            code, cpu, memory = told.stdout.split()
-            assert code == "0", told.stderr
+            code, cpu, memory = process.stdout.split()
+            assert code == "0", process.stderr
             rows.append((form, wall, float(cpu), float(memory), output.stat().st_size / 1e6))
             if form == "sarif":
-                assert len(json.loads(output.read_bytes())["runs"][0]["results"]) == number + _OTHERS
+                assert len(json.loads(output.read_bytes())["runs"][0]["results"]) == number + _CHANGED
     print_table(
-        f"Export of a run with {number:,} findings, compared to another of as many; a process each, its start included",
+        f"Export of a run with {number:,} findings, compared with a run of the same size, including process start",
         ("format", "wall s", "CPU s", "peak MB", "file MB"),
         rows,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 
+from waivern.exports.encoding.formatting import humanize
 from waivern.exports.html.markup import Markup, element
 from waivern.exports.model.report import PastRun
 from waivern.runs.run import RunStatus
@@ -67,7 +68,7 @@ def _category(row: int, name: str, number: int, by_severity: Mapping[str, int], 
         if width:
             bars.append(_rect(left, top + 4, max(width, 1.5), 18, severity, f"{severity}: {by_severity[severity]:,}"))
         left += width
-    label = element("text", _short(name.replace("_", " "), 26), x=180, y=top + 18, text_anchor="end")
+    label = element("text", _short(humanize(name), 26), x=180, y=top + 18, text_anchor="end")
     return [label, *bars, element("text", f"{number:,}", x=left + 8, y=top + 18, class_="number")]
 
 

@@ -1,4 +1,4 @@
-// Sorts the table of findings by the column whose title is pressed; without it the table is as it was written.
+// Sorts the table of findings by the column whose title is clicked. Without scripts, the table keeps its original order.
 "use strict";
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
@@ -9,12 +9,12 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.append(...title.childNodes);
     title.append(button);
     button.addEventListener("click", () => {
-      const down = title.getAttribute("aria-sort") === "ascending";
-      titles.forEach((each) => each.removeAttribute("aria-sort"));
-      title.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const descending = title.getAttribute("aria-sort") === "ascending";
+      titles.forEach((other) => other.removeAttribute("aria-sort"));
+      title.setAttribute("aria-sort", descending ? "descending" : "ascending");
       const key = (row) => row.cells[column].dataset.key ?? row.cells[column].textContent;
       const compare = (one, other) => key(one).localeCompare(key(other), undefined, { numeric: true });
-      const rows = [...body.rows].sort((one, other) => (down ? compare(other, one) : compare(one, other)));
+      const rows = [...body.rows].sort((one, other) => (descending ? compare(other, one) : compare(one, other)));
       body.append(...rows);
     });
   });

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from waivern.exports.encoding.formatting import humanize
 from waivern.exports.model.report import Report
 from waivern.history.comparison import Change
 from waivern.history.run_history import ArtifactRecord
@@ -53,6 +54,6 @@ def _notification(identifier: str, level: str, text: str) -> Mapping[str, Any]:
 def _artifact_text(artifact: ArtifactRecord) -> str:
     if artifact.error is not None:
         return f"'{artifact.artifact_id}' failed: {artifact.error}"
-    reason = artifact.skip_reason.value.replace("_", " ") if artifact.skip_reason is not None else "not reached"
+    reason = humanize(artifact.skip_reason.value) if artifact.skip_reason is not None else "not reached"
     because = f" ('{artifact.skipped_because}' failed)" if artifact.skipped_because else ""
     return f"'{artifact.artifact_id}' was {artifact.status.value}: {reason}{because}"
