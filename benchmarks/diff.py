@@ -14,9 +14,7 @@ from tests.builders.callers import CALLER
 from waivern import Message, Schema
 from waivern.bootstrap import build_application
 from waivern.database.runs.run_store import SqlRunStore
-from waivern.operations.application import Application
 from waivern.operations.findings.compare_runs import compare_runs, comparison_as_json
-from waivern.operations.findings.decision_status import today
 from waivern.runs.run import RunStatus
 from waivern.settings import Settings
 from waivern.testing.builders import message_of, plan_of_dag
@@ -55,37 +53,33 @@ def run_with(engine: sa.Engine, found: Message) -> str:
     return run.run_id
 
 
-def bytes_of_a_run(engine: sa.Engine, application: Application, found: Message) -> float:
-    """What one more run of the same findings adds to the database, settled: when none of them is new any more."""
+def bytes_of_a_run(engine: sa.Engine, found: Message) -> float:
+    """Return how many bytes another run with the same findings adds, once none of them is new."""
     for _ in range(3):
         run_with(engine, found)
-        application.storage.known.settle(today=today())
     before = bytes_in(engine)
     for _ in range(REPEATED):
         run_with(engine, found)
-        application.storage.known.settle(today=today())
     return (bytes_in(engine) - before) / REPEATED
 
 
 def measure(name: str, engine: sa.Engine, number: int) -> list[list[object]]:
     url = engine.url.render_as_string(hide_password=False)
     application = build_application(Settings(database_url=url), environment={})
-    alone = bytes_of_a_run(engine, application, message(range(1)))
-    many = bytes_of_a_run(engine, application, message(range(number)))
+    alone = bytes_of_a_run(engine, message(range(1)))
+    many = bytes_of_a_run(engine, message(range(number)))
     base = run_with(engine, message(range(number)))
     hundredth = number // 100
     head = run_with(engine, message(range(hundredth, number + hundredth), others=100))
     compared = measured(lambda: compare_runs(application, base, head), times=3)
     told = compare_runs(application, base, head)
     as_json = measured(lambda: comparison_as_json(told), times=3)
-    print(f"{name}: {told.in_numbers()}")
-    settled = measured(lambda: application.storage.known.settle(today=today()), times=1)
+    print(f"{name}: {told.counts()}")
     application.close()
     return [
         [name, "diff, wall s", compared.wall_s],
         [name, "diff, CPU s of this process", compared.cpu_s],
         [name, "the same as JSON, CPU s", as_json.cpu_s],
-        [name, "settle what is settled, wall s", settled.wall_s],
         [name, "bytes that one more unchanged run adds, with 1 finding", alone],
         [name, f"the same with {number:,}", many],
         [name, "so bytes an unchanged finding costs a run", (many - alone) / number],

@@ -139,7 +139,7 @@ def _set(stream_id: int, seq: int, made: dict[str, object]) -> dict[str, object]
         "stream_id": stream_id,
         "seq": seq,
         "digest": f"{stream_id:032x}{seq:032x}",
-        "omissions": {},
+        "coverage_gaps": {},
         **seen,
         **last,
     }
@@ -183,7 +183,7 @@ def measure(name: str, engine: sa.Engine, rows: int) -> list[list[object]]:
     found, took = _median_ms(lambda: _first_page(known, FindingFilter(), Order.NEWEST, after=middle))
     table.append([name, "--after, half way down", found, took])
     one = known.page(FindingFilter(), order=Order.NEWEST, after=None, limit=1, today=TODAY)[0].finding.fingerprint
-    found, took = _median_ms(lambda: len(known.stays_of(one)))
+    found, took = _median_ms(lambda: len(known.presences_of(one)))
     return [*table, [name, "show FINGERPRINT, its runs", found, took]]
 
 
@@ -193,7 +193,6 @@ def _middle() -> str:
 
 
 def _first_page(known: SqlCurrentFindings, wanted: FindingFilter, order: Order, after: str | None = None) -> int:
-    known.settle(today=TODAY)
     return len(known.page(wanted, order=order, after=after, limit=20, today=TODAY))
 
 

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from benchmarks.databases import postgres, sqlite
 from benchmarks.measuring import print_table
 from waivern.database.connection.engine import writing
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.schema.artifact_view import insert_artifacts
 from waivern.database.schema.tables import blobs, runbooks, runs
-from waivern.history.run_history import RunFilter
+from waivern.history.run_records import RunFilter
 from waivern.runs.run import RunStatus, new_run_id
 
 DIGEST = "00" * 32
@@ -67,7 +67,7 @@ def artifact(run_id: str, index: int) -> dict[str, object]:
     }
 
 
-def median_ms(history: SqlRunHistory, wanted: RunFilter) -> float:
+def median_ms(history: SqlHistory, wanted: RunFilter) -> float:
     times = []
     for _ in range(31):
         started = time.perf_counter()
@@ -92,7 +92,7 @@ def floor_ms(engine: sa.Engine) -> float:
 
 def measure(name: str, engine: sa.Engine, number: int, artifacts_each: int) -> list[list[object]]:
     fill(engine, number, artifacts_each)
-    history, floor = SqlRunHistory(engine), floor_ms(engine)
+    history, floor = SqlHistory(engine), floor_ms(engine)
     filters = {
         "newest 20": RunFilter(),
         "of one runbook": RunFilter(runbook="nightly 30"),

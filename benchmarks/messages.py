@@ -21,7 +21,7 @@ from benchmarks.measuring import print_table
 from tests.builders.callers import CALLER
 from waivern import Message, Schema
 from waivern.artifacts.store import ArtifactStore
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.testing.builders import plan_of_dag
 
@@ -101,7 +101,7 @@ def measure(engine: sa.Engine, messages: list[Message], floor: list[float]) -> l
     size = bytes_in(engine)
     again = statistics.median(timed(lambda: second.save(f"a{index}", each)) for index, each in enumerate(messages))
     new = bytes_in(engine) - size
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     read = statistics.median(timed(lambda: history.message_of(run_id, f"a{index}")) for index in range(len(messages)))
     return [saved, saved / floor[0], again, new, read, read / floor[1]]
 

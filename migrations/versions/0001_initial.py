@@ -267,6 +267,13 @@ def upgrade() -> None:
     op.create_index("ix_current_findings_since_id", "current_findings", ["since", "id"])
     op.create_index("ix_current_findings_state_since_id", "current_findings", ["state", "since", "id"])
     op.create_index(
+        "ix_current_findings_until",
+        "current_findings",
+        ["until"],
+        sqlite_where=sa.text("until IS NOT NULL"),
+        postgresql_where=sa.text("until IS NOT NULL"),
+    )
+    op.create_index(
         "ix_current_findings_verdict_since_id",
         "current_findings",
         ["verdict", "since", "id"],
@@ -280,7 +287,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
         sa.Column("ruleset", sa.Text),
         sa.Column("rules_version", sa.Text),
-        sa.Column("coverage_gaps", sa.JSON),
+        sa.Column("coverage_gaps", sa.JSON, nullable=False),
         sa.Column("first_run_id", sa.String(36), nullable=False),
         sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_run_id", sa.String(36), nullable=False),
@@ -450,7 +457,7 @@ def upgrade() -> None:
         "run_gates",
         sa.Column("run_id", sa.String(36), nullable=False),
         sa.Column("gate", sa.Text, nullable=False),
-        sa.Column("tripped", sa.Integer, nullable=False),
+        sa.Column("violations", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("run_id", "gate", name="pk_run_gates"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_run_gates_run_id_runs", ondelete="CASCADE"),
         sqlite_with_rowid=False,

@@ -15,7 +15,7 @@ import pytest
 from tests.docs.pages import DOCS, PAGES, REPOSITORY, blocks_of, files_in, section_of, text_of
 from waivern import __version__
 from waivern.cli.shell.main import waivern as command_line
-from waivern.history.decision_file import FILE_NAME, decisions_beside
+from waivern.formats.decision_file import FILE_NAME, read_decision_file
 from waivern.runbooks.reading.runbook_loader import load_runbook
 
 QUICKSTART = REPOSITORY / "examples" / "quickstart"
@@ -38,7 +38,7 @@ def test_every_runbook_shown_is_valid(page: str, tmp_path: Path) -> None:
     for shown in blocks_of(page, "yaml"):
         if shown.startswith("decisions:"):
             (tmp_path / FILE_NAME).write_text(shown, encoding="utf-8")
-            assert decisions_beside(tmp_path / "shown.yaml") is not None
+            assert read_decision_file(tmp_path / "shown.yaml") is not None
             continue
         (tmp_path / "shown.yaml").write_text(shown, encoding="utf-8")
         load_runbook(tmp_path / "shown.yaml")

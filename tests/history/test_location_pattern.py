@@ -28,6 +28,6 @@ def test_stars_and_question_marks_stand_for_others(pattern: str, location: str, 
 def test_what_matches_begins_as_the_pattern_does(text: str, location: str) -> None:
     pattern = LocationPattern(text)
     if pattern.matches(location):
-        assert location.startswith(pattern.beginning)
-    if pattern.is_exact:
+        assert location.startswith(pattern.prefix)
+    if pattern.is_literal:
         assert pattern.matches(location) is (location == text)

@@ -14,7 +14,7 @@ from tests.servers.databases import fresh_postgres_database, sqlite_url
 from waivern import SchemaOutOfDateError
 from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import open_engine, writing
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.migration import (
     NEWEST,
@@ -60,13 +60,13 @@ def test_up_and_down_and_up_again_ends_where_it_began(engine: sa.Engine) -> None
     assert set(sa.inspect(engine).get_table_names()) <= {"alembic_version"}
     assert upgrade(engine) == NEWEST
     assert differences(engine) == []
-    assert SqlRunHistory(engine).find(remember_a_run(engine)).status is RunStatus.SUCCEEDED
+    assert SqlHistory(engine).find(remember_a_run(engine)).status is RunStatus.SUCCEEDED
 
 
 def test_an_upgrade_of_what_is_up_to_date_changes_no_data(engine: sa.Engine) -> None:
     run_id = remember_a_run(engine)
     assert upgrade(engine) == NEWEST
-    assert SqlRunHistory(engine).message_of(run_id, "a").content == {"found": 1}
+    assert SqlHistory(engine).message_of(run_id, "a").content == {"found": 1}
 
 
 def remember_a_run(engine: sa.Engine) -> str:
@@ -164,7 +164,7 @@ def test_a_migration_that_would_orphan_rows_is_taken_back(tmp_path: Path) -> Non
         run_id = remember_a_run(engine)
         with pytest.raises(DatabaseError, match="would orphan 2 rows"), exclusively(engine) as connection:
             connection.execute(sa.text("DELETE FROM runs"))
-        assert SqlRunHistory(engine).find(run_id).id == run_id
+        assert SqlHistory(engine).find(run_id).id == run_id
 
 
 def test_foreign_keys_are_on_again_after_a_migration(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(tmp_path: Path) 
             run.store.save("b", message_of(text=incompressible))
         assert run.store.get("a").content == {"kept": True}
         run.log.close(RunStatus.FAILED)
-        assert SqlRunHistory(engine).message_of(run.run_id, "a").content == {"kept": True}
+        assert SqlHistory(engine).message_of(run.run_id, "a").content == {"kept": True}
 
 
 def test_the_packed_folder_of_a_wheel_is_preferred_to_the_one_of_a_checkout(

@@ -25,7 +25,7 @@ from tests.builders.schedules import a_definition
 from waivern.bootstrap import build_application
 from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import writing
-from waivern.database.runs.gate_log import SqlGateLog
+from waivern.database.decisions.decision_log import SqlDecisionLog
 from waivern.database.runs.outbox import SqlNotifications
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schedules.schedule_store import SqlScheduleStore
@@ -315,8 +315,8 @@ def test_what_arrived_is_not_said_to_have_failed_by_whoever_was_late(engine: sa.
 
 
 def tripped(engine: sa.Engine, run_id: str, **numbers: int) -> None:
-    results = [GateResult(parse_gate(gate), number=number) for gate, number in numbers.items()]
-    SqlGateLog(engine).note(run_id, results, by="ada@host")
+    results = [GateResult(parse_gate(gate), violations=number) for gate, number in numbers.items()]
+    SqlDecisionLog(engine).record_gates(run_id, results, caller=CALLER)
 
 
 def told_of(engine: sa.Engine) -> list[tuple[str, str]]:
@@ -328,7 +328,7 @@ def test_a_gate_that_tripped_is_told_once_beside_a_recovery(engine: sa.Engine) -
     tripped(engine, succeeded, any=2, new=0)
     tripped(engine, succeeded, any=2, new=0)
     assert told_of(engine) == sorted([(failed, "failed"), (succeeded, "recovered"), (succeeded, "gate_tripped")])
-    assert SqlGateLog(engine).of_run(succeeded) == {"any": 2, "new": 0}
+    assert SqlDecisionLog(engine).gates_of(succeeded) == {"any": 2, "new": 0}
 
 
 def test_no_gate_is_told_that_passed_or_is_not_asked_for_or_is_of_a_run_that_failed(engine: sa.Engine) -> None:
@@ -359,7 +359,7 @@ def test_how_gates_came_out_is_an_event(engine: sa.Engine) -> None:
     (run_id,) = ended_runs(engine, RunStatus.SUCCEEDED, notify=None)
     tripped(engine, run_id, any=2, incomplete=0)
     (event,) = SqlAuditLog(engine).read(kinds=["gates.evaluated"])
-    assert (event.actor, event.body) == ("ada@host", {"run": run_id, "tripped": {"any": 2, "incomplete": 0}})
+    assert (event.actor, event.body) == (str(CALLER), {"run": run_id, "violations": {"any": 2, "incomplete": 0}})
 
 
 def test_a_notice_of_a_gate_says_by_how_much_each_tripped(
@@ -373,7 +373,7 @@ def test_a_notice_of_a_gate_says_by_how_much_each_tripped(
     ((headers, body),) = receiver.received
     told = json.loads(body)
     assert (told["type"], told["data"]["run"]["id"]) == ("run.gate_tripped", run_id)
-    assert told["data"]["gates"] == [{"gate": "any", "tripped": 2}, {"gate": "incomplete", "tripped": 0}]
+    assert told["data"]["gates"] == [{"gate": "any", "violations": 2}, {"gate": "incomplete", "violations": 0}]
     assert headers["webhook-id"] == f"{run_id}.gate_tripped"
 
 

@@ -22,7 +22,7 @@ from tests.servers.databases import sqlite_url
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.schema.tables import services
 from waivern.errors import WaivernError
-from waivern.history.run_history import RunFilter, RunRecord
+from waivern.history.run_records import RunFilter, RunRecord
 from waivern.operations.runs import execute_claimed as carry_out_run
 from waivern.operations.runs.execute_claimed import CarriedOut
 from waivern.operations.runs.show_history import show_run
@@ -70,7 +70,7 @@ def ended(installation: Installation, run_id: str, *, within_s: float = 30) -> R
 
 def outcomes(installation: Installation, run_id: str) -> list[str | None]:
     with installation.application() as application:
-        return [attempt.outcome for attempt in application.storage.history.attempts_at(run_id)]
+        return [attempt.outcome for attempt in application.storage.history.attempts_of(run_id)]
 
 
 def test_a_service_runs_what_is_due_and_ends_when_it_is_told(installation: Installation) -> None:
@@ -413,14 +413,14 @@ def test_a_scheduled_run_that_trips_a_gate_tells_whom_the_schedule_names(install
     notice = json.loads(body)
     assert (kind, notice["type"], notice["data"]["schedule"]) == ("gate_tripped", "run.gate_tripped", "nightly")
     gates = [("any", 1), ("any:critical", 0), ("incomplete", 0)]
-    assert [(each["gate"], each["tripped"]) for each in notice["data"]["gates"]] == gates
+    assert [(each["gate"], each["violations"]) for each in notice["data"]["gates"]] == gates
     with installation.application() as application:
         details = show_run(application, notice["data"]["run"]["id"])
         (event,) = application.storage.audit.read(kinds=["gates.evaluated"])
     assert (details.run.status, details.run.trigger) == (RunStatus.SUCCEEDED, "schedule")
-    assert dict(details.gates) == dict(gates) == event.body["tripped"]
+    assert dict(details.gates) == dict(gates) == event.body["violations"]
     assert event.actor.startswith("service:")
-    assert "Gate any tripped by 1" in installation.said()
+    assert "Gate any failed: 1 violations" in installation.said()
 
 
 def test_the_deadline_of_a_run_does_not_hold_for_its_gates(
@@ -445,7 +445,7 @@ def test_the_deadline_of_a_run_does_not_hold_for_its_gates(
         claimed = application.storage.runs.claim()
         assert claimed is not None
         assert _carry_out_one(application, claimed, outside, watch) is CarriedOut.ENDED
-        assert set(application.storage.gates.of_run(run_id)) == set(SCANS["gates"])
+        assert set(application.storage.decisions.gates_of(run_id)) == set(SCANS["gates"])
     assert [type(inside.recv()) for _ in range(2)] == [Begun, Closed]
     assert limits == [None]
 

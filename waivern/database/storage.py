@@ -12,10 +12,8 @@ if TYPE_CHECKING:
     from waivern.history.current_findings import CurrentFindings
     from waivern.history.decision_log import DecisionLog
     from waivern.history.erasing import Eraser
-    from waivern.history.finding_history import FindingHistory
-    from waivern.history.gates import GateLog
+    from waivern.history.history import History
     from waivern.history.pruning import Pruner
-    from waivern.history.run_history import RunHistory
     from waivern.runs.notifications import Notifications
     from waivern.runs.run_store import RunStore
     from waivern.runs.service_register import ServiceRegister
@@ -55,10 +53,10 @@ class SqlStorage:
         return SqlRunStore(self._engine, lease_s=self._lease_s)
 
     @cached_property
-    def history(self) -> "RunHistory":
-        from waivern.database.runs.run_history import SqlRunHistory
+    def history(self) -> "History":
+        from waivern.database.runs.history import SqlHistory
 
-        return SqlRunHistory(self._engine)
+        return SqlHistory(self._engine)
 
     @cached_property
     def schedules(self) -> "ScheduleStore":
@@ -79,12 +77,6 @@ class SqlStorage:
         return SqlNotifications(self._engine)
 
     @cached_property
-    def findings(self) -> "FindingHistory":
-        from waivern.database.current.finding_history import SqlFindingHistory
-
-        return SqlFindingHistory(self._engine)
-
-    @cached_property
     def audit(self) -> "AuditLog":
         from waivern.database.audit_log import SqlAuditLog
 
@@ -92,7 +84,7 @@ class SqlStorage:
 
     @cached_property
     def decisions(self) -> "DecisionLog":
-        from waivern.database.current.decision_log import SqlDecisionLog
+        from waivern.database.decisions.decision_log import SqlDecisionLog
 
         return SqlDecisionLog(self._engine)
 
@@ -103,7 +95,7 @@ class SqlStorage:
         return SqlPruner(self._engine)
 
     @cached_property
-    def known(self) -> "CurrentFindings":
+    def current_findings(self) -> "CurrentFindings":
         from waivern.database.current.current_findings import SqlCurrentFindings
 
         return SqlCurrentFindings(self._engine)
@@ -119,9 +111,3 @@ class SqlStorage:
         from waivern.database.data.eraser import SqlEraser
 
         return SqlEraser(self._engine)
-
-    @cached_property
-    def gates(self) -> "GateLog":
-        from waivern.database.runs.gate_log import SqlGateLog
-
-        return SqlGateLog(self._engine)

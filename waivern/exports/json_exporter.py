@@ -9,9 +9,9 @@ from waivern.exports.encoding.json_encoding import encode_json, in_chunks, json_
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import Report, ReportedRule
 from waivern.exports.model.reported_finding import ReportedFinding
+from waivern.formats.records_as_json import artifact_as_json, finding_as_json, instant_as_json, run_as_json
 from waivern.history.comparison import Change, Difference
 from waivern.history.decisions import Decision
-from waivern.history.records_as_json import artifact_as_json, finding_as_json, instant_as_json, run_as_json
 
 
 class JsonExporter(Exporter):
@@ -67,7 +67,7 @@ def _comparison(report: Report) -> Mapping[str, Any] | None:
         return None
     return {
         "base": run_as_json(comparison.base),
-        "summary": comparison.in_numbers(),
+        "summary": comparison.counts(),
         "fixed": [missing_finding_as_json(difference) for difference in report.no_longer_found(Change.FIXED)],
         "unknown": [missing_finding_as_json(difference) for difference in report.no_longer_found(Change.UNKNOWN)],
     }

@@ -15,7 +15,7 @@ from waivern.exports.encoding.json_encoding import (
 )
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import PROJECT, Report
-from waivern.history.run_history import ArtifactRecord
+from waivern.history.run_records import ArtifactRecord
 from waivern.runs.run import ArtifactStatus, RunStatus
 
 _NAMESPACE = "waivern"
@@ -142,7 +142,7 @@ def _output(report: Report, artifact: ArtifactRecord) -> Mapping[str, Any]:
 
 def _findings(report: Report) -> Mapping[str, Any]:
     by_severity = Counter(reported.finding.severity for reported in report.findings)
-    changes = {} if report.comparison is None else report.comparison.in_numbers()
+    changes = {} if report.comparison is None else report.comparison.counts()
     return _own_facet(bySeverity=by_severity, changes=changes, total=by_severity.total())
 
 

@@ -1,7 +1,7 @@
-"""What came and what went between two runs of a runbook, and why.
+"""Which findings are new, fixed or changed between two runs of a runbook, and why.
 
-What a run did not look at is unknown, never fixed: an artifact that was not made, a file or table that was left out or
-read in part.
+A finding at a location that a run did not scan is unknown, never fixed: its artifact did not succeed, or its file or
+table was not scanned or only partially scanned.
 """
 
 from collections import Counter
@@ -11,14 +11,13 @@ from enum import StrEnum
 
 import msgspec
 
-from waivern.history.finding import Finding, each_once
-from waivern.history.finding_history import HeldSet
-from waivern.history.omissions import Omissions
-from waivern.history.run_history import RunRecord
+from waivern.history.coverage_gaps import CoverageGaps
+from waivern.history.finding import Finding, SnapshotRef, unique_findings
+from waivern.history.run_records import RunRecord
 
 
 class Change(StrEnum):
-    """What became of a finding from the base to the head."""
+    """How a finding changed from the base run to the head run."""
 
     NEW = "new"
     REOPENED = "reopened"
@@ -29,7 +28,7 @@ class Change(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why: the data is another, the rules are, or what was looked at is."""
+    """Why a finding changed: the data is different, the rules are, or what was scanned is."""
 
     DATA = "data"
     RULES = "rules"
@@ -37,9 +36,9 @@ class Reason(StrEnum):
 
 
 class Difference(msgspec.Struct, frozen=True, gc=False):
-    """One finding and what became of it; `finding` is the head's, or the base's where the head has none.
+    """One finding and how it changed; `finding` is the head run's, or the base run's if the head run has none.
 
-    `because` says in words what the scope lacks; None where the reason is another.
+    `because` describes the coverage gap where the reason is the scope; else it is None.
     """
 
     change: Change
@@ -50,151 +49,157 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True)
-class Side:
-    """What one of the two runs found.
+class ComparedRun:
+    """One of the two runs that are compared.
 
     Args:
         run: The run.
-        findings: (artifact id, finding) each.
-        held: Of the artifacts that hold findings, by id.
-        omissions: Says of an artifact what was not looked at on the way to it; asked when needed.
+        findings: (artifact id, finding) pairs.
+        snapshots: The snapshots of the artifacts that hold findings, by artifact id.
+        coverage_gaps: Returns the coverage gaps of an artifact; called only when needed.
     """
 
     run: RunRecord
     findings: Sequence[tuple[str, Finding]]
-    held: Mapping[str, HeldSet]
-    omissions: Callable[[str], Omissions]
+    snapshots: Mapping[str, SnapshotRef]
+    coverage_gaps: Callable[[str], CoverageGaps]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All differences between two runs, and what did not change, by change, source, place and rule."""
+    """All differences between two runs, and what is unchanged, sorted by change, source, location and rule."""
 
     base: RunRecord
     head: RunRecord
     differences: Sequence[Difference]
 
     def of(self, change: Change) -> list[Difference]:
-        return [each for each in self.differences if each.change is change]
+        return [difference for difference in self.differences if difference.change is change]
 
-    def in_numbers(self) -> dict[str, int]:
-        """Return how many differences of each kind there are."""
-        numbers = Counter(each.change for each in self.differences)
-        return {change.value: numbers[change] for change in Change}
-
-
-class _Found:
-    """A side's findings by fingerprint: of what several artifacts hold, what a classifier said, and who holds it."""
-
-    def __init__(self, side: Side) -> None:
-        self.side = side
-        self.findings = each_once(finding for _, finding in side.findings)
-        self.holders: dict[str, tuple[str, ...]] = {}
-        alone: dict[str, tuple[str, ...]] = {}
-        for artifact_id, finding in side.findings:
-            others = self.holders.get(finding.fingerprint)
-            only = alone.setdefault(artifact_id, (artifact_id,))
-            self.holders[finding.fingerprint] = only if others is None else others + only
+    def counts(self) -> dict[str, int]:
+        """Return {change: how many differences have it}."""
+        counts = Counter(difference.change for difference in self.differences)
+        return {change.value: counts[change] for change in Change}
 
 
-def compare(base: Side, head: Side, *, seen_before: Callable[[Collection[str]], Collection[str]]) -> Comparison:
+class _Side:
+    """A run's findings by fingerprint, and which artifacts hold them."""
+
+    def __init__(self, compared: ComparedRun) -> None:
+        self.compared = compared
+        self.findings = unique_findings(finding for _, finding in compared.findings)
+        self.artifacts: dict[str, tuple[str, ...]] = {}
+        shared_tuples: dict[str, tuple[str, ...]] = {}
+        for artifact_id, finding in compared.findings:
+            others = self.artifacts.get(finding.fingerprint)
+            alone = shared_tuples.setdefault(artifact_id, (artifact_id,))
+            self.artifacts[finding.fingerprint] = alone if others is None else others + alone
+
+
+def compare(
+    base: ComparedRun, head: ComparedRun, *, seen_before: Callable[[Collection[str]], Collection[str]]
+) -> Comparison:
     """Compare two runs of one runbook.
 
     Args:
-        base: The earlier one.
-        head: The later one.
-        seen_before: Says which of some fingerprints were found by a run before the base.
+        base: The earlier run.
+        head: The later run.
+        seen_before: Returns which of the given fingerprints a run before the base run had found.
     """
-    before, after = _Found(base), _Found(head)
-    came = after.findings.keys() - before.findings.keys()
-    known = set(seen_before(came)) if came else set()
+    before, after = _Side(base), _Side(head)
+    appeared = after.findings.keys() - before.findings.keys()
+    known = set(seen_before(appeared)) if appeared else set()
+    disappeared = before.findings.keys() - after.findings.keys()
     differences = [
-        *_in_both(before, after),
-        *(_came(after.findings[name], before, after, is_known=name in known) for name in came),
-        *(_went(before.findings[name], before, after) for name in before.findings.keys() - after.findings.keys()),
+        *_found_by_both(before, after),
+        *(_appeared(after.findings[name], before, after, is_known=name in known) for name in appeared),
+        *(_disappeared(before.findings[name], before, after) for name in disappeared),
     ]
-    return Comparison(base.run, head.run, sorted(differences, key=_order))
+    return Comparison(base.run, head.run, sorted(differences, key=_sort_key))
 
 
-def _in_both(before: _Found, after: _Found) -> Iterator[Difference]:
+def _found_by_both(before: _Side, after: _Side) -> Iterator[Difference]:
     for fingerprint, finding in after.findings.items():
-        was = before.findings.get(fingerprint)
-        if was is None:
+        earlier = before.findings.get(fingerprint)
+        if earlier is None:
             continue
-        if was == finding:
+        if earlier == finding:
             yield Difference(Change.UNCHANGED, finding)
         else:
             reason = _rules_or_data(fingerprint, before, after)
-            yield Difference(Change.CHANGED, finding, reason, before=was)
+            yield Difference(Change.CHANGED, finding, reason, before=earlier)
 
 
-def _came(finding: Finding, before: _Found, after: _Found, *, is_known: bool) -> Difference:
+def _appeared(finding: Finding, before: _Side, after: _Side, *, is_known: bool) -> Difference:
     change = Change.REOPENED if is_known else Change.NEW
-    because = _not_looked_at(finding, after.holders[finding.fingerprint], before.side)
-    if because is not None:
-        return Difference(change, finding, Reason.SCOPE, because=because)
+    gap = _gap_at(finding, after.artifacts[finding.fingerprint], before.compared)
+    if gap is not None:
+        return Difference(change, finding, Reason.SCOPE, because=gap)
     return Difference(change, finding, _rules_or_data(finding.fingerprint, before, after))
 
 
-def _went(finding: Finding, before: _Found, after: _Found) -> Difference:
-    because = _not_looked_at(finding, before.holders[finding.fingerprint], after.side)
-    if because is not None:
-        return Difference(Change.UNKNOWN, finding, Reason.SCOPE, before=finding, because=because)
+def _disappeared(finding: Finding, before: _Side, after: _Side) -> Difference:
+    gap = _gap_at(finding, before.artifacts[finding.fingerprint], after.compared)
+    if gap is not None:
+        return Difference(Change.UNKNOWN, finding, Reason.SCOPE, before=finding, because=gap)
     return Difference(Change.FIXED, finding, _rules_or_data(finding.fingerprint, before, after), before=finding)
 
 
-def _not_looked_at(finding: Finding, artifacts: Iterable[str], side: Side) -> str | None:
-    return why_not_looked_at(finding.location, artifacts, side.held, side.omissions)
+def _gap_at(finding: Finding, artifacts: Iterable[str], compared: ComparedRun) -> str | None:
+    return coverage_gap_at(finding.location, artifacts, compared.snapshots, compared.coverage_gaps)
 
 
-def why_not_looked_at(
-    place: str, artifacts: Iterable[str], held: Container[str], omissions: Callable[[str], Omissions]
+def coverage_gap_at(
+    location: str,
+    artifacts: Iterable[str],
+    scanned: Container[str],
+    coverage_gaps: Callable[[str], CoverageGaps],
 ) -> str | None:
-    """Say why a run could not find something at a place; None where it could.
+    """Return why a run could not find something at a location; None if one of its artifacts scanned the location.
 
     Args:
-        place: The place.
-        artifacts: Those of other runs that held it.
-        held: Those of this run that hold findings.
-        omissions: Says of one of these what was not looked at on the way to it.
+        location: The location.
+        artifacts: The artifacts that held the finding in other runs.
+        scanned: The artifacts of this run that hold findings.
+        coverage_gaps: Returns the coverage gaps of one of these.
     """
-    because: str | None = None
+    reason: str | None = None
     for artifact_id in artifacts:
-        if artifact_id not in held:
-            because = because or f"'{artifact_id}' was not made"
+        if artifact_id not in scanned:
+            reason = reason or f"'{artifact_id}' did not succeed"
             continue
-        left_out = omissions(artifact_id).reason_for(place)
-        if left_out is None:
+        gap = coverage_gaps(artifact_id).reason_for(location)
+        if gap is None:
             return None
-        because = left_out
-    return because
+        reason = gap
+    return reason
 
 
-def _rules_or_data(fingerprint: str, before: _Found, after: _Found) -> Reason:
-    if _look_at_the_same(before.side.run, after.side.run):
+def _rules_or_data(fingerprint: str, before: _Side, after: _Side) -> Reason:
+    if _have_the_same_data(before.compared.run, after.compared.run):
         return Reason.RULES
-    holders = {*before.holders.get(fingerprint, ()), *after.holders.get(fingerprint, ())}
-    for artifact_id in holders:
-        was, now = before.side.held.get(artifact_id), after.side.held.get(artifact_id)
-        if was is not None and now is not None and _rules(was) != _rules(now):
+    artifacts = {*before.artifacts.get(fingerprint, ()), *after.artifacts.get(fingerprint, ())}
+    for artifact_id in artifacts:
+        earlier, later = before.compared.snapshots.get(artifact_id), after.compared.snapshots.get(artifact_id)
+        if earlier is not None and later is not None and _rules_of(earlier) != _rules_of(later):
             return Reason.RULES
     return Reason.DATA
 
 
-def _look_at_the_same(one: RunRecord, other: RunRecord) -> bool:
-    """Say whether both looked at what one run had read: then no difference comes of the data."""
+def _have_the_same_data(one: RunRecord, other: RunRecord) -> bool:
+    """Return whether one run is a reanalysis of the other, or both are of a third: only the rules can differ."""
     is_reanalysis = one.reanalysis_of is not None or other.reanalysis_of is not None
     return is_reanalysis and (one.reanalysis_of or one.id) == (other.reanalysis_of or other.id)
 
 
-def _rules(held: HeldSet) -> tuple[str | None, str | None]:
-    return held.ruleset, held.rules_version
+def _rules_of(snapshot: SnapshotRef) -> tuple[str | None, str | None]:
+    return snapshot.ruleset, snapshot.rules_version
 
 
-_IN_ORDER = list(Change)
+_CHANGE_ORDER = list(Change)
 
 
-def _order(difference: Difference) -> tuple[int, str, str, str, str]:
+def _sort_key(difference: Difference) -> tuple[int, str, str, str, str]:
     finding = difference.finding
-    place = (finding.source, finding.location, finding.rule, finding.fingerprint)
-    return (_IN_ORDER.index(difference.change), *place)
+    position = (finding.source, finding.location, finding.rule, finding.fingerprint)
+    return (_CHANGE_ORDER.index(difference.change), *position)

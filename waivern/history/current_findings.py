@@ -1,4 +1,4 @@
-"""The port through which the findings of all runbooks are asked about: how each stands by now."""
+"""The port for the current findings: the findings of all runbooks and their status."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from waivern.history.finding import Finding
 
 
 class FindingStatus(StrEnum):
-    """How a finding stands, by the newest complete run of its runbook and by what was decided.
+    """The status of a finding, by the newest complete run of its runbook and by the decisions about it.
 
-    new: that run is the first complete one that found it. open: it found it, as an earlier one did. fixed: it looked
-    there and did not find it. unknown: it did not look there. suppressed, accepted: somebody decided so, and it is not
-    fixed.
+    new: that run is the first complete one that found it. open: it found it, as an earlier run did. fixed: it scanned
+    the location and did not find it. unknown: it did not scan the location. suppressed, accepted: there is such a
+    decision, and the finding is not fixed.
     """
 
     NEW = "new"
@@ -26,7 +26,7 @@ class FindingStatus(StrEnum):
 
 
 class Order(StrEnum):
-    """What comes first: what came or went last, or the most severe."""
+    """How findings are sorted: by the latest change of their state, or by severity."""
 
     NEWEST = "newest"
     SEVERITY = "severity"
@@ -34,15 +34,15 @@ class Order(StrEnum):
 
 @dataclass(frozen=True)
 class FindingFilter:
-    """Which findings are asked for; None means any.
+    """Which findings to return; None means any.
 
     Args:
         runbook: The runbook's name.
-        category: Of the rule.
+        category: The rule's category.
         severity: low, medium, high or critical.
-        location: A pattern of places, in which `*` stands for any characters and `?` for one.
-        status: How they stand; `open` takes the new ones in.
-        since: Only those that came, or went, then or later.
+        location: A pattern of locations, in which `*` matches any characters and `?` one.
+        status: Their status; `open` includes the new ones.
+        since: Only findings whose state changed at this instant or later.
     """
 
     runbook: str | None = None
@@ -55,18 +55,18 @@ class FindingFilter:
 
 @dataclass(frozen=True)
 class CurrentFinding:
-    """A finding of a runbook, and how it stands.
+    """A finding of a runbook, with its status.
 
     Args:
-        key: Where it stands in a list, for `after`.
+        key: Its position in a list, for `after`.
         runbook: The runbook's name.
-        finding: As it was found last.
-        status: How it stands.
-        since: When it came, or came again, or went.
-        first_run: The run that found it first.
-        first_at: When.
-        last_run: The run that found it last.
-        last_at: When.
+        finding: The finding as it was last found.
+        status: Its status.
+        since: When it first appeared, reappeared or disappeared.
+        first_run: The first run that found it.
+        first_at: When that run found it.
+        last_run: The last run that found it.
+        last_at: When that run started.
     """
 
     key: str
@@ -81,18 +81,18 @@ class CurrentFinding:
 
 
 @dataclass(frozen=True)
-class Stay:
-    """Runs one after the other in which an artifact held a finding.
+class Presence:
+    """Consecutive runs in which an artifact held a finding.
 
     Args:
         runbook: The runbook's name.
         artifact_id: The artifact.
-        finding: As it was in them.
-        first_run: The first of them.
-        first_at: When it began.
-        last_run: The last of them.
-        last_at: When it began.
-        runs: How many they are.
+        finding: The finding as it was in these runs.
+        first_run: The first of the runs.
+        first_at: When it started.
+        last_run: The last of the runs.
+        last_at: When it started.
+        runs: How many runs there are.
     """
 
     runbook: str
@@ -106,30 +106,29 @@ class Stay:
 
 
 class CurrentFindings(ABC):
-    """The findings of every runbook as they stand by its newest complete run."""
+    """The findings of every runbook as of its newest complete run.
 
-    @abstractmethod
-    def settle(self, *, today: date) -> None:
-        """Bring every runbook up to its newest complete run; what is up to date costs one look."""
+    Closing a run and making a decision refresh them in the same transaction. This port only reads.
+    """
 
     @abstractmethod
     def page(
-        self, wanted: FindingFilter, *, order: Order, after: str | None, limit: int, today: date
+        self, finding_filter: FindingFilter, *, order: Order, after: str | None, limit: int, today: date
     ) -> Sequence[CurrentFinding]:
-        """Return up to `limit` findings; `after` is the key of the last one of the page before.
+        """Return up to `limit` findings; `after` is the key of the last finding of the previous page.
 
         Raises:
-            UsageError: `after` is no such key.
+            UsageError: `after` is not a valid key.
         """
 
     @abstractmethod
-    def fingerprints(self, beginning: str, *, limit: int) -> Sequence[str]:
-        """Return fingerprints that begin so, of whatever any run ever found."""
+    def fingerprints(self, prefix: str, *, limit: int) -> Sequence[str]:
+        """Return fingerprints with a prefix, of all findings of all runs."""
 
     @abstractmethod
     def with_fingerprint(self, fingerprint: str, *, today: date) -> Sequence[CurrentFinding]:
-        """Return how a finding stands in each runbook that has it."""
+        """Return a finding as it is in each runbook that has it."""
 
     @abstractmethod
-    def stays_of(self, fingerprint: str) -> Sequence[Stay]:
-        """Return in which runs a finding was there, the first ones first."""
+    def presences_of(self, fingerprint: str) -> Sequence[Presence]:
+        """Return in which runs a finding was present, oldest first."""

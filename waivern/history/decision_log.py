@@ -1,11 +1,13 @@
-"""The port through which decisions are kept and asked about."""
+"""The port for decisions about findings, and for the results of gates."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from waivern.history.decisions import Decision, DecisionsInForce, Lapsed
+from waivern.caller import Caller
+from waivern.history.decisions import ActiveDecisions, Decision, InactiveDecision
+from waivern.history.gates import GateResult
 
 
 @dataclass(frozen=True)
@@ -13,9 +15,9 @@ class DecisionFile:
     """The reviewed file beside a runbook, as a run read it.
 
     Args:
-        name: Of the file.
-        digest: SHA-256 of its bytes.
-        decisions: What it holds, in its order.
+        name: The file's name.
+        digest: The SHA-256 of its bytes.
+        decisions: Its decisions, in the order of the file.
     """
 
     name: str
@@ -24,42 +26,67 @@ class DecisionFile:
 
 
 class DecisionLog(ABC):
-    """Every decision that was ever made; none is changed or removed, a later one about the same counts instead."""
+    """An append-only log of decisions: a newer decision about the same target replaces an older one.
+
+    It also records how the gates of each run were evaluated.
+    """
 
     @abstractmethod
-    def decide(self, decision: Decision, *, by: str) -> Decision:
-        """Keep a decision, and tell it as an event; return it as it is kept, with `decided_at` and `decided_by`.
+    def decide(self, decision: Decision, *, caller: Caller) -> Decision:
+        """Store a decision, apply it to the current findings and record an event; return it as it is stored.
 
         Args:
-            decision: By its fingerprint, which is that of a finding that was seen.
-            by: Who decides.
+            decision: The decision, about the fingerprint of a finding that some run has found.
+            caller: Who decides.
 
         Raises:
-            DecisionError: no run has ever found this, or there is nothing to reopen.
+            DecisionError: no run has found this.
         """
 
     @abstractmethod
-    def use_file(self, runbook: str, file: DecisionFile | None, *, run_id: str, by: str) -> bool:
-        """Let the decisions of a runbook's file be those of `file`; None: there is none any more.
+    def use_file(self, runbook: str, file: DecisionFile | None, *, run_id: str, caller: Caller) -> bool:
+        """Replace the decisions of a runbook's file by those of `file`; None: there is no file.
 
-        What is new in it is decided now, what it no longer holds is reopened. `by` is who begins the run.
+        New decisions are stored, decisions that are no longer in the file are reopened.
+
+        Args:
+            runbook: The runbook's name.
+            file: Its file.
+            run_id: The run that uses the file.
+            caller: Who starts that run.
 
         Returns:
-            Whether it is another file than the last run used; then that is an event.
+            Whether the file differs from the one that the last run used; if so, that is recorded as an event.
         """
 
     @abstractmethod
-    def about(self, fingerprint: str, *, rules: Collection[str] = ()) -> Sequence[Decision]:
-        """Return every decision about one fingerprint, or about what some rules find at a place, the oldest first."""
+    def decisions_about(self, fingerprint: str, *, rules: Collection[str] = ()) -> Sequence[Decision]:
+        """Return all decisions about a fingerprint, and those about locations of some rules, oldest first."""
 
     @abstractmethod
-    def in_force(self, runbook: str, *, today: date) -> DecisionsInForce:
-        """Return what counts for the findings of a runbook on a day."""
+    def active(self, runbook: str, *, today: date) -> ActiveDecisions:
+        """Return the decisions that apply to the findings of a runbook on a day."""
 
     @abstractmethod
-    def lapsed(self, *, today: date, runbook: str | None = None) -> Sequence[Lapsed]:
-        """Return the decisions that count no more, of one runbook or of all, as the findings have been settled.
+    def inactive(self, *, today: date, runbook: str | None = None) -> Sequence[InactiveDecision]:
+        """Return the decisions, of one runbook or of all, that no longer apply on a day.
 
-        These are the expired ones of a file, the expired ones about findings that are not fixed, and those of a file
-        that no finding matches which is not fixed; the last only where a run of that runbook is complete.
+        These are a file's expired decisions, other expired decisions about findings that are not fixed, and a file's
+        decisions that match no unfixed finding. The latter are reported only if the runbook has a complete run.
         """
+
+    @abstractmethod
+    def record_gates(self, run_id: str, results: Sequence[GateResult], *, caller: Caller) -> None:
+        """Store the results of a run's gates, replacing earlier results, and record an event.
+
+        If a gate failed, a notification is queued for the recipients that the run's schedule names.
+
+        Args:
+            run_id: The run.
+            results: One for each gate.
+            caller: Who evaluated them.
+        """
+
+    @abstractmethod
+    def gates_of(self, run_id: str) -> Mapping[str, int]:
+        """Return {gate: number of violations} of a run; 0 means that the gate passed."""

@@ -1,4 +1,4 @@
-"""A finding as history remembers it: what tells it from others, without its evidence."""
+"""A finding as the history stores it: without its evidence, which stays in the artifact."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,22 +8,22 @@ from msgspec.structs import replace
 
 from waivern.messages.message import Message
 
-MEDIUM = "medium"
+_DEFAULT_SEVERITY = "medium"
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
-    """What one rule found at one place; a struct, as a run may have 100,000.
+    """All matches of one rule at one location; a struct, because a run may have 100,000 of them.
 
     Args:
-        fingerprint: The same in every run as long as the rule finds something at the place.
+        fingerprint: Identifies the finding in every run.
         rule: The rule's name.
-        category: Of the rule.
+        category: The rule's category.
         severity: low, medium, high or critical.
-        special_category: Whether it is of Art. 9(1) GDPR, as a classifier says; None where none was asked.
-        source: Where the data came from, as the connector names it.
+        special_category: Whether it is a special category of Art. 9(1) GDPR; None where no classifier was used.
+        source: The system that was scanned, as its connector names it.
         location: Where in the source: a file's path, "table.column", or both with a colon between.
         confidence: From 0 to 1.
-        match_count: How many matches it stands for.
+        match_count: How many matches it has.
     """
 
     fingerprint: str
@@ -37,75 +37,82 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     match_count: int
 
 
-def findings_in(message: Message) -> list[Finding] | None:
-    """Return the findings of a message, each fingerprint once; None where it is no message of findings.
+class SnapshotRef(msgspec.Struct, frozen=True):
+    """Which findings an artifact of a run holds: the `seq`-th snapshot of its stream, and the rules that made them."""
 
-    What two entries of one fingerprint say, as after a merge, is put together: the surer one, with both counts.
+    seq: int
+    ruleset: str | None
+    rules_version: str | None
+
+
+def findings_in(message: Message) -> list[Finding] | None:
+    """Return the findings of a message, each fingerprint once; None if it is not a message of findings.
+
+    Entries with the same fingerprint, as after a merge, are combined: the highest confidence, the sum of the matches.
     """
     entries = message.items_of("findings")
     if entries is None:
         return None
-    found: dict[str, Finding] = {}
+    findings: dict[str, Finding] = {}
     for entry in entries:
-        if not _is_finding(entry):
+        finding = finding_from_entry(entry)
+        if finding is None:
             return None
-        finding = _finding(entry)
-        other = found.get(finding.fingerprint)
-        found[finding.fingerprint] = finding if other is None else _together(finding, other)
-    return list(found.values())
+        other = findings.get(finding.fingerprint)
+        findings[finding.fingerprint] = finding if other is None else _combined(finding, other)
+    return list(findings.values())
 
 
-def each_once(findings: Iterable[Finding]) -> dict[str, Finding]:
-    """Return findings by fingerprint; of what several artifacts hold, what a classifier said."""
-    found: dict[str, Finding] = {}
+def unique_findings(findings: Iterable[Finding]) -> dict[str, Finding]:
+    """Return findings by fingerprint; where several artifacts hold one, a classified finding takes precedence."""
+    unique: dict[str, Finding] = {}
     for finding in findings:
-        if finding.fingerprint not in found or finding.special_category is not None:
-            found[finding.fingerprint] = finding
-    return found
+        if finding.fingerprint not in unique or finding.special_category is not None:
+            unique[finding.fingerprint] = finding
+    return unique
 
 
-def entry_in(message: Message, fingerprint: str) -> Mapping[str, Any] | None:
-    """Return the entry of a message that has a fingerprint, with its evidence; None where it has none."""
-    found = (each for each in message.items_of("findings") or () if _is_finding(each))
-    return next((each for each in found if each["fingerprint"] == fingerprint), None)
+def finding_entry(message: Message, fingerprint: str) -> Mapping[str, Any] | None:
+    """Return a message's entry for a fingerprint, with its evidence; None if it has none."""
+    entries = (entry for entry in message.items_of("findings") or () if _is_finding(entry))
+    return next((entry for entry in entries if entry["fingerprint"] == fingerprint), None)
+
+
+def finding_from_entry(entry: Any) -> Finding | None:
+    """Return the finding of one entry of a message; None if the entry is not a finding."""
+    if not _is_finding(entry):
+        return None
+    metadata = entry.get("metadata")
+    special_category = entry.get("special_category")
+    patterns = entry.get("matched_patterns") or ()
+    return Finding(
+        fingerprint=entry["fingerprint"],
+        rule=str(entry.get("rule", "")),
+        category=str(entry.get("category", "")),
+        severity=str(entry.get("severity", _DEFAULT_SEVERITY)),
+        special_category=special_category if isinstance(special_category, bool) else None,
+        source=str(metadata.get("source", "")) if isinstance(metadata, Mapping) else "",
+        location=_location_text(entry.get("location")),
+        confidence=_number(entry.get("confidence"), 0.0),
+        match_count=int(sum(_number(pattern.get("match_count"), 0) for pattern in patterns)),
+    )
 
 
 def _is_finding(entry: Any) -> bool:
     return isinstance(entry, Mapping) and isinstance(entry.get("fingerprint"), str)
 
 
-def _finding(entry: Mapping[str, Any]) -> Finding:
-    metadata = entry.get("metadata")
-    special = entry.get("special_category")
-    return Finding(
-        fingerprint=entry["fingerprint"],
-        rule=str(entry.get("rule", "")),
-        category=str(entry.get("category", "")),
-        severity=str(entry.get("severity", MEDIUM)),
-        special_category=special if isinstance(special, bool) else None,
-        source=str(metadata.get("source", "")) if isinstance(metadata, Mapping) else "",
-        location=location_of(entry.get("location")),
-        confidence=_number(entry.get("confidence"), 0.0),
-        match_count=int(sum(_number(each.get("match_count"), 0) for each in entry.get("matched_patterns") or ())),
-    )
+def _location_text(location: Any) -> str:
+    """Return a location without lines: "notes.txt", "customers.email", "a.xlsx:people.email"."""
+    keys = location if isinstance(location, Mapping) else {}
+    column = ".".join(str(keys[key]) for key in ("table", "column") if keys.get(key))
+    return ":".join(part for part in (str(keys.get("file_path") or ""), column) if part)
 
 
-def finding_of(entry: Any) -> Finding | None:
-    """Return what history remembers of one entry of a message's findings; None where it is no finding."""
-    return _finding(entry) if _is_finding(entry) else None
+def _number(value: Any, default: float) -> float:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else default
 
 
-def location_of(location: Any) -> str:
-    """Return where in its source a finding is, without lines: "notes.txt", "customers.email", "a.xlsx:people.email"."""
-    said = location if isinstance(location, Mapping) else {}
-    inside = ".".join(str(said[key]) for key in ("table", "column") if said.get(key))
-    return ":".join(part for part in (str(said.get("file_path") or ""), inside) if part)
-
-
-def _number(value: Any, otherwise: float) -> float:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
-
-
-def _together(one: Finding, other: Finding) -> Finding:
-    surer = max(other, one, key=lambda finding: finding.confidence)
-    return replace(surer, match_count=one.match_count + other.match_count)
+def _combined(one: Finding, other: Finding) -> Finding:
+    surest = max(other, one, key=lambda finding: finding.confidence)
+    return replace(surest, match_count=one.match_count + other.match_count)

@@ -1,99 +1,86 @@
-"""Whether a run trips its gates, and by what."""
+"""Whether the gates of a run pass or fail, and because of which findings or coverage gaps."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from waivern.history.comparison import Change, Comparison
-from waivern.history.decisions import DecisionsInForce
+from waivern.history.coverage_gaps import CoverageGaps, NotScanned, not_scanned_entry, partially_scanned_entry
+from waivern.history.decisions import ActiveDecisions
 from waivern.history.finding import Finding
-from waivern.history.omissions import Omissions
-from waivern.history.run_history import ArtifactRecord
+from waivern.history.run_records import ArtifactRecord
 from waivern.messages.overview import Overview
 from waivern.runbooks.model.gate import Gate, GateScope
 from waivern.runs.run import ArtifactStatus
 from waivern.severity import SEVERITIES
 
-_CAME = (Change.NEW, Change.REOPENED)
+_APPEARED = (Change.NEW, Change.REOPENED)
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """What a gate found.
+    """The result of one gate.
 
     Args:
         gate: The gate.
-        findings: Those by which it tripped, the most severe first.
-        omissions: What was not scanned, or read in part, by which it tripped; in words.
-        number: By how much it tripped: `omissions` names the first only.
+        findings: The findings because of which it failed, most severe first.
+        coverage_gaps: The coverage gaps because of which it failed, in words.
+        violations: How many there are; `coverage_gaps` may name only the first of them.
     """
 
     gate: Gate
     findings: Sequence[Finding] = ()
-    omissions: Sequence[str] = ()
-    number: int = 0
+    coverage_gaps: Sequence[str] = ()
+    violations: int = 0
 
     @property
-    def has_tripped(self) -> bool:
-        return self.number > 0
+    def failed(self) -> bool:
+        return self.violations > 0
 
 
 @dataclass(frozen=True)
 class GatedRun:
-    """What gates are asked about.
+    """The run on which gates are evaluated.
 
     Args:
-        findings: All that the run holds, each fingerprint once.
-        comparison: To the complete run before; None where there was none, and everything is new.
-        artifacts: The run's.
-        decisions: What is in force: what is suppressed or accepted trips nothing.
-        omissions: By artifact that holds findings all that was not looked at on the way to it.
+        findings: All findings of the run, each fingerprint once.
+        comparison: With the previous complete run; None where there is none, so that every finding is new.
+        artifacts: The artifacts of the run.
+        decisions: The active decisions: suppressed and accepted findings violate no gate.
+        coverage_gaps: {artifact id: its coverage gaps} for the artifacts that hold findings.
     """
 
     findings: Collection[Finding]
     comparison: Comparison | None
     artifacts: Sequence[ArtifactRecord]
-    decisions: DecisionsInForce
-    omissions: Mapping[str, Omissions]
+    decisions: ActiveDecisions
+    coverage_gaps: Mapping[str, CoverageGaps]
 
 
-class GateLog(ABC):
-    """How the gates of each run came out."""
-
-    @abstractmethod
-    def note(self, run_id: str, results: Sequence[GateResult], *, by: str) -> None:
-        """Write down how a run's gates came out, in place of what was written before; that is an event.
-
-        Where one tripped, whom the run's schedule names is to be told. `by` is who tried them.
-        """
-
-    @abstractmethod
-    def of_run(self, run_id: str) -> Mapping[str, int]:
-        """Return by how much each gate of a run tripped; 0: it did not."""
+def evaluate_gates(gates: Iterable[Gate], run: GatedRun) -> list[GateResult]:
+    """Return the result of each gate."""
+    return [_EVALUATORS[gate.scope](gate, run) for gate in gates]
 
 
-def try_gates(gates: Iterable[Gate], run: GatedRun) -> list[GateResult]:
-    """Return how each gate comes out."""
-    return [_OUTCOMES[gate.scope](gate, run) for gate in gates]
+def _evaluate_findings(gate: Gate, run: GatedRun) -> GateResult:
+    violations = [
+        finding
+        for finding in _findings_in_scope(gate.scope, run)
+        if _is_selected(gate, finding) and run.decisions.decision_on(finding) is None
+    ]
+    violations.sort(key=lambda finding: (-_rank(finding.severity), finding.source, finding.location, finding.rule))
+    return GateResult(gate, findings=violations, violations=len(violations))
 
 
-def _by_findings(gate: Gate, run: GatedRun) -> GateResult:
-    meant = [each for each in _in_scope(gate.scope, run) if _is_meant(gate, each) and run.decisions.on(each) is None]
-    meant.sort(key=lambda finding: (-_rank(finding.severity), finding.source, finding.location, finding.rule))
-    return GateResult(gate, findings=meant, number=len(meant))
-
-
-def _in_scope(scope: GateScope, run: GatedRun) -> Iterable[Finding]:
+def _findings_in_scope(scope: GateScope, run: GatedRun) -> Iterable[Finding]:
     if scope is GateScope.ANY:
         return run.findings
     if run.comparison is None:
         return run.findings if scope is GateScope.NEW else ()
-    changes = _CAME if scope is GateScope.NEW else (Change.CHANGED,)
-    return [each.finding for each in run.comparison.differences if each.change in changes]
+    changes = _APPEARED if scope is GateScope.NEW else (Change.CHANGED,)
+    return [difference.finding for difference in run.comparison.differences if difference.change in changes]
 
 
-def _is_meant(gate: Gate, finding: Finding) -> bool:
+def _is_selected(gate: Gate, finding: Finding) -> bool:
     if gate.severity is not None:
         return _rank(finding.severity) >= _rank(gate.severity)
     if gate.category is not None:
@@ -105,58 +92,78 @@ def _rank(severity: str) -> int:
     return SEVERITIES.index(severity) if severity in SEVERITIES else 0
 
 
-def _by_what_was_left_out(gate: Gate, run: GatedRun) -> GateResult:
-    not_made = [each for each in run.artifacts if each.status is not ArtifactStatus.SUCCEEDED]
-    noted = {name: each.left_out for name, each in run.omissions.items()}
-    left_out, number = _told_once(run.artifacts, noted, lambda said: (said.not_scanned, said.not_scanned_examples))
-    told = [f"{each.artifact_id} was not made: it is {each.status.value}" for each in not_made]
-    return GateResult(gate, omissions=[*told, *left_out], number=len(not_made) + number)
+@dataclass(frozen=True)
+class _Gap:
+    name: str
+    text: str
+    is_violation: bool = True
 
 
-def _by_what_was_read_in_part(gate: Gate, run: GatedRun) -> GateResult:
-    noted = {name: each.in_part for name, each in run.omissions.items()}
-    told, number = _told_once(run.artifacts, noted, lambda said: (said.sampled, said.sampled_examples))
-    return GateResult(gate, omissions=told, number=number)
+def _evaluate_incomplete(gate: Gate, run: GatedRun) -> GateResult:
+    """Excluded files violate nothing, because the runbook asked for that."""
+    unfinished = [
+        f"{artifact.artifact_id}: {artifact.status.value}"
+        for artifact in run.artifacts
+        if artifact.status is not ArtifactStatus.SUCCEEDED
+    ]
+    gaps = {artifact_id: list(map(_not_scanned, gaps.not_scanned)) for artifact_id, gaps in run.coverage_gaps.items()}
+    texts, violations = _distinct_gaps(run.artifacts, gaps, _not_scanned_in)
+    return GateResult(gate, coverage_gaps=[*unfinished, *texts], violations=len(unfinished) + violations)
 
 
-def _told_once(
+def _evaluate_sampled(gate: Gate, run: GatedRun) -> GateResult:
+    gaps = {
+        artifact_id: [_Gap(entry.name, str(entry)) for entry in gaps.partially_scanned]
+        for artifact_id, gaps in run.coverage_gaps.items()
+    }
+    texts, violations = _distinct_gaps(run.artifacts, gaps, _partially_scanned_in)
+    return GateResult(gate, coverage_gaps=texts, violations=violations)
+
+
+def _distinct_gaps(
     artifacts: Iterable[ArtifactRecord],
-    noted: Mapping[str, Mapping[str, str]],
-    numbers_of: Callable[[Overview], tuple[int, Sequence[Mapping[str, Any]]]],
+    gaps: Mapping[str, Sequence[_Gap]],
+    gaps_in_overview: Callable[[Overview], tuple[int, Sequence[_Gap]]],
 ) -> tuple[list[str], int]:
-    """What was left out against the will of the runbook, and its number.
+    """Return the violations in words, and their number.
 
-    An analyser passes on what its inputs left out, which does not count again. Of what holds no findings, the first
-    few omissions alone are known by name.
+    An analyser repeats the gaps of its inputs, so each gap counts once. An artifact without findings names only its
+    first gaps, in its overview.
     """
-    whole = {what: why for omissions in noted.values() for what, why in omissions.items()}
-    told = {f"{what}: {why}": None for what, why in whole.items() if not _was_asked_for(why)}
-    number = len(told)
+    names = {gap.name for gaps_of_artifact in gaps.values() for gap in gaps_of_artifact}
+    texts = {gap.text: None for gaps_of_artifact in gaps.values() for gap in gaps_of_artifact if gap.is_violation}
+    violations = len(texts)
     for artifact in artifacts:
-        total, examples = (0, ()) if artifact.overview is None else numbers_of(artifact.overview)
-        others = [each for each in examples if each.get("name") not in whole]
-        if artifact.artifact_id in noted or not others:
+        if artifact.artifact_id in gaps or artifact.overview is None:
             continue
-        meant = {_in_words(each): None for each in others if not _was_asked_for(str(each.get("reason")))}
-        if not meant.keys() <= told.keys():
-            told |= meant
-            number += total - (len(examples) - len(meant))
-    return list(told), number
+        total, examples = gaps_in_overview(artifact.overview)
+        if all(gap.name in names for gap in examples):
+            continue
+        further = {gap.text: None for gap in examples if gap.is_violation and gap.name not in names}
+        if not further.keys() <= texts.keys():
+            texts |= further
+            violations += total - (len(examples) - len(further))
+    return list(texts), violations
 
 
-def _was_asked_for(why: str) -> bool:
-    return "excluded by the pattern" in why
+def _not_scanned_in(overview: Overview) -> tuple[int, list[_Gap]]:
+    examples = [_not_scanned(not_scanned_entry(example)) for example in overview.not_scanned_examples]
+    return overview.not_scanned, examples
 
 
-def _in_words(example: Mapping[str, Any]) -> str:
-    why = example.get("reason") or f"read in part, {example.get('read'):,} of {example.get('total'):,}"
-    return f"{example.get('name')}: {why}"
+def _partially_scanned_in(overview: Overview) -> tuple[int, list[_Gap]]:
+    entries = map(partially_scanned_entry, overview.sampled_examples)
+    return overview.sampled, [_Gap(entry.name, str(entry)) for entry in entries]
 
 
-_OUTCOMES: Mapping[GateScope, Callable[[Gate, GatedRun], GateResult]] = {
-    GateScope.NEW: _by_findings,
-    GateScope.CHANGED: _by_findings,
-    GateScope.ANY: _by_findings,
-    GateScope.INCOMPLETE: _by_what_was_left_out,
-    GateScope.SAMPLED: _by_what_was_read_in_part,
+def _not_scanned(entry: NotScanned) -> _Gap:
+    return _Gap(entry.name, str(entry), is_violation=not entry.is_excluded)
+
+
+_EVALUATORS: Mapping[GateScope, Callable[[Gate, GatedRun], GateResult]] = {
+    GateScope.NEW: _evaluate_findings,
+    GateScope.CHANGED: _evaluate_findings,
+    GateScope.ANY: _evaluate_findings,
+    GateScope.INCOMPLETE: _evaluate_incomplete,
+    GateScope.SAMPLED: _evaluate_sampled,
 }

@@ -1,17 +1,17 @@
-"""Patterns of places: `customers.*`, `exports/*.csv`."""
+"""Patterns of locations: `customers.*`, `exports/*.csv`."""
 
 import re
 from dataclasses import dataclass
 from functools import cached_property
 
-_SPECIAL = re.compile(r"([*?])")
+_WILDCARD = re.compile(r"([*?])")
 
 
 @dataclass(frozen=True)
 class LocationPattern:
-    """A text in which `*` stands for any characters, also none, and `?` for one; upper and lower case differ.
+    """A case-sensitive pattern in which `*` matches any characters, also none, and `?` matches one.
 
-    Places have no folders only: `a.zip/b.xlsx:people.email` is one. So `*` crosses every sign.
+    `*` matches "/" too, because a location is not only a path: `a.zip/b.xlsx:people.email`.
     """
 
     text: str
@@ -20,17 +20,17 @@ class LocationPattern:
         return self._regex.fullmatch(location) is not None
 
     @property
-    def beginning(self) -> str:
-        """What every location that matches begins with."""
-        return _SPECIAL.split(self.text, maxsplit=1)[0]
+    def prefix(self) -> str:
+        """The literal text with which every matching location begins."""
+        return _WILDCARD.split(self.text, maxsplit=1)[0]
 
     @property
-    def is_exact(self) -> bool:
-        """Whether it is a location itself."""
-        return self.beginning == self.text
+    def is_literal(self) -> bool:
+        """Whether it has no wildcard, so that it matches one location only."""
+        return self.prefix == self.text
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:
-        means = {"*": ".*", "?": "."}
-        parts = (means.get(part) or re.escape(part) for part in _SPECIAL.split(self.text))
+        wildcards = {"*": ".*", "?": "."}
+        parts = (wildcards.get(part) or re.escape(part) for part in _WILDCARD.split(self.text))
         return re.compile("".join(parts), re.DOTALL)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from waivern.errors import DatabaseError, WaivernError
+from waivern.formats.records_as_json import gates_as_json, instant_as_json, run_as_json
 from waivern.operations.application import Application
-from waivern.operations.runs.run_as_json import gates_as_json, instant_as_json, run_as_json
 from waivern.runbooks.model.notify_config import NotifyConfig
 from waivern.runbooks.variables.substitution import resolve
 from waivern.runbooks.variables.watched_environment import WatchedEnvironment
@@ -92,6 +92,6 @@ class Notifier:
         storage = self._application.storage
         data: dict[str, Any] = {"schedule": notice.schedule, "run": run_as_json(storage.history.find(notice.run_id))}
         if notice.kind is NotificationKind.GATE_TRIPPED:
-            data["gates"] = gates_as_json(storage.gates.of_run(notice.run_id))
+            data["gates"] = gates_as_json(storage.decisions.gates_of(notice.run_id))
         said = {"type": f"run.{notice.kind.value}", "timestamp": instant_as_json(utc_now()), "data": data}
         return json.dumps(said, ensure_ascii=False).encode()

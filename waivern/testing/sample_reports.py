@@ -9,7 +9,7 @@ from waivern.exports.model.reported_finding import Evidence, Location, ReportedF
 from waivern.history.comparison import Change, Comparison, Difference, Reason
 from waivern.history.decisions import Decision, Verdict
 from waivern.history.finding import Finding
-from waivern.history.run_history import ArtifactCounts, ArtifactRecord, RunRecord
+from waivern.history.run_records import ArtifactCounts, ArtifactRecord, RunRecord
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 
 _BEGAN = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)

@@ -16,7 +16,7 @@ from waivern.cli.shell.escaping import json_text, lines, one_line
 from waivern.cli.shell.time_options import end_of, instant_of
 from waivern.cli.terminal.formatting import duration
 from waivern.cli.terminal.output import Styled, as_csv, as_json, as_table
-from waivern.operations.runs.run_as_json import instant_as_json
+from waivern.formats.records_as_json import instant_as_json
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ZONES = st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours)))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
-from tests.database.current.test_finding_history import entry, message
+from tests.database.findings.test_finding_history import entry, message
 from tests.servers.databases import fresh_postgres_database, sqlite_url
 from waivern import ArchiveError, EncryptionError, PrunedArtifactError, RunError
 from waivern.caller import Caller
@@ -24,12 +24,10 @@ from waivern.database.audit_log import SqlAuditLog
 from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
-from waivern.database.current.decision_log import SqlDecisionLog
-from waivern.database.current.finding_history import SqlFindingHistory
 from waivern.database.data.pruner import SqlPruner
+from waivern.database.decisions.decision_log import SqlDecisionLog
 from waivern.database.events.run_merkle import RunMerkle
-from waivern.database.runs.gate_log import SqlGateLog
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import blobs, events, imported_events, metadata, runs
@@ -71,7 +69,7 @@ def run_with(
 
 def decide(engine: sa.Engine, name: str, verdict: Verdict = Verdict.SUPPRESSED) -> None:
     decision = Decision(verdict=verdict, fingerprint=name * 32, reason="why", owner="dpo", origin=Origin.COMMAND)
-    SqlDecisionLog(engine).decide(decision, by="dpo@host")
+    SqlDecisionLog(engine).decide(decision, caller=Caller("dpo@host"))
 
 
 @contextmanager
@@ -123,7 +121,7 @@ def everything_of(engine: sa.Engine, run_ids: list[str]) -> dict[str, Any]:
                     row.pop(numbered, None)
             told[name] = sorted(json.dumps(row, sort_keys=True) for row in rows)
         told["roots"] = [RunMerkle.of(connection, run_id).root for run_id in run_ids]
-    told["findings by run"] = [SqlFindingHistory(engine).findings_of(run_id) for run_id in run_ids]
+    told["findings by run"] = [SqlHistory(engine).findings_of(run_id) for run_id in run_ids]
     return told
 
 
@@ -144,13 +142,13 @@ def moved(engine: sa.Engine, into: sa.Engine, run_ids: list[str], file: Path) ->
 def test_a_run_is_as_it_was_in_another_database(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
     run_ids = [run_with(engine, {"a": 1}), run_with(engine, {"a": 1, "b": 2}, text="x" * 9000)]
     decide(engine, "a")
-    tripped = [GateResult(parse_gate("any"), number=3), GateResult(parse_gate("incomplete"))]
-    SqlGateLog(engine).note(run_ids[0], tripped, by="ann@here")
+    results = [GateResult(parse_gate("any"), violations=3), GateResult(parse_gate("incomplete"))]
+    SqlDecisionLog(engine).record_gates(run_ids[0], results, caller=CALLER)
     restored = moved(engine, other, run_ids, tmp_path / "runs.zip")
     assert (restored.runs, restored.already_present, restored.conflicting_decisions) == (run_ids, [], 0)
-    assert SqlGateLog(other).of_run(run_ids[0]) == {"any": 3, "incomplete": 0}
+    assert SqlDecisionLog(other).gates_of(run_ids[0]) == {"any": 3, "incomplete": 0}
     assert everything_of(other, run_ids) == everything_of(engine, run_ids)
-    assert SqlRunHistory(other).message_of(run_ids[1], "source").content == {"text": "x" * 9000}
+    assert SqlHistory(other).message_of(run_ids[1], "source").content == {"text": "x" * 9000}
     archived, (told, came) = SqlAuditLog(engine).newest(limit=1)[0], SqlAuditLog(other).newest(limit=2)
     assert (archived.actor, archived.kind, archived.body["runs"]) == ("user:ann@here", EventKind.RUNS_ARCHIVED, run_ids)
     assert (came.actor, came.kind, came.body["run"]) == ("user:bo@there", EventKind.RUN_RESTORED, run_ids[1])
@@ -192,7 +190,7 @@ def test_a_run_that_is_going_on_is_not_archived(engine: sa.Engine, tmp_path: Pat
 def test_one_run_of_many_comes_with_its_findings_alone(engine: sa.Engine, other: sa.Engine, tmp_path: Path) -> None:
     first, second, third = (run_with(engine, found) for found in ({"a": 1}, {"a": 1, "b": 1}, {"b": 2}))
     moved(engine, other, [second], tmp_path / "second.zip")
-    assert SqlFindingHistory(other).findings_of(second) == SqlFindingHistory(engine).findings_of(second)
+    assert SqlHistory(other).findings_of(second) == SqlHistory(engine).findings_of(second)
     moved(engine, other, [first, second, third], tmp_path / "all.zip")
     assert everything_of(other, [first, second, third]) == everything_of(engine, [first, second, third])
 
@@ -211,10 +209,10 @@ def test_what_was_pruned_stays_so(engine: sa.Engine, other: sa.Engine, tmp_path:
     keeps = run_with(engine, {"a": 1})
     moved(engine, other, [lets_go], tmp_path / "runs.zip")
     with pytest.raises(PrunedArtifactError):
-        SqlRunHistory(other).message_of(lets_go, "source")
+        SqlHistory(other).message_of(lets_go, "source")
     with zipfile.ZipFile(tmp_path / "runs.zip") as bundle:
         assert sum(name.startswith("blobs/") for name in bundle.namelist()) == 1
-    assert SqlRunHistory(engine).message_of(keeps, "source").content["text"] == "ann@example.org"
+    assert SqlHistory(engine).message_of(keeps, "source").content["text"] == "ann@example.org"
     SqlPruner(other).prune(PruneRequest(older_than=timedelta(0)), actor="t")
     SqlAuditLog(other).restore(tmp_path / "runs.zip", caller=Caller("t"))
     with other.connect() as connection:
@@ -229,8 +227,8 @@ def test_what_was_decided_otherwise_here_counts_here(engine: sa.Engine, other: s
     decide(engine, "b")
     restored = moved(engine, other, [first, run_with(engine, {"a": 1, "b": 1})], tmp_path / "runs.zip")
     assert restored.conflicting_decisions == 1
-    assert [each.verdict for each in SqlDecisionLog(other).about("a" * 32)] == [Verdict.ACCEPTED]
-    assert [each.verdict for each in SqlDecisionLog(other).about("b" * 32)] == [Verdict.SUPPRESSED]
+    assert [each.verdict for each in SqlDecisionLog(other).decisions_about("a" * 32)] == [Verdict.ACCEPTED]
+    assert [each.verdict for each in SqlDecisionLog(other).decisions_about("b" * 32)] == [Verdict.SUPPRESSED]
 
 
 def test_encrypted_contents_travel_as_they_are_and_need_their_key(tmp_path: Path) -> None:
@@ -247,7 +245,7 @@ def test_encrypted_contents_travel_as_they_are_and_need_their_key(tmp_path: Path
         assert has_nothing(two)
     with another_sqlite(tmp_path / "three", keys=read_keyring(text=key)) as three:
         SqlAuditLog(three).restore(tmp_path / "runs.zip", caller=Caller("t"))
-        assert SqlRunHistory(three).message_of(run_id, "source").content == {"text": "secret text"}
+        assert SqlHistory(three).message_of(run_id, "source").content == {"text": "secret text"}
 
 
 Change = Callable[[dict[str, bytes]], dict[str, bytes]]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from tests.builders.callers import CALLER
 from waivern.database.blobs.blob_store import LARGE_BLOB_BYTES
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import blobs
 from waivern.errors import ArtifactNotFoundError, CorruptArtifactError
@@ -28,14 +28,14 @@ def run_of(engine: sa.Engine, number: int) -> str:
 
 @pytest.mark.parametrize("number", [0, 3, 4000])
 def test_items_come_one_by_one_and_what_stands_around_them_by_itself(engine: sa.Engine, number: int) -> None:
-    run_id, history = run_of(engine, number), SqlRunHistory(engine)
+    run_id, history = run_of(engine, number), SqlHistory(engine)
     assert [each["number"] for each in history.items_of(run_id, "found", "items")] == list(range(number))
     assert history.envelope_without(run_id, "found", "items") == {"before": 1, "later": {"items": 2}}
     assert list(history.items_of(run_id, "found", "nothing")) == []
 
 
 def test_a_changed_content_gives_no_item(engine: sa.Engine) -> None:
-    run_id, history = run_of(engine, 4000), SqlRunHistory(engine)
+    run_id, history = run_of(engine, 4000), SqlHistory(engine)
     with engine.begin() as connection:
         data = bytearray(connection.execute(sa.select(blobs.c.data)).scalar_one())
         data[-200] ^= 1
@@ -55,7 +55,7 @@ def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(eng
     data = stored.data or stored.chunked_data
     assert stored.stored_size == len(data) > LARGE_BLOB_BYTES
     assert stored.checksum == zlib.crc32(data)
-    message = SqlRunHistory(engine).message_of(run.run_id, "found")
+    message = SqlHistory(engine).message_of(run.run_id, "found")
     assert list(message.items_of("items") or ()) == items
     assert message.envelope_without("items") == {"before": 1, "later": 2}
     run.store.save("again", message)
@@ -65,4 +65,4 @@ def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(eng
 
 def test_what_was_not_made_is_named(engine: sa.Engine) -> None:
     with pytest.raises(ArtifactNotFoundError, match="Known: found"):
-        SqlRunHistory(engine).items_of(run_of(engine, 1), "lost", "items")
+        SqlHistory(engine).items_of(run_of(engine, 1), "lost", "items")

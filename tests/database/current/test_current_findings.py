@@ -1,4 +1,4 @@
-"""How findings stand by the newest complete run of their runbook, on every database."""
+"""The status of findings as of the newest complete run of their runbook, on both databases."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -9,87 +9,89 @@ import pytest
 import sqlalchemy as sa
 
 from tests.builders.callers import CALLER
-from tests.database.current.test_finding_history import PLAN, entry, message, run_with
+from tests.database.findings.test_finding_history import PLAN, entry, message, run_with
 from waivern import Message
 from waivern.database.connection.engine import writing
 from waivern.database.current import finding_filters
 from waivern.database.current.current_findings import SqlCurrentFindings
-from waivern.database.current.decision_log import SqlDecisionLog
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.decisions.decision_log import SqlDecisionLog
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.errors import RunError, UsageError
 from waivern.history.current_findings import CurrentFinding, FindingFilter, FindingStatus, Order
+from waivern.history.decision_log import DecisionFile
 from waivern.history.decisions import Decision, Verdict
-from waivern.history.run_history import RunFilter
+from waivern.history.run_records import RunFilter
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of
 
 TODAY = datetime.now(UTC).date()
+YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
 ANY = FindingFilter()
 
 
 def pages(
     engine: sa.Engine,
-    wanted: FindingFilter = ANY,
+    finding_filter: FindingFilter = ANY,
     *,
     order: Order = Order.NEWEST,
     after: str | None = None,
     limit: int = 50,
+    today: date = TODAY,
 ) -> list[CurrentFinding]:
-    known = SqlCurrentFindings(engine)
-    known.settle(today=TODAY)
-    return list(known.page(wanted, order=order, after=after, limit=limit, today=TODAY))
+    current = SqlCurrentFindings(engine)
+    return list(current.page(finding_filter, order=order, after=after, limit=limit, today=today))
 
 
-def standing(engine: sa.Engine, wanted: FindingFilter = ANY) -> dict[str, str]:
-    return {each.finding.fingerprint[0]: each.status.value for each in pages(engine, wanted)}
+def statuses(engine: sa.Engine, finding_filter: FindingFilter = ANY, *, today: date = TODAY) -> dict[str, str]:
+    found = pages(engine, finding_filter, today=today)
+    return {current.finding.fingerprint[0]: current.status.value for current in found}
 
 
 def names(found: list[CurrentFinding]) -> str:
     return "".join(each.finding.fingerprint[0] for each in found)
 
 
-def test_what_the_first_run_finds_is_new_and_open_once_another_finds_it(engine: sa.Engine) -> None:
+def test_a_finding_is_new_in_its_first_run_and_open_in_the_next(engine: sa.Engine) -> None:
     run_with(engine, [entry("a")])
-    assert standing(engine) == {"a": "new"}
+    assert statuses(engine) == {"a": "new"}
     run_with(engine, [entry("a"), entry("b")])
-    assert standing(engine) == {"a": "open", "b": "new"}
+    assert statuses(engine) == {"a": "open", "b": "new"}
     run_with(engine, [entry("a"), entry("b")])
-    assert standing(engine) == {"a": "open", "b": "open"}
+    assert statuses(engine) == {"a": "open", "b": "open"}
 
 
-def test_nothing_is_seen_last_before_it_is_seen_first(engine: sa.Engine) -> None:
+def test_no_finding_is_last_seen_before_it_is_first_seen(engine: sa.Engine) -> None:
     run_with(engine, [entry("a"), entry("b")])
     assert all(each.first_at <= each.last_at for each in pages(engine))
     run_with(engine, [entry("b")])
     assert all(each.first_at <= each.last_at for each in pages(engine))
 
 
-def test_what_is_gone_is_fixed_and_open_when_it_comes_back(engine: sa.Engine) -> None:
+def test_a_finding_that_disappears_is_fixed_and_open_when_it_reappears(engine: sa.Engine) -> None:
     first = run_with(engine, [entry("a"), entry("b")])
-    standing(engine)
     second = run_with(engine, [entry("b")])
-    assert standing(engine) == {"a": "fixed", "b": "open"}
+    assert statuses(engine) == {"a": "fixed", "b": "open"}
     (fixed,) = pages(engine, FindingFilter(status=FindingStatus.FIXED))
     assert (fixed.first_run, fixed.last_run) == (first, first)
     run_with(engine, [entry("a"), entry("b")])
-    assert standing(engine) == {"a": "open", "b": "open"}
+    assert statuses(engine) == {"a": "open", "b": "open"}
     assert {each.first_run for each in pages(engine)} == {first}
     assert second not in {each.last_run for each in pages(engine)}
 
 
-def test_it_makes_no_difference_how_often_one_looks(engine: sa.Engine) -> None:
+def test_each_run_is_applied_when_it_is_closed(engine: sa.Engine) -> None:
     run_with(engine, [entry("a"), entry("b")])
     run_with(engine, [entry("b", count=2), entry("c")])
     last = run_with(engine, [entry("b", count=2), entry("d")])
-    assert standing(engine) == {"a": "fixed", "b": "open", "c": "fixed", "d": "new"}
+    assert statuses(engine) == {"a": "fixed", "b": "open", "c": "fixed", "d": "new"}
     (b,) = [each for each in pages(engine) if each.finding.fingerprint[0] == "b"]
     assert (b.finding.match_count, b.last_run) == (2, last)
 
 
-def left_out(*entries: dict[str, Any], what: str) -> Message:
+def with_gap(*entries: dict[str, Any], name: str) -> Message:
     made = message(entries)
-    analysis = {**made.content["analysis_metadata"], "not_scanned": [{"name": what, "reason": "not UTF-8"}]}
+    analysis = {**made.content["analysis_metadata"], "not_scanned": [{"name": name, "reason": "not UTF-8"}]}
     return Message("", {**made.content, "analysis_metadata": analysis}, made.schema)
 
 
@@ -101,35 +103,34 @@ def run_holding(engine: sa.Engine, held: Message | None, status: RunStatus = Run
     return run.run_id
 
 
-def test_what_was_not_looked_at_is_unknown_and_never_fixed(engine: sa.Engine) -> None:
+def test_a_finding_at_an_unscanned_location_is_unknown(engine: sa.Engine) -> None:
     run_with(engine, [entry("a"), entry("b"), entry("c")])
-    standing(engine)
-    run_holding(engine, left_out(entry("b"), what="a.txt"))
-    assert standing(engine) == {"a": "unknown", "b": "open", "c": "fixed"}
+    run_holding(engine, with_gap(entry("b"), name="a.txt"))
+    assert statuses(engine) == {"a": "unknown", "b": "open", "c": "fixed"}
     run_holding(engine, None)
-    assert standing(engine) == {"a": "unknown", "b": "unknown", "c": "fixed"}
+    assert statuses(engine) == {"a": "unknown", "b": "unknown", "c": "fixed"}
     run_with(engine, [entry("b")])
-    assert standing(engine) == {"a": "fixed", "b": "open", "c": "fixed"}
+    assert statuses(engine) == {"a": "fixed", "b": "open", "c": "fixed"}
 
 
-def test_a_run_that_did_not_complete_says_nothing_where_one_did(engine: sa.Engine) -> None:
+def test_an_incomplete_run_is_ignored_once_a_complete_one_exists(engine: sa.Engine) -> None:
     run_holding(engine, message([entry("a")]), RunStatus.FAILED)
-    assert standing(engine) == {"a": "new"}
+    assert statuses(engine) == {"a": "new"}
     run_with(engine, [entry("b")])
     run_holding(engine, message([]), RunStatus.FAILED)
-    assert standing(engine) == {"a": "fixed", "b": "new"}
+    assert statuses(engine) == {"a": "fixed", "b": "new"}
 
 
-def test_a_reanalysis_says_nothing_of_how_things_are_and_fixes_nothing(engine: sa.Engine) -> None:
+def test_a_reanalysis_changes_no_status(engine: sa.Engine) -> None:
     first = run_with(engine, [entry("a")])
     second = run_with(engine, [entry("a"), entry("b")])
-    before = standing(engine)
+    before = statuses(engine)
     again = reanalysis_with(engine, first, [entry("c")])
     assert before == {"a": "open", "b": "new"}
-    assert standing(engine) == before
+    assert statuses(engine) == before
     run_with(engine, [entry("b"), entry("c")])
-    assert standing(engine) == {"a": "fixed", "b": "open", "c": "new"}
-    history = SqlRunHistory(engine)
+    assert statuses(engine) == {"a": "fixed", "b": "open", "c": "new"}
+    history = SqlHistory(engine)
     assert history.find(again).reanalysis_of == first
     assert again not in [run.id for run in history.recent(RunFilter(without_reanalyses=True), limit=9)]
     newest = history.find_artifact(from_run="latest", artifact_id="found", runbook=PLAN.runbook.name)
@@ -139,26 +140,47 @@ def test_a_reanalysis_says_nothing_of_how_things_are_and_fixes_nothing(engine: s
     assert latest.run_id == newest.run_id
 
 
-def test_what_only_a_reanalysis_found_is_unknown_until_a_scan_has_looked(engine: sa.Engine) -> None:
+def test_a_finding_of_a_reanalysis_only_is_listed_after_the_next_scan(engine: sa.Engine) -> None:
     first = run_with(engine, [entry("a")])
     reanalysis_with(engine, first, [entry("a"), entry("c")])
-    assert standing(engine) == {"a": "new", "c": "unknown"}
+    assert statuses(engine) == {"a": "new"}
     run_with(engine, [entry("a"), entry("c")])
+    assert statuses(engine) == {"a": "open", "c": "new"}
     reanalysis_with(engine, first, [entry("a"), entry("d")])
-    assert standing(engine) == {"a": "open", "c": "open", "d": "unknown"}
+    assert statuses(engine) == {"a": "open", "c": "new"}
     run_with(engine, [entry("a")])
-    assert standing(engine) == {"a": "open", "c": "fixed", "d": "fixed"}
+    assert statuses(engine) == {"a": "open", "c": "fixed", "d": "fixed"}
     reanalysis_with(engine, first, [entry("a"), entry("e")])
     run_with(engine, [entry("a")])
-    assert standing(engine) == {"a": "open", "c": "fixed", "d": "fixed", "e": "fixed"}
+    assert statuses(engine) == {"a": "open", "c": "fixed", "d": "fixed", "e": "fixed"}
 
 
-def test_a_reanalysis_cannot_be_taken_up(engine: sa.Engine) -> None:
+def test_a_reanalysis_that_overtakes_a_scan_leaves_unknown_findings_until_the_next_scan(engine: sa.Engine) -> None:
+    first = run_with(engine, [entry("a")])
+    scan = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
+    reanalysis_with(engine, first, [entry("a"), entry("b")])
+    scan.store.save("found", message([entry("a")]))
+    scan.log.close(RunStatus.SUCCEEDED)
+    assert statuses(engine) == {"a": "open", "b": "unknown"}
+    run_with(engine, [entry("a")])
+    assert statuses(engine) == {"a": "open", "b": "fixed"}
+
+
+def test_a_failed_run_is_applied_again_when_it_is_resumed_and_succeeds(engine: sa.Engine) -> None:
+    failed = run_holding(engine, message([entry("a")]), RunStatus.FAILED)
+    assert statuses(engine) == {"a": "new"}
+    resumed = SqlRunStore(engine).resume(failed, PLAN, caller=CALLER)
+    resumed.store.save("again", message([entry("b")]))
+    resumed.log.close(RunStatus.SUCCEEDED)
+    assert statuses(engine) == {"a": "new", "b": "new"}
+
+
+def test_a_reanalysis_cannot_be_resumed(engine: sa.Engine) -> None:
     first = run_with(engine, [entry("a")])
     again = reanalysis_with(engine, first, [entry("a")], RunStatus.FAILED)
     with pytest.raises(RunError, match="is a reanalysis"):
         SqlRunStore(engine).resume(again, PLAN, caller=CALLER)
-    assert SqlRunHistory(engine).find(again).status is RunStatus.FAILED
+    assert SqlHistory(engine).find(again).status is RunStatus.FAILED
 
 
 def reanalysis_with(
@@ -171,10 +193,9 @@ def reanalysis_with(
     return run.run_id
 
 
-def test_what_does_not_change_is_not_written(engine: sa.Engine) -> None:
+def test_unchanged_findings_are_not_written(engine: sa.Engine) -> None:
     for _ in range(2):
         run_with(engine, [entry("a"), entry("b")])
-        standing(engine)
     with writing(engine) as connection:
         connection.execute(sa.text("UPDATE current_findings SET location = 'left alone'"))
     run_with(engine, [entry("a"), entry("b")])
@@ -182,30 +203,77 @@ def test_what_does_not_change_is_not_written(engine: sa.Engine) -> None:
 
 
 def decide(engine: sa.Engine, verdict: Verdict, name: str, until: date | None = None) -> None:
-    SqlDecisionLog(engine).decide(Decision(verdict, "why", "who", name * 32, until=until), by="ada")
+    SqlDecisionLog(engine).decide(Decision(verdict, "why", "who", name * 32, until=until), caller=CALLER)
 
 
-def test_a_decision_counts_at_once_and_for_what_is_found_later(engine: sa.Engine) -> None:
+def test_a_decision_applies_at_once_and_to_later_runs(engine: sa.Engine) -> None:
     run_with(engine, [entry("a"), entry("b"), entry("c")])
-    standing(engine)
     decide(engine, Verdict.SUPPRESSED, "a")
     decide(engine, Verdict.ACCEPTED, "b")
-    decide(engine, Verdict.SUPPRESSED, "c", until=TODAY - timedelta(days=1))
-    assert standing(engine) == {"a": "suppressed", "b": "accepted", "c": "new"}
-    assert standing(engine, FindingFilter(status=FindingStatus.SUPPRESSED)) == {"a": "suppressed"}
-    assert standing(engine, FindingFilter(status=FindingStatus.OPEN)) == {"c": "new"}
+    decide(engine, Verdict.SUPPRESSED, "c", until=YESTERDAY)
+    assert statuses(engine) == {"a": "suppressed", "b": "accepted", "c": "new"}
+    assert statuses(engine, FindingFilter(status=FindingStatus.SUPPRESSED)) == {"a": "suppressed"}
+    assert statuses(engine, FindingFilter(status=FindingStatus.OPEN)) == {"c": "new"}
     run_with(engine, [])
-    assert standing(engine) == {"a": "fixed", "b": "fixed", "c": "fixed"}
+    assert statuses(engine) == {"a": "fixed", "b": "fixed", "c": "fixed"}
     run_with(engine, [entry("a"), entry("b")])
     decide(engine, Verdict.REOPENED, "b")
-    assert standing(engine) == {"a": "suppressed", "b": "open", "c": "fixed"}
+    assert statuses(engine) == {"a": "suppressed", "b": "open", "c": "fixed"}
+
+
+def test_a_verdict_expires_without_a_write(engine: sa.Engine) -> None:
+    run_with(engine, [entry("a"), entry("b")])
+    decide(engine, Verdict.SUPPRESSED, "a", until=TODAY)
+    assert statuses(engine) == {"a": "suppressed", "b": "new"}
+    assert statuses(engine, today=TOMORROW) == {"a": "new", "b": "new"}
+    assert statuses(engine, FindingFilter(status=FindingStatus.SUPPRESSED), today=TOMORROW) == {}
+    assert statuses(engine, FindingFilter(status=FindingStatus.NEW), today=TOMORROW) == {"a": "new", "b": "new"}
+
+
+def test_when_a_verdict_expires_an_older_decision_applies_again(engine: sa.Engine) -> None:
+    """As for gates and exports, which ask for the active decisions."""
+    run_with(engine, [entry("a"), entry("b")])
+    log, runbook = SqlDecisionLog(engine), PLAN.runbook.name
+    accepted = Decision(Verdict.ACCEPTED, "why", "who", rule="email_address", location="a*")
+    log.use_file(runbook, DecisionFile("file", "1" * 64, [accepted]), run_id="0" * 36, caller=CALLER)
+    decide(engine, Verdict.SUPPRESSED, "a", until=TODAY)
+    assert statuses(engine) == {"a": "suppressed", "b": "new"}
+    for status, expected in {None: {"a": "accepted", "b": "new"}, FindingStatus.ACCEPTED: {"a": "accepted"}}.items():
+        for order in Order:
+            found = pages(engine, FindingFilter(status=status), order=order, today=TOMORROW)
+            assert {each.finding.fingerprint[0]: each.status.value for each in found} == expected
+            decisions = log.active(runbook, today=TOMORROW)
+            for current in found:
+                decision = decisions.decision_on(current.finding)
+                assert (None if decision is None else decision.verdict) == (
+                    None if current.status is FindingStatus.NEW else current.status
+                )
+    assert statuses(engine, FindingFilter(status=FindingStatus.OPEN), today=TOMORROW) == {"b": "new"}
+
+
+def test_pages_are_filled_although_some_verdicts_have_expired(engine: sa.Engine) -> None:
+    run_with(engine, [entry(name) for name in "abcdef"])
+    for name in "abcd":
+        decide(engine, Verdict.SUPPRESSED, name, until=TODAY)
+    for name in "cd":
+        decide(engine, Verdict.SUPPRESSED, name)
+    for status, expected in {FindingStatus.SUPPRESSED: "dc", FindingStatus.OPEN: "feba"}.items():
+        found: list[CurrentFinding] = []
+        while page := pages(
+            engine,
+            FindingFilter(status=status),
+            after=found[-1].key if found else None,
+            limit=1,
+            today=TOMORROW,
+        ):
+            found += page
+        assert names(found) == expected
 
 
 @pytest.fixture
 def many(engine: sa.Engine) -> sa.Engine:
-    """A database with findings that differ in all that can be asked for."""
+    """Return a database with findings that differ in everything that can be filtered."""
     run_with(engine, [entry("a", severity="high"), entry("b", category="health", severity="critical")])
-    standing(engine)
     run_with(
         engine,
         [
@@ -239,20 +307,20 @@ def many(engine: sa.Engine) -> sa.Engine:
         (FindingFilter(since=datetime.now(UTC) + timedelta(hours=1)), ""),
     ],
 )
-def test_one_can_ask_for_some(
+def test_findings_can_be_filtered(
     many: sa.Engine, wanted: FindingFilter, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many places there are for few, and findings at them; in either order."""
-    for few, few_places in product((0, 1, 5_000), repeat=2):
-        monkeypatch.setattr(finding_filters, "_FEW", few)
-        monkeypatch.setattr(finding_filters, "_FEW_PLACES", few_places)
+    """For each limit of ids and locations, and in both orders."""
+    for few, few_locations in product((0, 1, 5_000), repeat=2):
+        monkeypatch.setattr(finding_filters, "_MAX_IDS", few)
+        monkeypatch.setattr(finding_filters, "_MAX_LOCATIONS", few_locations)
         for order in Order:
-            assert sorted(names(pages(many, wanted, order=order))) == sorted(found), (few, few_places, order)
+            assert sorted(names(pages(many, wanted, order=order))) == sorted(found), (few, few_locations, order)
 
 
 @pytest.mark.parametrize("order", list(Order))
 @pytest.mark.parametrize("status", [None, FindingStatus.OPEN])
-def test_pages_follow_one_another_without_gap(many: sa.Engine, order: Order, status: FindingStatus | None) -> None:
+def test_pages_are_complete_and_in_order(many: sa.Engine, order: Order, status: FindingStatus | None) -> None:
     wanted = FindingFilter(status=status)
     whole = pages(many, wanted, order=order)
     assert len(whole) == 4
@@ -264,15 +332,16 @@ def test_pages_follow_one_another_without_gap(many: sa.Engine, order: Order, sta
         assert [each.finding.severity for each in whole] == ["critical", "high", "medium", "low"]
 
 
-def test_a_key_that_is_none_is_refused(engine: sa.Engine) -> None:
-    with pytest.raises(UsageError, match="'7' is no key"):
+def test_an_invalid_key_is_refused(engine: sa.Engine) -> None:
+    with pytest.raises(UsageError, match="'7' is not a valid key"):
         pages(engine, after="7")
 
 
-def test_a_finding_tells_in_which_runs_it_stayed(engine: sa.Engine) -> None:
+def test_a_finding_lists_the_runs_in_which_it_was_present(engine: sa.Engine) -> None:
     made = [run_with(engine, held) for held in ([entry("a")], [entry("a")], [], [entry("a")], [entry("a", count=3)])]
-    stays = SqlCurrentFindings(engine).stays_of("a" * 32)
-    assert [(stay.first_run, stay.last_run, stay.runs, stay.finding.match_count) for stay in stays] == [
+    presences = SqlCurrentFindings(engine).presences_of("a" * 32)
+    found = [(each.first_run, each.last_run, each.runs, each.finding.match_count) for each in presences]
+    assert found == [
         (made[0], made[1], 2, 1),
         (made[3], made[3], 1, 1),
         (made[4], made[4], 1, 3),

@@ -14,7 +14,7 @@ from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
 from waivern.database.data.eraser import SqlEraser
 from waivern.database.data.residual_mentions import columns_of_text
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import blob_keys, blobs, metadata
 from waivern.history.events import EventKind
@@ -61,7 +61,7 @@ def test_what_is_erased_is_gone_in_every_run_and_its_place_in_the_history_stays(
     one, other = run_with(database, a="ann", b="bo"), run_with(database, a="ann")
     digests = [each.digest for each in SqlEraser(database).containing(["ann"])]
     assert SqlEraser(database).erase(digests, reason="request 7", actor="dpo@host") == 1
-    history = SqlRunHistory(database)
+    history = SqlHistory(database)
     for run_id in (one, other):
         with pytest.raises(PrunedArtifactError, match=r"on 20.* \(erased: request 7\)"):
             history.message_of(run_id, "a")
@@ -83,7 +83,7 @@ def test_a_later_run_that_scans_it_again_keeps_it_again_and_the_erased_stay_eras
     later = run_with(database, a="ann")
     assert found(database, "ann") == [(later, "a")]
     with pytest.raises(PrunedArtifactError):
-        SqlRunHistory(database).message_of(before, "a")
+        SqlHistory(database).message_of(before, "a")
 
 
 def test_a_run_that_is_going_on_is_not_erased_from(database: sa.Engine) -> None:

@@ -23,7 +23,7 @@ from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.data.pruner import SqlPruner
 from waivern.database.retention.blob_gc import collect_garbage
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, blobs, gc_candidates, runs
@@ -64,7 +64,7 @@ def ended_ago(engine: sa.Engine, run_id: str, ago: timedelta) -> None:
 def read(engine: sa.Engine, run_id: str, name: str) -> Any:
     """What the artifact holds; None where it was pruned."""
     try:
-        return SqlRunHistory(engine).message_of(run_id, name).content["text"]
+        return SqlHistory(engine).message_of(run_id, name).content["text"]
     except PrunedArtifactError:
         return None
 
@@ -81,12 +81,12 @@ def test_what_is_retained_for_none_is_gone_when_the_run_has_ended_and_the_rest_i
     run_id = run_of(engine, {"a": "none", "b": None, "c": "until_success"}, {"a": "x", "b": "y", "c": "z"})
     assert [read(engine, run_id, name) for name in "abc"] == [None, "y", None]
     assert stored(engine) == (3, 2)
-    a, b, _c = SqlRunHistory(engine).artifacts_of(run_id)
+    a, b, _c = SqlHistory(engine).artifacts_of(run_id)
     assert (a.status, a.pruned_because, a.size) == (ArtifactStatus.SUCCEEDED, "retain: none", len('{"text":"x"}'))
     assert a.digest is not None
     assert (b.pruned_at, b.retain) == (None, None)
     with pytest.raises(PrunedArtifactError, match=r"artifact 'a' of run .* on 20\d\d-\d\d-\d\d \(retain: none\)"):
-        SqlRunHistory(engine).message_of(run_id, "a")
+        SqlHistory(engine).message_of(run_id, "a")
 
 
 def test_until_success_keeps_what_a_failed_run_made_until_a_later_one_succeeds(engine: sa.Engine) -> None:
@@ -180,13 +180,13 @@ def test_a_run_is_not_taken_up_where_it_would_have_to_read_what_was_pruned(engin
     asyncio.run(DAGExecutor(registry).execute(both, run_log=run.log))
     with pytest.raises(RunError, match=r"'b' is made from 'a', which was pruned on .* \(retain: none\)"):
         SqlRunStore(engine).resume(run.run_id, both, caller=CALLER)
-    assert SqlRunHistory(engine).find(run.run_id).status is RunStatus.FAILED
+    assert SqlHistory(engine).find(run.run_id).status is RunStatus.FAILED
 
 
 def test_what_was_pruned_is_not_reused(engine: sa.Engine) -> None:
     run_of(engine, {"a": "none"}, {"a": "x"})
     with pytest.raises(PrunedArtifactError):
-        SqlRunHistory(engine).find_artifact(from_run="latest", artifact_id="a", runbook="by hand")
+        SqlHistory(engine).find_artifact(from_run="latest", artifact_id="a", runbook="by hand")
 
 
 def test_a_mark_that_was_left_behind_is_seen_to_by_the_next_pruning(engine: sa.Engine) -> None:
@@ -323,7 +323,7 @@ def test_each_pruning_is_an_event_with_the_digests_and_no_content(engine: sa.Eng
     SqlPruner(engine).prune(PruneRequest(older_than=timedelta(days=1)), actor="dpo@host")
     wanted = {EventKind.CONTENTS_PRUNED, EventKind.CONTENTS_DELETED}
     events = [event for event in SqlAuditLog(engine).read() if event.kind in wanted]
-    a, b = SqlRunHistory(engine).artifacts_of(run_id)
+    a, b = SqlHistory(engine).artifacts_of(run_id)
     assert [event.kind for event in events] == [EventKind.CONTENTS_PRUNED, EventKind.CONTENTS_DELETED] * 2
     assert [events[at].body["artifacts"][0]["digest"] for at in (0, 2)] == [a.digest, b.digest]
     assert [events[at].body["digests"] for at in (1, 3)] == [[a.digest], [b.digest]]

@@ -18,7 +18,7 @@ from waivern.database.blobs.blob import ENCRYPTED_CODECS, Blob
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.connection.keyring import Key, KeyRing, new_key, read_keyring
 from waivern.database.retention.encryption import SqlEncryption
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import blob_keys, blobs
 from waivern.messages.canonical import CanonicalForm
@@ -54,7 +54,7 @@ def run_with(engine: sa.Engine, **texts: str) -> str:
 
 
 def read(engine: sa.Engine, run_id: str, name: str = "a") -> Any:
-    return SqlRunHistory(engine).message_of(run_id, name).content["text"]
+    return SqlHistory(engine).message_of(run_id, name).content["text"]
 
 
 def everything(engine: sa.Engine) -> bytes:
@@ -90,11 +90,11 @@ def test_a_run_does_not_begin_where_it_would_write_unencrypted_or_under_a_wrong_
         run_with(opened(), a="y")
     with pytest.raises(EncryptionError, match="given is"):
         run_with(opened(new_key()), a="y")
-    assert len(SqlRunHistory(opened()).recent(_any_run(), limit=9)) == 1
+    assert len(SqlHistory(opened()).recent(_any_run(), limit=9)) == 1
 
 
 def _any_run() -> Any:
-    from waivern.history.run_history import RunFilter
+    from waivern.history.run_records import RunFilter
 
     return RunFilter()
 

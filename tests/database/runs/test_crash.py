@@ -14,7 +14,7 @@ from tests.database.runs.saving_child import let_go_until_killed, save_until_kil
 from tests.servers.databases import sqlite_url
 from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.data.pruner import SqlPruner
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import artifacts, blobs, gc_candidates
 from waivern.history.pruning import PruneRequest
@@ -50,7 +50,7 @@ def kill_at_random(
 
 def unreadable_artifacts(engine: sa.Engine) -> tuple[int, list[str]]:
     """Read every artifact that is recorded as succeeded; return how many there are and what is wrong with which."""
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     with engine.connect() as connection:
         said = connection.execute(
             sa.select(artifact_view.c.run_id, artifact_view.c.artifact_id).where(
@@ -81,7 +81,7 @@ def test_after_60_kills_while_messages_are_let_go_what_is_kept_can_be_read_and_t
     url = sqlite_url(tmp_path)
     with migrated(url) as engine:
         kill_at_random(url, kills=60, seed=3, target=let_go_until_killed, arguments=())
-        history, kept, pruned = SqlRunHistory(engine), 0, 0
+        history, kept, pruned = SqlHistory(engine), 0, 0
         with engine.connect() as connection:
             made = connection.execute(sa.select(artifact_view).where(artifact_view.c.digest.is_not(None))).all()
         for row in made:

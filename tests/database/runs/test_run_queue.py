@@ -18,12 +18,12 @@ from tests.builders.callers import CALLER
 from waivern import RunError, RunTakenOverError
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.connection.process_identity import ProcessIdentity
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.migration import upgrade
 from waivern.database.schema.tables import runs
 from waivern.errors import DatabaseUnavailableError, WaivernError
-from waivern.history.run_history import Worker
+from waivern.history.run_records import Worker
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason, utc_now
 from waivern.runs.run_store import MAX_FREE_RELEASES, RELEASED, ClaimedRun, NewRun, RunHandle
@@ -112,10 +112,10 @@ def test_a_claimed_run_goes_on_under_its_epoch_and_is_remembered_with_its_attemp
     run.store.save("a", message_of(found=1))
     run.store.save("b", message_of(found=2))
     run.log.close(RunStatus.SUCCEEDED)
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     record = history.find(run.run_id)
     assert (record.status, record.attempts, record.trigger) == (RunStatus.SUCCEEDED, 1, "trigger")
-    assert [(each.outcome, each.worker) for each in history.attempts_at(run.run_id)] == [
+    assert [(each.outcome, each.worker) for each in history.attempts_of(run.run_id)] == [
         ("succeeded", Worker(ProcessIdentity.this_process().host, ProcessIdentity.this_process().pid))
     ]
 
@@ -136,7 +136,7 @@ def test_a_lost_run_is_queued_again_and_the_next_worker_redoes_nothing(engine: s
         first.store.save("b", message_of(late=True))
     second.store.save("b", message_of(found=2))
     second.log.close(RunStatus.SUCCEEDED)
-    attempts = SqlRunHistory(engine).attempts_at(first.run_id)
+    attempts = SqlHistory(engine).attempts_of(first.run_id)
     assert [(each.outcome, each.error) for each in attempts] == [
         ("interrupted", "it was killed"),
         ("succeeded", None),
@@ -153,11 +153,11 @@ def test_the_last_attempt_ends_the_run_as_interrupted_with_its_history(engine: s
         assert lost is not None
         with pytest.raises(RunTakenOverError):
             run.store.save("a", message_of(late=True))
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     record = history.find(run_id)
     assert record.status is RunStatus.INTERRUPTED
     assert record.error == "Attempt 2 of 2: crash 2"
-    assert [each.error for each in history.attempts_at(run_id)] == ["crash 1", "Attempt 2 of 2: crash 2"]
+    assert [each.error for each in history.attempts_of(run_id)] == ["crash 1", "Attempt 2 of 2: crash 2"]
     assert {each.skip_reason for each in history.artifacts_of(run_id)} == {SkipReason.INTERRUPTED}
     assert queue.claim() is None
 
@@ -171,7 +171,7 @@ def test_handing_back_costs_no_attempt(engine: sa.Engine) -> None:
         begun(engine, claimed)
         assert queue.release(claimed.run_id, claimed.epoch, caller=CALLER)
     assert not queue.release(claimed.run_id, claimed.epoch, caller=CALLER)
-    outcomes = [each.outcome for each in SqlRunHistory(engine).attempts_at(claimed.run_id)]
+    outcomes = [each.outcome for each in SqlHistory(engine).attempts_of(claimed.run_id)]
     assert outcomes == [RELEASED] * 3
 
 
@@ -182,11 +182,11 @@ def test_a_run_that_is_handed_back_time_and_again_is_interrupted_in_the_end(engi
         claimed = claimed_from(queue)
         assert queue.release(claimed.run_id, claimed.epoch, caller=CALLER)
     assert queue.claim() is None
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     record = history.find(run_id)
     assert record.status is RunStatus.INTERRUPTED
     assert record.error == "Attempt 2 of 2: it was released 20 times, by stopped services or after database outages"
-    outcomes = [each.outcome for each in history.attempts_at(run_id)]
+    outcomes = [each.outcome for each in history.attempts_of(run_id)]
     assert outcomes == [RELEASED] * MAX_FREE_RELEASES + ["interrupted"] * 2
 
 
@@ -260,7 +260,7 @@ def test_a_run_is_ended_for_a_process_that_cannot(engine: sa.Engine, status: Run
     assert not queue.close(run.run_id, run.epoch, RunStatus.CANCELLED, caller=CALLER)
     with pytest.raises(RunTakenOverError):
         run.log.close(RunStatus.SUCCEEDED)
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     assert (history.find(run.run_id).status, history.find(run.run_id).error) == (status, "stuck")
     assert [each.status for each in history.artifacts_of(run.run_id)] == [
         ArtifactStatus.SUCCEEDED,
@@ -276,7 +276,7 @@ def test_cancelling_ends_a_queued_run_and_a_running_one(engine: sa.Engine) -> No
     assert queue.cancel(running, caller=CALLER) is RunStatus.RUNNING
     with pytest.raises(RunTakenOverError):
         run.store.save("a", message_of(late=True))
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     assert {history.find(each).status for each in (queued, running)} == {RunStatus.CANCELLED}
     assert {each.skip_reason for each in history.artifacts_of(running)} == {SkipReason.CANCELLED}
     with pytest.raises(RunError, match="has already ended: cancelled"):

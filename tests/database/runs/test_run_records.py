@@ -34,10 +34,10 @@ from waivern.components.container import ExistingService, ServiceDescriptor
 from waivern.database.blobs.blob import Blob
 from waivern.database.connection.engine import writing
 from waivern.database.connection.process_identity import ProcessIdentity
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import artifacts, blobs, runs
-from waivern.history.run_history import RunFilter
+from waivern.history.run_records import RunFilter
 from waivern.messages.canonical import CanonicalForm
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, SkipReason, utc_now
@@ -90,7 +90,7 @@ def failing(*names: str) -> Make:
 
 def test_a_run_is_remembered_with_every_artifact_and_its_reason(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"a": [], "b": ["a"], "c": ["b"], "d": []}, failing("b"))
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     run = history.find(run_id)
     assert (run.status, run.runbook, run.trigger) == (RunStatus.FAILED, "by hand", "test")
     assert (run.artifacts.total, run.artifacts.succeeded, run.artifacts.failed, run.artifacts.skipped) == (4, 2, 1, 1)
@@ -117,10 +117,10 @@ def test_when_work_at_an_artifact_began_is_remembered_however_soon_it_is_saved(
     run.log.record(ArtifactChange("a", ArtifactStatus.RUNNING, began))
     if is_written_before:
         run.store.save("b", message_of())
-        assert SqlRunHistory(engine).artifacts_of(run.run_id)[0].status is ArtifactStatus.RUNNING
+        assert SqlHistory(engine).artifacts_of(run.run_id)[0].status is ArtifactStatus.RUNNING
     run.store.save("a", message_of())
     run.log.close(RunStatus.SUCCEEDED)
-    assert SqlRunHistory(engine).artifacts_of(run.run_id)[0].started_at == began
+    assert SqlHistory(engine).artifacts_of(run.run_id)[0].started_at == began
 
 
 def test_a_save_of_another_schema_than_was_planned_is_told_with_its_own(engine: sa.Engine) -> None:
@@ -128,10 +128,10 @@ def test_a_save_of_another_schema_than_was_planned_is_told_with_its_own(engine: 
     for version in ("2.0.0", "3.0.0"):
         run.store.save("b", Message("", {"is": version}, Schema("other", version)))
     run.store.save("a", message_of())
-    a, b = SqlRunHistory(engine).artifacts_of(run.run_id)
+    a, b = SqlHistory(engine).artifacts_of(run.run_id)
     assert (a.schema, b.schema, b.inputs) == ("any/1.0.0", "other/3.0.0", ("a",))
     run.store.save("b", message_of(is_again="as planned"))
-    assert SqlRunHistory(engine).artifacts_of(run.run_id)[1].schema == "any/1.0.0"
+    assert SqlHistory(engine).artifacts_of(run.run_id)[1].schema == "any/1.0.0"
     run.log.close(RunStatus.SUCCEEDED)
 
 
@@ -141,7 +141,7 @@ def test_a_timeout_is_remembered_as_the_reason(engine: sa.Engine) -> None:
             time.sleep(1)
 
     run_id = run_of(engine, {"quick": [], "slow": [], "after": ["slow"]}, make, timeout=0.3)
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     assert history.find(run_id).status is RunStatus.TIMED_OUT
     told = {artifact.artifact_id: (artifact.status, artifact.skip_reason) for artifact in history.artifacts_of(run_id)}
     assert told == {
@@ -164,7 +164,7 @@ def test_a_large_message_is_compressed_and_comes_back(engine: sa.Engine) -> None
         stored = connection.execute(sa.select(blobs.c.codec, blobs.c.size, blobs.c.stored_size)).one()
     assert stored.codec == "zstd"
     assert stored.stored_size < stored.size / 100
-    assert SqlRunHistory(engine).message_of(run_id, "a").content == {"made": "long " * 100_000}
+    assert SqlHistory(engine).message_of(run_id, "a").content == {"made": "long " * 100_000}
 
 
 @pytest.mark.parametrize("size", [10, 5000])
@@ -175,7 +175,7 @@ def test_a_changed_byte_is_found_when_the_message_is_read(engine: sa.Engine, siz
         data[len(data) // 2] ^= 1
         connection.execute(sa.update(blobs).values(data=bytes(data)))
     with pytest.raises(CorruptArtifactError, match="not what was saved"):
-        SqlRunHistory(engine).message_of(run_id, "a")
+        SqlHistory(engine).message_of(run_id, "a")
 
 
 def test_who_lost_a_run_changes_nothing_in_it_any_more(engine: sa.Engine) -> None:
@@ -198,7 +198,7 @@ def test_who_lost_a_run_changes_nothing_in_it_any_more(engine: sa.Engine) -> Non
     new.store.save("b", message_of(by="new"))
     assert new.store.get("b").content == {"by": "new"}
     new.log.close(RunStatus.SUCCEEDED)
-    assert SqlRunHistory(engine).find(new.run_id).status is RunStatus.SUCCEEDED
+    assert SqlHistory(engine).find(new.run_id).status is RunStatus.SUCCEEDED
 
 
 def test_nothing_is_recorded_after_a_run_was_closed(engine: sa.Engine) -> None:
@@ -210,7 +210,7 @@ def test_nothing_is_recorded_after_a_run_was_closed(engine: sa.Engine) -> None:
         second_writer.store.save("a", message_of())
     with pytest.raises(RunTakenOverError):
         second_writer.log.close(RunStatus.SUCCEEDED)
-    (artifact,) = SqlRunHistory(engine).artifacts_of(run.run_id)
+    (artifact,) = SqlHistory(engine).artifacts_of(run.run_id)
     assert (artifact.status, artifact.skip_reason) == (ArtifactStatus.SKIPPED, SkipReason.TIMEOUT)
 
 
@@ -222,9 +222,9 @@ def test_a_resumed_run_makes_what_did_not_succeed_and_redoes_nothing(engine: sa.
     run = SqlRunStore(engine).resume(run_id, plan, caller=CALLER)
     execute(run, plan, made.append)
     assert sorted(made) == ["b", "c"]
-    found = SqlRunHistory(engine).find(run_id)
+    found = SqlHistory(engine).find(run_id)
     assert (found.id, found.status, found.epoch) == (run_id, RunStatus.SUCCEEDED, 2)
-    assert {artifact.artifact_id: artifact.epoch for artifact in SqlRunHistory(engine).artifacts_of(run_id)} == {
+    assert {artifact.artifact_id: artifact.epoch for artifact in SqlHistory(engine).artifacts_of(run_id)} == {
         "a": 1,
         "b": 2,
         "c": 2,
@@ -236,10 +236,10 @@ def test_a_run_whose_process_died_on_this_host_is_taken_up_at_once(engine: sa.En
     plan = plan_of_dag({"a": []})
     run = SqlRunStore(engine, lease_s=3600).create(plan, trigger="test", caller=CALLER)
     abandon(run, engine, owner=dead_process_of_this_host())
-    assert SqlRunHistory(engine).find(run.run_id).status is RunStatus.INTERRUPTED
+    assert SqlHistory(engine).find(run.run_id).status is RunStatus.INTERRUPTED
     again = SqlRunStore(engine).resume(run.run_id, plan, caller=CALLER)
     execute(again, plan, str)
-    assert SqlRunHistory(engine).find(run.run_id).status is RunStatus.SUCCEEDED
+    assert SqlHistory(engine).find(run.run_id).status is RunStatus.SUCCEEDED
 
 
 def test_a_run_of_another_host_is_taken_up_after_its_lease_and_not_before(engine: sa.Engine) -> None:
@@ -291,7 +291,7 @@ def test_a_lease_is_renewed_while_nothing_else_happens(engine: sa.Engine) -> Non
 
 def test_history_is_newest_first_and_can_be_narrowed(engine: sa.Engine) -> None:
     ids = [run_of(engine, {"a": []}, failing("a") if number % 2 else str) for number in range(5)]
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     assert [run.id for run in history.recent(RunFilter(), limit=3)] == ids[:1:-1]
     assert [run.id for run in history.recent(RunFilter(status=RunStatus.FAILED), limit=9)] == [ids[3], ids[1]]
     assert not history.recent(RunFilter(runbook="another"), limit=9)
@@ -306,7 +306,7 @@ def test_interrupted_runs_are_found_among_the_running_ones(engine: sa.Engine) ->
     dead = [SqlRunStore(engine).create(plan, trigger="test", caller=CALLER) for _ in range(2)]
     for run in dead:
         abandon(run, engine, owner=dead_process_of_this_host())
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     interrupted = history.recent(RunFilter(status=RunStatus.INTERRUPTED), limit=9)
     assert [run.id for run in interrupted] == [run.run_id for run in reversed(dead)]
     assert [run.id for run in history.recent(RunFilter(status=RunStatus.RUNNING), limit=9)] == [alive.run_id]
@@ -314,7 +314,7 @@ def test_interrupted_runs_are_found_among_the_running_ones(engine: sa.Engine) ->
 
 
 def test_a_run_is_found_by_an_unambiguous_prefix_and_as_the_latest(engine: sa.Engine) -> None:
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     with pytest.raises(RunError, match="There are no runs yet"):
         history.find("latest")
     first, second = run_of(engine, {"a": []}), run_of(engine, {"a": []})
@@ -330,12 +330,12 @@ def test_a_run_is_found_by_an_unambiguous_prefix_and_as_the_latest(engine: sa.En
 def test_a_missing_artifact_of_a_run_is_an_error_that_names_those_there_are(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"customers": []})
     with pytest.raises(ArtifactNotFoundError, match="Did you mean 'customers'"):
-        SqlRunHistory(engine).message_of(run_id, "costumers")
+        SqlHistory(engine).message_of(run_id, "costumers")
 
 
 def test_an_artifact_of_an_earlier_run_is_reused_without_a_new_byte(engine: sa.Engine) -> None:
     earlier = run_of(engine, {"customers": []}, lambda _name: "x" * 5000)
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     found = history.find_artifact(from_run="latest", artifact_id="customers", runbook="by hand")
     assert found.run_id == earlier
     plan = plan_of({"again": {"reuse": {"from_run": earlier, "artifact": "customers"}}})
@@ -347,7 +347,7 @@ def test_an_artifact_of_an_earlier_run_is_reused_without_a_new_byte(engine: sa.E
 
 
 def test_the_latest_run_that_made_an_artifact_is_one_that_succeeded(engine: sa.Engine) -> None:
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     with pytest.raises(RunError, match="has succeeded and produced 'a'"):
         history.find_artifact(from_run="latest", artifact_id="a", runbook="by hand")
     good = run_of(engine, {"a": [], "b": []})
@@ -362,7 +362,7 @@ def test_text_that_a_database_refuses_is_kept_as_an_escape(engine: sa.Engine, ca
         raise RuntimeError("NUL \x00 and a lone surrogate \udcff")
 
     run_id = run_of(engine, {"a": []}, make)
-    error = SqlRunHistory(engine).artifacts_of(run_id)[0].error
+    error = SqlHistory(engine).artifacts_of(run_id)[0].error
     assert error == r"RuntimeError: NUL \x00 and a lone surrogate \udcff"
 
 
@@ -384,7 +384,7 @@ def test_a_bad_write_fails_alone_among_those_it_waited_with(engine: sa.Engine) -
     assert run.store.list_artifacts() == ["a"]
     with pytest.raises(sa.exc.IntegrityError):  # nobody waited for it, but it is not lost
         run.log.close(RunStatus.SUCCEEDED)
-    assert SqlRunHistory(engine).find(run.run_id).status is RunStatus.SUCCEEDED
+    assert SqlHistory(engine).find(run.run_id).status is RunStatus.SUCCEEDED
 
 
 def held(engine: sa.Engine) -> Any:
@@ -414,7 +414,7 @@ def test_a_note_that_could_not_be_written_at_once_is_written_later(
     while len(failures) < 3 and time.monotonic() < give_up:
         time.sleep(0.02)
     run.log.close(RunStatus.FAILED)
-    a, b = SqlRunHistory(engine).artifacts_of(run.run_id)
+    a, b = SqlHistory(engine).artifacts_of(run.run_id)
     assert (a.status, a.error) == (ArtifactStatus.FAILED, "the reason")
     assert (b.status, b.skip_reason) == (ArtifactStatus.SKIPPED, SkipReason.INTERRUPTED)
 
@@ -436,7 +436,7 @@ def test_result_and_database_agree_when_the_database_is_slow_at_the_deadline(eng
     registry = registry_of(run.store, connectors={"make": make}, analysers={"make": make})
     threading.Timer(1.5, release).start()
     result = asyncio.run(DAGExecutor(registry).execute(plan, run_log=run.log))
-    told = {artifact.artifact_id: artifact.status for artifact in SqlRunHistory(engine).artifacts_of(run.run_id)}
+    told = {artifact.artifact_id: artifact.status for artifact in SqlHistory(engine).artifacts_of(run.run_id)}
     assert result.status is RunStatus.TIMED_OUT
     assert told == {
         name: ArtifactStatus.SKIPPED if name in result.skipped else ArtifactStatus.SUCCEEDED for name in ("a", "b")
@@ -448,7 +448,7 @@ def test_a_running_artifact_shows_within_moments(engine: sa.Engine) -> None:
     run = SqlRunStore(engine).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
     run.log.record(ArtifactChange("a", ArtifactStatus.RUNNING, utc_now()))
     give_up = time.monotonic() + 10
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     while history.artifacts_of(run.run_id)[0].status is ArtifactStatus.PENDING and time.monotonic() < give_up:
         time.sleep(0.02)
     assert history.artifacts_of(run.run_id)[0].status is ArtifactStatus.RUNNING
@@ -457,7 +457,7 @@ def test_a_running_artifact_shows_within_moments(engine: sa.Engine) -> None:
 
 def test_a_steady_stream_of_notes_keeps_a_run_alive(engine: sa.Engine) -> None:
     run = SqlRunStore(engine, lease_s=0.6).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     for _ in range(12):
         run.log.record(ArtifactChange("a", ArtifactStatus.RUNNING, utc_now()))
         time.sleep(0.1)
@@ -505,7 +505,7 @@ def test_a_message_of_many_megabytes_is_kept_in_parts_and_comes_back(engine: sa.
     with engine.connect() as connection:
         stored = connection.execute(sa.select(blobs.c.codec, blobs.c.size, blobs.c.stored_size)).one()
     assert (stored.codec, stored.size > 4_000_000, stored.stored_size < stored.size / 10) == ("zstd-parts", True, True)
-    assert SqlRunHistory(engine).message_of(run_id, "a").content == content
+    assert SqlHistory(engine).message_of(run_id, "a").content == content
     saved_in_parts(engine)
     with engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(blobs)) == 1
@@ -556,7 +556,7 @@ def test_a_cancelled_run_is_closed_as_cancelled_with_every_artifact(engine: sa.E
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancel_once_it_runs())
     released.set()
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     assert history.find(run.run_id).status is RunStatus.CANCELLED
     assert {artifact.skip_reason for artifact in history.artifacts_of(run.run_id)} == {SkipReason.CANCELLED}
 
@@ -577,7 +577,7 @@ def test_whatever_a_component_raises_fails_its_artifact_and_nothing_else(
         return name
 
     run_id = run_of(engine, {"bad": [], "after": ["bad"], "good": []}, make)
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     assert history.find(run_id).status is RunStatus.FAILED
     told = {artifact.artifact_id: artifact.status.value for artifact in history.artifacts_of(run_id)}
     assert told == {"bad": "failed", "after": "skipped", "good": "succeeded"}
@@ -594,9 +594,9 @@ def test_a_run_that_cannot_go_on_says_why_without_a_secret(engine: sa.Engine, mo
     monkeypatch.setattr(run.store, "save", fail)
     with pytest.raises(DatabaseUnavailableError):
         execute(run, plan, str)
-    found = SqlRunHistory(engine).find(run.run_id)
+    found = SqlHistory(engine).find(run.run_id)
     assert (found.status, found.error) == (RunStatus.FAILED, "no login with ${SHOP_PASSWORD}")
-    assert SqlRunHistory(engine).artifacts_of(run.run_id)[0].skip_reason is SkipReason.INTERRUPTED
+    assert SqlHistory(engine).artifacts_of(run.run_id)[0].skip_reason is SkipReason.INTERRUPTED
 
 
 def test_what_an_earlier_attempt_said_of_an_artifact_is_gone_when_it_is_made(engine: sa.Engine) -> None:
@@ -605,10 +605,10 @@ def test_what_an_earlier_attempt_said_of_an_artifact_is_gone_when_it_is_made(eng
     run = SqlRunStore(engine).resume(run_id, plan_of_dag(dag), caller=CALLER)
     assert all(
         (artifact.status, artifact.error, artifact.skip_reason) == (ArtifactStatus.PENDING, None, None)
-        for artifact in SqlRunHistory(engine).artifacts_of(run_id)
+        for artifact in SqlHistory(engine).artifacts_of(run_id)
     )
     execute(run, plan_of_dag(dag), str)
-    assert {artifact.error for artifact in SqlRunHistory(engine).artifacts_of(run_id)} == {None}
+    assert {artifact.error for artifact in SqlHistory(engine).artifacts_of(run_id)} == {None}
 
 
 def test_a_lost_connection_to_postgres_does_not_lose_the_run(postgres_url: str) -> None:
@@ -621,7 +621,7 @@ def test_a_lost_connection_to_postgres_does_not_lose_the_run(postgres_url: str) 
             )
         run.store.save("b", message_of(n=2))
         run.log.close(RunStatus.SUCCEEDED)
-        assert SqlRunHistory(engine).find(run.run_id).artifacts.succeeded == 2
+        assert SqlHistory(engine).find(run.run_id).artifacts.succeeded == 2
 
 
 def test_each_failed_attempt_at_an_artifact_is_remembered(engine: sa.Engine) -> None:
@@ -637,7 +637,7 @@ def test_each_failed_attempt_at_an_artifact_is_remembered(engine: sa.Engine) -> 
     plan = plan_of({"a": {"source": {"type": "make", "properties": {"name": "a"}}, "retry": retry}})
     run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     execute(run, plan, make)
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     assert history.find(run.run_id).status is RunStatus.SUCCEEDED
     attempts = history.failed_attempts_of(run.run_id)
     assert [(each.artifact_id, each.attempt, each.error) for each in attempts] == [

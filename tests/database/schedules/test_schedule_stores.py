@@ -14,13 +14,13 @@ from tests.builders.callers import CALLER
 from tests.builders.counting import database_work_of
 from tests.builders.schedules import a_definition
 from waivern.database.connection.engine import open_engine, writing
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schedules.schedule_store import SqlScheduleStore
 from waivern.database.schema.migration import upgrade
 from waivern.database.schema.tables import runs, schedules
 from waivern.errors import ScheduleError
-from waivern.history.run_history import RunFilter
+from waivern.history.run_records import RunFilter
 from waivern.runs.run import RunStatus, utc_now
 from waivern.schedules.deciding import SkippedFire
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule, ScheduleDefinition, ScheduleStatus
@@ -111,7 +111,7 @@ def test_each_missed_instant_has_a_run_or_a_reason(engine: sa.Engine, store: Sql
     assert [fire.run_id for fire in fires if fire.run_id] == queued[::-1]
     assert len(queued) == 3
     assert {fire.skipped for fire in fires if not fire.run_id} == {SkippedFire.CATCH_UP}
-    history = SqlRunHistory(engine)
+    history = SqlHistory(engine)
     record = history.find(queued[0])
     assert (record.status, record.trigger, record.schedule) == (RunStatus.QUEUED, "catch_up", "nightly")
     assert record.due_at == due[-3]
@@ -264,7 +264,7 @@ def test_a_change_decides_first_what_was_due_under_the_old_terms(engine: sa.Engi
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL))
     unattended_for(engine, schedule, timedelta(hours=3))
     store.change(schedule.id, a_definition(Cron("30 1 1 1 *")))
-    assert len(SqlRunHistory(engine).recent(RunFilter(schedule="nightly"), limit=10)) == 3
+    assert len(SqlHistory(engine).recent(RunFilter(schedule="nightly"), limit=10)) == 3
 
 
 def test_a_removed_schedule_is_due_no_more_and_its_runs_keep_its_name(
@@ -275,7 +275,7 @@ def test_a_removed_schedule_is_due_no_more_and_its_runs_keep_its_name(
     store.remove(schedule.id)
     assert store.fire([schedule.id]) == []
     assert store.all() == []
-    assert SqlRunHistory(engine).find(run_id).schedule == "nightly"
+    assert SqlHistory(engine).find(run_id).schedule == "nightly"
     with pytest.raises(ScheduleError, match="removed meanwhile"):
         store.trigger(schedule.id)
 
@@ -331,7 +331,7 @@ def test_a_backfill_makes_the_runs_that_are_not_there_once(engine: sa.Engine, st
     assert store.without_run(schedule.id, past) == []
     assert store.backfill(schedule.id, instants) == {}
     assert {fire.run_id for fire in store.fires(schedule.id, limit=100)} == set(made.values())
-    record = SqlRunHistory(engine).find(made[past[0]])
+    record = SqlHistory(engine).find(made[past[0]])
     assert (record.trigger, record.due_at, record.lateness_seconds) == ("backfill", past[0], None)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
 from waivern import ComponentRegistry, DAGExecutor, Planner, ServiceContainer
-from waivern.database.runs.run_history import SqlRunHistory
+from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.messages.compressed_items import CompressedMessage
 from waivern.runs.run import RunStatus
@@ -50,6 +50,6 @@ def test_a_run_over_large_messages_unpacks_none_of_them(
         result = asyncio.run(executor.execute(plan, run_log=run.log))
         assert {name: each.error for name, each in result.artifacts.items() if each.error} == {}
         assert result.status is RunStatus.SUCCEEDED
-        history = SqlRunHistory(engine)
+        history = SqlHistory(engine)
         assert len(list(history.items_of(run.run_id, "found", "findings"))) == 120
         assert len(list(history.items_of(run.run_id, "services", "findings"))) == 120

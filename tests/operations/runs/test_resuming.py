@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from tests.builders.installations import migrated
 from tests.cli.odd_components import install_odd_components
-from waivern.database.runs.run_history import SqlRunHistory
-from waivern.history.run_history import RunFilter
+from waivern.database.runs.history import SqlHistory
+from waivern.history.run_records import RunFilter
 from waivern.runs.run import ArtifactStatus, RunStatus
 
 ARTIFACTS = [f"a{number}" for number in range(8)]
@@ -59,7 +59,7 @@ def marks(runbook: Path) -> list[str]:
 def succeeded(engine: sa.Engine, run_id: str) -> set[str]:
     return {
         artifact.artifact_id
-        for artifact in SqlRunHistory(engine).artifacts_of(run_id)
+        for artifact in SqlHistory(engine).artifacts_of(run_id)
         if artifact.status is ArtifactStatus.SUCCEEDED
     }
 
@@ -68,7 +68,7 @@ def succeeded(engine: sa.Engine, run_id: str) -> set[str]:
 def test_a_run_that_is_killed_again_and_again_is_finished_and_redoes_nothing(runbook: Path, database_url: str) -> None:
     chance = random.Random(7)
     with migrated(database_url) as engine:
-        history = SqlRunHistory(engine)
+        history = SqlHistory(engine)
         made_before: set[str] = set()
         resume: list[str] = []
         for attempt in range(4):

@@ -6,7 +6,7 @@ from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.formatting import count, local_time, short_id
 from waivern.history.comparison import Change, Comparison, Difference, Reason
 from waivern.history.finding import Finding
-from waivern.history.run_history import RunRecord
+from waivern.history.run_records import RunRecord
 
 _MOST_SHOWN = 20
 _MOST_AFTER_A_RUN = 5

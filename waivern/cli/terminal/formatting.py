@@ -7,8 +7,8 @@ from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.output import Styled
 from waivern.exports.encoding.formatting import count as count
 from waivern.exports.encoding.formatting import duration as duration
-from waivern.history.decisions import Lapse, Lapsed
-from waivern.history.run_history import ArtifactRecord
+from waivern.history.decisions import InactiveDecision, InactiveReason
+from waivern.history.run_records import ArtifactRecord
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 
 _STYLES = {
@@ -20,7 +20,7 @@ _STYLES = {
     "running": "cyan",
     "skipped": "yellow",
 }
-_LAPSED = {Lapse.EXPIRED: "has expired", Lapse.STALE: "matches nothing any more"}
+_INACTIVE = {InactiveReason.EXPIRED: "has expired", InactiveReason.STALE: "matches no finding"}
 _SHORT_ID = 18  # the milliseconds and 12 random bits of a UUIDv7: practically unique
 
 
@@ -29,11 +29,12 @@ def short_id(run_id: str) -> str:
     return run_id[:_SHORT_ID]
 
 
-def lapsed_in_words(lapsed: Iterable[Lapsed]) -> Iterator[str]:
-    """Yield a line for each decision that counts no more."""
-    for decision, why in ((each.decision, each.why) for each in lapsed):
-        said = f"{decision.about}, {decision.verdict.value} by {decision.owner} ({decision.reason})"
-        yield one_line(f"  {said}: {_LAPSED[why]}")
+def inactive_decision_lines(inactive: Iterable[InactiveDecision]) -> Iterator[str]:
+    """Yield a line for each decision that no longer applies."""
+    for entry in inactive:
+        decision = entry.decision
+        text = f"{decision.target_text}, {decision.verdict.value} by {decision.owner} ({decision.reason})"
+        yield one_line(f"  {text}: {_INACTIVE[entry.reason]}")
 
 
 def state(status: RunStatus | ArtifactStatus, *, optional: bool = False) -> Styled:

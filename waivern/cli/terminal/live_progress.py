@@ -17,7 +17,7 @@ from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.formatting import duration, short_id, state
 from waivern.cli.terminal.output import on_terminal
 from waivern.cli.terminal.progress import Progress, Step
-from waivern.history.run_history import seconds_between
+from waivern.history.run_records import seconds_between
 from waivern.runs.run import ArtifactStatus, utc_now
 
 _SIGNS = {

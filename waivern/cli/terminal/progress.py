@@ -11,7 +11,7 @@ import click
 
 from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.formatting import count, duration, short_id, state, why_skipped
-from waivern.history.run_history import seconds_between
+from waivern.history.run_records import seconds_between
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactChange, ArtifactStatus
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 
 from waivern.cli.shell.escaping import lines, one_line
-from waivern.cli.terminal.formatting import duration, local_time, result, short_id, state
+from waivern.cli.terminal.formatting import count, duration, local_time, result, short_id, state
 from waivern.cli.terminal.output import as_table
-from waivern.history.run_history import ArtifactRecord, RunRecord
-from waivern.operations.runs.show_history import RunDetails
+from waivern.history.run_records import ArtifactRecord, RunDetails, RunRecord
 from waivern.runs.run import RESUMABLE, ArtifactStatus, RunStatus, Trigger
 
 
@@ -104,8 +103,8 @@ def _details(details: RunDetails) -> Iterator[str]:
 
 
 def _gates(details: RunDetails) -> Iterator[str]:
-    for gate, number in details.gates.items():
-        yield _indented(f"{gate}: " + (f"tripped by {number:,}" if number else "passed"))
+    for gate, violations in details.gates.items():
+        yield _indented(f"{gate}: " + (f"failed, {count(violations, 'violation')}" if violations else "passed"))
 
 
 def _attempts(details: RunDetails) -> Iterator[str]:

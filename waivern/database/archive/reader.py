@@ -16,6 +16,7 @@ from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import keyring_of, writing
 from waivern.database.connection.inserts import insert_ignore
 from waivern.database.connection.keyring import WrappedKey
+from waivern.database.current.refresh import refresh_all
 from waivern.database.events import event_rows
 from waivern.database.events.run_merkle import ARTIFACT_MAY_CHANGE, RUN_MAY_CHANGE, RunMerkle
 from waivern.database.events.stored_events import chain_id
@@ -53,12 +54,14 @@ def restore_runs(engine: sa.Engine, path: Path, *, actor: str) -> RestoredRuns:
             restoring = _Restoring(engine, bundle)
             restoring.check_contents()
             with writing(engine) as connection:
-                return restoring.write(connection, actor=actor)
+                restored = restoring.write(connection, actor=actor)
         except _DOES_NOT_FIT as error:
             raise ArchiveError(
                 f"The archive {path} does not fit together ({type(error).__name__})",
                 remedy="Nothing was written; take another copy of it",
             ) from error
+    refresh_all(engine)
+    return restored
 
 
 class _Restoring:

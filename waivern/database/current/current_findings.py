@@ -1,4 +1,4 @@
-"""How findings stand, read from the database: a page is a few rows of an index, whatever the number of findings."""
+"""The current findings in the database: a page is a few rows of an index, however many findings there are."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,9 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.connection.engine import writing
-from waivern.database.current.finding_filters import After, beside, parts_of
-from waivern.database.current.refresh import newest_complete, settle
+from waivern.database.current.decision_rows import active_decisions
+from waivern.database.current.finding_filters import After, index_conditions, no_index
 from waivern.database.schema.tables import (
     artifacts,
     current_findings,
@@ -20,152 +19,197 @@ from waivern.database.schema.tables import (
     runs,
 )
 from waivern.errors import UsageError
-from waivern.history.current_findings import CurrentFinding, CurrentFindings, FindingFilter, FindingStatus, Order, Stay
+from waivern.history.current_findings import (
+    CurrentFinding,
+    CurrentFindings,
+    FindingFilter,
+    FindingStatus,
+    Order,
+    Presence,
+)
+from waivern.history.decisions import ActiveDecisions
 from waivern.history.finding import Finding
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"(\d)-(\d{1,17})-(\d{1,18})")
-_BEYOND_HEX = "g"
-
-
-def _rows(dialect: str) -> sa.Select[Any]:
-    return sa.select(
-        current_findings,
-        finding_state_cursors.c.runbook_name,
-        finding_state_cursors.c.run_id.label("head_run_id"),
-        finding_state_cursors.c.run_at.label("head_run_at"),
-    ).join(finding_state_cursors, finding_state_cursors.c.id == beside(dialect, current_findings.c.cursor_id))
+_AFTER_ALL_HEX_DIGITS = "g"
 
 
 class SqlCurrentFindings(CurrentFindings):
-    """Reads what `settling` writes."""
+    """Reads the tables that `refresh` writes."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def settle(self, *, today: date) -> None:
-        with self._engine.connect() as connection:
-            behind = list(connection.scalars(_BEHIND))
-        for runbook in behind:
-            with writing(self._engine) as connection:
-                settle(connection, runbook, today=today)
-
     def page(
-        self, wanted: FindingFilter, *, order: Order, after: str | None, limit: int, today: date
+        self, finding_filter: FindingFilter, *, order: Order, after: str | None, limit: int, today: date
     ) -> Sequence[CurrentFinding]:
-        beyond = None if after is None else _place_of(after)
+        position = None if after is None else _position_of(after)
+        found: list[CurrentFinding] = []
         with self._engine.connect() as connection:
-            newest = _rows(connection.dialect.name).order_by(
-                current_findings.c.since.desc(), current_findings.c.id.desc()
-            )
-            rows = [
-                row
-                for part in parts_of(connection, wanted, order=order, after=beyond, today=today)
-                for row in connection.execute(newest.where(*part).limit(limit))
-            ]
-        rows.sort(key=lambda row: _place_in(order, row), reverse=True)
-        return [_known(row, today) for row in rows[:limit]]
+            current = _CurrentReader(connection, today)
+            while True:
+                rows = _matching_rows(connection, finding_filter, order, position, limit=limit, today=today)
+                page = (current.finding(row) for row in rows)
+                found += [finding for finding in page if _has_status(finding, finding_filter.status)]
+                if len(found) >= limit or len(rows) < limit:
+                    return found[:limit]
+                position = After(rows[-1].severity_rank, rows[-1].since, rows[-1].id)
 
-    def fingerprints(self, beginning: str, *, limit: int) -> Sequence[str]:
-        begins_so = (findings.c.fingerprint >= beginning) & (findings.c.fingerprint < beginning + _BEYOND_HEX)
-        query = sa.select(findings.c.fingerprint).where(begins_so).distinct().order_by(findings.c.fingerprint)
+    def fingerprints(self, prefix: str, *, limit: int) -> Sequence[str]:
+        has_prefix = (findings.c.fingerprint >= prefix) & (findings.c.fingerprint < prefix + _AFTER_ALL_HEX_DIGITS)
+        query = sa.select(findings.c.fingerprint).where(has_prefix).distinct().order_by(findings.c.fingerprint)
         with self._engine.connect() as connection:
             return list(connection.scalars(query.limit(limit)))
 
     def with_fingerprint(self, fingerprint: str, *, today: date) -> Sequence[CurrentFinding]:
-        rows = _rows(self._engine.dialect.name)
+        rows = _select_rows(self._engine.dialect.name)
         query = rows.where(current_findings.c.fingerprint == fingerprint).order_by(finding_state_cursors.c.runbook_name)
         with self._engine.connect() as connection:
-            return [_known(row, today) for row in connection.execute(query)]
+            current = _CurrentReader(connection, today)
+            return [current.finding(row) for row in connection.execute(query).all()]
 
-    def stays_of(self, fingerprint: str) -> Sequence[Stay]:
+    def presences_of(self, fingerprint: str) -> Sequence[Presence]:
         with self._engine.connect() as connection:
-            rows = connection.execute(_HOLDERS, {"of_fingerprint": fingerprint}).all()
-            stays = [
-                stay
-                for _, ranges in groupby(rows, key=lambda row: row.stream_id)
-                for stay in _stays(connection, list(ranges))
+            rows = connection.execute(_VERSIONS, {"of_fingerprint": fingerprint}).all()
+            presences = [
+                presence
+                for _, versions in groupby(rows, key=lambda row: row.stream_id)
+                for presence in _presences(connection, list(versions))
             ]
-        return sorted(stays, key=lambda stay: (stay.runbook, stay.first_at, stay.artifact_id))
+        return sorted(presences, key=lambda presence: (presence.runbook, presence.first_at, presence.artifact_id))
 
 
-def _place_in(order: Order, row: Any) -> tuple[Any, ...]:
+class _CurrentReader:
+    """Turns rows into findings with their status on a day."""
+
+    def __init__(self, connection: sa.Connection, today: date) -> None:
+        self._connection = connection
+        self._today = today
+        self._decisions: dict[str, ActiveDecisions] = {}
+
+    def finding(self, row: Any) -> CurrentFinding:
+        microseconds = (row.since - _UNIX_EPOCH) // timedelta(microseconds=1)
+        is_present = row.last_run_id is None
+        return CurrentFinding(
+            key=f"{row.severity_rank}-{microseconds}-{row.id}",
+            runbook=row.runbook_name,
+            finding=_finding(row),
+            status=self._status(row),
+            since=row.since,
+            first_run=row.first_run_id,
+            first_at=row.first_at,
+            last_run=row.cursor_run_id if is_present else row.last_run_id,
+            last_at=max(row.cursor_run_at if is_present else row.last_at, row.first_at),  # a run starts before it finds
+        )
+
+    def _status(self, row: Any) -> FindingStatus:
+        verdict = None if row.state == "fixed" else self._verdict(row)
+        return FindingStatus(verdict or row.state)
+
+    def _verdict(self, row: Any) -> str | None:
+        if row.until is None or row.until >= self._today:
+            verdict: str | None = row.verdict
+            return verdict
+        decision = self._decisions_for(row.runbook_name).decision_on(row)
+        return None if decision is None else decision.verdict.value
+
+    def _decisions_for(self, runbook: str) -> ActiveDecisions:
+        if runbook not in self._decisions:
+            self._decisions[runbook] = active_decisions(self._connection, runbook, today=self._today)
+        return self._decisions[runbook]
+
+
+def _select_rows(dialect: str) -> sa.Select[Any]:
+    return sa.select(
+        current_findings,
+        finding_state_cursors.c.runbook_name,
+        finding_state_cursors.c.run_id.label("cursor_run_id"),
+        finding_state_cursors.c.run_at.label("cursor_run_at"),
+    ).join(finding_state_cursors, finding_state_cursors.c.id == no_index(dialect, current_findings.c.cursor_id))
+
+
+def _matching_rows(
+    connection: sa.Connection,
+    finding_filter: FindingFilter,
+    order: Order,
+    after: After | None,
+    *,
+    limit: int,
+    today: date,
+) -> list[Any]:
+    """Return up to `limit` rows that match a filter; those whose verdict has expired may have another status."""
+    newest_first = _select_rows(connection.dialect.name).order_by(
+        current_findings.c.since.desc(), current_findings.c.id.desc()
+    )
+    rows = {
+        row.id: row
+        for conditions in index_conditions(connection, finding_filter, order=order, after=after, today=today)
+        for row in connection.execute(newest_first.where(*conditions).limit(limit))
+    }
+    return sorted(rows.values(), key=lambda row: _sort_key(order, row), reverse=True)[:limit]
+
+
+def _has_status(finding: CurrentFinding, status: FindingStatus | None) -> bool:
+    is_open = finding.status in (FindingStatus.NEW, FindingStatus.OPEN)
+    return status is None or finding.status is status or (status is FindingStatus.OPEN and is_open)
+
+
+def _sort_key(order: Order, row: Any) -> tuple[Any, ...]:
     by_time = (row.since, row.id)
     return by_time if order is Order.NEWEST else (row.severity_rank, *by_time)
 
 
-def _place_of(key: str) -> After:
-    found = _KEY.fullmatch(key)
-    if found is None:
-        raise UsageError(f"'{key}' is no key", remedy="Give the `key` of the last finding of the page before")
-    rank, microseconds, row_id = map(int, found.groups())
-    return After(rank, _EPOCH + timedelta(microseconds=microseconds), row_id)
-
-
-def _known(row: Any, today: date) -> CurrentFinding:
-    microseconds = (row.since - _EPOCH) // timedelta(microseconds=1)
-    is_held = row.last_run_id is None
-    return CurrentFinding(
-        key=f"{row.severity_rank}-{microseconds}-{row.id}",
-        runbook=row.runbook_name,
-        finding=_finding(row),
-        status=_status(row, today),
-        since=row.since,
-        first_run=row.first_run_id,
-        first_at=row.first_at,
-        last_run=row.head_run_id if is_held else row.last_run_id,
-        last_at=max(row.head_run_at if is_held else row.last_at, row.first_at),  # a run begins before it finds
-    )
+def _position_of(key: str) -> After:
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise UsageError(
+            f"'{key}' is not a valid key", remedy="Give the `key` of the last finding of the previous page"
+        )
+    rank, microseconds, row_id = map(int, match.groups())
+    return After(rank, _UNIX_EPOCH + timedelta(microseconds=microseconds), row_id)
 
 
 def _finding(row: Any) -> Finding:
     return Finding(**{name: getattr(row, name) for name in Finding.__struct_fields__})
 
 
-def _status(row: Any, today: date) -> FindingStatus:
-    is_decided = row.verdict is not None and (row.until is None or row.until >= today)
-    return FindingStatus(row.verdict if is_decided and row.state != "fixed" else row.state)
-
-
-def _stays(connection: sa.Connection, ranges: Sequence[Any]) -> Iterator[Stay]:
-    """The runs of a line's runbook that held the finding, those together that follow one another."""
-    looked = connection.execute(_LOOKED, {"of_name": ranges[0].runbook_name, "of_artifact": ranges[0].artifact_id})
-    for held_as, some in groupby(looked, key=lambda run: _held_as(run.snapshot_seq, ranges)):
-        if held_as is not None:
-            in_order = list(some)
+def _presences(connection: sa.Connection, versions: Sequence[Any]) -> Iterator[Presence]:
+    """Yield the consecutive runs of a stream that held the same version of a finding."""
+    stream = {"of_name": versions[0].runbook_name, "of_artifact": versions[0].artifact_id}
+    scans = connection.execute(_SCANS, stream)
+    for version, group in groupby(scans, key=lambda scan: _version_in(scan.snapshot_seq, versions)):
+        if version is not None:
+            in_order = list(group)
             first, last = in_order[0], in_order[-1]
-            yield Stay(
-                *(held_as.runbook_name, held_as.artifact_id, _finding(held_as)),
-                *(first.id, first.started_at or first.created_at),
-                *(last.id, last.started_at or last.created_at),
-                len(in_order),
+            yield Presence(
+                runbook=version.runbook_name,
+                artifact_id=version.artifact_id,
+                finding=_finding(version),
+                first_run=first.id,
+                first_at=first.started_at or first.created_at,
+                last_run=last.id,
+                last_at=last.started_at or last.created_at,
+                runs=len(in_order),
             )
 
 
-def _held_as(seq: int, ranges: Sequence[Any]) -> Any:
+def _version_in(seq: int, versions: Sequence[Any]) -> Any:
     return next(
-        (row for row in ranges if row.valid_from <= seq and (row.valid_to is None or seq <= row.valid_to)), None
+        (row for row in versions if row.valid_from <= seq and (row.valid_to is None or seq <= row.valid_to)), None
     )
 
 
-_HOLDERS = (
+_VERSIONS = (
     sa.select(findings, finding_streams.c.runbook_name, finding_streams.c.artifact_id)
     .join(finding_streams, finding_streams.c.id == findings.c.stream_id)
     .where(findings.c.fingerprint == sa.bindparam("of_fingerprint"))
     .order_by(findings.c.stream_id, findings.c.valid_from)
 )
-_LOOKED = (
+_SCANS = (
     sa.select(runs.c.id, runs.c.started_at, runs.c.created_at, artifacts.c.snapshot_seq)
     .join(artifacts, artifacts.c.run_number == runs.c.number)
     .where(runs.c.runbook_name == sa.bindparam("of_name"), artifacts.c.artifact_id == sa.bindparam("of_artifact"))
     .where(artifacts.c.snapshot_seq.is_not(None))
     .order_by(runs.c.created_at, runs.c.id)
-)
-_NAMES = sa.select(finding_streams.c.runbook_name).distinct().subquery()
-_NEWEST = newest_complete(_NAMES.c.runbook_name).correlate(_NAMES).scalar_subquery()
-_BEHIND = (
-    sa.select(_NAMES.c.runbook_name)
-    .join(finding_state_cursors, finding_state_cursors.c.runbook_name == _NAMES.c.runbook_name, isouter=True)
-    .where(finding_state_cursors.c.run_id.is_(None) | finding_state_cursors.c.run_id.is_distinct_from(_NEWEST))
-    .order_by(_NAMES.c.runbook_name)
 )

@@ -1,56 +1,89 @@
-"""What was decided, written beside the findings that it is about, so that they can be asked for by it."""
+"""Verdicts stored beside the current findings, so that an index finds the suppressed and accepted ones.
 
-from collections.abc import Iterable, Iterator
+A stored verdict comes from `ActiveDecisions`, as every verdict does, and is valid up to and including `until`. A reader
+that meets one whose `until` has passed asks `ActiveDecisions` again: another decision may apply by then.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.current.decision_rows import decisions_in_force
+from waivern.database.connection.batches import batched
+from waivern.database.current.decision_rows import active_decisions
 from waivern.database.schema.tables import current_findings, finding_state_cursors
-from waivern.history.decisions import Decision, DecisionsInForce
-from waivern.history.finding import Finding
+from waivern.history.decisions import ActiveDecisions, Decidable, Decision, Verdict
 
-_JUDGED = (current_findings.c.verdict, current_findings.c.until)
-_ROWS = sa.select(
-    current_findings.c.id, *(current_findings.c[name] for name in Finding.__struct_fields__), *_JUDGED
-).where(current_findings.c.cursor_id == sa.bindparam("of_head"))
-_WRITE = sa.update(current_findings).where(current_findings.c.id == sa.bindparam("of_row"))
+RowUpdate = tuple[int, Mapping[str, Any]]
+"""The id of a row of `current_findings`, and its new values."""
 
-
-def judge(connection: sa.Connection, cursor_id: int, runbook: str, *, today: date, only: str | None = None) -> None:
-    """Write down what counts for the findings of a runbook, or only for the one with this fingerprint."""
-    in_force = decisions_in_force(connection, runbook, today=today)
-    rows = _ROWS if only is None else _ROWS.where(current_findings.c.fingerprint == only)
-    concerned: dict[int, Any] = {}
-    for condition in [current_findings.c.verdict.is_not(None), *_concerned(in_force.standing)]:
-        for row in connection.execute(rows.where(condition), {"of_head": cursor_id}):
-            concerned[row.id] = row
-    for row in concerned.values():
-        _write(connection, row, in_force)
+_FINGERPRINTS_PER_QUERY = 500
+_JUDGED = sa.select(
+    *(current_findings.c[name] for name in ("id", "fingerprint", "rule", "location", "verdict", "until"))
+)
+_UPDATE_VERDICT = sa.update(current_findings).where(current_findings.c.id == sa.bindparam("of_row"))
 
 
-def judge_everywhere(connection: sa.Connection, fingerprint: str, *, today: date) -> None:
-    """Write down what counts for a finding, in each runbook that has it."""
-    having_it = (
-        sa.select(finding_state_cursors.c.id, finding_state_cursors.c.runbook_name)
-        .join(current_findings, current_findings.c.cursor_id == finding_state_cursors.c.id)
-        .where(current_findings.c.fingerprint == fingerprint)
+def verdict_values(finding: Decidable, decisions: ActiveDecisions) -> dict[str, Any]:
+    """Return the columns `verdict` and `until` of a finding."""
+    newest = decisions.newest_on(finding)
+    if newest is None:
+        return {"verdict": None, "until": None}
+    verdict = None if newest.verdict is Verdict.REOPENED else newest.verdict.value
+    return {"verdict": verdict, "until": newest.until}
+
+
+def changed_verdicts(rows: Iterable[Any], decisions: ActiveDecisions) -> Iterator[RowUpdate]:
+    """Yield the updates for rows whose stored verdict differs from what the decisions say."""
+    for row in rows:
+        values = verdict_values(row, decisions)
+        if values != {"verdict": row.verdict, "until": row.until}:
+            yield row.id, values
+
+
+def judged_rows(connection: sa.Connection, cursor_id: int, *, expired_on: date | None) -> Sequence[Any]:
+    """Return the rows of a cursor with their stored verdicts: all, or those whose verdict has expired on a day."""
+    rows = _JUDGED.where(current_findings.c.cursor_id == cursor_id)
+    if expired_on is not None:
+        rows = rows.where(current_findings.c.until < expired_on)
+    return connection.execute(rows).all()
+
+
+def verdicts_changed_by(
+    connection: sa.Connection, runbook: str, changed: Collection[Decision], decisions: ActiveDecisions
+) -> list[RowUpdate]:
+    """Return the updates for the findings of a runbook that match changed decisions."""
+    cursor_id = (
+        sa.select(finding_state_cursors.c.id).where(finding_state_cursors.c.runbook_name == runbook).scalar_subquery()
     )
-    for cursor_id, runbook in connection.execute(having_it).all():
-        judge(connection, cursor_id, runbook, today=today, only=fingerprint)
+    judged = _JUDGED.where(current_findings.c.cursor_id == cursor_id)
+    rows: dict[int, Any] = {}
+    fingerprints = [decision.fingerprint for decision in changed if decision.fingerprint is not None]
+    for batch in batched(fingerprints, _FINGERPRINTS_PER_QUERY):
+        query = judged.where(current_findings.c.fingerprint.in_(batch))
+        rows.update((row.id, row) for row in connection.execute(query))
+    rules = sorted({decision.rule for decision in changed if decision.rule is not None})
+    for rule_batch in batched(rules, _FINGERPRINTS_PER_QUERY):
+        query = judged.where(current_findings.c.rule.in_(rule_batch))
+        rows.update((row.id, row) for row in connection.execute(query))
+    return list(changed_verdicts(rows.values(), decisions))
 
 
-def _concerned(standing: Iterable[Decision]) -> Iterator[sa.ColumnElement[bool]]:
-    for decision in standing:
-        if decision.fingerprint is not None:
-            yield current_findings.c.fingerprint == decision.fingerprint
-        else:
-            yield current_findings.c.rule == decision.rule
+def apply_decision(connection: sa.Connection, decision: Decision, *, today: date) -> None:
+    """Update the verdict of the finding that a decision is about, in every runbook that has it."""
+    runbooks = (
+        sa.select(finding_state_cursors.c.runbook_name)
+        .join(current_findings, current_findings.c.cursor_id == finding_state_cursors.c.id)
+        .where(current_findings.c.fingerprint == decision.fingerprint)
+    )
+    for runbook in connection.scalars(runbooks).all():
+        active = active_decisions(connection, runbook, today=today)
+        write_verdicts(connection, verdicts_changed_by(connection, runbook, [decision], active))
 
 
-def _write(connection: sa.Connection, row: Any, in_force: DecisionsInForce) -> None:
-    decision = in_force.on(Finding(*row[1:-2]))
-    judged = (None, None) if decision is None else (decision.verdict.value, decision.until)
-    if judged != (row.verdict, row.until):
-        connection.execute(_WRITE, {"of_row": row.id, "verdict": judged[0], "until": judged[1]})
+def write_verdicts(connection: sa.Connection, updates: Iterable[RowUpdate]) -> None:
+    """Write updates of the columns `verdict` and `until`."""
+    rows = [{"of_row": row_id, **values} for row_id, values in updates]
+    if rows:
+        connection.execute(_UPDATE_VERDICT, rows)

@@ -16,8 +16,8 @@ from waivern.database.connection.column_types import escape_text, json_text
 from waivern.database.connection.inserts import insert_ignore
 from waivern.database.findings.finding_digests import SnapshotDigest, snapshot_digest
 from waivern.database.schema.tables import finding_snapshots, finding_streams, findings, runs
+from waivern.history.coverage_gaps import CoverageGaps
 from waivern.history.finding import Finding, findings_in
-from waivern.history.omissions import Omissions
 from waivern.messages.message import Message
 
 
@@ -29,7 +29,7 @@ class FindingSnapshot:
     findings: Mapping[str, Finding]
     ruleset: str | None
     rules_version: str | None
-    omissions: Omissions
+    coverage_gaps: CoverageGaps
 
     @classmethod
     def of(cls, message: Message, digest: str) -> "FindingSnapshot | None":
@@ -42,7 +42,7 @@ class FindingSnapshot:
         said = analysis if isinstance(analysis, Mapping) else {}
         by_fingerprint = {finding.fingerprint: finding for finding in found}
         ruleset, version = _text(said.get("ruleset")), _text(said.get("rules_version"))
-        return cls(digest, by_fingerprint, ruleset, version, Omissions.of(around))
+        return cls(digest, by_fingerprint, ruleset, version, CoverageGaps.in_content(around))
 
 
 def record(connection: sa.Connection, run_id: str, artifact_id: str, held: FindingSnapshot, *, at: datetime) -> int:
@@ -89,14 +89,14 @@ def _add_set(
         connection.execute(sa.insert(findings), rows)
     seen = {"first_run_id": run_id, "first_at": at, "last_run_id": run_id, "last_at": at}
     rules = {"ruleset": _plain(held.ruleset), "rules_version": _plain(held.rules_version)}
-    omissions = held.omissions.as_json()
-    about: dict[str, Any] = {"digest": held.digest, **rules, "coverage_gaps": omissions, **seen}
+    coverage_gaps = held.coverage_gaps.as_json()
+    about: dict[str, Any] = {"digest": held.digest, **rules, "coverage_gaps": coverage_gaps, **seen}
     digest = SnapshotDigest(
         runbook=line.runbook_name,
         artifact_id=line.artifact_id,
         seq=seq,
         before=connection.scalar(_DIGEST_OF, {"of_line": line.id, "of_seq": seq - 1}),
-        about={**about, "coverage_gaps": json_text(omissions)},
+        about={**about, "coverage_gaps": json_text(coverage_gaps)},
     )
     about["rows_digest"] = snapshot_digest(digest, added=rows, gone=gone)
     connection.execute(sa.insert(finding_snapshots), {"stream_id": line.id, "seq": seq, **about})

@@ -17,16 +17,16 @@ from waivern.runs.run import ArtifactStatus, RunStatus
 _FOUND = sa.select(*(artifact_view.c[name] for name in ("artifact_id", "schema", "pruned_at", "pruned_because")))
 
 
-def find_made(connection: sa.Connection, run_id: str, artifact_id: str) -> PastArtifact:
+def find_succeeded(connection: sa.Connection, run_id: str, artifact_id: str) -> PastArtifact:
     """Return an artifact that the run has produced.
 
     Raises:
         ArtifactNotFoundError: the run has produced no such artifact; names those that it has.
         PrunedArtifactError: the artifact's message was deleted.
     """
-    found = connection.execute(_FOUND.where(*_made_by(run_id, artifact_id))).first()
+    found = connection.execute(_FOUND.where(*_succeeded_artifact(run_id, artifact_id))).first()
     if found is None:
-        raise ArtifactNotFoundError(artifact_id, _made_in(connection, run_id))
+        raise ArtifactNotFoundError(artifact_id, _succeeded_in(connection, run_id))
     if found.pruned_at is not None:
         raise PrunedArtifactError(
             f"artifact '{found.artifact_id}' of run {run_id}", at=found.pruned_at, reason=found.pruned_because
@@ -44,7 +44,7 @@ def newest_run_with(connection: sa.Connection, runbook: str, artifact_id: str) -
         sa.select(runs.c.id)
         .where(runs.c.runbook_name == runbook, runs.c.status == RunStatus.SUCCEEDED.value)
         .where(runs.c.reanalysis_of.is_(None))
-        .where(sa.exists().where(*_made(runs.c.number, artifact_id)))
+        .where(sa.exists().where(*_succeeded(runs.c.number, artifact_id)))
         .order_by(runs.c.created_at.desc(), runs.c.id.desc())
         .limit(1)
     )
@@ -57,7 +57,7 @@ def newest_run_with(connection: sa.Connection, runbook: str, artifact_id: str) -
     return str(run_id)
 
 
-def made_message(connection: sa.Connection, run_id: str, artifact: str) -> Message:
+def saved_message(connection: sa.Connection, run_id: str, artifact: str) -> Message:
     """Return the message of an artifact that a run has produced, by its id or an alias.
 
     Raises:
@@ -68,11 +68,11 @@ def made_message(connection: sa.Connection, run_id: str, artifact: str) -> Messa
     return message_of(connection, row, what=what)
 
 
-def made_parts(connection: sa.Connection, run_id: str, artifact: str) -> Iterator[bytes]:
+def saved_parts(connection: sa.Connection, run_id: str, artifact: str) -> Iterator[bytes]:
     """Return the parts in which the content of an artifact is stored; a small content is a single part.
 
     Raises:
-        As `made_message`.
+        As `saved_message`.
     """
     row, what = _stored(connection, run_id, artifact)
     return parts_of(connection, row, what=what)
@@ -80,21 +80,21 @@ def made_parts(connection: sa.Connection, run_id: str, artifact: str) -> Iterato
 
 def _stored(connection: sa.Connection, run_id: str, artifact: str) -> tuple[Any, str]:
     """The row of the stored message, and a description of the artifact for errors."""
-    artifact_id = _behind_alias(connection, run_id, artifact) or artifact
-    row = connection.execute(STORED.where(*_made(run_number_of(run_id), artifact_id))).first()
+    artifact_id = _artifact_with_alias(connection, run_id, artifact) or artifact
+    row = connection.execute(STORED.where(*_succeeded(run_number_of(run_id), artifact_id))).first()
     if row is None:
-        raise ArtifactNotFoundError(artifact, _made_in(connection, run_id))
+        raise ArtifactNotFoundError(artifact, _succeeded_in(connection, run_id))
     return row, f"artifact '{artifact_id}' of run {run_id}"
 
 
-def _behind_alias(connection: sa.Connection, run_id: str, alias: str) -> str | None:
+def _artifact_with_alias(connection: sa.Connection, run_id: str, alias: str) -> str | None:
     with_aliases = sa.select(artifact_view.c.artifact_id, artifact_view.c.aliases).where(
         artifact_view.c.run_id == run_id, artifact_view.c.aliases.is_not(None)
     )
     return next((row.artifact_id for row in connection.execute(with_aliases) if alias in row.aliases), None)
 
 
-def _made(run_number: Any, artifact_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _succeeded(run_number: Any, artifact_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         artifacts.c.run_number == run_number,
         artifacts.c.artifact_id == artifact_id,
@@ -102,7 +102,7 @@ def _made(run_number: Any, artifact_id: str) -> tuple[sa.ColumnElement[bool], ..
     )
 
 
-def _made_by(run_id: str, artifact_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _succeeded_artifact(run_id: str, artifact_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         artifact_view.c.run_id == run_id,
         artifact_view.c.artifact_id == artifact_id,
@@ -110,7 +110,7 @@ def _made_by(run_id: str, artifact_id: str) -> tuple[sa.ColumnElement[bool], ...
     )
 
 
-def _made_in(connection: sa.Connection, run_id: str) -> list[str]:
+def _succeeded_in(connection: sa.Connection, run_id: str) -> list[str]:
     made = (
         sa.select(artifact_view.c.artifact_id)
         .where(artifact_view.c.run_id == run_id, artifact_view.c.status == ArtifactStatus.SUCCEEDED.value)

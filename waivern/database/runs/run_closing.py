@@ -5,6 +5,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from waivern.caller import Caller
+from waivern.database.current.refresh import refresh_after_closing
+from waivern.database.current.state_changes import StateChanges
 from waivern.database.events import run_events
 from waivern.database.retention.retention_rules import prune_at_run_end
 from waivern.database.runs.outbox import queue_notices
@@ -28,15 +30,25 @@ _CLOSE_ATTEMPT = sa.update(run_attempts).where(
 
 
 def close_run(
-    connection: sa.Connection, run_id: str, status: RunStatus, *, caller: Caller, at: datetime, error: str | None
+    connection: sa.Connection,
+    run_id: str,
+    status: RunStatus,
+    *,
+    caller: Caller,
+    at: datetime,
+    error: str | None,
+    prepared: StateChanges | None,
 ) -> None:
-    """Set a run's final status, skip its unfinished artifacts, and queue its notifications.
+    """Set a run's final status, skip its unfinished artifacts, refresh findings and queue its notifications.
+
+    `prepared` is what `prepare_refresh` computed before the transaction.
 
     The event is appended last: nothing of the run may be written after it.
     """
     reason = _SKIP_REASONS.get(status, SkipReason.INTERRUPTED).value
     connection.execute(_SKIP_UNFINISHED, {"closed_run": run_id, "skip_reason": reason, "ended_at": at})
     connection.execute(_CLOSE_RUN, {"closed_run": run_id, "status": status.value, "ended_at": at, "error": error})
+    refresh_after_closing(connection, run_id, prepared)
     close_attempt(connection, run_id, status.value, at=at, error=error)
     queue_notices(connection, run_id, status, at=at)
     prune_at_run_end(connection, run_id, status, at=at, actor=str(caller))

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from waivern.caller import Caller
 from waivern.database.connection.clock import database_now
+from waivern.database.current.state_changes import StateChanges
 from waivern.database.runs.run_closing import close_run
 from waivern.database.runs.run_writer import RunWriter
 from waivern.database.schema.tables import artifact_attempts, artifacts
@@ -36,6 +37,7 @@ class SqlRunLog(RunLog):
     Args:
         writer: Writes for the run; closed with the log.
         already_made: The artifacts that earlier attempts of the run have produced.
+        prepare_refresh: Computes how closing the run with a status changes the current findings.
         collect_garbage: Deletes the blobs that runs no longer reference; called after the run was closed.
         caller: Who closes the run, for its event.
     """
@@ -44,12 +46,14 @@ class SqlRunLog(RunLog):
         self,
         writer: RunWriter,
         already_made: frozenset[str],
-        collect_garbage: Callable[[], object],
         *,
+        prepare_refresh: Callable[[RunStatus], StateChanges | None],
+        collect_garbage: Callable[[], object],
         caller: Caller,
     ) -> None:
         self._writer = writer
         self._already_made = already_made
+        self._prepare_refresh = prepare_refresh
         self._collect_garbage = collect_garbage
         self._caller = caller
 
@@ -74,13 +78,17 @@ class SqlRunLog(RunLog):
         self._writer.on_lost(callback)
 
     def close(self, status: RunStatus, *, error: str | None = None) -> None:
-        self._writer.close(lambda connection: self._close_run(connection, status, error))
+        prepared = self._prepare_refresh(status)
+        self._writer.close(lambda connection: self._close_run(connection, status, error, prepared))
         with suppress(DatabaseUnavailableError):  # the run is closed; the next pruning collects its garbage
             self._collect_garbage()
 
-    def _close_run(self, connection: sa.Connection, status: RunStatus, error: str | None) -> None:
+    def _close_run(
+        self, connection: sa.Connection, status: RunStatus, error: str | None, prepared: StateChanges | None
+    ) -> None:
         now = database_now(connection)  # the same clock as `started_at`
-        close_run(connection, self._writer.run_id, status, caller=self._caller, at=now, error=error)
+        run_id, caller = self._writer.run_id, self._caller
+        close_run(connection, run_id, status, caller=caller, at=now, error=error, prepared=prepared)
 
     def _values(self, change: ArtifactChange) -> dict[str, Any]:
         values: dict[str, Any] = {

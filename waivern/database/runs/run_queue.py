@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from waivern.caller import Caller
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.column_types import UtcDateTime
+from waivern.database.current.state_changes import StateChanges
 from waivern.database.runs.run_closing import close_attempt, close_run
 from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, run_attempts, runs, schedules
@@ -138,8 +139,13 @@ def count_releases(connection: sa.Connection, run_id: str) -> int:
     return connection.execute(_COUNT_RELEASES, {"released_run": run_id}).scalar_one()
 
 
-def fail_or_requeue(connection: sa.Connection, run: Any, error: str, *, caller: Caller) -> StaleRun:
-    """Queue a run again whose attempt failed, or interrupt it after its last attempt."""
+def fail_or_requeue(
+    connection: sa.Connection, run: Any, error: str, *, caller: Caller, prepared: StateChanges | None
+) -> StaleRun:
+    """Queue a run again whose attempt failed, or interrupt it after its last attempt.
+
+    `prepared` is what `prepare_refresh` computed for the latter.
+    """
     now = database_now(connection)
     if run.attempts < run.max_attempts:
         status = RunStatus.QUEUED
@@ -148,7 +154,7 @@ def fail_or_requeue(connection: sa.Connection, run: Any, error: str, *, caller: 
     else:
         status = RunStatus.INTERRUPTED
         text = f"Attempt {run.attempts} of {run.max_attempts}: {error}"
-        close_run(connection, run.id, status, caller=caller, at=now, error=text)
+        close_run(connection, run.id, status, caller=caller, at=now, error=text, prepared=prepared)
     return StaleRun(run.id, status, run.attempts, run.max_attempts, run.worker_id)
 
 

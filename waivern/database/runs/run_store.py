@@ -11,6 +11,7 @@ from waivern.caller import Caller
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.connection.process_identity import ProcessIdentity
+from waivern.database.current.refresh import prepare_refresh
 from waivern.database.events import run_events
 from waivern.database.retention.blob_gc import collect_garbage
 from waivern.database.retention.encryption import refuse_unknown_keys
@@ -178,26 +179,30 @@ class SqlRunStore(RunStore):
             return {row.id: RunState(row.epoch, RunStatus(row.status)) for row in connection.execute(query)}
 
     def close(self, run_id: str, epoch: int, status: RunStatus, *, caller: Caller, error: str | None = None) -> bool:
+        prepared = prepare_refresh(self._engine, run_id, status)
         with writing(self._engine) as connection:
             if not fence_off(connection, run_id, epoch):
                 return False
-            close_run(connection, run_id, status, caller=caller, at=database_now(connection), error=error)
+            now = database_now(connection)
+            close_run(connection, run_id, status, caller=caller, at=now, error=error, prepared=prepared)
             return True
 
     def fail_attempt(self, run_id: str, epoch: int, *, caller: Caller, error: str) -> StaleRun | None:
+        prepared = prepare_refresh(self._engine, run_id, RunStatus.INTERRUPTED)
         with writing(self._engine) as connection:
             run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).first()
             if run is None or not fence_off(connection, run_id, epoch):
                 return None
-            return fail_or_requeue(connection, run, error, caller=caller)
+            return fail_or_requeue(connection, run, error, caller=caller, prepared=prepared)
 
     def release(self, run_id: str, epoch: int, *, caller: Caller) -> bool:
+        prepared = prepare_refresh(self._engine, run_id, RunStatus.INTERRUPTED)
         with writing(self._engine) as connection:
             run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).first()
             if run is None or not fence_off(connection, run_id, epoch):
                 return False
             if count_releases(connection, run_id) >= MAX_FREE_RELEASES:
-                fail_or_requeue(connection, run, _RELEASED_TOO_OFTEN, caller=caller)
+                fail_or_requeue(connection, run, _RELEASED_TOO_OFTEN, caller=caller, prepared=prepared)
                 return True
             requeue(connection, run_id, attempts=run.attempts - 1)
             close_attempt(connection, run_id, RELEASED, at=database_now(connection), error=None)
@@ -211,6 +216,7 @@ class SqlRunStore(RunStore):
         return [reaped for run in stale if (reaped := self._reaped(run, caller)) is not None]
 
     def cancel(self, run_id: str, *, caller: Caller) -> RunStatus:
+        prepared = prepare_refresh(self._engine, run_id, RunStatus.CANCELLED)
         with writing(self._engine) as connection:
             run = _locked(connection, run_id)
             before = RunStatus(run.status)
@@ -218,7 +224,8 @@ class SqlRunStore(RunStore):
                 raise RunError(f"The run {run_id} has already ended: {before.value.replace('_', ' ')}")
             connection.execute(sa.update(runs).where(runs.c.id == run_id), {"epoch": run.epoch + 1})
             now = database_now(connection)
-            close_run(connection, run_id, RunStatus.CANCELLED, caller=caller, at=now, error=None)
+            status = RunStatus.CANCELLED
+            close_run(connection, run_id, status, caller=caller, at=now, error=None, prepared=prepared)
             return before
 
     def _reaped(self, run: Any, caller: Caller) -> StaleRun | None:
@@ -227,18 +234,20 @@ class SqlRunStore(RunStore):
         If the worker was stopped in the middle of a write, Postgres keeps the row locked until it ends that
         connection. SKIP LOCKED keeps other stale runs from waiting for it.
         """
+        prepared = prepare_refresh(self._engine, run.id, RunStatus.INTERRUPTED)
         with writing(self._engine) as connection:
             unlocked = sa.select(runs.c.id).where(runs.c.id == run.id).with_for_update(skip_locked=True)
             if connection.execute(unlocked).first() is None:
                 return None
             if not fence_off(connection, run.id, run.epoch, runs.c.lease_until == run.lease_until):
                 return None
-            return fail_or_requeue(connection, run, _NO_HEARTBEAT, caller=caller)
+            return fail_or_requeue(connection, run, _NO_HEARTBEAT, caller=caller, prepared=prepared)
 
     def _handle(self, run_id: str, number: int, epoch: int, already_made: frozenset[str], caller: Caller) -> RunHandle:
         writer = RunWriter(self._engine, run_id=run_id, run_number=number, epoch=epoch, lease_s=self.lease_s)
         collect = functools.partial(collect_garbage, self._engine, actor=str(caller))
-        log = SqlRunLog(writer, already_made, collect, caller=caller)
+        prepare = functools.partial(prepare_refresh, self._engine, run_id)
+        log = SqlRunLog(writer, already_made, prepare_refresh=prepare, collect_garbage=collect, caller=caller)
         return RunHandle(run_id, epoch, SqlArtifactStore(self._engine, writer), log)
 
     def _ownership(self, plan: "ExecutionPlan", now: datetime) -> dict[str, Any]:

@@ -23,7 +23,7 @@ finding_snapshots = sa.Table(
     sa.Column("digest", Digest, nullable=False),
     sa.Column("ruleset", EscapedText),
     sa.Column("rules_version", EscapedText),
-    sa.Column("coverage_gaps", sa.JSON(none_as_null=True)),  # what was not looked at; none: only the message knows
+    sa.Column("coverage_gaps", sa.JSON, nullable=False),  # what was not scanned, or only partially
     sa.Column("first_run_id", sa.String(36), nullable=False),
     sa.Column("first_at", UtcDateTime, nullable=False),
     sa.Column("last_run_id", sa.String(36), nullable=False),
@@ -119,7 +119,7 @@ current_findings = sa.Table(
     sa.Column("last_run_id", sa.String(36)),  # none while the head's run holds it
     sa.Column("last_at", UtcDateTime),
     sa.Column("verdict", sa.String(10)),  # suppressed, accepted
-    sa.Column("until", sa.Date),
+    sa.Column("until", sa.Date),  # the last day on which the verdict is valid; after it, readers determine it again
     sa.UniqueConstraint("fingerprint", "cursor_id"),
     sa.CheckConstraint("state IN ('new', 'open', 'fixed', 'unknown')", name="state_known"),
     sa.Index(None, "since", "id"),
@@ -134,6 +134,7 @@ current_findings = sa.Table(
         sqlite_where=sa.text("verdict IS NOT NULL"),
         postgresql_where=sa.text("verdict IS NOT NULL"),
     ),
+    sa.Index(None, "until", sqlite_where=sa.text("until IS NOT NULL"), postgresql_where=sa.text("until IS NOT NULL")),
     sa.Index(None, "location", postgresql_ops={"location": "text_pattern_ops"}),
 )
 

@@ -166,7 +166,7 @@ run_gates = sa.Table(
     metadata,
     sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("gate", EscapedText, primary_key=True),
-    sa.Column("tripped", sa.Integer, nullable=False),  # by how many findings, or by how much not scanned
+    sa.Column("violations", sa.Integer, nullable=False),  # findings, or coverage gaps; 0: the gate passed
     sqlite_with_rowid=False,
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from waivern.exports.encoding.formatting import duration
 from waivern.exports.html.markup import Markup, element
-from waivern.history.run_history import ArtifactRecord
+from waivern.history.run_records import ArtifactRecord
 
 MAX_DRAWN_ARTIFACTS = 120
 _WIDTH, _HEIGHT = 190, 54

@@ -8,7 +8,7 @@ from waivern.exports.html.finding_counts import FindingCounts
 from waivern.exports.html.markup import Markup, element, join
 from waivern.exports.model.report import Report
 from waivern.history.comparison import Change, Difference, Reason
-from waivern.history.run_history import ArtifactRecord
+from waivern.history.run_records import ArtifactRecord
 
 _MAX_PER_CHANGE = 50
 _CHANGES_SHOWN = (Change.NEW, Change.REOPENED, Change.FIXED, Change.CHANGED, Change.UNKNOWN)
@@ -46,7 +46,7 @@ def _warnings(report: Report) -> Iterator[Markup]:
 
 
 def _figures(report: Report, counts: FindingCounts) -> Markup:
-    changes = {} if report.comparison is None else report.comparison.in_numbers()
+    changes = {} if report.comparison is None else report.comparison.counts()
     figures = [("findings", counts.total)]
     figures += [(name, changes[name]) for name in ("new", "reopened", "fixed", "unknown") if name in changes]
     figures += [("suppressed or accepted", counts.decided), ("not scanned", len(report.not_scanned))]
@@ -95,7 +95,7 @@ def changes(report: Report) -> Markup:
     comparison = report.comparison
     if comparison is None:
         return _section("Changes", element("p", "There is no previous complete run to compare with."))
-    numbers = ", ".join(f"{number:,} {name}" for name, number in comparison.in_numbers().items() if number)
+    numbers = ", ".join(f"{number:,} {name}" for name, number in comparison.counts().items() if number)
     base = comparison.base
     since = element(
         "p", f"Since run {base.id[:18]} of {format_instant(base.started_at)}: {numbers or 'no findings in both runs'}."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from waivern.exports.model.dpv import dpv_term
 from waivern.exports.model.reported_finding import ReportedFinding
 from waivern.history.comparison import Change, Comparison, Difference
-from waivern.history.run_history import ArtifactRecord, RunRecord
+from waivern.history.run_records import ArtifactRecord, RunRecord
 from waivern.runs.run import ArtifactStatus, RunStatus
 
 PROJECT = "https://github.com/waivern/waivern"

@@ -6,7 +6,7 @@ from typing import Any
 from waivern.exports.encoding.formatting import humanize
 from waivern.exports.model.report import Report
 from waivern.history.comparison import Change
-from waivern.history.run_history import ArtifactRecord
+from waivern.history.run_records import ArtifactRecord
 
 NOTIFICATIONS = [
     {"id": "run-incomplete", "shortDescription": {"text": "The run is incomplete"}},

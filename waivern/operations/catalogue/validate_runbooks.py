@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waivern.errors import DatabaseError, DatabaseMissingError, DecisionError, PlanError, WaivernError
-from waivern.history.decision_file import decisions_beside
+from waivern.formats.decision_file import read_decision_file
 from waivern.history.decision_log import DecisionFile
 from waivern.history.finding import Finding
-from waivern.history.run_history import RunFilter
+from waivern.history.run_records import RunFilter
 from waivern.operations.application import Application
-from waivern.operations.findings.compare_runs import findings_held
+from waivern.operations.findings.compare_runs import findings_of_run
 from waivern.operations.findings.decision_status import today
 from waivern.operations.runs.run_runbook import plan_runbook
 from waivern.plans.plan import ExecutionPlan
@@ -61,7 +61,7 @@ def _validate(application: Application, runbook: Path, working_directory: Path |
     except WaivernError as error:
         problems = (str(error),)
     try:
-        file = decisions_beside(runbook)
+        file = read_decision_file(runbook)
     except DecisionError as error:
         return Validation(runbook, (*problems, str(error)))
     name = None if plan is None else plan.runbook.name
@@ -74,7 +74,7 @@ def _decision_warnings(application: Application, runbook: str | None, file: Deci
     current_day = today()
     for decision in file.decisions:
         if decision.has_expired(current_day):
-            yield f"{file.name}: {decision.about}: the decision has expired on {decision.until}"
+            yield f"{file.name}: {decision.target_text}: the decision has expired on {decision.until}"
     if runbook is None:
         return
     try:
@@ -85,11 +85,12 @@ def _decision_warnings(application: Application, runbook: str | None, file: Deci
         yield f"{file.name}: cannot check whether its decisions still match: {error}"
         return
     for decision in file.decisions:
-        if findings is not None and not decision.has_expired(current_day) and not any(map(decision.means, findings)):
-            yield f"{file.name}: {decision.about}: it matches no finding of the newest complete run of '{runbook}'"
+        if findings is not None and not decision.has_expired(current_day) and not any(map(decision.matches, findings)):
+            problem = f"it matches no finding of the newest complete run of '{runbook}'"
+            yield f"{file.name}: {decision.target_text}: {problem}"
 
 
 def _current_findings(application: Application, runbook: str) -> list[Finding] | None:
     complete = RunFilter(runbook=runbook, status=RunStatus.SUCCEEDED, without_reanalyses=True)
     newest = application.storage.history.recent(complete, limit=1)
-    return findings_held(application, newest[0]) if newest else None
+    return findings_of_run(application, newest[0]) if newest else None

@@ -6,7 +6,7 @@ from typing import Any
 
 from waivern.errors import RunError
 from waivern.history.pruning import Pruned, PruneRequest
-from waivern.history.run_history import RunFilter
+from waivern.history.run_records import RunFilter
 from waivern.operations.application import Application
 
 NIGHTLY = "prune"

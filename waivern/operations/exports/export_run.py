@@ -14,7 +14,7 @@ from waivern.exports.model.report import Report
 from waivern.exports.registry import Exporters
 from waivern.gc_tuning import without_collecting
 from waivern.history.events import EventKind
-from waivern.history.run_history import LATEST, RunFilter, RunRecord
+from waivern.history.run_records import LATEST, RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.operations.exports.atomic_files import HashingCounter, WrittenBytes, check_writable, write_atomically
 from waivern.operations.exports.report_run import build_report

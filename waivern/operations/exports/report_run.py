@@ -8,7 +8,8 @@ from typing import Any
 
 from waivern.errors import RulesetError, RunbookError
 from waivern.exports.model.report import NotScanned, PartiallyScanned, PastRun, Report, ReportedRule
-from waivern.history.run_history import ArtifactRecord, RunFilter, RunHistory, RunRecord
+from waivern.history.history import History
+from waivern.history.run_records import ArtifactRecord, RunFilter, RunRecord
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application, Storage
@@ -34,8 +35,8 @@ def build_report(application: Application, run: RunRecord) -> Report:
     messages = _Messages(storage, run.id, _inputs_first(artifacts))
     comparison = compare_to_last(application, run)
     needs_stored_findings = len(messages.findings_artifacts) > 1 or messages.pruned
-    stored = storage.findings.findings_of(run.id) if needs_stored_findings else ()
-    decisions = storage.decisions.in_force(run.runbook, today=utc_now().date())
+    stored = storage.history.findings_of(run.id) if needs_stored_findings else ()
+    decisions = storage.decisions.active(run.runbook, today=utc_now().date())
     findings = ReportedFindings(
         storage.history, run.id, messages.findings_artifacts, stored, comparison=comparison, decisions=decisions
     )
@@ -69,8 +70,8 @@ class _Messages:
         self._not_scanned: dict[tuple[str, str], NotScanned] = {}
         self._partially_scanned: dict[str, PartiallyScanned] = {}
         self._envelope = functools.partial(storage.history.envelope_without, run_id)
-        self._omissions = functools.partial(storage.findings.omissions_of, run_id)
-        self._stored_sets = storage.findings.sets_of(run_id)
+        self._coverage_gaps = functools.partial(storage.history.coverage_gaps_of, run_id)
+        self._snapshots = storage.history.snapshots_of(run_id)
         for artifact in artifacts:
             if artifact.status is ArtifactStatus.SUCCEEDED:
                 self._read(artifact)
@@ -105,14 +106,11 @@ class _Messages:
 
     def _add_pruned(self, artifact: ArtifactRecord) -> None:
         self.pruned.append(artifact.artifact_id)
-        omissions = self._omissions(artifact.artifact_id)
-        if omissions is None:
-            self._add_overview(artifact)
-        else:
-            named = [{"name": what, "reason": why} for what, why in omissions.left_out.items()]
-            sampled = [] if artifact.overview is None else artifact.overview.sampled_examples
-            self._add_gaps(artifact, {"not_scanned": named, "sampled": sampled})
-        stored = self._stored_sets.get(artifact.artifact_id)
+        gaps = self._coverage_gaps(artifact.artifact_id)
+        not_scanned = [{"name": gap.name, "reason": gap.reason} for gap in gaps.not_scanned]
+        sampled = [] if artifact.overview is None else artifact.overview.sampled_examples
+        self._add_gaps(artifact, {"not_scanned": not_scanned, "sampled": sampled})
+        stored = self._snapshots.get(artifact.artifact_id)
         if stored is not None and stored.ruleset is not None:
             self.rules.setdefault(stored.ruleset, stored.rules_version)
 
@@ -174,7 +172,7 @@ def _reported(rule: Rule, ruleset: Ruleset, version: str | None) -> ReportedRule
     )
 
 
-def _runbook_fields(history: RunHistory, run: RunRecord) -> dict[str, Any]:
+def _runbook_fields(history: History, run: RunRecord) -> dict[str, Any]:
     """Return description, contact and framework of the runbook, or nothing if the run was never planned."""
     if run.runbook_digest is None:
         return {}
@@ -207,4 +205,4 @@ def _past_runs(application: Application, run: RunRecord) -> Sequence[PastRun]:
     storage = application.storage
     previous = storage.history.recent(RunFilter(runbook=run.runbook, until=run.created_at), limit=_MAX_PAST_RUNS - 1)
     oldest_first = [*reversed([past for past in previous if past.ended_at is not None]), run]
-    return [PastRun(past, storage.findings.numbers_of(past.id)) for past in oldest_first]
+    return [PastRun(past, storage.history.finding_counts_of(past.id)) for past in oldest_first]

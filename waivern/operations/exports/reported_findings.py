@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from waivern.exports.model.reported_finding import Evidence, Location, ReportedFinding
 from waivern.history.comparison import Change, Comparison, Reason
-from waivern.history.decisions import DecisionsInForce
-from waivern.history.finding import Finding, finding_of
-from waivern.history.run_history import RunHistory
+from waivern.history.decisions import ActiveDecisions
+from waivern.history.finding import Finding, finding_from_entry
+from waivern.history.history import History
 
 FINDINGS = "findings"
 
@@ -37,13 +37,13 @@ class ReportedFindings:
 
     def __init__(
         self,
-        history: RunHistory,
+        history: History,
         run_id: str,
         artifacts: Sequence[FindingsArtifact],
         stored: Sequence[tuple[str, Finding]],
         *,
         comparison: Comparison | None,
-        decisions: DecisionsInForce,
+        decisions: ActiveDecisions,
     ) -> None:
         self._history = history
         self._run_id = run_id
@@ -63,7 +63,7 @@ class ReportedFindings:
         seen: set[str] = set()
         for artifact in self._artifacts:
             for entry in self._history.items_of(self._run_id, artifact.artifact_id, FINDINGS):
-                finding = finding_of(entry)
+                finding = finding_from_entry(entry)
                 if finding is not None and finding.fingerprint not in seen:
                     seen.add(finding.fingerprint)
                     yield self._reported(finding, artifact.artifact_id, artifact.ruleset, entry)
@@ -90,7 +90,7 @@ class ReportedFindings:
             change,
             reason,
             detail,
-            self._decisions.on(finding),
+            self._decisions.decision_on(finding),
         )
 
 

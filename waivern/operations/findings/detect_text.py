@@ -1,4 +1,4 @@
-"""Try rules on a text, without a runbook and without a database."""
+"""Apply rules to a text, without a runbook and without a database."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,15 +16,15 @@ class _Line(msgspec.Struct):
 
 
 class TextDetector:
-    """Finds what one ruleset says in one text after another.
+    """Detects the matches of one ruleset in texts.
 
     Args:
         ruleset: "provider/name/1.0.0".
-        threshold: Spans of less confidence do not count.
-        names: Whether the names of fields are found, or values alone.
+        threshold: Spans with a lower confidence are dropped.
+        names: Whether names of fields are detected too, or only values.
 
     Raises:
-        RulesetError: there is no such ruleset, or it cannot be used.
+        RulesetError: the ruleset does not exist or is not valid.
     """
 
     def __init__(self, ruleset: str, *, threshold: float, names: bool) -> None:
@@ -34,19 +34,19 @@ class TextDetector:
 
     @property
     def shows_matches(self) -> bool:
-        """Whether what matched may be shown: it is nobody's data."""
+        """Whether matches may be shown unmasked, because they are not personal data."""
         return self._detector.ruleset.show_matches
 
     def spans(self, text: str) -> list[Span]:
-        """Return what is found in `text`, by where it starts."""
+        """Return the matches in `text`, sorted by their start."""
         found = self._detector.detect_all([text]).get(0, [])
         return [span for span in found if span.confidence >= self._threshold and (self._names or not span.is_name)]
 
     def answers(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield one line of JSON, `{"spans": [...]}`, for each line `{"text": "..."}`; empty lines are passed over.
+        """Yield a JSON line `{"spans": [...]}` for each line `{"text": "..."}`; empty lines are skipped.
 
         Raises:
-            UsageError: a line is no such object; the text says which, and not what stands there.
+            UsageError: a line is not such an object; the error names the line, but not its content.
         """
         decode = msgspec.json.Decoder(_Line).decode
         for number, line in enumerate(lines, 1):
@@ -56,12 +56,12 @@ class TextDetector:
                 text = decode(line).text
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 remedy = 'Each line is one JSON object with a "text", such as {"text": "Write to ann@example.org"}'
-                raise UsageError(f"Line {number} cannot be read: {error}", remedy=remedy) from None
+                raise UsageError(f"Cannot read line {number}: {error}", remedy=remedy) from None
             yield msgspec.json.encode({"spans": [span_as_json(span) for span in self.spans(text)]})
 
 
 def span_as_json(span: Span) -> dict[str, Any]:
-    """Return what is told of a span; `start` and `end` are characters, the end is exclusive."""
+    """Return a span as a JSON object; `start` and `end` are character offsets, the end is exclusive."""
     return {
         "category": span.category,
         "rule": span.rule,

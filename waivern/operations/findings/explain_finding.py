@@ -1,18 +1,15 @@
-"""Say why a finding is one: its rule, the law or standard behind that, what matched, what made it sure."""
+"""Explain a finding: its rule, the law or standard that the rule is based on, its matches and its confidence."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from waivern.errors import PrunedArtifactError, RulesetError, RunError
-from waivern.history.run_history import ArtifactRecord, RunFilter, RunRecord
+from waivern.errors import RulesetError, RunError
+from waivern.history.run_records import RunRecord
 from waivern.operations.application import Application
+from waivern.operations.findings.find_findings import Holder, newest_entry, newest_first, resolve_fingerprint
 from waivern.rulesets.loading.ruleset_loader import load_ruleset
 from waivern.rulesets.model.rule import Rule
-from waivern.runs.run import ArtifactStatus
-
-_RUNS_BACK = 100
-_LEAST_PREFIX = 6
 
 
 @dataclass(frozen=True)
@@ -20,13 +17,13 @@ class Explanation:
     """A finding with the rule that made it.
 
     Args:
-        run: The newest run that has it, or the one that was asked for.
-        artifact_id: In which of its artifacts it stands.
-        finding: As it is kept.
-        ruleset: The URI of the rules that were applied, where the artifact says so.
-        rules_version: Their version then.
-        rule: As it reads today; None where the rules cannot be had any more, or no longer have it.
-        rules_version_today: To compare with; None likewise.
+        run: The newest run that has it, or the given one.
+        artifact_id: The artifact that holds it.
+        finding: Its entry in the artifact, with evidence.
+        ruleset: The URI of the ruleset that was applied, if the artifact names it.
+        rules_version: The ruleset's version at that time.
+        rule: The current rule; None if it, or its ruleset, no longer exists.
+        rules_version_today: The ruleset's current version; None if it is not installed.
     """
 
     run: RunRecord
@@ -39,82 +36,44 @@ class Explanation:
 
 
 def explain_finding(application: Application, fingerprint: str, *, run: str | None = None) -> Explanation:
-    """Return what is known of a finding, by its fingerprint or the beginning of it (six digits at the least).
+    """Explain a finding, by its fingerprint or a prefix of at least six digits.
 
     Args:
-        application: What is installed.
-        fingerprint: Of the finding.
-        run: The run to look into, by its id, a prefix or "latest"; without it, the newest hundred runs.
+        application: The installation.
+        fingerprint: The finding's fingerprint.
+        run: The run from which to take it, by its id, a prefix or "latest"; None: the newest run that has it.
 
     Raises:
-        RunError: there is no such run or finding, or more than one finding begins so.
-        PrunedArtifactError: the message that it stood in is not kept any more.
+        DecisionError: no run has found it, or more than one finding has this prefix.
+        RunError: there is no such run, or it does not have the finding.
+        PrunedArtifactError: the messages that held it were deleted.
     """
-    wanted = fingerprint.strip().lower()
-    if len(wanted) < _LEAST_PREFIX:
-        raise RunError(f"'{fingerprint}' is too short", remedy=f"Give {_LEAST_PREFIX} digits of it at the least")
     history = application.storage.history
-    runs = [history.find(run)] if run is not None else history.recent(RunFilter(), limit=_RUNS_BACK)
-    for each in runs:
-        found = list(_findings_in(application, each, wanted))
-        names = sorted({str(finding["fingerprint"]) for _, finding, _ in found})
-        if len(names) > 1:
-            raise RunError(f"More than one finding begins with '{wanted}': {', '.join(names)}")
-        if found:
-            return _explained(each, *found[0])
-    _refuse_pruned(application, runs, wanted)
-    where = f"Run {runs[0].id} has" if run is not None else f"The newest {_RUNS_BACK} runs have"
-    raise RunError(
-        f"{where} no finding '{wanted}'",
-        remedy="`waivern artifacts show RUN ARTIFACT` shows findings with their fingerprints",
+    searched = None if run is None else history.find(run)
+    name = resolve_fingerprint(application, fingerprint)
+    if searched is None:
+        holders = newest_first(application.storage.current_findings.presences_of(name))
+    else:
+        found = history.findings_of(searched.id)
+        holders = [Holder(searched.id, artifact_id) for artifact_id, finding in found if finding.fingerprint == name]
+        if not holders:
+            raise RunError(f"Run {searched.id} has no finding '{name}'", remedy="Leave --run out to search all runs")
+    found_entry = newest_entry(application, name, holders)
+    run_id, artifact_id = found_entry.holder.run_id, found_entry.holder.artifact_id
+    ruleset, version = found_entry.analysis.get("ruleset"), found_entry.analysis.get("rules_version")
+    rule, current_version = _current_rule(str(ruleset), str(found_entry.entry.get("rule")))
+    return Explanation(
+        run=history.find(run_id),
+        artifact_id=artifact_id,
+        finding=found_entry.entry,
+        ruleset=ruleset,
+        rules_version=version,
+        rule=rule,
+        rules_version_today=current_version,
     )
 
 
-def _findings_in(
-    application: Application, run: RunRecord, wanted: str
-) -> Iterator[tuple[ArtifactRecord, Mapping[str, Any], Mapping[str, Any]]]:
-    """Yield (artifact, finding, what the artifact says of the analysis), the most original artifact first."""
-    history = application.storage.history
-    for artifact in history.artifacts_of(run.id):
-        is_readable = artifact.status is ArtifactStatus.SUCCEEDED and artifact.pruned_at is None
-        if not is_readable or not _may_have_findings(artifact):
-            continue
-        content = history.message_of(run.id, artifact.artifact_id).content
-        findings: Sequence[Any] = content.get("findings", ())
-        for finding in findings:
-            if isinstance(finding, Mapping) and str(finding.get("fingerprint", "")).startswith(wanted):
-                yield artifact, finding, content.get("analysis_metadata", {})
-
-
-def _refuse_pruned(application: Application, runs: Sequence[RunRecord], wanted: str) -> None:
-    """Where only the rows of the finding are left, say since when, and why."""
-    storage = application.storage
-    for run in runs:
-        held_by = {
-            who for who, finding in storage.findings.findings_of(run.id) if finding.fingerprint.startswith(wanted)
-        }
-        for artifact in storage.history.artifacts_of(run.id) if held_by else ():
-            if artifact.artifact_id in held_by and artifact.pruned_at is not None:
-                raise PrunedArtifactError(
-                    f"artifact '{artifact.artifact_id}' of run {run.id}",
-                    at=artifact.pruned_at,
-                    reason=artifact.pruned_because,
-                )
-
-
-def _may_have_findings(artifact: ArtifactRecord) -> bool:
-    return artifact.overview is None or bool(artifact.overview.findings)
-
-
-def _explained(
-    run: RunRecord, artifact: ArtifactRecord, finding: Mapping[str, Any], analysis: Mapping[str, Any]
-) -> Explanation:
-    uri, then = analysis.get("ruleset"), analysis.get("rules_version")
-    rule, today = _rule_today(str(uri), str(finding.get("rule")))
-    return Explanation(run, artifact.artifact_id, finding, uri, then, rule, today)
-
-
-def _rule_today(uri: str, name: str) -> tuple[Rule | None, str | None]:
+def _current_rule(uri: str, name: str) -> tuple[Rule | None, str | None]:
     try:
         ruleset = load_ruleset(uri)
     except RulesetError:
@@ -123,7 +82,7 @@ def _rule_today(uri: str, name: str) -> tuple[Rule | None, str | None]:
 
 
 def explanation_as_json(explanation: Explanation) -> dict[str, Any]:
-    """Return an explanation as a JSON object; `rule` is null where today's rules do not have it."""
+    """Return an explanation as a JSON object; `rule` is null where the current rules do not have it."""
     rule = explanation.rule
     return {
         "fingerprint": explanation.finding["fingerprint"],

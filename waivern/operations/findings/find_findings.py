@@ -1,141 +1,182 @@
-"""Ask how findings stand, over all runs of all runbooks."""
+"""Find findings and show one: the current findings of all runbooks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from waivern.errors import ArtifactStoreError, DecisionError
-from waivern.history.current_findings import CurrentFinding, FindingFilter, Order, Stay
-from waivern.history.finding import entry_in
-from waivern.history.records_as_json import finding_as_json, instant_as_json
+from waivern.formats.records_as_json import decision_as_json, finding_as_json, instant_as_json
+from waivern.history.current_findings import CurrentFinding, FindingFilter, Order, Presence
+from waivern.history.finding import finding_entry
 from waivern.operations.application import Application
-from waivern.operations.findings.decision_status import DecisionOnFinding, decision_as_json, decisions_on, today
+from waivern.operations.findings.decision_status import DecisionOnFinding, decisions_on, today
 
-LEAST_PREFIX = 6
-_SHOWN_OF_AMBIGUOUS = 5
+_MIN_PREFIX = 6
+_MAX_SHOWN_CANDIDATES = 5
+
+
+@dataclass(frozen=True)
+class Holder:
+    """An artifact of a run that holds a finding."""
+
+    run_id: str
+    artifact_id: str
+
+
+@dataclass(frozen=True)
+class FoundEntry:
+    """A finding as an artifact holds it.
+
+    Args:
+        holder: The artifact.
+        entry: The finding's entry in the artifact's message, with masked evidence.
+        analysis: The message's metadata about the analysis: the ruleset and its version.
+    """
+
+    holder: Holder
+    entry: Mapping[str, Any]
+    analysis: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class FindingDetails:
-    """All that is known of one finding.
+    """Everything about one finding.
 
     Args:
-        fingerprint: Its own, in full.
-        standings: How it stands in each runbook that has it.
-        stays: The runs that found it, those together that follow one another; the first ones first.
-        decisions: What was decided about it, by its fingerprint or by a pattern, the oldest first.
-        looked: As the newest artifact that is still kept holds it, with masked evidence; None where none is.
-        seen_in: The run and the artifact that `looked` is from.
+        fingerprint: Its full fingerprint.
+        current: The finding as it is now, in each runbook that has it.
+        presences: In which consecutive runs it was present, oldest first.
+        decisions: The decisions about it, by its fingerprint or by a pattern, oldest first.
+        evidence: Its entry in the newest artifact whose content still exists; None if there is none.
     """
 
     fingerprint: str
-    standings: Sequence[CurrentFinding]
-    stays: Sequence[Stay]
+    current: Sequence[CurrentFinding]
+    presences: Sequence[Presence]
     decisions: Sequence[DecisionOnFinding]
-    looked: Mapping[str, Any] | None
-    seen_in: tuple[str, str] | None
+    evidence: FoundEntry | None
 
 
 def list_findings(
     application: Application,
-    wanted: FindingFilter,
+    finding_filter: FindingFilter,
     *,
     order: Order = Order.NEWEST,
     after: str | None = None,
     limit: int,
 ) -> Sequence[CurrentFinding]:
-    """Return up to `limit` findings; `after` is the key of the last one of the page before.
+    """Return up to `limit` findings; `after` is the key of the last finding of the previous page.
 
     Raises:
-        UsageError: `after` is no such key.
+        UsageError: `after` is not a valid key.
     """
-    known, day = application.storage.known, today()
-    known.settle(today=day)
-    return known.page(wanted, order=order, after=after, limit=limit, today=day)
+    current_findings = application.storage.current_findings
+    return current_findings.page(finding_filter, order=order, after=after, limit=limit, today=today())
 
 
 def show_finding(application: Application, fingerprint: str) -> FindingDetails:
-    """Return all that is known of a finding, by its fingerprint or the beginning of it.
+    """Return everything about a finding, by its fingerprint or a prefix of it.
 
     Raises:
-        DecisionError: no run found it, or more than one finding begins so.
+        DecisionError: no run has found it, or more than one finding has this prefix.
     """
-    storage, day = application.storage, today()
+    storage = application.storage
     name = resolve_fingerprint(application, fingerprint)
-    storage.known.settle(today=day)
-    stays = storage.known.stays_of(name)
-    looked, seen_in = _as_it_looked(application, name, stays)
-    standings = storage.known.with_fingerprint(name, today=day)
-    return FindingDetails(name, standings, stays, decisions_on(storage, name, standings), looked, seen_in)
+    presences = storage.current_findings.presences_of(name)
+    current = storage.current_findings.with_fingerprint(name, today=today())
+    try:
+        evidence: FoundEntry | None = newest_entry(application, name, newest_first(presences))
+    except ArtifactStoreError:
+        evidence = None
+    return FindingDetails(name, current, presences, decisions_on(storage, name, current), evidence)
 
 
-def resolve_fingerprint(application: Application, beginning: str) -> str:
-    """Return the one fingerprint that begins so.
+def resolve_fingerprint(application: Application, prefix: str) -> str:
+    """Return the one fingerprint with this prefix, of all findings that any run has found.
 
     Raises:
-        DecisionError: no run found one, or there are several, or too little of it is given.
+        DecisionError: there is none, or more than one, or the prefix is too short.
     """
-    wanted = beginning.strip().lower()
-    if len(wanted) < LEAST_PREFIX:
-        raise DecisionError(f"'{beginning}' is too short", remedy=f"Give {LEAST_PREFIX} digits of it at the least")
-    found = application.storage.known.fingerprints(wanted, limit=_SHOWN_OF_AMBIGUOUS)
+    wanted = prefix.strip().lower()
+    if len(wanted) < _MIN_PREFIX:
+        raise DecisionError(f"'{prefix}' is too short", remedy=f"Give at least {_MIN_PREFIX} digits of the fingerprint")
+    found = application.storage.current_findings.fingerprints(wanted, limit=_MAX_SHOWN_CANDIDATES)
     if not found:
-        raise DecisionError(f"No run has found '{beginning}'", remedy="`waivern findings` lists what was found")
+        raise DecisionError(f"No run has found '{prefix}'", remedy="`waivern findings` lists all findings")
     if len(found) > 1 and wanted not in found:
-        raise DecisionError(f"More than one finding begins with '{beginning}': {', '.join(found)}")
+        raise DecisionError(f"More than one fingerprint starts with '{prefix}': {', '.join(found)}")
     return wanted if wanted in found else found[0]
 
 
-def _as_it_looked(
-    application: Application, fingerprint: str, stays: Sequence[Stay]
-) -> tuple[Mapping[str, Any] | None, tuple[str, str] | None]:
-    for stay in sorted(stays, key=lambda each: each.last_at, reverse=True):
+def newest_first(presences: Iterable[Presence]) -> list[Holder]:
+    """Return the artifacts that held a finding, newest run first."""
+    in_order = sorted(presences, key=lambda presence: presence.last_at, reverse=True)
+    return [
+        Holder(run_id, presence.artifact_id)
+        for presence in in_order
+        for run_id in dict.fromkeys((presence.last_run, presence.first_run))
+    ]
+
+
+def newest_entry(application: Application, fingerprint: str, holders: Sequence[Holder]) -> FoundEntry:
+    """Return a finding's entry in the first of some artifacts whose content can be read.
+
+    Raises:
+        ArtifactStoreError: none of them can be read; the error is that of the first.
+    """
+    error: ArtifactStoreError | None = None
+    for holder in holders:
         try:
-            message = application.storage.history.message_of(stay.last_run, stay.artifact_id)
-        except ArtifactStoreError:  # it was pruned, or cannot be read
+            message = application.storage.history.message_of(holder.run_id, holder.artifact_id)
+        except ArtifactStoreError as unreadable:
+            error = error or unreadable
             continue
-        entry = entry_in(message, fingerprint)
+        entry = finding_entry(message, fingerprint)
         if entry is not None:
-            return entry, (stay.last_run, stay.artifact_id)
-    return None, None
+            return FoundEntry(holder, entry, message.content.get("analysis_metadata", {}))
+    raise error or ArtifactStoreError(f"No artifact holds the finding {fingerprint}")
 
 
-def known_as_json(known: CurrentFinding) -> dict[str, Any]:
-    """Return how a finding stands as a JSON object."""
+def current_finding_as_json(current: CurrentFinding) -> dict[str, Any]:
+    """Return a current finding as a JSON object."""
     return {
-        **finding_as_json(known.finding),
-        "runbook": known.runbook,
-        "status": known.status.value,
-        "since": instant_as_json(known.since),
-        "first_run": known.first_run,
-        "first_at": instant_as_json(known.first_at),
-        "last_run": known.last_run,
-        "last_at": instant_as_json(known.last_at),
-        "key": known.key,
+        **finding_as_json(current.finding),
+        "runbook": current.runbook,
+        "status": current.status.value,
+        "since": instant_as_json(current.since),
+        "first_run": current.first_run,
+        "first_at": instant_as_json(current.first_at),
+        "last_run": current.last_run,
+        "last_at": instant_as_json(current.last_at),
+        "key": current.key,
     }
 
 
 def finding_details_as_json(details: FindingDetails) -> dict[str, Any]:
-    """Return all that is known of a finding as a JSON object."""
-    seen_in = None if details.seen_in is None else dict(zip(("run", "artifact_id"), details.seen_in, strict=True))
+    """Return everything about a finding as a JSON object; `finding` and `found_in` are null without evidence."""
+    evidence = details.evidence
     return {
         "fingerprint": details.fingerprint,
-        "standings": [known_as_json(each) for each in details.standings],
-        "stays": [_stay_as_json(each) for each in details.stays],
-        "decisions": [{**decision_as_json(each.decision), "state": each.state.value} for each in details.decisions],
-        "finding": None if details.looked is None else dict(details.looked),
-        "seen_in": seen_in,
+        "current": [current_finding_as_json(current) for current in details.current],
+        "presences": [_presence_as_json(presence) for presence in details.presences],
+        "decisions": [
+            {**decision_as_json(decided.decision), "state": decided.state.value} for decided in details.decisions
+        ],
+        "finding": None if evidence is None else dict(evidence.entry),
+        "found_in": None
+        if evidence is None
+        else {"run": evidence.holder.run_id, "artifact_id": evidence.holder.artifact_id},
     }
 
 
-def _stay_as_json(stay: Stay) -> dict[str, Any]:
+def _presence_as_json(presence: Presence) -> dict[str, Any]:
     return {
-        "runbook": stay.runbook,
-        "artifact_id": stay.artifact_id,
-        "first_run": stay.first_run,
-        "first_at": instant_as_json(stay.first_at),
-        "last_run": stay.last_run,
-        "last_at": instant_as_json(stay.last_at),
-        "runs": stay.runs,
-        "finding": finding_as_json(stay.finding),
+        "runbook": presence.runbook,
+        "artifact_id": presence.artifact_id,
+        "first_run": presence.first_run,
+        "first_at": instant_as_json(presence.first_at),
+        "last_run": presence.last_run,
+        "last_at": instant_as_json(presence.last_at),
+        "runs": presence.runs,
+        "finding": finding_as_json(presence.finding),
     }

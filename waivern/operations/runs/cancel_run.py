@@ -1,7 +1,7 @@
 """End a run before it is done."""
 
 from waivern.caller import Caller
-from waivern.history.run_history import RunRecord
+from waivern.history.run_records import RunRecord
 from waivern.operations.application import Application
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from waivern.caller import Caller
 from waivern.errors import DatabaseError, RunError, RunTakenOverError, WaivernError
-from waivern.history.decision_file import decisions_beside
+from waivern.formats.decision_file import read_decision_file
 from waivern.operations.application import Application
 from waivern.operations.runs.conclude_run import conclude_run
 from waivern.operations.runs.run_runbook import plan_runbook
@@ -78,13 +78,13 @@ def _carry_out(
     listener: Listener,
     caller: Caller,
 ) -> None:
-    decisions = decisions_beside(claimed.runbook)
+    decisions = read_decision_file(claimed.runbook)
     plan = plan_runbook(
         application, claimed.runbook, working_directory=claimed.working_directory, environment=environment
     )
     run = application.storage.runs.adopt_claimed(claimed, plan, caller=caller)
     listener.begun(plan.runbook.config.timeout)
-    application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, by=str(caller))
+    application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, caller=caller)
     executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
     result = asyncio.run(executor.execute(plan, run_log=run.log))
     if result.status is not RunStatus.TIMED_OUT:  # else a component may hang on, and keep us from everything
@@ -99,8 +99,8 @@ def _conclude(application: Application, run_id: str, plan: ExecutionPlan, caller
     except Exception:
         logger.exception("The gates of the run cannot be tried", extra={"run_id": run_id})
         return
-    for result in conclusion.tripped:
-        logger.warning("Gate %s tripped by %d", result.gate.text, result.number, extra={"run_id": run_id})
+    for result in conclusion.failed_gates:
+        logger.warning("Gate %s failed: %d violations", result.gate.text, result.violations, extra={"run_id": run_id})
 
 
 def _refuse(

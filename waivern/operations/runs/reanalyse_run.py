@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from waivern.errors import RunError
-from waivern.history.run_history import ArtifactRecord, RunRecord
+from waivern.history.run_records import ArtifactRecord, RunRecord
 from waivern.messages.schema import Schema
 from waivern.operations.application import Application
 from waivern.operations.runs.run_runbook import RunRequest

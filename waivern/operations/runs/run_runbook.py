@@ -10,10 +10,10 @@ from pathlib import Path
 
 from waivern.caller import Caller
 from waivern.errors import RunError, RunTakenOverError
-from waivern.history.decision_file import decisions_beside
-from waivern.history.run_history import LATEST, RunFilter
+from waivern.formats.decision_file import read_decision_file
+from waivern.history.run_records import LATEST, RunDetails, RunFilter
 from waivern.operations.application import Application
-from waivern.operations.runs.show_history import RunDetails, show_run
+from waivern.operations.runs.show_history import show_run
 from waivern.plans.plan import ExecutionPlan
 from waivern.plans.planner import Planner
 from waivern.plans.replay_sources import ReplaySources
@@ -102,7 +102,7 @@ def run_runbook(
         DatabaseError, RunTakenOverError: the run stopped half-way; it can be taken up again.
     """
     is_reanalysis = request.earlier is not None
-    decisions = None if is_reanalysis else decisions_beside(request.runbook)
+    decisions = None if is_reanalysis else read_decision_file(request.runbook)
     environment = _environment_now(application)
     planned = plan_runbook(
         application,
@@ -115,7 +115,7 @@ def run_runbook(
     _refuse_another_text(application, plan, request.reanalysis_of)
     run = _open(application, plan, request, caller)
     if not is_reanalysis:
-        application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, by=str(caller))
+        application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, caller=caller)
     with _unhindered():
         opened(run.run_id, plan)
     executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)

@@ -1,34 +1,19 @@
-"""Ask about past runs."""
+"""Show past runs, their artifacts and messages."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from waivern.history.run_history import ArtifactRecord, AttemptRecord, FailedAttemptRecord, RunFilter, RunRecord
+from waivern.history.run_records import RunDetails, RunFilter, RunRecord
 from waivern.messages.message import Message
 from waivern.operations.application import Application
 
 
-@dataclass(frozen=True)
-class RunDetails:
-    """A run with its artifacts, in the order of its plan, the attempts at it, and those at artifacts that failed.
-
-    `gates` says by how much each of its gates tripped; 0: it did not.
-    """
-
-    run: RunRecord
-    artifacts: Sequence[ArtifactRecord]
-    attempts: Sequence[AttemptRecord] = ()
-    failed_attempts: Sequence[FailedAttemptRecord] = ()
-    gates: Mapping[str, int] = field(default_factory=dict)
-
-
-def show_history(application: Application, wanted: RunFilter, *, limit: int) -> Sequence[RunRecord]:
+def show_history(application: Application, run_filter: RunFilter, *, limit: int) -> Sequence[RunRecord]:
     """Return up to `limit` runs, newest first."""
-    return application.storage.history.recent(wanted, limit=limit)
+    return application.storage.history.recent(run_filter, limit=limit)
 
 
 def show_run(application: Application, run: str) -> RunDetails:
-    """Return one run: by its id, an unambiguous prefix of it, or "latest".
+    """Return one run, by its id, an unambiguous prefix of it, or "latest".
 
     Raises:
         RunError: there is no such run, or more than one.
@@ -38,9 +23,9 @@ def show_run(application: Application, run: str) -> RunDetails:
     return RunDetails(
         run=found,
         artifacts=history.artifacts_of(found.id),
-        attempts=history.attempts_at(found.id),
+        attempts=history.attempts_of(found.id),
         failed_attempts=history.failed_attempts_of(found.id),
-        gates=application.storage.gates.of_run(found.id),
+        gates=application.storage.decisions.gates_of(found.id),
     )
 
 
@@ -49,7 +34,7 @@ def show_artifact(application: Application, run: str, artifact: str) -> Message:
 
     Raises:
         RunError, ArtifactNotFoundError: there is no such run or artifact.
-        CorruptArtifactError: what is stored is not what was saved.
+        CorruptArtifactError: the stored content differs from what was saved.
     """
     history = application.storage.history
     return history.message_of(history.find(run).id, artifact)

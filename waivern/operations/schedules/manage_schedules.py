@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from waivern.errors import ScheduleError
-from waivern.history.run_history import RunFilter, RunRecord
+from waivern.history.run_records import RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.operations.runs.run_runbook import plan_runbook
 from waivern.plans.schedule_timing import timing_of

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from waivern.operations.runs.run_as_json import instant_as_json, run_as_json
+from waivern.formats.records_as_json import instant_as_json, run_as_json
 from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary
 from waivern.operations.schedules.sync_schedules import SyncStep
 from waivern.runs.service_register import RunningRun, ServiceRecord, Status

@@ -16,25 +16,25 @@ def answers(*lines: object, options: tuple[str, ...] = ()) -> list[list[dict[str
     return [json.loads(line)["spans"] for line in told.stdout.splitlines()]
 
 
-def test_what_is_found_is_told_by_place_and_form_and_never_by_value(ask, folder) -> None:
+def test_matches_are_printed_with_their_position_and_masked(ask, folder) -> None:
     (folder / "notes.txt").write_text(TEXT, encoding="utf-8")
     outcome = ask("detect", "notes.txt")
     assert (outcome.code, outcome.err) == (0, "")
     titles, email, name = outcome.out.splitlines()
-    assert titles.split() == ["WHERE", "CATEGORY", "RULE", "SURE", "FORM", "WHY"]
+    assert titles.split() == ["POSITION", "CATEGORY", "RULE", "CONFIDENCE", "MATCH", "REASONS"]
     assert email.split()[:5] == ["2:10", "email", "email_address", "95%", "a**@*******.***"]
     assert name.split()[:6] == ["3:1", "name", "person_name", "70%", "first", "name"]
     assert "ann@example.org" not in ask("detect", "notes.txt", "--format", "json").out
     assert not (folder / ".waivern").exists()
 
 
-def test_a_text_in_which_nothing_is_found_says_so(ask, folder) -> None:
+def test_a_text_without_matches_is_reported(ask, folder) -> None:
     (folder / "notes.txt").write_text("nothing to see")
     assert ask("detect", "notes.txt").out == "Nothing found\n"
     assert json.loads(ask("detect", "notes.txt", "--format", "json").out) == {"spans": []}
 
 
-def test_each_line_of_json_has_its_answer_in_characters() -> None:
+def test_each_json_line_is_answered_with_character_offsets() -> None:
     text = "Zoë schrieb an ann@example.org"
     first, none, third = answers({"text": text}, {"text": ""}, {"text": "first_name: x", "id": 7})
     assert [(span["category"], span["rule"]) for span in first] == [("email", "email_address")]
@@ -44,12 +44,12 @@ def test_each_line_of_json_has_its_answer_in_characters() -> None:
     assert all("ann@" not in str(span) for span in first)
 
 
-def test_names_of_fields_are_told_where_they_are_wanted() -> None:
+def test_field_names_are_detected_on_request() -> None:
     (named,) = answers({"text": "first_name: x"}, options=("--names",))
     assert [(span["kind"], span["start"], span["end"]) for span in named] == [("name", 0, 10)]
 
 
-def test_an_answer_comes_before_the_next_line_is_given() -> None:
+def test_each_line_is_answered_before_the_next_one_is_read() -> None:
     command = [sys.executable, "-m", "waivern", "detect", "--jsonl"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
@@ -62,7 +62,7 @@ def test_an_answer_comes_before_the_next_line_is_given() -> None:
         assert process.wait(timeout=60) == 0
 
 
-def test_what_is_less_sure_than_wanted_is_not_found(ask, folder) -> None:
+def test_matches_below_the_minimum_confidence_are_dropped(ask, folder) -> None:
     (folder / "notes.txt").write_text("10.20.30.40 and 86.231.85.193")
     assert len(json.loads(ask("detect", "notes.txt", "--format", "json").out)["spans"]) == 2
     assert ask("detect", "notes.txt", "--confidence", "0.8").out == "Nothing found\n"
@@ -70,16 +70,16 @@ def test_what_is_less_sure_than_wanted_is_not_found(ask, folder) -> None:
 
 @pytest.mark.parametrize(
     ("line", "said"),
-    [("no json", "Line 1 cannot be read"), ('{"text": 1}', "Line 1 cannot be read"), ('{"txt": "x"}', "`text`")],
+    [("no json", "Cannot read line 1"), ('{"text": 1}', "Cannot read line 1"), ('{"txt": "x"}', "`text`")],
 )
-def test_a_line_that_is_no_text_is_named(line: str, said: str) -> None:
+def test_an_invalid_line_is_named(line: str, said: str) -> None:
     command = [sys.executable, "-m", "waivern", "detect", "--jsonl"]
     told = subprocess.run(command, input=line, capture_output=True, text=True, check=False, timeout=60)
     assert (told.returncode, told.stdout) == (2, "")
     assert said in told.stderr
 
 
-def test_what_cannot_be_scanned_is_told(ask, folder) -> None:
+def test_unreadable_input_is_refused(ask, folder) -> None:
     (folder / "image.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     assert "a PNG image" in ask("detect", "image.png").err
     assert ask("detect", "image.png").code == 2

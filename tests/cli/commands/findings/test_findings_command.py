@@ -25,22 +25,22 @@ def listed(ask):
     return asked
 
 
-def standing(found) -> dict[str, str]:
+def statuses(found) -> dict[str, str]:
     return {each["location"]: each["status"] for each in found}
 
 
-def test_each_finding_stands_as_the_newest_complete_run_says(scan, listed) -> None:
+def test_the_status_of_findings_comes_from_the_newest_complete_run(scan, listed) -> None:
     scan(a="ann@example.org", b="bo@example.org")
-    assert standing(listed()) == {"a.txt": "new", "b.txt": "new"}
+    assert statuses(listed()) == {"a.txt": "new", "b.txt": "new"}
     scan(b=None, c="cy@example.org")
-    assert standing(listed()) == {"a.txt": "open", "b.txt": "fixed", "c.txt": "new"}
+    assert statuses(listed()) == {"a.txt": "open", "b.txt": "fixed", "c.txt": "new"}
     scan(a="\x00\x01\x02" * 50)
-    assert standing(listed()) == {"a.txt": "unknown", "b.txt": "fixed", "c.txt": "open"}
-    assert standing(listed("--status", "open")) == {"c.txt": "open"}
-    assert standing(listed("--location", "a*", "--since", "1d")) == {"a.txt": "unknown"}
+    assert statuses(listed()) == {"a.txt": "unknown", "b.txt": "fixed", "c.txt": "open"}
+    assert statuses(listed("--status", "open")) == {"c.txt": "open"}
+    assert statuses(listed("--location", "a*", "--since", "1d")) == {"a.txt": "unknown"}
 
 
-def test_a_list_is_told_as_table_and_csv_page_by_page(ask, scan, listed) -> None:
+def test_the_list_is_printed_as_table_and_csv_page_by_page(ask, scan, listed) -> None:
     scan(a="ann@example.org", b="bo@example.org", c="cy@example.org")
     told = ask("findings", "--limit", "2")
     assert told.out.startswith("FINDING")
@@ -52,15 +52,15 @@ def test_a_list_is_told_as_table_and_csv_page_by_page(ask, scan, listed) -> None
     assert list(rows[0]) == list(listed()[0])
 
 
-def test_a_list_without_findings_says_so(ask, scan) -> None:
+def test_an_empty_list_is_reported(ask, scan) -> None:
     assert ask("findings").err == "No findings yet\n"
     scan(a="ann@example.org")
-    assert ask("findings", "--category", "none such").err == "No such finding\n"
+    assert ask("findings", "--category", "none such").err == "No matching findings\n"
     refused = ask("findings", "--after", "7")
-    assert (refused.code, "'7' is no key" in refused.err) == (2, True)
+    assert (refused.code, "'7' is not a valid key" in refused.err) == (2, True)
 
 
-def test_one_finding_tells_its_runs_its_decisions_and_how_it_looked(ask, scan, listed) -> None:
+def test_one_finding_is_shown_with_its_runs_decisions_and_evidence(ask, scan, listed) -> None:
     for text in ("ann@example.org", "nothing", "ann@example.org bo@example.org"):
         scan(a=text)
     (finding,) = listed()
@@ -68,26 +68,26 @@ def test_one_finding_tells_its_runs_its_decisions_and_how_it_looked(ask, scan, l
     assert ask("accept", name[:8], *WHO).code == 0
     told = ask("findings", "show", name[:8])
     assert (told.code, told.err) == (0, "")
-    for said in (f"Finding {name}", "a.txt in ./files", "accepted in Files since", "1 time", "2 times"):
+    for said in (f"Finding {name}", "a.txt in ./files", "accepted in Files since", "1 match", "2 matches"):
         assert said in told.out
     assert "accepted by dpo@example.org: a made-up address" in told.out
     assert "ann@example.org" not in told.out
     details = json.loads(ask("findings", "show", name, "--format", "json").out)
-    assert [stay["runs"] for stay in details["stays"]] == [1, 1]
-    assert details["standings"][0]["first_run"] == details["stays"][0]["first_run"]
+    assert [presence["runs"] for presence in details["presences"]] == [1, 1]
+    assert details["current"][0]["first_run"] == details["presences"][0]["first_run"]
     assert details["finding"]["evidence"]
-    assert details["seen_in"]["artifact_id"] == "found"
+    assert details["found_in"]["artifact_id"] == "found"
 
 
-def test_what_is_decided_counts_until_it_is_taken_back(ask, scan, listed) -> None:
+def test_a_decision_applies_until_the_finding_is_reopened(ask, scan, listed) -> None:
     scan(a="ann@example.org")
     name = listed()[0]["fingerprint"]
     kept = json.loads(ask("suppress", name, *WHO, "--until", TOMORROW, "--format", "json").out)
     assert (kept["verdict"], kept["until"], kept["origin"]) == ("suppressed", TOMORROW, "command")
-    assert standing(listed()) == {"a.txt": "suppressed"}
+    assert statuses(listed()) == {"a.txt": "suppressed"}
     assert listed("--status", "open") == []
     assert ask("reopen", name, *WHO).out == f"Finding {name} is reopened\n"
-    assert standing(listed()) == {"a.txt": "new"}
+    assert statuses(listed()) == {"a.txt": "new"}
     same_database = ask("reopen", name, *WHO)
     assert (same_database.code, "There is nothing to reopen" in same_database.err) == (2, True)
 
@@ -97,16 +97,16 @@ def test_what_is_decided_counts_until_it_is_taken_back(ask, scan, listed) -> Non
     [
         (("f" * 32, *WHO), "No run has found 'ffff"),
         (("ffff", *WHO), "'ffff' is too short"),
-        (("NAME", *WHO, "--until", "2020-01-01"), "2020-01-01 is past"),
-        (("NAME", *WHO, "--until", "soon"), "'soon' is no day"),
-        (("NAME", "--reason", " ", "--owner", "me"), "needs a text as its reason"),
+        (("NAME", *WHO, "--until", "2020-01-01"), "2020-01-01 is in the past"),
+        (("NAME", *WHO, "--until", "soon"), "'soon' is not a valid date"),
+        (("NAME", "--reason", " ", "--owner", "me"), "reason of a decision must not be empty"),
         (("NAME", "--reason", "why"), "--owner"),
     ],
 )
-def test_what_cannot_be_decided_is_refused_and_changes_nothing(ask, scan, listed, said, why: str) -> None:
+def test_an_invalid_decision_is_refused(ask, scan, listed, said, why: str) -> None:
     scan(a="ann@example.org")
     name = listed()[0]["fingerprint"]
     refused = ask("suppress", *(name if each == "NAME" else each for each in said))
     assert refused.code == 2
     assert why in refused.err
-    assert standing(listed()) == {"a.txt": "new"}
+    assert statuses(listed()) == {"a.txt": "new"}

@@ -30,15 +30,15 @@ def decide(folder: Path, *entries: str) -> None:
     (folder / "waivern-decisions.yaml").write_text("decisions:\n" + "".join(f"  - {{{each}}}\n" for each in entries))
 
 
-def by_place(place: str, *, until: str = "2999-01-01", rule: str = "email_address") -> str:
-    return f"rule: {rule}, location: '{place}', verdict: suppressed, reason: made up, owner: qa, until: {until}"
+def by_location(location: str, *, until: str = "2999-01-01", rule: str = "email_address") -> str:
+    return f"rule: {rule}, location: '{location}', verdict: suppressed, reason: made up, owner: qa, until: {until}"
 
 
-def test_what_is_new_trips_a_gate_and_what_is_known_does_not(scan) -> None:
-    tripped = scan("--fail-on", "new", a="ann@example.org")
-    assert tripped.code == 1
-    assert "new: tripped by 1 finding" in tripped.out
-    assert "a.txt in ./files" in tripped.out
+def test_a_new_finding_fails_a_gate_and_a_known_one_does_not(scan) -> None:
+    failed = scan("--fail-on", "new", a="ann@example.org")
+    assert failed.code == 1
+    assert "new: failed, 1 finding" in failed.out
+    assert "a.txt in ./files" in failed.out
     passed = scan("--fail-on", "new", "--fail-on", "new:low")
     assert (passed.code, "new: passed" in passed.out) == (0, True)
     assert scan("--fail-on", "any").code == 1
@@ -48,25 +48,25 @@ def test_what_is_new_trips_a_gate_and_what_is_known_does_not(scan) -> None:
     assert scan("--fail-on", "changed", a="ann@example.org bo@example.org").code == 1
 
 
-def test_json_says_which_findings_tripped_which_gate(ask, scan) -> None:
+def test_the_json_lists_the_findings_that_violate_each_gate(ask, scan) -> None:
     told = json.loads(scan("--fail-on", "any", "--fail-on", "incomplete", "--format", "json", a="ann@example.org").out)
     of_findings, incomplete = told["gates"]
-    assert (of_findings["gate"], of_findings["tripped"]) == ("any", 1)
+    assert (of_findings["gate"], of_findings["violations"]) == ("any", 1)
     assert [each["location"] for each in of_findings["findings"]] == ["a.txt"]
-    assert incomplete == {"gate": "incomplete", "tripped": 0, "findings": [], "omissions": []}
+    assert incomplete == {"gate": "incomplete", "violations": 0, "findings": [], "coverage_gaps": []}
     shown = json.loads(ask("history", "show", "latest", "--format", "json").out)
-    assert shown["gates"] == [{"gate": "any", "tripped": 1}, {"gate": "incomplete", "tripped": 0}]
-    assert "any: tripped by 1" in ask("history", "show", "latest").out
+    assert shown["gates"] == [{"gate": "any", "violations": 1}, {"gate": "incomplete", "violations": 0}]
+    assert "any: failed, 1 violation" in ask("history", "show", "latest").out
 
 
-def test_what_was_not_scanned_trips_incomplete(scan) -> None:
-    tripped = scan("--fail-on", "incomplete", a=b"\x00\x01\x02" * 50)
-    assert tripped.code == 1
-    assert "incomplete: tripped by 1 left out" in tripped.out
-    assert "a.txt: binary" in tripped.out
+def test_a_coverage_gap_fails_the_gate_incomplete(scan) -> None:
+    failed = scan("--fail-on", "incomplete", a=b"\x00\x01\x02" * 50)
+    assert failed.code == 1
+    assert "incomplete: failed, 1 coverage gap" in failed.out
+    assert "a.txt: binary" in failed.out
 
 
-def test_what_the_runbook_leaves_out_trips_nothing(folder: Path, scan) -> None:
+def test_excluded_files_violate_no_gate(folder: Path, scan) -> None:
     (folder / "files.yaml").write_text(
         RUNBOOK.replace("path: ./files", "path: ./files, exclude_patterns: ['[a-g].txt']")
     )
@@ -76,7 +76,7 @@ def test_what_the_runbook_leaves_out_trips_nothing(folder: Path, scan) -> None:
     assert scan("--fail-on", "incomplete", y=b"\x00\x01\x02" * 50).code == 1
 
 
-def test_a_gate_may_stand_in_the_runbook(ask, folder: Path, scan) -> None:
+def test_gates_can_be_set_in_the_runbook(ask, folder: Path, scan) -> None:
     (folder / "files.yaml").write_text(RUNBOOK + "gates: [new, any:high]\n")
     assert scan(a="ann@example.org").code == 1
     assert scan().code == 0
@@ -104,7 +104,7 @@ artifacts:
 """
 
 
-def test_gates_are_those_of_the_runbook_that_is_run_and_a_childs_are_told_as_without_effect(ask, folder: Path) -> None:
+def test_the_gates_of_a_child_runbook_have_no_effect(ask, folder: Path) -> None:
     (folder / "files").mkdir()
     (folder / "files" / "a.txt").write_text("ann@example.org")
     (folder / "main.yaml").write_text(MAIN)
@@ -116,8 +116,8 @@ def test_gates_are_those_of_the_runbook_that_is_run_and_a_childs_are_told_as_wit
     assert (told["valid"], len(told["warnings"])) == (True, 1)
     assert ask("run", "main.yaml", "--quiet").code == 0
     (folder / "main.yaml").write_text(MAIN + "gates: [any]\n")
-    tripped = ask("run", "main.yaml", "--quiet")
-    assert (tripped.code, "any: tripped by 1 finding" in tripped.out) == (1, True)
+    failed = ask("run", "main.yaml", "--quiet")
+    assert (failed.code, "any: failed, 1 finding" in failed.out) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -129,56 +129,55 @@ def test_gates_are_those_of_the_runbook_that_is_run_and_a_childs_are_told_as_wit
         ("x y", "Known: new"),
     ],
 )
-def test_what_is_no_gate_is_refused_before_anything_runs(ask, scan, gate: str, why: str) -> None:
+def test_an_invalid_gate_is_refused_before_the_run_starts(ask, scan, gate: str, why: str) -> None:
     refused = scan("--fail-on", gate, a="ann@example.org")
     assert (refused.code, why in refused.err) == (2, True)
     assert ask("history").err == "No runs yet\n"
 
 
-def test_what_the_file_decides_trips_nothing_and_stands_so(ask, folder: Path, scan) -> None:
-    decide(folder, by_place("a*"))
+def test_findings_that_the_file_suppresses_violate_no_gate(ask, folder: Path, scan) -> None:
+    decide(folder, by_location("a*"))
     passed = scan("--fail-on", "any", a="ann@example.org")
     assert passed.code == 0
     found = json.loads(ask("findings", "--format", "json").out)
     assert [each["status"] for each in found] == ["suppressed"]
-    decide(folder, by_place("b*"))
+    decide(folder, by_location("b*"))
     assert scan("--fail-on", "any").code == 1
     (folder / "waivern-decisions.yaml").unlink()
     assert scan("--fail-on", "any").code == 1
 
 
-def test_decisions_that_count_no_more_are_told(ask, folder: Path, scan) -> None:
-    decide(folder, by_place("a*", until=YESTERDAY), by_place("gone*"))
+def test_inactive_decisions_are_reported_by_run_and_validate(ask, folder: Path, scan) -> None:
+    decide(folder, by_location("a*", until=YESTERDAY), by_location("gone*"))
     told = scan(a="ann@example.org")
     assert told.code == 0
     assert "rule email_address at a*, suppressed by qa (made up): has expired" in told.out
-    assert "rule email_address at gone*, suppressed by qa (made up): matches nothing any more" in told.out
+    assert "rule email_address at gone*, suppressed by qa (made up): matches no finding" in told.out
     decisions = json.loads(scan("--format", "json").out)["decisions"]
     assert [each["location"] for each in decisions["expired"]] == ["a*"]
     assert [each["location"] for each in decisions["stale"]] == ["gone*"]
     checked = ask("validate", "files.yaml")
     assert checked.code == 0
     assert f"rule email_address at a*: the decision has expired on {YESTERDAY}" in checked.out
-    assert (
-        "rule email_address at gone*: the newest complete run of 'Files' found nothing that it matches" in checked.out
-    )
+    stale = "rule email_address at gone*: it matches no finding of the newest complete run of 'Files'"
+    assert stale in checked.out
 
 
-def test_a_list_of_findings_tells_decisions_that_count_no_more_where_remarks_go(ask, folder: Path, scan) -> None:
-    decide(folder, by_place("a*"), by_place("gone*"))
+def test_the_list_of_findings_reports_inactive_decisions_on_standard_error(ask, folder: Path, scan) -> None:
+    decide(folder, by_location("a*"), by_location("gone*"))
     scan(a="ann@example.org")
-    stale = "Decisions:\n  rule email_address at gone*, suppressed by qa (made up): matches nothing any more\n"
+    stale = "Decisions:\n  rule email_address at gone*, suppressed by qa (made up): matches no finding\n"
     for form in ("table", "json", "csv"):
         told = ask("findings", "--format", form)
         assert (told.code, told.err) == (0, stale)
-    assert ask("findings", "--runbook", "Another").err == "No such finding\n"
-    decide(folder, by_place("a*", until=YESTERDAY))
+    assert ask("findings", "--runbook", "Another").err == "No matching findings\n"
+    decide(folder, by_location("a*", until=YESTERDAY))
     scan()
     assert "rule email_address at a*, suppressed by qa (made up): has expired" in ask("findings").err
 
 
-def test_one_finding_tells_the_patterns_that_mean_it_and_which_decision_counts(ask, folder: Path, scan) -> None:
-    decide(folder, by_place("a*"), by_place("?.txt", until=YESTERDAY), by_place("b*"))
+def test_one_finding_shows_the_matching_decisions_and_their_state(ask, folder: Path, scan) -> None:
+    decide(folder, by_location("a*"), by_location("?.txt", until=YESTERDAY), by_location("b*"))
     scan(a="ann@example.org")
     (finding,) = json.loads(ask("findings", "--format", "json").out)
     name = finding["fingerprint"]
@@ -187,47 +186,49 @@ def test_one_finding_tells_the_patterns_that_mean_it_and_which_decision_counts(a
         shown = json.loads(ask("findings", "show", name, "--format", "json").out)
         return [(each["location"] or each["verdict"], each["state"]) for each in shown["decisions"]]
 
-    assert told() == [("a*", "counts"), ("?.txt", "expired")]
+    assert told() == [("a*", "active"), ("?.txt", "expired")]
     assert ask("reopen", name, "--reason", "it is real", "--owner", "dpo").code == 0
-    assert told() == [("a*", "overruled"), ("?.txt", "expired"), ("reopened", "counts")]
+    assert told() == [("a*", "superseded"), ("?.txt", "expired"), ("reopened", "active")]
     text = ask("findings", "show", name).out
-    assert "(waivern-decisions.yaml, rule email_address at a*): overruled by a later one" in text
+    assert "(waivern-decisions.yaml, rule email_address at a*): superseded by a newer decision" in text
     assert f"suppressed until {YESTERDAY} by qa: made up (waivern-decisions.yaml, rule email_address at ?.txt)" in text
     (folder / "waivern-decisions.yaml").write_text(
         f"decisions:\n  - {{fingerprint: {name}, verdict: accepted, reason: contract, owner: dpo}}\n"
     )
     scan()
-    assert told()[-1] == ("accepted", "counts")
+    assert told()[-1] == ("accepted", "active")
     scan(a="nothing")
     assert told()[-1] == ("accepted", "stale")
-    assert "matches nothing any more" in ask("findings", "show", name).out
+    assert "matches no finding" in ask("findings", "show", name).out
 
 
-def test_a_file_that_cannot_be_read_stops_a_run_before_it_begins(ask, folder: Path, scan) -> None:
+def test_an_invalid_file_prevents_the_run(ask, folder: Path, scan) -> None:
     decide(folder, "verdict: acepted")
     refused = scan(a="ann@example.org")
     assert refused.code == 2
-    assert "waivern-decisions.yaml:2: verdict: 'acepted' is none. Did you mean 'accepted'?" in refused.err
+    assert (
+        "waivern-decisions.yaml:2: verdict: 'acepted' is not a valid verdict. Did you mean 'accepted'?" in refused.err
+    )
     assert ask("history").err == "No runs yet\n"
     assert ask("validate", "files.yaml").code == 2
 
 
-def test_validating_makes_no_database(ask, folder: Path, scan) -> None:
-    decide(folder, by_place("a*"))
+def test_validate_creates_no_database(ask, folder: Path, scan) -> None:
+    decide(folder, by_location("a*"))
     assert ask("validate", "files.yaml").code == 0
     assert not (folder / ".waivern").exists()
 
 
-def test_a_run_that_failed_ends_as_failed_whatever_its_gates_say(ask, runbook) -> None:
+def test_a_failed_run_exits_as_failed_whatever_its_gates(ask, runbook) -> None:
     failed = ask("run", runbook({"bad": {"does": "fails"}}), "--quiet", "--fail-on", "incomplete")
     assert failed.code == 3
-    assert "incomplete: tripped by 1 left out" in failed.out
+    assert "incomplete: failed, 1 coverage gap" in failed.out
 
 
-def test_a_run_that_only_reads_can_be_incomplete_too(ask, runbook) -> None:
-    left_out = [{"name": f"{number}.bin", "reason": "binary"} for number in range(9)]
-    left_out += [{"name": "b", "reason": "excluded by the pattern b"}]
-    file = runbook({"files": {"not_scanned": left_out[::-1]}})
+def test_a_run_without_analysers_can_fail_the_gate_incomplete(ask, runbook) -> None:
+    not_scanned = [{"name": f"{number}.bin", "reason": "binary", "code": "binary"} for number in range(9)]
+    not_scanned += [{"name": "b", "reason": "matches an exclude pattern", "code": "excluded"}]
+    file = runbook({"files": {"not_scanned": not_scanned[::-1]}})
     told = json.loads(ask("run", file, "--fail-on", "incomplete", "--format", "json").out)
     (gate,) = told["gates"]
-    assert (gate["tripped"], gate["omissions"][0]) == (9, "8.bin: binary")
+    assert (gate["violations"], gate["coverage_gaps"][0]) == (9, "8.bin: binary")

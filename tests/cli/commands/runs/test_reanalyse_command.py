@@ -123,7 +123,7 @@ def test_what_differs_by_newer_rules_has_them_as_its_reason_and_trips_the_gates_
     assert outcome.code == 1, outcome.err
     assert "1 new, 1 fixed" in outcome.out
     assert "the rules changed" in outcome.out
-    assert "new: tripped by 1 finding" in outcome.out
+    assert "new: failed, 1 finding" in outcome.out
     new = runs(ask)[0]
     difference = json.loads(ask("diff", old, new, "--format", "json").out)
     assert [each["reason"] for each in (*difference["new"], *difference["fixed"])] == ["rules", "rules"]

@@ -14,33 +14,33 @@ from waivern.operations.findings.detect_text import TextDetector, span_as_json
 from waivern.rulesets.detection.masking import masked
 from waivern.rulesets.engine.spans import Span
 
-_TITLES = ("WHERE", "CATEGORY", "RULE", "SURE", "FORM", "WHY")
+_TITLES = ("POSITION", "CATEGORY", "RULE", "CONFIDENCE", "MATCH", "REASONS")
 
 
-@click.command(short_help="Try the rules on a text.")
+@click.command(short_help="Apply rules to a text.")
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option(
-    "--ruleset", default="local/personal_data_indicator/1.0.0", show_default=True, metavar="URI", help="Which rules."
+    "--ruleset", default="local/personal_data_indicator/1.0.0", show_default=True, metavar="URI", help="The ruleset."
 )
 @click.option(
     "--confidence",
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="What is less sure than this is not found.",
+    help="Minimum confidence of a match.",
 )
 @click.option(
     "--names/--no-names",
     default=None,
-    help="Whether names of fields are found too, or values alone [with --jsonl values alone].",
+    help="Detect field names too, or values only [default: --names; with --jsonl --no-names].",
 )
-@click.option("--jsonl", is_flag=True, help="Read one text a line, and write one answer a line.")
+@click.option("--jsonl", is_flag=True, help="Read one JSON text per line, write one JSON answer per line.")
 @format_option("text", "json")
 def detect(file: BinaryIO, ruleset: str, confidence: float, names: bool | None, jsonl: bool, form: str) -> None:
-    """Print what is found in FILE, or in standard input. No database is asked, and no value is ever printed.
+    """Detect matches in FILE or standard input. No database is needed, and no personal data is printed.
 
-    With --jsonl each line is an object {"text": "..."}, and each answer one {"spans": [...]}: characters from 0, the
-    end exclusive.
+    With --jsonl each line is an object {"text": "..."}, and each answer {"spans": [...]}: character offsets from 0, the
+    end is exclusive.
 
     \b
     Examples:
@@ -71,8 +71,8 @@ def _answer(detector: TextDetector, file: IO[bytes]) -> None:
 def _read(file: IO[bytes]) -> str:
     try:
         return decode(file.read()).text
-    except NotTextError as why:
-        raise UsageError(f"{file.name} is not read: {why}") from None
+    except NotTextError as error:
+        raise UsageError(f"Cannot read {file.name}: {error}") from None
 
 
 def _as_text(text: str, spans: list[Span], *, shows_matches: bool) -> str:
@@ -84,8 +84,8 @@ def _as_text(text: str, spans: list[Span], *, shows_matches: bool) -> str:
         line += text.count("\n", counted, span.start)
         line_start = text.rfind("\n", 0, span.start) + 1
         counted = span.start
-        found = span.pattern if span.is_name else text[span.start : span.end]
-        form = found if span.is_name or shows_matches else masked(found)
-        where = f"{line}:{span.start - line_start + 1}"
-        rows.append([where, span.category, span.rule, f"{span.confidence:.0%}", form, "; ".join(span.reasons)])
-    return as_table(_TITLES, rows, right=("SURE",))
+        match = span.pattern if span.is_name else text[span.start : span.end]
+        shown = match if span.is_name or shows_matches else masked(match)
+        position, confidence = f"{line}:{span.start - line_start + 1}", f"{span.confidence:.0%}"
+        rows.append([position, span.category, span.rule, confidence, shown, "; ".join(span.reasons)])
+    return as_table(_TITLES, rows, right=("CONFIDENCE",))

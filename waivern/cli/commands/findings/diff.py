@@ -12,15 +12,15 @@ from waivern.operations.findings.compare_runs import compare_last_runs, compare_
 @click.command(short_help="Compare the findings of two runs.")
 @click.argument("base", metavar="RUN_A|RUNBOOK")
 @click.argument("head", metavar="[RUN_B]", required=False)
-@click.option("--all", "show_all", is_flag=True, help="Show every finding that is another, not the first 20 of a kind.")
+@click.option("--all", "show_all", is_flag=True, help="Show all differences (default: 20 of each kind).")
 @database_option
 @format_option("text", "json")
 @pass_existing
 def diff(application: Application, base: str, head: str | None, show_all: bool, form: str) -> None:
-    """Show what changed between two runs of a runbook, or between its last two complete ones.
+    """Compare the findings of two runs of a runbook, or of its last two complete runs.
 
-    What could not be looked at is unknown, never fixed. Each difference has its reason: the data is another, the
-    rules are, or what was looked at is.
+    A finding at a location that was not scanned is unknown, never fixed. The reason of a difference is the data, the
+    rules, or the scope: what was scanned.
 
     \b
     Examples:

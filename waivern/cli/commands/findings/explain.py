@@ -18,14 +18,14 @@ _MOST_WORDS = 12
 
 @click.command(short_help="Explain a finding: rule, law, matches, confidence.")
 @click.argument("fingerprint")
-@click.option("--run", metavar="RUN", help="The run to look into: its id, the beginning of one, or 'latest'.")
+@click.option("--run", metavar="RUN", help="Take the finding from this run: an ID, a prefix or 'latest'.")
 @database_option
 @format_option("text", "json")
 @pass_existing
 def explain(application: Application, fingerprint: str, run: str | None, form: str) -> None:
-    """Say why a finding is one: its rule and the law behind it, what matched, what made it sure.
+    """Explain a finding: its rule and the law that the rule is based on, the matches and the confidence.
 
-    FINGERPRINT is a finding's, or the beginning of it. Without --run the newest hundred runs are looked through.
+    FINGERPRINT is a finding's fingerprint, or a prefix of it. Without --run, the newest run that has it is used.
 
     \b
     Examples:
@@ -39,9 +39,9 @@ def explain(application: Application, fingerprint: str, run: str | None, form: s
 def _as_text(explanation: Explanation) -> str:
     finding = explanation.finding
     lines = [f"Finding {finding['fingerprint']}"]
-    lines += [f"  {name:<10} {one_line(said)}" for name, said in _facts(explanation) if said]
-    lines += _listed("Matched", _matched(explanation))
-    lines += _listed("Evidence", [_sample(each) for each in finding.get("evidence", ())])
+    lines += [f"  {name:<10} {one_line(value)}" for name, value in _facts(explanation) if value]
+    lines += _section("Matches", _matches(explanation))
+    lines += _section("Evidence", [_evidence_line(sample) for sample in finding.get("evidence", ())])
     return "\n".join(lines)
 
 
@@ -51,9 +51,9 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
         "found in",
         f"run {short_id(run.id)} of {run.runbook}, {local_time(run.started_at)}, {explanation.artifact_id}",
     )
-    yield "what", f"{finding.get('category')}, by the rule {finding.get('rule')}"
-    yield "where", _where(finding)
-    yield "how sure", f"{finding.get('confidence', 0):.0%}: {'; '.join(finding.get('reasons', ()))}"
+    yield "category", f"{finding.get('category')}, rule {finding.get('rule')}"
+    yield "location", _location(finding)
+    yield "confidence", f"{finding.get('confidence', 0):.0%}: {'; '.join(finding.get('reasons', ()))}"
     if rule is not None:
         yield "meaning", rule.description
         yield "basis", rule.source
@@ -73,7 +73,7 @@ def _looked_for(rule: Rule) -> Iterator[tuple[str, str]]:
     yield "only", "in tables of people" if rule.person_tables_only else ""
 
 
-def _where(finding: Mapping[str, Any]) -> str:
+def _location(finding: Mapping[str, Any]) -> str:
     location = finding.get("location", {})
     source = finding.get("metadata", {}).get("source", "")
     parts = [f"{key} {location[key]}" for key in ("table", "column") if location.get(key)]
@@ -87,27 +87,27 @@ def _where(finding: Mapping[str, Any]) -> str:
 def _rules(explanation: Explanation) -> str:
     then, today = explanation.rules_version, explanation.rules_version_today
     if today is None:
-        return f"{explanation.ruleset} {then}, which is not installed"
+        return f"{explanation.ruleset} {then}, no longer installed"
     if today == then:
-        return f"{explanation.ruleset} {then}, the same as today's"
-    gone = "" if explanation.rule is not None else ", which have no such rule"
-    return f"{explanation.ruleset} {then}; today's are {today}{gone}, and what is said of the rule here is theirs"
+        return f"{explanation.ruleset} {then}, the current version"
+    removed = "" if explanation.rule is not None else ", which no longer has this rule"
+    return f"{explanation.ruleset} {then}; the current version is {today}{removed}; the rule is shown as it is now"
 
 
-def _matched(explanation: Explanation) -> list[str]:
+def _matches(explanation: Explanation) -> list[str]:
     patterns = {pattern.name: pattern for pattern in explanation.rule.patterns} if explanation.rule is not None else {}
-    told = []
-    for each in explanation.finding.get("matched_patterns", ()):
-        line = f"{each['pattern']}, {count(each['match_count'], 'time')}"
-        pattern = patterns.get(str(each["pattern"]).removeprefix("value: "))
+    lines = []
+    for match in explanation.finding.get("matched_patterns", ()):
+        line = f"{match['pattern']}, {count(match['match_count'], 'match', 'matches')}"
+        pattern = patterns.get(str(match["pattern"]).removeprefix("value: "))
         if pattern is not None:
             checked = f", checked by {pattern.validator}" if pattern.validator else ""
             line += f": {pattern.regex}{checked}"
-        told.append(line)
-    return told
+        lines.append(line)
+    return lines
 
 
-def _sample(sample: Mapping[str, Any]) -> str:
+def _evidence_line(sample: Mapping[str, Any]) -> str:
     line = f"line {sample['line']}: " if sample.get("line") else ""
     return f"{line}{sample.get('content', '')}"
 
@@ -117,5 +117,5 @@ def _some(words: Sequence[str], meaning: str) -> str:
     return f"{meaning} {', '.join(words[:_MOST_WORDS])}{more}" if words else ""
 
 
-def _listed(title: str, items: Sequence[str]) -> list[str]:
+def _section(title: str, items: Sequence[str]) -> list[str]:
     return [f"{title}:", *(f"  {one_line(item)}" for item in items)] if items else []

@@ -1,6 +1,6 @@
 """`waivern findings`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,53 +11,62 @@ from waivern.cli.shell.escaping import one_line
 from waivern.cli.shell.groups import PatientGroup
 from waivern.cli.shell.options import database_option, format_option, listed, pass_existing
 from waivern.cli.shell.time_options import as_instant
-from waivern.cli.terminal.formatting import count, lapsed_in_words, local_time, short_id
+from waivern.cli.terminal.formatting import count, inactive_decision_lines, local_time, short_id
 from waivern.cli.terminal.output import Cell, Styled, as_csv, as_json, as_table, write
-from waivern.history.current_findings import CurrentFinding, FindingFilter, FindingStatus, Order, Stay
+from waivern.history.current_findings import CurrentFinding, FindingFilter, FindingStatus, Order, Presence
 from waivern.history.decisions import Decision
 from waivern.operations.application import Application
-from waivern.operations.findings.decision_status import DecisionState, lapsed_decisions
+from waivern.operations.findings.decision_status import DecisionState, list_inactive_decisions
 from waivern.operations.findings.find_findings import (
     FindingDetails,
+    FoundEntry,
+    current_finding_as_json,
     finding_details_as_json,
-    known_as_json,
     list_findings,
     show_finding,
 )
 from waivern.severity import SEVERITIES
 
-_TITLES = ("FINDING", "STATUS", "SEVERITY", "RULE", "PLACE", "SINCE", "RUNBOOK")
+_TITLES = ("FINDING", "STATUS", "SEVERITY", "RULE", "LOCATION", "SINCE", "RUNBOOK")
 _COLUMNS = (
     *("fingerprint", "rule", "category", "severity", "special_category", "source", "location", "confidence"),
     *("match_count", "runbook", "status", "since", "first_run", "first_at", "last_run", "last_at", "key"),
 )
 _STATES = {
-    DecisionState.COUNTS: "",
-    DecisionState.OVERRULED: ": overruled by a later one",
+    DecisionState.ACTIVE: "",
+    DecisionState.SUPERSEDED: ": superseded by a newer decision",
     DecisionState.EXPIRED: ": has expired",
-    DecisionState.STALE: ": matches nothing any more",
+    DecisionState.STALE: ": matches no finding",
 }
 _STYLES = {"critical": "red", "high": "red", "new": "red", "fixed": "green", "unknown": "yellow"}
 
 
 @click.group(cls=PatientGroup, invoke_without_command=True, short_help="List findings and their status.")
-@click.option("--runbook", metavar="NAME", help="Only those of this runbook.")
-@click.option("--category", metavar="NAME", help="Only those of this category.")
-@click.option("--severity", type=click.Choice(SEVERITIES), help="Only those of this severity.")
-@click.option("--location", metavar="PATTERN", help="Only those at such places: 'customers.*', '*.csv'.")
-@click.option("--status", type=click.Choice([each.value for each in FindingStatus]), help="Only those that stand so.")
-@click.option("--since", callback=as_instant, metavar="WHEN", help="Only those that came or went then or later: 7d.")
-@click.option("--sort", type=click.Choice([each.value for each in Order]), default="newest", show_default=True)
-@click.option("--after", metavar="KEY", help="Go on behind the finding of this key.")
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="At most so many.")
+@click.option("--runbook", metavar="NAME", help="Filter by runbook.")
+@click.option("--category", metavar="NAME", help="Filter by category.")
+@click.option("--severity", type=click.Choice(SEVERITIES), help="Filter by severity.")
+@click.option("--location", metavar="PATTERN", help="Filter by location: 'customers.*', '*.csv'.")
+@click.option("--status", type=click.Choice([status.value for status in FindingStatus]), help="Filter by status.")
+@click.option("--since", callback=as_instant, metavar="WHEN", help="Only findings that changed since then: 7d.")
+@click.option(
+    "--sort",
+    type=click.Choice([order.value for order in Order]),
+    default="newest",
+    show_default=True,
+    help="Sort by latest change or by severity.",
+)
+@click.option("--after", metavar="KEY", help="Continue after this key (pagination).")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="Maximum number of findings."
+)
 @database_option
 @format_option("table", "json", "csv")
 @click.pass_context
 def findings(context: click.Context, /, **options: Any) -> None:
-    """List what was found, newest first, and how it stands by the newest complete run of its runbook.
+    """List findings, newest first, with their status as of the newest complete run of their runbook.
 
-    new: that run is the first that found it. open: it found it (the new ones are among them). fixed: it looked there
-    and found it no more. unknown: it did not look there. suppressed, accepted: somebody decided so.
+    new: this run is the first to find it. open: this run found it (includes new). fixed: this run scanned the location
+    and did not find it. unknown: this run did not scan the location. suppressed, accepted: there is such a decision.
 
     \b
     Examples:
@@ -70,48 +79,48 @@ def findings(context: click.Context, /, **options: Any) -> None:
         return
     for option in context.command.params:
         if option.name in options and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
-            said = f"{option.opts[0]} is about the list of findings"
-            raise click.UsageError(
-                f"{said}; what is meant for '{context.invoked_subcommand}' stands behind it", context
-            )
+            subcommand = context.invoked_subcommand
+            problem = f"{option.opts[0]} applies to the list of findings only"
+            raise click.UsageError(f"{problem}; give the options of '{subcommand}' after '{subcommand}'", context)
 
 
 @click.command()
 @pass_existing
-def _list(application: Application, sort: str, after: str | None, limit: int, form: str, **asked: Any) -> None:
-    status = FindingStatus(asked["status"]) if asked["status"] else None
-    wanted = FindingFilter(**{**asked, "status": status})
-    found = listed(lambda: list_findings(application, wanted, order=Order(sort), after=after, limit=limit))
+def _list(application: Application, sort: str, after: str | None, limit: int, form: str, **filters: Any) -> None:
+    status = FindingStatus(filters["status"]) if filters["status"] else None
+    finding_filter = FindingFilter(**{**filters, "status": status})
+    found = listed(lambda: list_findings(application, finding_filter, order=Order(sort), after=after, limit=limit))
     if form == "json":
-        write(as_json([known_as_json(each) for each in found]))
+        write(as_json([current_finding_as_json(current) for current in found]))
     elif form == "csv":
-        write(as_csv([known_as_json(each) for each in found], _COLUMNS))
+        write(as_csv([current_finding_as_json(current) for current in found], _COLUMNS))
     elif found:
-        write(as_table(_TITLES, [_as_row(each) for each in found]))
+        write(as_table(_TITLES, [_row(current) for current in found]))
         if len(found) == limit:
-            click.echo(f"There may be more: --after {found[-1].key}", err=True)
+            click.echo(f"More results: add --limit {limit * 5} or --after {found[-1].key}", err=True)
     else:
-        click.echo("No such finding" if after or wanted != FindingFilter() else "No findings yet", err=True)
+        is_filtered = after or finding_filter != FindingFilter()
+        click.echo("No matching findings" if is_filtered else "No findings yet", err=True)
     if after is None:
-        _tell_what_has_lapsed(application, wanted.runbook)
+        _warn_of_inactive_decisions(application, finding_filter.runbook)
 
 
-def _tell_what_has_lapsed(application: Application, runbook: str | None) -> None:
-    """Decisions that count no more are no findings, so they go where remarks go."""
-    told = list(lapsed_in_words(listed(lambda: lapsed_decisions(application, runbook))))
-    if told:
-        click.echo("\n".join(["Decisions:", *told]), err=True)
+def _warn_of_inactive_decisions(application: Application, runbook: str | None) -> None:
+    """Print inactive decisions to standard error, so that standard output holds findings only."""
+    lines = list(inactive_decision_lines(listed(lambda: list_inactive_decisions(application, runbook))))
+    if lines:
+        click.echo("\n".join(["Decisions:", *lines]), err=True)
 
 
-@findings.command(short_help="Show one finding: when it was there, and what was decided.")
+@findings.command(short_help="Show one finding with its history and decisions.")
 @click.argument("fingerprint")
 @database_option
 @format_option("text", "json")
 @pass_existing
 def show(application: Application, fingerprint: str, form: str) -> None:
-    """Show one finding: when it was first and last seen, in which runs, what it looked like, what was decided.
+    """Show one finding: when it was first and last seen, in which runs, its evidence and the decisions about it.
 
-    FINGERPRINT is a finding's, or the beginning of it.
+    FINGERPRINT is a finding's fingerprint, or a prefix of it.
 
     \b
     Examples:
@@ -119,64 +128,63 @@ def show(application: Application, fingerprint: str, form: str) -> None:
       waivern findings show 3f2a91c0 --format json
     """
     details = show_finding(application, fingerprint)
-    write(as_json(finding_details_as_json(details)) if form == "json" else "\n".join(_told(details)))
+    write(as_json(finding_details_as_json(details)) if form == "json" else "\n".join(_lines(details)))
 
 
-def _as_row(known: CurrentFinding) -> Sequence[Cell]:
-    finding = known.finding
+def _row(current: CurrentFinding) -> Sequence[Cell]:
+    finding = current.finding
     return (
         finding.fingerprint[:12],
-        Styled(known.status.value, _STYLES.get(known.status.value, "")),
+        Styled(current.status.value, _STYLES.get(current.status.value, "")),
         Styled(finding.severity, _STYLES.get(finding.severity, "")),
         finding.rule,
         finding.location or finding.source,
-        local_time(known.since),
-        known.runbook,
+        local_time(current.since),
+        current.runbook,
     )
 
 
-def _told(details: FindingDetails) -> Iterator[str]:
+def _lines(details: FindingDetails) -> Iterator[str]:
     yield f"Finding {details.fingerprint}"
-    finding = details.stays[-1].finding if details.stays else None
+    finding = details.presences[-1].finding if details.presences else None
     if finding is not None:
-        yield one_line(f"  {finding.category}, {finding.severity}, by the rule {finding.rule}")
+        yield one_line(f"  {finding.category}, {finding.severity}, rule {finding.rule}")
         yield one_line(f"  {finding.location} in {finding.source}" if finding.location else f"  {finding.source}")
-    for known in details.standings:
-        yield one_line(f"  {known.status.value} in {known.runbook} since {local_time(known.since)}")
-        yield f"  first seen {_seen(known.first_run, known.first_at)}, last seen {_seen(known.last_run, known.last_at)}"
-    yield from _section("Runs", [_stay(each) for each in details.stays])
-    yield from _section("Decisions", [_decision(each.decision, each.state) for each in details.decisions])
-    yield from _section("Evidence", _evidence(details))
+    for current in details.current:
+        first = _run_at(current.first_run, current.first_at)
+        yield one_line(f"  {current.status.value} in {current.runbook} since {local_time(current.since)}")
+        yield f"  first seen {first}, last seen {_run_at(current.last_run, current.last_at)}"
+    yield from _section("Runs", [_presence_line(presence) for presence in details.presences])
+    yield from _section("Decisions", [_decision_line(decided.decision, decided.state) for decided in details.decisions])
+    yield from _section("Evidence", _evidence_lines(details.evidence))
 
 
-def _seen(run: str, at: datetime) -> str:
+def _run_at(run: str, at: datetime) -> str:
     return f"{local_time(at)} (run {short_id(run)})"
 
 
-def _stay(stay: Stay) -> str:
-    times = count(stay.finding.match_count, "time")
-    where = f"{stay.runbook}, {stay.artifact_id}: {times} at {stay.finding.confidence:.0%}"
-    if stay.runs == 1:
-        return f"{_seen(stay.first_run, stay.first_at)}, {where}"
-    return (
-        f"{_seen(stay.first_run, stay.first_at)} to {_seen(stay.last_run, stay.last_at)}, {stay.runs:,} runs, {where}"
-    )
+def _presence_line(presence: Presence) -> str:
+    matches = count(presence.finding.match_count, "match", "matches")
+    description = f"{presence.runbook}, {presence.artifact_id}: {matches} at {presence.finding.confidence:.0%}"
+    first = _run_at(presence.first_run, presence.first_at)
+    if presence.runs == 1:
+        return f"{first}, {description}"
+    return f"{first} to {_run_at(presence.last_run, presence.last_at)}, {presence.runs:,} runs, {description}"
 
 
-def _decision(decision: Decision, state: DecisionState) -> str:
+def _decision_line(decision: Decision, state: DecisionState) -> str:
     until = f" until {decision.until}" if decision.until else ""
-    said = f"{decision.verdict.value}{until} by {decision.owner}: {decision.reason}"
-    by = str(decision.decided_by) + (f", {decision.about}" if decision.rule else "")
-    return f"{local_time(decision.decided_at)}, {said} ({by}){_STATES[state]}"
+    verdict = f"{decision.verdict.value}{until} by {decision.owner}: {decision.reason}"
+    origin = str(decision.decided_by) + (f", {decision.target_text}" if decision.rule else "")
+    return f"{local_time(decision.decided_at)}, {verdict} ({origin}){_STATES[state]}"
 
 
-def _evidence(details: FindingDetails) -> list[str]:
-    if details.looked is None:
-        return ["no artifact that held it is kept any more"]
-    samples: Sequence[Mapping[str, Any]] = details.looked.get("evidence") or ()
+def _evidence_lines(evidence: FoundEntry | None) -> list[str]:
+    if evidence is None:
+        return ["deleted with the content of every artifact that held it"]
     return [
-        f"line {each['line']}: {each.get('content')}" if each.get("line") else str(each.get("content"))
-        for each in samples
+        f"line {sample['line']}: {sample.get('content')}" if sample.get("line") else str(sample.get("content"))
+        for sample in evidence.entry.get("evidence") or ()
     ]
 
 

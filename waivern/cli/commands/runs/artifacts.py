@@ -11,9 +11,9 @@ from waivern.cli.shell.groups import PatientGroup
 from waivern.cli.shell.options import database_option, format_option, pass_existing
 from waivern.cli.terminal.formatting import count, duration, result, state
 from waivern.cli.terminal.output import as_csv, as_json, as_table, write
+from waivern.formats.records_as_json import artifact_as_json
 from waivern.operations.application import Application
 from waivern.operations.exports.export_artifacts import export_artifacts
-from waivern.operations.runs.run_as_json import artifact_as_json
 from waivern.operations.runs.show_history import show_artifact, show_run
 
 _TITLES = ("ARTIFACT", "STATE", "COMPONENT", "SCHEMA", "TIME", "RESULT")

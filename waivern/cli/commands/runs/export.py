@@ -13,7 +13,7 @@ from waivern.cli.shell.options import database_option, pass_existing
 from waivern.cli.terminal.formatting import short_id
 from waivern.cli.terminal.output import on_terminal
 from waivern.exports.exporter import Preferences
-from waivern.history.run_history import RunRecord
+from waivern.history.run_records import RunRecord
 from waivern.operations.application import Application
 from waivern.operations.exports.export_run import (
     ExportRequest,

@@ -13,9 +13,9 @@ from waivern.cli.shell.time_options import as_instant
 from waivern.cli.terminal.formatting import duration, local_time, short_id, state
 from waivern.cli.terminal.output import Cell, as_csv, as_json, as_table, write
 from waivern.cli.terminal.summary import as_text, next_steps
-from waivern.history.run_history import ArtifactCounts, RunFilter, RunRecord
+from waivern.formats.records_as_json import run_as_json, run_details_as_json
+from waivern.history.run_records import ArtifactCounts, RunFilter, RunRecord
 from waivern.operations.application import Application
-from waivern.operations.runs.run_as_json import details_as_json, run_as_json
 from waivern.operations.runs.show_history import show_history, show_run
 from waivern.runs.run import RunStatus, Trigger
 
@@ -104,7 +104,7 @@ def show(application: Application, run: str, form: str) -> None:
     """
     details = show_run(application, run)
     if form == "json":
-        write(as_json(details_as_json(details)))
+        write(as_json(run_details_as_json(details)))
     else:
         write(f"{as_text(details)}\n\n{next_steps(details, database=given_database())}")
 

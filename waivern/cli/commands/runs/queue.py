@@ -9,9 +9,9 @@ from waivern.cli.shell.options import database_option, format_option, pass_exist
 from waivern.cli.shell.time_options import as_end, as_instant
 from waivern.cli.terminal.formatting import count, duration, local_time, short_id
 from waivern.cli.terminal.output import as_json, write
+from waivern.formats.records_as_json import instant_as_json, run_as_json
 from waivern.operations.application import Application
 from waivern.operations.runs.cancel_run import cancel_run
-from waivern.operations.runs.run_as_json import instant_as_json, run_as_json
 from waivern.operations.schedules.backfill import backfill as backfill_schedule
 from waivern.operations.schedules.schedules_as_json import status_as_json
 from waivern.operations.schedules.show_status import show_status

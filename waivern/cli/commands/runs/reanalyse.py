@@ -55,4 +55,4 @@ def reanalyse(
     write(as_json(ended_as_json(details, conclusion)) if form == "json" else told(details, conclusion, Path("RUNBOOK")))
     if details.run.status is not RunStatus.SUCCEEDED:
         context.exit(INCOMPLETE)
-    context.exit(GATE_FAILED if conclusion is not None and conclusion.tripped else 0)
+    context.exit(GATE_FAILED if conclusion is not None and conclusion.failed_gates else 0)

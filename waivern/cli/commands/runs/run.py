@@ -31,13 +31,14 @@ from waivern.cli.terminal.progress_factory import progress_on_standard_error
 from waivern.cli.terminal.run_report import conclusion_in_words
 from waivern.cli.terminal.summary import as_text, next_steps, same_database
 from waivern.errors import UsageError, WaivernError
+from waivern.formats.records_as_json import run_details_as_json
+from waivern.history.run_records import RunDetails
 from waivern.operations.application import Application
 from waivern.operations.exports.export_artifacts import export_artifacts
 from waivern.operations.exports.export_run import ExportRequest, check_export, with_organisation_file
 from waivern.operations.runs.conclude_run import Conclusion, conclude_run, conclusion_as_json
-from waivern.operations.runs.run_as_json import details_as_json
 from waivern.operations.runs.run_runbook import RunRequest, run_runbook
-from waivern.operations.runs.show_history import RunDetails, show_run
+from waivern.operations.runs.show_history import show_run
 from waivern.plans.plan import ExecutionPlan
 from waivern.runbooks.model.durations import MAX_DURATION_S
 from waivern.runbooks.model.gate import parse_gate
@@ -132,7 +133,7 @@ def run(
     export_after_run(application, details.run, exports, runbook=runbook)
     if details.run.status is not RunStatus.SUCCEEDED:
         context.exit(INCOMPLETE)
-    context.exit(GATE_FAILED if conclusion is not None and conclusion.tripped else 0)
+    context.exit(GATE_FAILED if conclusion is not None and conclusion.failed_gates else 0)
 
 
 def followed(
@@ -191,7 +192,7 @@ def concluded(application: Application, details: RunDetails, gates: Sequence[str
 def ended_as_json(details: RunDetails, conclusion: Conclusion | None) -> dict[str, Any]:
     """Return a run that has ended, and what is to be said of it, as a JSON object."""
     nothing: dict[str, Any] = {"since_last_run": None, "gates": [], "decisions": {"expired": [], "stale": []}}
-    return {**details_as_json(details), **(nothing if conclusion is None else conclusion_as_json(conclusion))}
+    return {**run_details_as_json(details), **(nothing if conclusion is None else conclusion_as_json(conclusion))}
 
 
 def told(details: RunDetails, conclusion: Conclusion | None, runbook: Path) -> str:

@@ -18,8 +18,8 @@ from waivern.cli.shell.options import (
 from waivern.cli.terminal.formatting import short_id
 from waivern.cli.terminal.output import Cell, as_csv, as_json, as_table, write
 from waivern.cli.terminal.schedule_texts import CSV_COLUMNS, as_csv_row, as_text, instants_as_text, row_of
+from waivern.formats.records_as_json import instant_as_json, run_as_json
 from waivern.operations.application import Application
-from waivern.operations.runs.run_as_json import instant_as_json, run_as_json
 from waivern.operations.schedules.manage_schedules import (
     ScheduleSummary,
     add_schedule,

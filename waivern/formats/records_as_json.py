@@ -1,26 +1,28 @@
-"""Runs, artifacts and findings as JSON objects: an interface that scripts rely on, the same from every door.
+"""Runs, artifacts, findings and decisions as JSON objects, the same for the command line, exports and notifications.
 
-Keys are only ever added, at the end. Instants are ISO 8601 in UTC with six digits of a second and a `Z`, so that they
-sort as text; durations are seconds.
+Scripts rely on these objects: keys are only ever added, at the end. Instants are ISO 8601 in UTC with microseconds and
+a `Z`, so that they sort as text; durations are seconds.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from waivern.history.decisions import Decision
 from waivern.history.finding import Finding
-from waivern.history.run_history import (
+from waivern.history.run_records import (
     ArtifactCounts,
     ArtifactRecord,
     AttemptRecord,
     FailedAttemptRecord,
+    RunDetails,
     RunRecord,
     Worker,
 )
 
 
 def run_as_json(run: RunRecord) -> dict[str, Any]:
-    """Return a run as lists show it; `artifacts` holds numbers."""
+    """Return a run as in a list; `artifacts` holds counts."""
     return {
         "id": run.id,
         "runbook": run.runbook,
@@ -46,8 +48,26 @@ def run_as_json(run: RunRecord) -> dict[str, Any]:
     }
 
 
+def run_details_as_json(details: RunDetails) -> dict[str, Any]:
+    """Return a run with everything about it: `artifacts` lists its artifacts, `artifact_counts` counts them."""
+    run = run_as_json(details.run)
+    return {
+        **run,
+        "artifacts": [artifact_as_json(artifact) for artifact in details.artifacts],
+        "artifact_counts": run["artifacts"],
+        "run_attempts": [attempt_as_json(attempt) for attempt in details.attempts],
+        "failed_attempts": [failed_attempt_as_json(attempt) for attempt in details.failed_attempts],
+        "gates": gates_as_json(details.gates),
+    }
+
+
+def gates_as_json(gates: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the number of violations of each gate of a run; 0 means that the gate passed."""
+    return [{"gate": gate, "violations": violations} for gate, violations in gates.items()]
+
+
 def artifact_as_json(artifact: ArtifactRecord) -> dict[str, Any]:
-    """Return an artifact without its message; `overview` holds the message's numbers, or null."""
+    """Return an artifact without its message; `overview` holds the counts of the message, or null."""
     return {
         "artifact_id": artifact.artifact_id,
         "status": artifact.status.value,
@@ -74,7 +94,7 @@ def artifact_as_json(artifact: ArtifactRecord) -> dict[str, Any]:
 
 
 def finding_as_json(finding: Finding) -> dict[str, Any]:
-    """Return what history remembers of a finding; its evidence stands in the artifact."""
+    """Return a finding without its evidence, which is in the artifact."""
     return {
         "fingerprint": finding.fingerprint,
         "rule": finding.rule,
@@ -88,6 +108,23 @@ def finding_as_json(finding: Finding) -> dict[str, Any]:
     }
 
 
+def decision_as_json(decision: Decision) -> dict[str, Any]:
+    """Return a decision."""
+    return {
+        "verdict": decision.verdict.value,
+        "fingerprint": decision.fingerprint,
+        "rule": decision.rule,
+        "location": decision.location,
+        "reason": decision.reason,
+        "owner": decision.owner,
+        "until": None if decision.until is None else decision.until.isoformat(),
+        "origin": decision.origin.value,
+        "runbook": decision.runbook,
+        "decided_at": instant_as_json(decision.decided_at),
+        "decided_by": decision.decided_by,
+    }
+
+
 def instant_as_json(instant: datetime | None) -> str | None:
     """Return "2026-11-23T12:00:00.000000Z" for an aware instant."""
     if instant is None:
@@ -96,7 +133,7 @@ def instant_as_json(instant: datetime | None) -> str | None:
 
 
 def _retention(retain: str | None) -> str | float | None:
-    """A word, or seconds after the run's end."""
+    """Return a keyword, or seconds after the end of the run."""
     try:
         return None if retain is None else float(retain)
     except ValueError:
@@ -120,7 +157,7 @@ def attempt_as_json(attempt: AttemptRecord) -> dict[str, Any]:
 
 
 def failed_attempt_as_json(attempt: FailedAttemptRecord) -> dict[str, Any]:
-    """Return an attempt at an artifact that failed."""
+    """Return a failed attempt at an artifact."""
     return {
         "artifact_id": attempt.artifact_id,
         "epoch": attempt.epoch,
