@@ -45,5 +45,5 @@ def texts_of(scan: FileScan) -> dict[str, str]:
     return {file: "\n".join(each) for file, each in texts.items()}
 
 
-def left_out_of(scan: FileScan) -> dict[str, str]:
-    return {each["name"]: each["reason"] for each in scan.not_scanned}
+def not_scanned_in(scan: FileScan) -> dict[str, str]:
+    return {entry["name"]: entry["reason"] for entry in scan.not_scanned}

@@ -34,7 +34,7 @@ class CountingFactory:
         return InMemoryArtifactStore()
 
 
-def test_a_singleton_is_made_once_even_when_many_threads_ask() -> None:
+def test_a_singleton_is_created_once_across_threads() -> None:
     container, factory, services = ServiceContainer(), CountingFactory(), []
     container.register(ServiceDescriptor(ArtifactStore, factory))
     threads = [threading.Thread(target=lambda: services.append(container.get_service(ArtifactStore))) for _ in range(8)]
@@ -46,7 +46,7 @@ def test_a_singleton_is_made_once_even_when_many_threads_ask() -> None:
     assert len({id(service) for service in services}) == 1
 
 
-def test_a_transient_is_made_anew_each_time() -> None:
+def test_a_transient_service_is_created_for_each_request() -> None:
     container, factory = ServiceContainer(), CountingFactory()
     container.register(ServiceDescriptor(ArtifactStore, factory, "transient"))
     assert container.get_service(ArtifactStore) is not container.get_service(ArtifactStore)
@@ -61,7 +61,7 @@ def test_a_service_that_is_registered_again_is_replaced() -> None:
     assert container.get_service(ArtifactStore) is not first
 
 
-def test_a_service_that_nobody_registered_is_an_error_that_names_those_there_are() -> None:
+def test_an_unregistered_service_is_an_error_that_names_the_registered_ones() -> None:
     container = ServiceContainer()
     container.register(ServiceDescriptor(ArtifactStore, CountingFactory()))
     with pytest.raises(ServiceNotRegisteredError, match="No service is registered for int.*registered: ArtifactStore"):
@@ -102,7 +102,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Offered:
     return offered
 
 
-def test_components_are_looked_for_once_and_only_when_they_are_needed(installed: Offered) -> None:
+def test_components_are_discovered_once_and_only_on_demand(installed: Offered) -> None:
     registry = ComponentRegistry(ServiceContainer())
     assert installed.looked == 0
     for _ in range(3):
@@ -110,14 +110,14 @@ def test_components_are_looked_for_once_and_only_when_they_are_needed(installed:
     assert installed.looked == 1
 
 
-def test_a_factory_is_given_the_container(installed: Offered) -> None:
+def test_a_factory_receives_the_container(installed: Offered) -> None:
     container = ServiceContainer()
     factory = ComponentRegistry(container).connector_factories["good"]
     assert isinstance(factory, GoodFactory) or type(factory).__name__ == "GoodFactory"
     assert vars(factory)["container"] is container
 
 
-def test_a_broken_plug_in_is_reported_by_name_and_takes_no_other_down(installed: Offered) -> None:
+def test_a_broken_plug_in_is_reported_by_name_and_others_still_work(installed: Offered) -> None:
     factories = ComponentRegistry(ServiceContainer()).connector_factories
     assert list(factories) == ["good"]
     assert set(factories.broken) == {"missing", "broken", "odd"}
@@ -125,20 +125,20 @@ def test_a_broken_plug_in_is_reported_by_name_and_takes_no_other_down(installed:
     assert factories.broken["broken"] == "OSError: no licence file"
 
 
-def test_asking_for_a_broken_plug_in_says_why_it_is_broken(installed: Offered) -> None:
+def test_requesting_a_broken_plug_in_gives_the_reason(installed: Offered) -> None:
     factories = ComponentRegistry(ServiceContainer()).connector_factories
     with pytest.raises(ComponentNotFoundError, match="'broken' cannot be imported: OSError: no licence file"):
         factories["broken"]
 
 
-def test_asking_for_an_unknown_component_suggests_the_nearest(installed: Offered) -> None:
+def test_requesting_an_unknown_component_suggests_the_nearest_name(installed: Offered) -> None:
     factories = ComponentRegistry(ServiceContainer()).connector_factories
     with pytest.raises(ComponentNotFoundError, match="no connector named 'god'. Did you mean 'good'?"):
         factories["god"]
     assert factories.get("god") is None
 
 
-def test_a_name_that_two_packages_offer_is_given_to_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_two_packages_provide_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
     offered = Offered(good=f"{__name__}:GoodFactory")
     offered.entry_points.append(EntryPoint("good", "another:Factory", "waivern.connectors"))
     monkeypatch.setattr(waivern.discovery, "entry_points", offered)
@@ -165,7 +165,7 @@ def faults_of(properties: Mapping[str, Any]) -> dict[str, str]:
     return caught.value.problems
 
 
-def test_every_bad_property_is_named_with_its_fault_and_no_value() -> None:
+def test_every_invalid_property_is_named_with_its_problem_and_without_its_value() -> None:
     faults = faults_of({"pathh": 1, "password": "hunter2", "pattern_matching": {"rulset": "y"}})
     assert faults["path"] == "is required"
     assert faults["pathh"] == "is not known. Did you mean 'path'?"
@@ -174,7 +174,7 @@ def test_every_bad_property_is_named_with_its_fault_and_no_value() -> None:
     assert "hunter2" not in str(faults)
 
 
-def test_relative_paths_are_meant_from_the_working_directory_that_was_set(tmp_path: Path) -> None:
+def test_relative_paths_start_from_the_configured_working_directory(tmp_path: Path) -> None:
     with use_working_directory(tmp_path):
         assert resolve_path("exports") == tmp_path / "exports"
         assert resolve_path("/etc") == Path("/etc")
@@ -188,7 +188,7 @@ class LeavingFactory:
         raise SystemExit("I leave")
 
 
-def test_a_plug_in_that_leaves_the_process_while_it_is_loaded_is_reported_as_broken(
+def test_a_plug_in_that_exits_during_its_import_is_reported_as_broken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "leaves_on_import.py").write_text("import sys\nsys.exit(3)\n")

@@ -69,11 +69,11 @@ def rows_read(content: Content) -> list[str]:
     return list(dict.fromkeys(item["metadata"]["row"] for item in content["data"] if "row" in item["metadata"]))
 
 
-def left_out(content: Content) -> dict[str, str]:
-    return {each["name"]: each["reason"] for each in content["metadata"]["not_scanned"]}
+def not_scanned_in(content: Content) -> dict[str, str]:
+    return {entry["name"]: entry["reason"] for entry in content["metadata"]["not_scanned"]}
 
 
-def test_every_value_is_an_item_and_a_column_without_values_one_without_text(database_url: str) -> None:
+def test_every_value_is_an_item_and_a_column_without_values_has_one_without_text(database_url: str) -> None:
     run(
         database_url,
         "CREATE TABLE customers (id INTEGER PRIMARY KEY, email VARCHAR(80), fax TEXT)",
@@ -103,7 +103,7 @@ def test_every_value_is_an_item_and_a_column_without_values_one_without_text(dat
 
 
 @pytest.mark.parametrize("key", ["id INTEGER PRIMARY KEY", "id INTEGER", "id VARCHAR(9) PRIMARY KEY"])
-def test_a_large_table_is_sampled_all_over_and_the_share_is_said(database_url: str, key: str) -> None:
+def test_a_large_table_is_sampled_evenly_and_the_share_is_reported(database_url: str, key: str) -> None:
     inserts = ", ".join(f"({n}, 'v{n}')" for n in range(1, 3001))
     run(database_url, f"CREATE TABLE t ({key}, v TEXT)", f"INSERT INTO t VALUES {inserts}")
     content = scan(database_url, max_rows_per_table=200)
@@ -117,7 +117,7 @@ def test_a_large_table_is_sampled_all_over_and_the_share_is_said(database_url: s
     assert canonical_bytes(scan(database_url, max_rows_per_table=200, seed=1)) != canonical_bytes(content)
 
 
-def test_a_composite_key_of_numbers_names_a_row(postgres_url: str) -> None:
+def test_a_composite_key_of_numbers_is_a_row_name(postgres_url: str) -> None:
     run(
         postgres_url,
         "CREATE TABLE lines (bill INTEGER, line INTEGER, item TEXT, PRIMARY KEY (bill, line))",
@@ -126,7 +126,7 @@ def test_a_composite_key_of_numbers_names_a_row(postgres_url: str) -> None:
     assert rows_read(scan(postgres_url)) == ["1/9", "2/1"]
 
 
-def test_a_key_that_may_be_personal_data_is_not_repeated_as_a_rows_name(postgres_url: str) -> None:
+def test_a_key_that_may_be_personal_data_is_not_used_as_a_row_name(postgres_url: str) -> None:
     run(
         postgres_url,
         "CREATE TABLE people (email TEXT PRIMARY KEY)",
@@ -152,7 +152,7 @@ ODD_NAMES = [
 
 
 @pytest.mark.parametrize("rows", [1, 9])
-def test_odd_identifiers_are_quoted(database_url: str, rows: int) -> None:
+def test_unusual_identifiers_are_quoted(database_url: str, rows: int) -> None:
     metadata = sa.MetaData()
     for name in ODD_NAMES:
         sa.Table(name, metadata, *(sa.Column(column, sa.Text) for column in ODD_NAMES))
@@ -163,7 +163,7 @@ def test_odd_identifiers_are_quoted(database_url: str, rows: int) -> None:
             connection.execute(table.insert(), [{column: f"v {column}" for column in ODD_NAMES}] * rows)
     engine.dispose()
     content = scan(database_url, max_rows_per_table=3)
-    assert left_out(content) == {}
+    assert not_scanned_in(content) == {}
     found = {(table, column): text for (table, column, _), text in cells(content).items()}
     assert found == {(table, column): f"v {column}" for table in ODD_NAMES for column in ODD_NAMES}
 
@@ -173,7 +173,7 @@ IDENTIFIERS = st.text(st.characters(exclude_characters="\0", exclude_categories=
 
 @settings(max_examples=50, deadline=None)
 @given(table=IDENTIFIERS.filter(lambda name: not name.lower().startswith("sqlite_")), column=IDENTIFIERS)
-def test_any_identifier_of_sqlite_is_read(tmp_path_factory: pytest.TempPathFactory, table: str, column: str) -> None:
+def test_any_sqlite_identifier_is_read(tmp_path_factory: pytest.TempPathFactory, table: str, column: str) -> None:
     path = tmp_path_factory.mktemp("odd") / "odd.db"
     quoted = ['"' + name.replace('"', '""') + '"' for name in (table, column)]
     write(path, "CREATE TABLE {} ({})".format(*quoted), f"INSERT INTO {quoted[0]} VALUES ('v')")
@@ -182,7 +182,7 @@ def test_any_identifier_of_sqlite_is_read(tmp_path_factory: pytest.TempPathFacto
 
 @settings(max_examples=40, deadline=None)
 @given(ids=st.sets(st.integers(-(2**63), 2**63 - 1) | st.integers(1, 60), max_size=60), at_most=st.integers(1, 30))
-def test_a_sample_holds_as_many_distinct_rows_as_it_may(
+def test_a_sample_has_the_requested_number_of_distinct_rows(
     tmp_path_factory: pytest.TempPathFactory, ids: set[int], at_most: int
 ) -> None:
     path = numbers(tmp_path_factory.mktemp("ids") / "ids.db", [(each, f"v{each}") for each in ids])
@@ -193,7 +193,7 @@ def test_a_sample_holds_as_many_distinct_rows_as_it_may(
 
 
 @pytest.mark.parametrize("step", [1, 3, 1000], ids=["no gaps", "gaps", "mostly gaps"])
-def test_every_row_is_equally_likely_to_be_read(tmp_path: Path, step: int) -> None:
+def test_every_row_is_equally_likely_to_be_sampled(tmp_path: Path, step: int) -> None:
     path = numbers(tmp_path / "t.db", [(n * step, "v") for n in range(1, 2001)])
     hits: Counter[int] = Counter()
     for seed in range(100):
@@ -203,7 +203,7 @@ def test_every_row_is_equally_likely_to_be_read(tmp_path: Path, step: int) -> No
     assert all(320 < hits[tenth] < 480 for tenth in range(10))  # 400 each, four deviations either way
 
 
-def test_a_column_may_be_named_as_sqlites_own_row_number(tmp_path: Path) -> None:
+def test_a_column_may_have_the_name_of_sqlites_row_id(tmp_path: Path) -> None:
     write(tmp_path / "t.db", "CREATE TABLE t (rowid TEXT, v TEXT)", "INSERT INTO t VALUES ('x', 'y')")
     assert cells(scan_file(tmp_path / "t.db")) == {("t", "rowid", "1"): "x", ("t", "v", "1"): "y"}
 
@@ -216,7 +216,7 @@ def test_a_table_without_rowid_is_sampled_by_its_key(tmp_path: Path) -> None:
     assert all(text == f"v{row}" for (_, column, row), text in cells(content).items() if column == "v")
 
 
-def test_sqlite_values_are_read_whatever_their_column_promises(tmp_path: Path) -> None:
+def test_sqlite_values_are_read_even_if_they_do_not_match_the_column_type(tmp_path: Path) -> None:
     write(
         tmp_path / "t.db",
         "CREATE TABLE t (born DATE, price DECIMAL(9,2), b BLOB, odd WIDGET)",
@@ -228,7 +228,7 @@ def test_sqlite_values_are_read_whatever_their_column_promises(tmp_path: Path) -
     assert (found["born", "1"], found["born", "2"], found["price", "1"]) == ("not a date", "20260102", "dear")
     assert (found["odd", "1"], found["odd", "2"], found["b", "2"]) == ("1.5", "A", "text")
     why = "1 of the values that were read are binary data"
-    assert left_out(content) == {"t.price": why, "t.b": why}
+    assert not_scanned_in(content) == {"t.price": why, "t.b": why}
 
 
 @pytest.mark.parametrize(("rows", "key"), [(3, ""), (60, ""), (60, ", PRIMARY KEY (f0, f1)) WITHOUT ROWID")])
@@ -238,7 +238,7 @@ def test_a_table_of_two_thousand_columns_is_read(tmp_path: Path, rows: int, key:
     write(tmp_path / "wide.db", f"CREATE TABLE wide ({columns}" + (key or ")"), *values)
     content = scan_file(tmp_path / "wide.db", max_rows_per_table=10)
     read = cells(content)
-    assert left_out(content) == {}
+    assert not_scanned_in(content) == {}
     assert len(content["metadata"]["tables"][0]["columns"]) == 2000
     assert len({column for _, column, _ in read}) == 2000
     first = {row: text for (_, column, row), text in read.items() if column == "f0"}
@@ -247,7 +247,7 @@ def test_a_table_of_two_thousand_columns_is_read(tmp_path: Path, rows: int, key:
     assert {row: text.replace("a", "z") for row, text in first.items()} == last
 
 
-def test_postgres_values_are_read_whatever_their_type(postgres_url: str) -> None:
+def test_postgres_values_of_every_type_are_read(postgres_url: str) -> None:
     run(
         postgres_url,
         "CREATE TYPE mood AS ENUM ('fine')",
@@ -258,7 +258,7 @@ def test_postgres_values_are_read_whatever_their_type(postgres_url: str) -> None
     )
     content = scan(postgres_url)
     found = {column: text for (_, column, _), text in cells(content).items()}
-    assert left_out(content) == {"t.b": "1 of the values that were read are binary data"}
+    assert not_scanned_in(content) == {"t.b": "1 of the values that were read are binary data"}
     assert found == {
         "id": "1",
         "j": '{"a": 2, "b": 1}',
@@ -276,14 +276,14 @@ def test_postgres_values_are_read_whatever_their_type(postgres_url: str) -> None
     }
 
 
-def test_a_value_that_is_too_long_is_read_up_to_the_bound_and_named(database_url: str) -> None:
+def test_a_value_beyond_the_limit_is_cut_and_reported(database_url: str) -> None:
     run(database_url, "CREATE TABLE t (v TEXT)", "INSERT INTO t VALUES ('1234567'), ('12345')")
     content = scan(database_url, max_value_size=5)
     assert set(cells(content).values()) == {"12345"}
-    assert left_out(content) == {"t.v": "1 values were read only up to max_value_size (5)"}
+    assert not_scanned_in(content) == {"t.v": "1 values were read only up to max_value_size (5)"}
 
 
-def test_tables_and_columns_are_chosen_by_patterns_and_what_is_left_is_named(database_url: str) -> None:
+def test_tables_and_columns_are_selected_by_patterns_and_the_others_are_reported(database_url: str) -> None:
     run(
         database_url,
         *(f"CREATE TABLE {name} (a TEXT, b TEXT)" for name in ("shop_one", "shop_two", "audit")),
@@ -295,7 +295,7 @@ def test_tables_and_columns_are_chosen_by_patterns_and_what_is_left_is_named(dat
         ("shop_one", "a"): "1",
         ("shop_one", "b"): "",
     }
-    assert left_out(content) == {
+    assert not_scanned_in(content) == {
         "audit": "not among include_tables",
         "shop_two": "excluded by the pattern *_two",
         "shop_view": "a view: its data is scanned in its tables",
@@ -311,7 +311,7 @@ def test_tables_and_columns_are_chosen_by_patterns_and_what_is_left_is_named(dat
     }
 
 
-def test_postgres_is_read_in_all_its_schemas_and_partitions_only_once(postgres_url: str) -> None:
+def test_all_postgres_schemas_are_read_and_partitions_only_once(postgres_url: str) -> None:
     run(
         postgres_url,
         'CREATE SCHEMA "Sales"',
@@ -324,13 +324,13 @@ def test_postgres_is_read_in_all_its_schemas_and_partitions_only_once(postgres_u
     )
     content = scan(postgres_url)
     assert set(cells(content)) == {("Sales.orders", "id", "1"), ("visits", "day", "#1")}
-    assert set(left_out(content)) == {"totals"}
+    assert set(not_scanned_in(content)) == {"totals"}
     assert set(cells(scan(postgres_url, schemas=["Sales"]))) == {("Sales.orders", "id", "1")}
     with pytest.raises(ComponentError, match=r"no schema 'sales'.*Did you mean 'Sales'"):
         scan(postgres_url, schemas=["sales"])
 
 
-def test_a_table_that_may_not_be_read_takes_no_other_one_down(postgres_url: str) -> None:
+def test_a_table_without_read_permission_does_not_affect_others(postgres_url: str) -> None:
     role = f"reader_{os.getpid()}"
     run(postgres_url, "CREATE TABLE secret (a TEXT)", "CREATE TABLE shop (a TEXT)", "INSERT INTO shop VALUES ('1')")
     run(postgres_url, f"CREATE ROLE {role} LOGIN PASSWORD '{CANARY}'", f"GRANT SELECT ON shop TO {role}")
@@ -340,11 +340,11 @@ def test_a_table_that_may_not_be_read_takes_no_other_one_down(postgres_url: str)
     finally:
         run(postgres_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
     assert cells(content) == {("shop", "a", "#1"): "1"}
-    assert left_out(content) == {"secret": "cannot be read: permission denied for table secret"}
+    assert not_scanned_in(content) == {"secret": "cannot be read: permission denied for table secret"}
     assert CANARY not in json.dumps(content)
 
 
-def test_a_table_that_is_locked_is_named_and_not_waited_for(postgres_url: str, monkeypatch: Any) -> None:
+def test_a_locked_table_is_reported_without_waiting(postgres_url: str, monkeypatch: Any) -> None:
     run(postgres_url, "CREATE TABLE busy (a TEXT)", "CREATE TABLE shop (a TEXT)", "INSERT INTO shop VALUES ('1')")
     monkeypatch.setattr(transactions, "LOCK_TIMEOUT_S", 0.1)
     engine = sa.create_engine(postgres_url, poolclass=sa.NullPool)
@@ -353,10 +353,10 @@ def test_a_table_that_is_locked_is_named_and_not_waited_for(postgres_url: str, m
         content = scan(postgres_url)
     engine.dispose()
     assert cells(content) == {("shop", "a", "#1"): "1"}
-    assert left_out(content) == {"busy": "cannot be read: canceling statement due to lock timeout"}
+    assert not_scanned_in(content) == {"busy": "cannot be read: canceling statement due to lock timeout"}
 
 
-def test_nothing_can_be_written_in_the_transaction(database_url: str) -> None:
+def test_the_transaction_is_read_only(database_url: str) -> None:
     run(database_url, "CREATE TABLE t (a TEXT)")
     url = sa.make_url(database_url)
     file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
@@ -369,7 +369,7 @@ def test_nothing_can_be_written_in_the_transaction(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("journal", ["wal", "delete"])
-def test_a_sqlite_file_and_its_folder_are_left_as_they_were(tmp_path: Path, journal: str) -> None:
+def test_a_sqlite_file_and_its_folder_are_not_changed(tmp_path: Path, journal: str) -> None:
     path = tmp_path / "shop.db"
     write(path, f"PRAGMA journal_mode={journal}", "CREATE TABLE t (a TEXT)", "INSERT INTO t VALUES ('x')")
     before = path.read_bytes(), path.stat().st_mtime_ns
@@ -378,7 +378,7 @@ def test_a_sqlite_file_and_its_folder_are_left_as_they_were(tmp_path: Path, jour
     assert [each.name for each in tmp_path.iterdir()] == ["shop.db"]
 
 
-def test_what_a_writer_has_committed_is_read_beside_it(tmp_path: Path) -> None:
+def test_committed_data_of_a_concurrent_writer_is_read(tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("PRAGMA journal_mode=wal")
@@ -389,7 +389,7 @@ def test_what_a_writer_has_committed_is_read_beside_it(tmp_path: Path) -> None:
         assert list(cells(scan_file(path)).values()) == ["committed"]
 
 
-def test_a_file_that_is_written_meanwhile_is_read_again_as_of_one_moment(tmp_path: Path) -> None:
+def test_a_file_that_changes_during_the_read_is_read_again_consistently(tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
     write(path, "PRAGMA journal_mode=wal", "CREATE TABLE t (a TEXT)", "INSERT INTO t VALUES ('old')")
     seen: list[list[str]] = []
@@ -404,7 +404,7 @@ def test_a_file_that_is_written_meanwhile_is_read_again_as_of_one_moment(tmp_pat
     assert len(seen) == 2
 
 
-def test_a_relative_path_is_meant_from_the_runbooks_folder_whatever_is_in_it(tmp_path: Path) -> None:
+def test_a_relative_path_starts_from_the_runbooks_folder_with_any_name(tmp_path: Path) -> None:
     for name in ("shop #1?.db", "shop #1.db"):
         write(tmp_path / name, "CREATE TABLE t (a TEXT)", "INSERT INTO t VALUES ('x')")
     with use_working_directory(tmp_path):
@@ -414,9 +414,7 @@ def test_a_relative_path_is_meant_from_the_runbooks_folder_whatever_is_in_it(tmp
 
 
 @pytest.mark.parametrize("content", [None, b"this is no database, but it is long enough to be looked at" * 20])
-def test_a_sqlite_file_that_is_missing_or_none_is_an_error_and_is_not_made(
-    tmp_path: Path, content: bytes | None
-) -> None:
+def test_a_missing_or_invalid_sqlite_file_is_an_error_and_is_not_created(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "shop.db"
     if content is not None:
         path.write_bytes(content)
@@ -425,12 +423,12 @@ def test_a_sqlite_file_that_is_missing_or_none_is_an_error_and_is_not_made(
     assert path.exists() == (content is not None)
 
 
-def test_a_folder_is_no_sqlite_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_sqlite_file(tmp_path: Path) -> None:
     with pytest.raises(ComponentError, match="is not a file"):
         scan_file(tmp_path)
 
 
-def test_a_database_that_is_down_is_named_without_its_password() -> None:
+def test_an_unreachable_database_is_reported_without_its_password() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -448,7 +446,7 @@ def silent_server() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_a_server_that_never_answers_is_given_up(silent_server: int) -> None:
+def test_a_server_that_never_responds_times_out(silent_server: int) -> None:
     done = threading.Event()
 
     def attempt() -> None:

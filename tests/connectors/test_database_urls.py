@@ -25,11 +25,11 @@ CANARY = "c4n4ry-p4ss"
         ("sqlite+pysqlite:////srv/shop.db", "/srv/shop.db"),
     ],
 )
-def test_a_database_is_called_the_same_whatever_its_user_password_driver_and_options(written: str, name: str) -> None:
+def test_the_source_name_does_not_depend_on_user_password_driver_and_options(written: str, name: str) -> None:
     assert source_name(parse_url(written)) == name
 
 
-def test_the_name_of_a_database_stays_in_a_message_though_its_url_is_the_value_of_a_variable() -> None:
+def test_the_source_name_is_not_redacted_if_the_url_is_the_value_of_a_variable() -> None:
     url = "postgresql://db.example.org/shop"
     message = Message(id="shop", content={"source": source_name(parse_url(url))}, schema=Schema("any", "1.0.0"))
     assert Redactor({"SHOP_DB_URL": url}).message(message).content == {"source": "db.example.org/shop"}
@@ -48,20 +48,20 @@ def test_the_name_of_a_database_stays_in_a_message_though_its_url_is_the_value_o
         ("sqlite:///file:x?mode=rw&uri=true", "always opened read-only"),
     ],
 )
-def test_a_url_that_cannot_be_used_is_a_property_error_without_the_password(url: str, fault: str) -> None:
+def test_an_invalid_url_is_a_property_error_without_the_password(url: str, fault: str) -> None:
     with pytest.raises(InvalidPropertiesError, match=fault) as raised:
         SqlDatabaseConnectorFactory().create({"url": url})
     assert set(raised.value.problems) == {"url"}
     assert CANARY not in str(raised.value)
 
 
-def test_secrets_are_blotted_out_of_what_a_driver_says() -> None:
+def test_secrets_are_redacted_in_driver_messages() -> None:
     url = sa.make_url(f"postgresql://u:{CANARY}@host/db?sslpassword=other-s3cret")
     said = f"bad option {CANARY} and other-s3cret\nDETAIL: more"
     assert without_secrets(said, url) == "bad option *** and ***"
 
 
 @pytest.mark.parametrize("properties", [{}, {"path": "a.db", "database_path": "b.db"}])
-def test_a_sqlite_file_is_named_exactly_once(properties: dict[str, str]) -> None:
+def test_a_sqlite_file_is_given_by_exactly_one_property(properties: dict[str, str]) -> None:
     with pytest.raises(InvalidPropertiesError, match="exactly one of"):
         SqliteConnectorFactory().create(properties)

@@ -38,6 +38,6 @@ def test_a_value_has_one_text(value: object, text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [b"\xff", b"a\0b"])
-def test_bytes_that_are_no_text_are_refused(value: bytes) -> None:
+def test_binary_values_are_rejected(value: bytes) -> None:
     with pytest.raises(NotTextError):
         as_text(value)

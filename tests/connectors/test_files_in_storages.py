@@ -40,8 +40,8 @@ def read(content: Mapping[str, Any]) -> dict[str, str]:
     return {item["metadata"]["file_path"]: item["content"] for item in content["data"]}
 
 
-def left_out(content: Mapping[str, Any]) -> dict[str, str]:
-    return {each["name"]: each["reason"] for each in content["metadata"]["not_scanned"]}
+def not_scanned_in(content: Mapping[str, Any]) -> dict[str, str]:
+    return {entry["name"]: entry["reason"] for entry in content["metadata"]["not_scanned"]}
 
 
 def write_tree(root: Path, tree: Mapping[str, bytes]) -> None:
@@ -62,7 +62,7 @@ def write_tree(root: Path, tree: Mapping[str, bytes]) -> None:
         {"max_total_size": 60},
     ],
 )
-def test_a_bucket_is_read_as_a_folder_with_the_same_files_is(
+def test_a_bucket_is_read_like_a_folder_with_the_same_files(
     s3: S3Server, tmp_path: Path, properties: dict[str, Any]
 ) -> None:
     s3.fill("shop", TREE)
@@ -75,7 +75,7 @@ def test_a_bucket_is_read_as_a_folder_with_the_same_files_is(
     assert there["metadata"] == here["metadata"]
 
 
-def test_all_items_say_where_they_are_from(s3: S3Server) -> None:
+def test_all_items_have_their_source(s3: S3Server) -> None:
     s3.fill("shop", TREE)
     content = scan("s3://shop/exports/", s3, include_patterns=["b/"])
     assert content["source"] == "s3://shop/exports/"
@@ -88,35 +88,35 @@ def test_all_items_say_where_they_are_from(s3: S3Server) -> None:
     assert canonical_bytes(content) == canonical_bytes(scan("s3://shop/exports/", s3, include_patterns=["b/"]))
 
 
-def test_a_whole_bucket_or_one_object_is_read_too(s3: S3Server) -> None:
+def test_a_whole_bucket_or_a_single_object_can_be_read(s3: S3Server) -> None:
     s3.fill("shop", TREE)
     assert set(read(scan("s3://shop", s3, exclude_patterns=["/exports/"]))) == {"other/e.txt", "exportsnot/f.txt"}
     content = scan("s3://shop/exports/a.txt", s3)
     assert read(content) == {"a.txt": "anna@example.org"}
-    assert left_out(scan("s3://shop/exports/a.txt", s3, exclude_patterns=["a.*"])) == {
+    assert not_scanned_in(scan("s3://shop/exports/a.txt", s3, exclude_patterns=["a.*"])) == {
         "a.txt": "excluded by the pattern a.*"
     }
 
 
-def test_an_empty_bucket_has_no_files_and_is_no_error(s3: S3Server) -> None:
+def test_an_empty_bucket_is_not_an_error(s3: S3Server) -> None:
     s3.fill("empty", {})
     assert scan("s3://empty", s3)["metadata"] == {"scanned": 0, "not_scanned": []}
 
 
-def test_names_that_no_folder_could_hold_are_each_read_once(s3: S3Server) -> None:
+def test_names_that_a_folder_cannot_have_are_read_once(s3: S3Server) -> None:
     odd = {"a//b": b"1", "../up": b"2", "/top": b"3", "c": b"4", "c/under": b"5", "é #?x": b"6", "empty": b""}
     s3.fill("odd", {**odd, "folder/": b"", "a/": b""})
     content = scan("s3://odd", s3)
     assert read(content) == {name: text.decode() for name, text in odd.items()}
-    assert left_out(content) == {}
+    assert not_scanned_in(content) == {}
 
 
-def test_more_objects_than_one_answer_lists_are_all_found(s3: S3Server) -> None:
+def test_objects_beyond_the_first_page_of_a_listing_are_found(s3: S3Server) -> None:
     s3.fill("many", {f"{number:04}": b"" for number in range(1100)})
     assert scan("s3://many", s3)["metadata"]["scanned"] == 1100
 
 
-def test_what_is_too_large_is_not_asked_for(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_beyond_the_limit_are_not_fetched(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     s3.fill("shop", {"large": b"x" * 1000, "small": b"1"})
     asked = []
     sound = remote.RemoteAddress.read
@@ -126,11 +126,11 @@ def test_what_is_too_large_is_not_asked_for(s3: S3Server, monkeypatch: pytest.Mo
         return sound(place, storage, path, limit=limit)
 
     monkeypatch.setattr(remote.RemoteAddress, "read", noted)
-    assert left_out(scan("s3://shop", s3, max_file_size=100)) == {"large": "larger than 100 bytes (1000)"}
+    assert not_scanned_in(scan("s3://shop", s3, max_file_size=100)) == {"large": "larger than 100 bytes (1000)"}
     assert asked == ["shop/small"]
 
 
-def test_an_object_that_grew_since_it_was_listed_is_bounded_and_never_cut(s3: S3Server) -> None:
+def test_an_object_that_grew_since_the_listing_is_reported_and_not_cut(s3: S3Server) -> None:
     s3.fill("shop", {"grown": b"x" * 1000})
     place = remote.RemoteAddress("s3://shop", s3.options())
     storage, _ = place._open()
@@ -140,9 +140,7 @@ def test_an_object_that_grew_since_it_was_listed_is_bounded_and_never_cut(s3: S3
         grown.read(limit=100)
 
 
-def test_an_object_that_vanishes_while_the_bucket_is_read_is_named(
-    s3: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_object_deleted_during_the_scan_is_reported(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     s3.fill("shop", {"a": b"1", "b": b"2"})
     sound = remote.RemoteAddress.read
 
@@ -153,17 +151,17 @@ def test_an_object_that_vanishes_while_the_bucket_is_read_is_named(
     monkeypatch.setattr(remote.RemoteAddress, "read", vanish_first)
     content = scan("s3://shop", s3)
     assert read(content) == {"a": "1"}
-    assert left_out(content) == {"b": "deleted while the folder was read"}
+    assert not_scanned_in(content) == {"b": "deleted while the folder was read"}
 
 
-def test_what_changed_since_the_last_scan_is_seen(s3: S3Server) -> None:
+def test_changes_since_the_last_scan_are_seen(s3: S3Server) -> None:
     s3.fill("shop", {"a": b"1"})
     assert read(scan("s3://shop", s3)) == {"a": "1"}
     s3.client().put_object(Bucket="shop", Key="b", Body=b"2")
     assert read(scan("s3://shop", s3)) == {"a": "1", "b": "2"}
 
 
-def test_a_login_may_stand_in_the_environment(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_are_read_from_the_environment(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     s3.fill("shop", {"a": b"1"})
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a-user")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-key")
@@ -172,20 +170,20 @@ def test_a_login_may_stand_in_the_environment(s3: S3Server, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("path", ["s3://no-such-bucket", "s3://shop/no/such/folder"])
-def test_what_is_not_there_is_an_error_with_a_remedy(s3: S3Server, path: str) -> None:
+def test_a_missing_path_is_an_error_with_a_remedy(s3: S3Server, path: str) -> None:
     s3.fill("shop", TREE)
     with pytest.raises(ComponentError, match=f"{path} cannot be read: it does not exist. Correct `path`"):
         scan(path, s3)
 
 
-def test_access_that_is_denied_is_an_error_without_the_secret(s3: S3Server) -> None:
+def test_denied_access_is_an_error_without_the_secret(s3: S3Server) -> None:
     s3.fill("shop", TREE)
     with s3.asking_who_is_there(), pytest.raises(ComponentError, match="access is denied. Give the user") as refused:
         scan("s3://shop", s3)
     assert "a-secret-key" not in str(refused.value)
 
 
-def test_without_a_login_the_error_says_how_to_give_one(
+def test_without_credentials_the_error_says_how_to_provide_them(
     s3: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
@@ -197,7 +195,7 @@ def test_without_a_login_the_error_says_how_to_give_one(
         scan("s3://shop", storage_options={"endpoint_url": s3.endpoint})
 
 
-def test_a_server_that_is_not_there_is_an_error_soon() -> None:
+def test_an_unreachable_server_fails_quickly() -> None:
     nowhere = {"key": "a-user", "secret": "a-secret-key", "endpoint_url": "http://127.0.0.1:9"}
     started = time.monotonic()
     with pytest.raises(ComponentError, match="its server cannot be reached. Check the network and `endpoint_url`"):
@@ -205,9 +203,7 @@ def test_a_server_that_is_not_there_is_an_error_soon() -> None:
     assert time.monotonic() - started < 60
 
 
-def test_a_server_that_goes_away_meanwhile_fails_the_scan_rather_than_each_file(
-    s3: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lost_server_fails_the_scan_instead_of_each_file(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     s3.fill("shop", {"a": b"1", "b": b"2"})
     sound = remote.RemoteAddress.read
 
@@ -220,7 +216,7 @@ def test_a_server_that_goes_away_meanwhile_fails_the_scan_rather_than_each_file(
         scan("s3://shop", s3)
 
 
-def test_an_address_is_shown_without_what_lets_somebody_in() -> None:
+def test_an_address_is_shown_without_credentials() -> None:
     with pytest.raises(ComponentError) as refused:
         scan("http://anna:hunter22@127.0.0.1:9/a.txt?signature=abcdef")
     assert "http://127.0.0.1:9/a.txt cannot be read: its server cannot be reached" in str(refused.value)
@@ -228,18 +224,18 @@ def test_an_address_is_shown_without_what_lets_somebody_in() -> None:
         assert secret not in str(refused.value)
 
 
-def test_one_file_of_a_web_server_is_read_within_its_bounds(tmp_path: Path) -> None:
+def test_a_single_file_of_a_web_server_is_read_within_limits(tmp_path: Path) -> None:
     write_tree(tmp_path, {"a.txt": b"anna@example.org"})
     with web_server(tmp_path) as address:
         content = scan(f"{address}/a.txt?token=secret")
         assert read(content) == {"a.txt": "anna@example.org"}
         assert content["source"] == f"{address}/a.txt"
-        assert left_out(scan(f"{address}/a.txt", max_file_size=5)) == {"a.txt": "larger than 5 bytes (16)"}
+        assert not_scanned_in(scan(f"{address}/a.txt", max_file_size=5)) == {"a.txt": "larger than 5 bytes (16)"}
         with pytest.raises(ComponentError, match="it does not exist"):
             scan(f"{address}/none.txt")
 
 
-def test_other_storages_are_read_in_the_same_way() -> None:
+def test_other_storages_are_read_the_same_way() -> None:
     import fsspec
 
     memory = fsspec.filesystem("memory")
@@ -250,7 +246,7 @@ def test_other_storages_are_read_in_the_same_way() -> None:
         memory.rm("/shop", recursive=True)
 
 
-def test_an_address_of_this_machine_is_its_path(tmp_path: Path) -> None:
+def test_a_file_address_is_a_local_path(tmp_path: Path) -> None:
     write_tree(tmp_path, {"a.txt": b"1"})
     assert read(scan(f"file://{tmp_path}")) == {"a.txt": "1"}
 
@@ -265,13 +261,13 @@ def test_an_address_of_this_machine_is_its_path(tmp_path: Path) -> None:
         ("gs://shop", "needs a package that is not installed. Please install gcsfs"),
     ],
 )
-def test_a_storage_that_cannot_be_read_is_refused_before_anything_runs(path: str, fault: str) -> None:
+def test_an_unsupported_storage_is_rejected_before_anything_runs(path: str, fault: str) -> None:
     with pytest.raises(InvalidPropertiesError) as refused:
         scan(path)
     assert fault in refused.value.problems["path"]
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     from waivern.connectors.filesystem import storages
 
     monkeypatch.setattr(storages, "find_spec", lambda name: None)
@@ -279,12 +275,12 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         scan("s3://shop")
 
 
-def test_options_of_a_storage_are_no_options_of_a_folder(tmp_path: Path) -> None:
+def test_storage_options_are_rejected_for_a_local_folder(tmp_path: Path) -> None:
     with pytest.raises(InvalidPropertiesError, match="storage_options"):
         scan(str(tmp_path), storage_options={"key": "a-user"})
 
 
-def test_options_are_not_shown_when_a_connector_is() -> None:
+def test_storage_options_are_not_in_a_connectors_repr() -> None:
     place = remote.RemoteAddress("s3://shop", {"secret": "a-secret-key"})
     assert "a-secret-key" not in repr(place)
 

@@ -36,8 +36,8 @@ def read(content: Mapping[str, Any]) -> dict[str, str]:
     return {item["metadata"]["file_path"]: item["content"] for item in content["data"]}
 
 
-def left_out(content: Mapping[str, Any]) -> dict[str, str]:
-    return {each["name"]: each["reason"] for each in content["metadata"]["not_scanned"]}
+def not_scanned_in(content: Mapping[str, Any]) -> dict[str, str]:
+    return {entry["name"]: entry["reason"] for entry in content["metadata"]["not_scanned"]}
 
 
 def write(root: Path, **texts: str) -> None:
@@ -72,13 +72,13 @@ def test_each_file_is_an_item_in_the_order_of_the_names(tmp_path: Path) -> None:
     assert content["metadata"] == {"scanned": 3, "not_scanned": []}
 
 
-def test_one_file_may_be_the_root(tmp_path: Path) -> None:
+def test_the_root_may_be_a_file(tmp_path: Path) -> None:
     write(tmp_path, only="1", other="2")
     assert read(scan(tmp_path / "only")) == {"only": "1"}
-    assert left_out(scan(tmp_path / "only", exclude_patterns=["on*"])) == {"only": "excluded by the pattern on*"}
+    assert not_scanned_in(scan(tmp_path / "only", exclude_patterns=["on*"])) == {"only": "excluded by the pattern on*"}
 
 
-def test_the_same_files_give_the_same_content_wherever_they_lie(tmp_path: Path) -> None:
+def test_the_same_files_give_the_same_content_in_any_location(tmp_path: Path) -> None:
     contents = []
     for place in ("here", "there/deep"):
         folder = tmp_path / place
@@ -90,7 +90,7 @@ def test_the_same_files_give_the_same_content_wherever_they_lie(tmp_path: Path) 
     assert str(tmp_path).encode() not in contents[0]
 
 
-def test_links_are_read_only_where_they_lead_to_an_unread_file_of_the_root(tmp_path: Path) -> None:
+def test_links_are_read_only_if_they_lead_to_an_unread_file_of_the_root(tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "sub").mkdir(parents=True)
     write(tmp_path, secret="outside")
@@ -102,7 +102,7 @@ def test_links_are_read_only_where_they_lead_to_an_unread_file_of_the_root(tmp_p
     assert read(scan(root)) == {"file": "1", "hidden": "2"}
     content = scan(root, include_patterns=["file", "*.txt", "out", "again", "nothing", "circle", "up"])
     assert read(content) == {"file": "1", "latest.txt": "2"}
-    assert left_out(content) == {
+    assert not_scanned_in(content) == {
         "hidden": "not among include_patterns",
         "again": "the same file as file",
         "out": "a symbolic link that leads out of the root",
@@ -112,13 +112,13 @@ def test_links_are_read_only_where_they_lead_to_an_unread_file_of_the_root(tmp_p
     }
 
 
-def test_a_link_does_not_lead_to_what_is_excluded(tmp_path: Path) -> None:
+def test_a_link_to_an_excluded_file_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     write(tmp_path / "secret", key="1")
     (tmp_path / "link").symlink_to("secret/key")
     content = scan(tmp_path, exclude_patterns=["secret/"])
     assert read(content) == {}
-    assert set(left_out(content)) == {"secret/", "link"}
+    assert set(not_scanned_in(content)) == {"secret/", "link"}
 
 
 def test_the_root_may_be_a_link(tmp_path: Path) -> None:
@@ -140,23 +140,23 @@ def test_pipes_and_sockets_do_not_block(tmp_path: Path) -> None:
         started = time.monotonic()
         content = scan(tmp_path)
     assert time.monotonic() - started < 1
-    assert set(left_out(content)) == {"pipe", "socket"}
+    assert set(not_scanned_in(content)) == {"pipe", "socket"}
 
 
-def test_a_pipe_that_took_a_files_place_does_not_block_either(tmp_path: Path) -> None:
+def test_a_pipe_that_replaced_a_file_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "file")
     with pytest.raises(UnreadableError, match="not a regular file"):
         read_bytes(str(tmp_path / "file"), limit=10)
 
 
-def test_a_link_that_took_a_files_place_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_that_replaced_a_file_is_not_followed(tmp_path: Path) -> None:
     write(tmp_path, secret="s")
     (tmp_path / "file").symlink_to("secret")
     with pytest.raises(UnreadableError, match="cannot be read"):
         read_bytes(str(tmp_path / "file"), limit=10)
 
 
-def test_a_file_that_vanishes_while_the_folder_is_read_is_named(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_file_deleted_during_the_scan_is_reported(tmp_path: Path, monkeypatch: Any) -> None:
     write(tmp_path, a="1", b="2")
 
     def vanish_first(path: str, *, limit: int) -> bytes:
@@ -166,10 +166,10 @@ def test_a_file_that_vanishes_while_the_folder_is_read_is_named(tmp_path: Path, 
     monkeypatch.setattr(walking, "read_bytes", vanish_first)
     content = scan(tmp_path)
     assert read(content) == {"a": "1"}
-    assert set(left_out(content)) == {"b"}
+    assert set(not_scanned_in(content)) == {"b"}
 
 
-def test_files_that_come_go_and_grow_meanwhile_fail_nothing(tmp_path: Path) -> None:
+def test_files_that_change_during_the_scan_cause_no_failure(tmp_path: Path) -> None:
     stop = threading.Event()
 
     def churn() -> None:
@@ -189,26 +189,26 @@ def test_files_that_come_go_and_grow_meanwhile_fail_nothing(tmp_path: Path) -> N
         churning.join()
 
 
-def test_what_is_too_large_or_binary_is_named(tmp_path: Path) -> None:
+def test_large_and_binary_files_are_reported(tmp_path: Path) -> None:
     write(tmp_path, small="12345", large="123456")
     (tmp_path / "nul").write_bytes(b"a\0b")
     content = scan(tmp_path, max_file_size=5)
     assert read(content) == {"small": "12345"}
-    assert left_out(content) == {"large": "larger than 5 bytes (6)", "nul": "binary data (NUL bytes)"}
+    assert not_scanned_in(content) == {"large": "larger than 5 bytes (6)", "nul": "binary data (NUL bytes)"}
 
 
-def test_a_file_that_says_it_is_empty_is_bounded_all_the_same() -> None:
+def test_the_limit_applies_to_a_file_that_claims_to_be_empty() -> None:
     assert read_bytes("/proc/self/status", limit=100_000).startswith(b"Name:")
     with pytest.raises(UnreadableError, match="larger than 10 bytes"):
         read_bytes("/proc/self/status", limit=10)
 
 
-def test_beyond_a_bound_every_file_is_named(tmp_path: Path) -> None:
+def test_every_file_beyond_a_limit_is_reported(tmp_path: Path) -> None:
     write(tmp_path, a="1234", b="5678", c="9")
-    assert left_out(scan(tmp_path, max_files=1)) == {"b": "beyond max_files (1)", "c": "beyond max_files (1)"}
+    assert not_scanned_in(scan(tmp_path, max_files=1)) == {"b": "beyond max_files (1)", "c": "beyond max_files (1)"}
     content = scan(tmp_path, max_total_size=5)
     assert read(content) == {"a": "1234"}
-    assert left_out(content) == dict.fromkeys("bc", "beyond max_total_size (5 bytes)")
+    assert not_scanned_in(content) == dict.fromkeys("bc", "beyond max_total_size (5 bytes)")
 
 
 def test_beyond_max_total_size_no_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,14 +226,14 @@ def test_beyond_max_total_size_no_file_is_read(tmp_path: Path, monkeypatch: pyte
         read_bytes(str(tmp_path / "b"), limit=1)
 
 
-def test_a_file_beyond_both_bounds_takes_no_other_one_down(tmp_path: Path) -> None:
+def test_a_file_beyond_both_limits_does_not_affect_others(tmp_path: Path) -> None:
     write(tmp_path, a="12", b="123456789", c="3")
     content = scan(tmp_path, max_file_size=4, max_total_size=5)
     assert read(content) == {"a": "12", "c": "3"}
-    assert left_out(content) == {"b": "larger than 4 bytes (9)"}
+    assert not_scanned_in(content) == {"b": "larger than 4 bytes (9)"}
 
 
-def test_a_line_of_two_gigabytes_is_named_and_not_read(tmp_path: Path) -> None:
+def test_a_line_of_two_gigabytes_is_reported_and_not_read(tmp_path: Path) -> None:
     with (tmp_path / "huge.log").open("wb") as file:
         file.truncate(2 * 10**9)
     write(tmp_path, small="1")
@@ -241,7 +241,7 @@ def test_a_line_of_two_gigabytes_is_named_and_not_read(tmp_path: Path) -> None:
     content = scan(tmp_path)
     assert time.monotonic() - started < 2
     assert read(content) == {"small": "1"}
-    assert left_out(content) == {"huge.log": "larger than 100000000 bytes (2000000000)"}
+    assert not_scanned_in(content) == {"huge.log": "larger than 100000000 bytes (2000000000)"}
 
 
 LONG = 25 * 10**6
@@ -259,7 +259,7 @@ LONG = 25 * 10**6
         ("f.html", "<html><body><p>", "</p>"),
     ],
 )
-def test_one_very_long_line_is_read_in_a_few_times_its_length(
+def test_a_very_long_line_needs_a_few_times_its_length_in_memory(
     tmp_path: Path, name: str, before: str, after: str
 ) -> None:
     line = "anna@example.org " * (LONG // 17)
@@ -270,30 +270,30 @@ def test_one_very_long_line_is_read_in_a_few_times_its_length(
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert left_out(content) == {}
+    assert not_scanned_in(content) == {}
     assert content["metadata"]["scanned"] == 2
     assert sum(item["content"].count("anna@") for item in content["data"]) == LONG // 17
     assert peak < 6 * LONG
 
 
-def test_characters_that_cannot_be_read_are_named_beside_the_rest(tmp_path: Path) -> None:
+def test_invalid_characters_are_reported_and_the_rest_is_scanned(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"a@example.org \xff")
     content = scan(tmp_path, encoding="ascii")
     assert read(content) == {"f": "a@example.org \ufffd"}
-    assert list(left_out(content)) == ["f (1 characters)"]
-    assert left_out(scan(tmp_path, encoding="ascii", errors="strict")) == {"f": "1 characters are not ascii"}
+    assert list(not_scanned_in(content)) == ["f (1 characters)"]
+    assert not_scanned_in(scan(tmp_path, encoding="ascii", errors="strict")) == {"f": "1 characters are not ascii"}
 
 
-def test_a_name_that_is_not_utf_8_is_shown_and_read(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf_8_is_escaped_and_read(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("1", encoding="utf-8")
     (tmp_path / os.fsdecode(b"caf\xe9.bin")).write_bytes(b"\0")
     content = scan(tmp_path)
     assert read(content) == {"caf\\xe9.txt": "1"}
-    assert set(left_out(content)) == {"caf\\xe9.bin"}
+    assert set(not_scanned_in(content)) == {"caf\\xe9.bin"}
     canonical_bytes(content)
 
 
-def test_what_may_not_be_read_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+def test_files_without_permission_are_reported_and_the_rest_is_scanned(tmp_path: Path) -> None:
     root = tmp_path / "guarded"
     (root / "closed").mkdir(parents=True)
     write(root, a="1", b="2")
@@ -306,13 +306,13 @@ def test_what_may_not_be_read_is_named_and_the_rest_is_read(tmp_path: Path) -> N
             scan(root / "closed")
     (root / "closed").chmod(0o755)
     assert read(content) == {"a": "1"}
-    assert left_out(content) == {
+    assert not_scanned_in(content) == {
         "b": "cannot be read: Permission denied",
         "closed/": "cannot be listed: Permission denied",
     }
 
 
-def test_a_link_whose_target_may_not_be_asked_about_is_named_and_the_rest_is_read(
+def test_a_link_whose_target_cannot_be_checked_is_reported_and_the_rest_is_scanned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, free="b")
@@ -327,10 +327,10 @@ def test_a_link_whose_target_may_not_be_asked_about_is_named_and_the_rest_is_rea
     monkeypatch.setattr(Path, "is_dir", refused)
     content = scan(tmp_path)
     assert read(content) == {"free": "b"}
-    assert left_out(content)["link"] == "a symbolic link that cannot be followed: Permission denied"
+    assert not_scanned_in(content)["link"] == "a symbolic link that cannot be followed: Permission denied"
 
 
-def test_a_root_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+def test_a_missing_root_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ComponentError, match=r"'./gone' does not exist\. Correct `path`"):
         scan("./gone")
     os.mkfifo(tmp_path / "pipe")
@@ -338,7 +338,7 @@ def test_a_root_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path) -> N
         scan(tmp_path / "pipe")
 
 
-def test_a_misspelt_property_is_answered_with_the_nearest_one() -> None:
+def test_a_misspelt_property_suggests_the_nearest_name() -> None:
     with pytest.raises(InvalidPropertiesError, match="Did you mean 'exclude_patterns'"):
         FilesystemConnectorFactory().create({"path": ".", "exclude_pattern": ["*.png"]})
 
@@ -353,7 +353,7 @@ PATTERNS = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(PATHS, PATTERNS, PATTERNS, st.integers(1, 5))
-def test_every_file_is_accounted_for_exactly_once(
+def test_every_file_is_scanned_or_reported_exactly_once(
     tmp_path_factory: pytest.TempPathFactory,
     paths: list[tuple[str, ...]],
     include: list[str],
@@ -367,7 +367,7 @@ def test_every_file_is_accounted_for_exactly_once(
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("text", encoding="utf-8")
     content = scan(root, include_patterns=include, exclude_patterns=exclude, max_files=max_files)
-    scanned, named = read(content), left_out(content)
+    scanned, named = read(content), not_scanned_in(content)
     for file in (path for path in root.rglob("*") if path.is_file()):
         name = file.relative_to(root).as_posix()
         folders = [f"{parent.as_posix()}/" for parent in Path(name).parents]

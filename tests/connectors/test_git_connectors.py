@@ -45,8 +45,8 @@ def read(content: Mapping[str, Any]) -> dict[str, str]:
     return {item["metadata"]["file_path"]: item["content"] for item in content["data"]}
 
 
-def left_out(content: Mapping[str, Any]) -> dict[str, str]:
-    return {each["name"]: each["reason"] for each in content["metadata"]["not_scanned"]}
+def not_scanned_in(content: Mapping[str, Any]) -> dict[str, str]:
+    return {entry["name"]: entry["reason"] for entry in content["metadata"]["not_scanned"]}
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_every_strategy_reads_the_same(shop: Path, strategy: str) -> None:
+def test_every_clone_strategy_reads_the_same(shop: Path, strategy: str) -> None:
     commit(shop, {"more.txt": "more"})
     with git_server(shop.parent.parent) as server:
         there = scan(f"{server.address}/anna/shop.git", clone_strategy=strategy)
@@ -70,12 +70,12 @@ def test_every_strategy_reads_the_same(shop: Path, strategy: str) -> None:
             "src/shop/pay.py": "email = 'anna@example.org'\n",
         }
     )
-    assert left_out(there) == left_out(here) == {"logo.png": "binary: a PNG image"}
+    assert not_scanned_in(there) == not_scanned_in(here) == {"logo.png": "binary: a PNG image"}
     assert here["metadata"]["commit"] == there["metadata"]["commit"] == git(shop, "rev-parse", "HEAD")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_branch_a_tag_and_a_commit_are_read_as_they_were(shop: Path, strategy: str) -> None:
+def test_a_branch_a_tag_and_a_commit_can_be_read(shop: Path, strategy: str) -> None:
     first = git(shop, "rev-parse", "HEAD")
     git(shop, "tag", "-a", "v1", "-m", "the first")
     git(shop, "branch", "feature/pay")
@@ -95,32 +95,32 @@ def test_the_same_commit_gives_the_same_content(shop: Path) -> None:
     )
 
 
-def test_what_is_not_committed_is_not_read(shop: Path) -> None:
+def test_uncommitted_files_are_not_read(shop: Path) -> None:
     (shop / "README.md").write_text("changed", encoding="utf-8")
     (shop / "new").write_text("new", encoding="utf-8")
     assert read(scan(shop, include_patterns=["README.md", "new"])) == {"README.md": "the shop"}
 
 
-def test_patterns_and_bounds_are_those_of_files(shop: Path) -> None:
+def test_patterns_and_limits_work_as_for_files(shop: Path) -> None:
     content = scan(shop, exclude_patterns=["src/", "*.md"])
-    assert left_out(content) == {
+    assert not_scanned_in(content) == {
         "README.md": "excluded by the pattern *.md",
         "logo.png": "binary: a PNG image",
         "src/": "excluded by the pattern src/",
     }
-    assert left_out(scan(shop, include_patterns=["*.py"], max_file_size=10))["src/shop/pay.py"] == (
+    assert not_scanned_in(scan(shop, include_patterns=["*.py"], max_file_size=10))["src/shop/pay.py"] == (
         "larger than 10 bytes (27)"
     )
-    assert left_out(scan(shop, max_files=1))["src/old.php"] == "beyond max_files (1)"
+    assert not_scanned_in(scan(shop, max_files=1))["src/old.php"] == "beyond max_files (1)"
 
 
-def test_a_subfolder_is_read_alone_under_its_own_names(shop: Path) -> None:
+def test_a_subfolder_keeps_its_full_names(shop: Path) -> None:
     assert set(read(scan(shop, subfolder="src/shop/"))) == {"src/shop/pay.py"}
     with pytest.raises(ComponentError, match="has no folder 'srcs' at 'HEAD'. Correct `subfolder`"):
         scan(shop, subfolder="srcs")
 
 
-def test_a_relative_path_is_meant_from_the_working_directory(shop: Path) -> None:
+def test_a_relative_path_starts_from_the_working_directory(shop: Path) -> None:
     with use_working_directory(shop.parent):
         connector = GitConnectorFactory().create({"repository": "./shop.git"})
     content = connector.extract(STANDARD_INPUT).content
@@ -128,7 +128,7 @@ def test_a_relative_path_is_meant_from_the_working_directory(shop: Path) -> None
     assert "README.md" in read(content)
 
 
-def test_links_submodules_and_pointers_are_named(shop: Path, tmp_path: Path) -> None:
+def test_links_submodules_and_pointers_are_reported(shop: Path, tmp_path: Path) -> None:
     (shop / "link").symlink_to("/etc/passwd")
     git(
         shop,
@@ -141,20 +141,20 @@ def test_links_submodules_and_pointers_are_named(shop: Path, tmp_path: Path) -> 
         "lib",
     )
     commit(shop, {"film.mp4": "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n"})
-    named = left_out(scan(shop))
+    named = not_scanned_in(scan(shop))
     assert named["link"].startswith("a symbolic link")
     assert named["lib"].startswith("a submodule")
     assert named["film.mp4"].startswith("a Git LFS pointer")
 
 
-def test_names_that_are_not_utf_8_are_shown_and_read(shop: Path) -> None:
+def test_file_names_that_are_not_utf_8_are_escaped_and_read(shop: Path) -> None:
     commit(shop, {os.fsdecode(b"caf\xe9.txt"): "1", "new\nline": "2", "ü": "3"})
     content = scan(shop)
     assert {"caf\\xe9.txt", "new\nline", "ü"} <= set(read(content))
     canonical_bytes(content)
 
 
-def test_an_empty_repository_has_no_such_revision(tmp_path: Path) -> None:
+def test_an_empty_repository_has_no_revision(tmp_path: Path) -> None:
     tmp_path.joinpath("empty").mkdir()
     git(tmp_path / "empty", "init", "--quiet")
     with pytest.raises(ComponentError, match="has no branch, tag or commit 'HEAD'"):
@@ -162,21 +162,21 @@ def test_an_empty_repository_has_no_such_revision(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ref", ["nowhere", "0" * 40, "abcdef0"])
-def test_a_revision_that_is_not_there_is_an_error_with_a_remedy(shop: Path, ref: str) -> None:
+def test_a_missing_revision_is_an_error_with_a_remedy(shop: Path, ref: str) -> None:
     with git_server(shop.parent.parent) as server:
         for repository in (str(shop), f"{server.address}/anna/shop.git"):
             with pytest.raises(ComponentError, match=f"shop.git has no branch, tag or commit '{ref}'. Correct `ref`"):
                 scan(repository, ref=ref)
 
 
-def test_a_repository_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+def test_a_missing_repository_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with git_server(tmp_path) as server:
         for repository in (str(tmp_path / "none"), f"{server.address}/none.git"):
             with pytest.raises(ComponentError, match="there is no such repository.* Correct `repository`"):
                 scan(repository)
 
 
-def test_only_what_is_read_is_fetched(shop: Path) -> None:
+def test_only_contents_that_are_read_are_fetched(shop: Path) -> None:
     noise = random.Random(1).randbytes(1_000_000)
     commit(shop, {"film.bin": noise})
     sent = {}
@@ -190,14 +190,14 @@ def test_only_what_is_read_is_fetched(shop: Path) -> None:
     assert sent["full"] > 1_000_000
 
 
-def test_many_contents_are_fetched_at_a_time(shop: Path) -> None:
+def test_many_contents_are_fetched_at_once(shop: Path) -> None:
     commit(shop, {f"f{number}": str(number) for number in range(300)})
     with git_server(shop.parent.parent) as server:
         assert scan(f"{server.address}/anna/shop.git")["metadata"]["scanned"] == 303
         assert len(server.seen) < 12
 
 
-def test_a_token_is_given_to_its_server_and_is_in_no_argument_and_no_file(shop: Path) -> None:
+def test_a_token_is_sent_to_its_server_and_is_in_no_argument_and_no_file(shop: Path) -> None:
     places: list[str] = []
 
     def look_for_it() -> None:
@@ -218,7 +218,7 @@ def test_a_token_is_given_to_its_server_and_is_in_no_argument_and_no_file(shop: 
     assert TOKEN.encode() not in canonical_bytes(content)
 
 
-def test_a_token_may_stand_in_the_environment_and_counts_as_a_secret(shop: Path) -> None:
+def test_a_token_from_the_environment_is_a_secret(shop: Path) -> None:
     secrets: set[str] = set()
     with (
         git_server(shop.parent.parent, password=TOKEN) as server,
@@ -229,7 +229,7 @@ def test_a_token_may_stand_in_the_environment_and_counts_as_a_secret(shop: Path)
     assert secrets == {"GITHUB_TOKEN"}
 
 
-def test_a_token_is_not_given_to_whom_its_server_sends_us_on(shop: Path) -> None:
+def test_a_token_is_not_sent_to_the_target_of_a_redirect(shop: Path) -> None:
     with (
         git_server(shop.parent.parent, password=TOKEN) as elsewhere,
         git_server(shop.parent.parent, redirect=elsewhere.address) as server,
@@ -241,14 +241,14 @@ def test_a_token_is_not_given_to_whom_its_server_sends_us_on(shop: Path) -> None
 
 
 @pytest.mark.parametrize("given", [{}, {"token": "wrong-token-0123"}])
-def test_without_the_right_token_the_error_says_so_and_shows_none(shop: Path, given: dict[str, str]) -> None:
+def test_a_wrong_token_is_an_error_that_does_not_show_it(shop: Path, given: dict[str, str]) -> None:
     with git_server(shop.parent.parent, password=TOKEN) as server, pytest.raises(ComponentError) as refused:
         scan_github(repository="anna/shop", base_url=server.address, **given)
     assert "it requires credentials, or refuses those it was given. Give a `token`" in str(refused.value)
     assert "wrong-token-0123" not in str(refused.value)
 
 
-def test_a_login_in_an_address_is_used_and_shown_nowhere(shop: Path) -> None:
+def test_credentials_in_an_address_are_used_and_never_shown(shop: Path) -> None:
     with git_server(shop.parent.parent, password="p@ss w") as server:
         address = server.address.replace("//", "//anna:p%40ss%20w@") + "/anna/shop.git"
         content = scan(address)
@@ -261,7 +261,7 @@ def test_a_login_in_an_address_is_used_and_shown_nowhere(shop: Path) -> None:
     assert b"ss%20w" not in canonical_bytes(content)
 
 
-def test_a_server_that_says_nothing_is_left_within_the_timeout() -> None:
+def test_a_silent_server_is_given_up_after_the_timeout() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -271,18 +271,18 @@ def test_a_server_that_says_nothing_is_left_within_the_timeout() -> None:
     assert time.monotonic() - started < 10
 
 
-def test_a_server_that_is_not_there_is_an_error() -> None:
+def test_an_unreachable_server_is_an_error() -> None:
     with pytest.raises(ComponentError, match="its server cannot be reached. Check the network"):
         scan("http://127.0.0.1:9/shop.git")
 
 
-def test_a_missing_program_is_an_error(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_git_program_is_an_error(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(shop))
     with pytest.raises(ComponentError, match="The program git is not installed. Install git"):
         scan(shop)
 
 
-def test_nothing_is_left_behind(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_temporary_files_remain(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = tmp_path / "temporary"
     here.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(here))
@@ -294,7 +294,7 @@ def test_nothing_is_left_behind(shop: Path, tmp_path: Path, monkeypatch: pytest.
     assert sorted(str(file) for file in shop.rglob("*")) == before
 
 
-def test_hooks_and_traces_of_the_user_do_nothing(
+def test_the_users_hooks_and_traces_are_ignored(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     hooks = tmp_path / "hooks"
@@ -342,26 +342,26 @@ def test_a_repository_of_another_user_is_an_error_with_a_remedy(shop: Path) -> N
         ("clone_timeout", 0),
     ],
 )
-def test_what_git_could_take_for_something_else_is_refused(shop: Path, name: str, value: Any) -> None:
+def test_values_that_git_could_misinterpret_are_rejected(shop: Path, name: str, value: Any) -> None:
     with pytest.raises(InvalidPropertiesError) as refused:
         GitConnectorFactory().create({"repository": str(shop), name: value})
     assert list(refused.value.problems) == [name]
 
 
 @pytest.mark.parametrize("repository", ["shop", "a/b/c", "-a/b", "a/..", "a/b c", "https://github.com/a/b", "a/"])
-def test_a_repository_of_github_is_an_owner_and_a_name(repository: str) -> None:
+def test_a_github_repository_is_an_owner_and_a_name(repository: str) -> None:
     with pytest.raises(InvalidPropertiesError, match="is not of the form owner/name"):
         GithubConnectorFactory().create({"repository": repository})
 
 
-def test_a_token_is_not_sent_in_the_clear() -> None:
+def test_a_token_is_not_sent_unencrypted() -> None:
     with pytest.raises(InvalidPropertiesError, match="unencrypted: write https"):
         GithubConnectorFactory().create({"repository": "a/b", "token": TOKEN, "base_url": "http://github.example.org"})
     with pytest.raises(InvalidPropertiesError, match="unencrypted: write https"):
         GitConnectorFactory().create({"repository": "http://example.org/b.git", "token": TOKEN})
 
 
-def test_a_runbook_written_for_another_scanner_is_read_as_it_is(shop: Path) -> None:
+def test_a_runbook_for_another_scanner_works_unchanged(shop: Path) -> None:
     content = scan_github(
         repository="anna/shop",
         ref="main",
@@ -376,14 +376,14 @@ def test_a_runbook_written_for_another_scanner_is_read_as_it_is(shop: Path) -> N
     assert set(read(content)) == {"src/shop/pay.py"}
 
 
-def test_a_repository_on_github_is_called_by_its_owner_and_name() -> None:
+def test_the_source_of_a_github_repository_is_its_owner_and_name() -> None:
     with use_environment({}, secrets=set()):
         connector = GithubConnectorFactory().create({"repository": "anna/shop.git"})
     assert connector._source == "github://anna/shop"
     assert connector._address.location == "https://github.com/anna/shop.git"
 
 
-def test_source_code_is_told_from_what_is_read(shop: Path) -> None:
+def test_the_source_code_analyser_accepts_the_message(shop: Path) -> None:
     message = GitConnectorFactory().create({"repository": str(shop)}).extract(STANDARD_INPUT)
     analyser = SourceCodeAnalyserFactory().create({})
     code = analyser.process([message], Schema("source_code", "1.0.0")).content
@@ -393,7 +393,7 @@ def test_source_code_is_told_from_what_is_read(shop: Path) -> None:
     ]
 
 
-def test_a_repository_by_ssh_asks_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_ssh_does_not_prompt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]

@@ -103,7 +103,7 @@ def scan(environment: Mapping[str, str] | None = None, **properties: Any) -> Map
     return connector.extract(STANDARD_INPUT).content
 
 
-def test_an_app_is_given_a_token_for_its_signature_and_reads_with_it(
+def test_an_app_exchanges_its_signature_for_a_token_and_reads_with_it(
     key: rsa.RSAPrivateKey, key_file: Path, tmp_path: Path
 ) -> None:
     new_repository(tmp_path / "repositories" / "anna" / "shop.git", {"a.txt": "1"})
@@ -133,7 +133,7 @@ def test_an_app_is_given_a_token_for_its_signature_and_reads_with_it(
         (201, b'{"token": ""}', "its response contains no token"),
     ],
 )
-def test_a_refusal_is_an_error_with_a_remedy(
+def test_a_refused_token_request_is_an_error_with_a_remedy(
     key: rsa.RSAPrivateKey, key_file: Path, status: int, body: bytes, why: str
 ) -> None:
     with (
@@ -143,12 +143,12 @@ def test_a_refusal_is_an_error_with_a_remedy(
         scan(app_id=12, installation_id=345, private_key_path=str(key_file), api_url=api.address)
 
 
-def test_an_api_that_is_not_there_is_an_error(key_file: Path) -> None:
+def test_an_unreachable_api_is_an_error(key_file: Path) -> None:
     with pytest.raises(ComponentError, match="no token to the GitHub App 12: it cannot be reached"):
         scan(app_id=12, installation_id=345, private_key_path=str(key_file), api_url="http://127.0.0.1:9")
 
 
-def test_a_key_that_cannot_be_used_is_an_error_that_does_not_show_it(tmp_path: Path) -> None:
+def test_an_unusable_key_is_an_error_that_does_not_show_it(tmp_path: Path) -> None:
     given = {"app_id": 12, "installation_id": 345, "api_url": "http://127.0.0.1:9"}
     with pytest.raises(ComponentError, match="none.pem of the GitHub App cannot be used: No such file"):
         scan(**given, private_key_path=str(tmp_path / "none.pem"))
@@ -162,7 +162,7 @@ def test_a_key_that_cannot_be_used_is_an_error_that_does_not_show_it(tmp_path: P
             scan(**given, private_key_path=str(wrong))
 
 
-def test_what_an_app_needs_is_named_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_properties_of_an_app_are_reported_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidPropertiesError, match="`app` needs `installation_id`, `private_key_path`"):
         scan(app_id=12)
     whole = {"app_id": 12, "installation_id": 345, "private_key_path": "app.pem"}
@@ -179,5 +179,5 @@ def test_what_an_app_needs_is_named_before_anything_runs(monkeypatch: pytest.Mon
     ("base_url", "api"),
     [("https://github.com", "https://api.github.com"), ("https://git.example.org/", "https://git.example.org/api/v3")],
 )
-def test_the_api_is_where_github_has_it(base_url: str, api: str) -> None:
+def test_the_api_address_is_derived_from_the_base_url(base_url: str, api: str) -> None:
     assert git_properties.GithubProperties(repository="a/b", base_url=base_url).api == api

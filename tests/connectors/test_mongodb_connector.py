@@ -51,11 +51,11 @@ def values(content: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def left_out(content: Mapping[str, Any]) -> dict[str, str]:
-    return {each["name"]: each["reason"] for each in content["metadata"]["not_scanned"]}
+def not_scanned_in(content: Mapping[str, Any]) -> dict[str, str]:
+    return {entry["name"]: entry["reason"] for entry in content["metadata"]["not_scanned"]}
 
 
-def test_documents_are_taken_apart_by_the_paths_of_their_keys(mongo: MongoDatabase) -> None:
+def test_documents_are_flattened_by_key_path(mongo: MongoDatabase) -> None:
     mongo.database["customers"].insert_one(dict(ANNA))
     content = scan(mongo)
     assert values(content) == {
@@ -89,14 +89,14 @@ def test_documents_are_taken_apart_by_the_paths_of_their_keys(mongo: MongoDataba
     assert content["metadata"]["sampled"] == []
 
 
-def test_an_id_that_may_be_personal_is_no_name_of_a_row(mongo: MongoDatabase) -> None:
+def test_an_id_that_may_be_personal_data_is_not_a_row_name(mongo: MongoDatabase) -> None:
     mongo.database["people"].insert_many([{"_id": "anna@example.org", "a": 1}, {"_id": "bert@example.org", "a": 2}])
     content = scan(mongo)
     assert {item["metadata"]["row"] for item in content["data"]} == {"#1", "#2"}
     assert values(content)["people", "_id"] == ["anna@example.org", "bert@example.org"]
 
 
-def test_a_key_that_is_data_is_a_value_and_no_name(mongo: MongoDatabase) -> None:
+def test_a_key_that_is_data_becomes_a_value(mongo: MongoDatabase) -> None:
     mongo.database["visits"].insert_one(
         {"_id": 1, "by": {"anna@example.org": {"at": "noon"}, "bert@example.org": {"at": "one"}}}
     )
@@ -107,7 +107,7 @@ def test_a_key_that_is_data_is_a_value_and_no_name(mongo: MongoDatabase) -> None
     }
 
 
-def test_a_large_collection_is_sampled_and_the_bound_is_said(mongo: MongoDatabase) -> None:
+def test_a_large_collection_is_sampled_and_the_bound_is_reported(mongo: MongoDatabase) -> None:
     mongo.database["visits"].insert_many([{"_id": number, "n": number} for number in range(2000)])
     content = scan(mongo, sample_size=300)
     (sampled,) = content["metadata"]["sampled"]
@@ -118,7 +118,7 @@ def test_a_large_collection_is_sampled_and_the_bound_is_said(mongo: MongoDatabas
     assert values(content) != values(scan(mongo, sample_size=300, seed=1))
 
 
-def test_every_document_is_as_likely_to_be_in_the_sample(mongo: MongoDatabase) -> None:
+def test_every_document_is_equally_likely_to_be_sampled(mongo: MongoDatabase) -> None:
     """Chi-squared over 40 documents with 10 of them drawn 100 times: 39 degrees of freedom, p < 0.0001 beyond 82."""
     mongo.database["visits"].insert_many([{"_id": f"id{number}", "n": number} for number in range(40)])
     drawn: Counter[str] = Counter()
@@ -129,14 +129,14 @@ def test_every_document_is_as_likely_to_be_in_the_sample(mongo: MongoDatabase) -
     assert sum((drawn[str(number)] - expected) ** 2 / expected for number in range(40)) < 82
 
 
-def test_a_sample_may_be_larger_than_what_is_fetched_at_a_time(mongo: MongoDatabase) -> None:
+def test_a_sample_may_be_larger_than_a_batch(mongo: MongoDatabase) -> None:
     mongo.database["visits"].insert_many([{"_id": f"{number:03}", "n": number} for number in range(250)])
     found = values(scan(mongo, sample_size=220))["visits", "n"]
     assert len(set(found)) == 220
     assert found == sorted(found, key=int)
 
 
-def test_what_is_deleted_meanwhile_is_not_counted_as_read(
+def test_a_document_deleted_during_the_read_is_not_counted(
     mongo: MongoDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from waivern.connectors.mongodb import sampling
@@ -153,37 +153,37 @@ def test_what_is_deleted_meanwhile_is_not_counted_as_read(
     assert (sampled["read"], sampled["total"]) == (9, 30)
 
 
-def test_collections_are_chosen_by_patterns_and_those_left_out_are_named(mongo: MongoDatabase) -> None:
+def test_collections_are_selected_by_patterns_and_the_others_are_reported(mongo: MongoDatabase) -> None:
     for name in ("customers", "orders", "order_log", "temp"):
         mongo.database[name].insert_one({"_id": 1})
     content = scan(mongo, include_collections=["order*", "temp", "films"], exclude_collections=["*_log"])
     assert {table for table, _ in values(content)} == {"orders", "temp"}
-    assert left_out(content) == {
+    assert not_scanned_in(content) == {
         "customers": "not among include_collections",
         "order_log": "excluded by the pattern *_log",
         "films": "no collection matches this pattern of include_collections",
     }
 
 
-def test_collections_of_the_system_and_views_are_named(mongo: MongoDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_collections_and_views_are_reported(mongo: MongoDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     from pymongo.database import Database
 
     mongo.database["customers"].insert_one({"_id": 1})
     listed = [{"name": "customers", "type": "collection"}, {"name": "system.views"}, {"name": "people", "type": "view"}]
     monkeypatch.setattr(Database, "list_collections", lambda database: iter(listed))
-    assert left_out(scan(mongo)) == {
+    assert not_scanned_in(scan(mongo)) == {
         "people": "a view: its data is scanned in its collections",
         "system.views": "a system collection",
     }
 
 
-def test_fields_are_left_out_by_patterns_and_named(mongo: MongoDatabase) -> None:
+def test_excluded_fields_are_reported(mongo: MongoDatabase) -> None:
     mongo.database["customers"].insert_one(dict(ANNA))
     content = scan(mongo, exclude_fields=["address.*", "customers.phones"])
     assert {column for _, column in values(content) if values(content)["customers", column] != [""]}.isdisjoint(
         {"address.city", "address.geo.lat", "phones"}
     )
-    assert left_out(content) == {
+    assert not_scanned_in(content) == {
         "customers.address.city": "1 of the values that were read are excluded by the pattern address.*",
         "customers.address.geo.lat": "1 of the values that were read are excluded by the pattern address.*",
         "customers.phones": "2 of the values that were read are excluded by the pattern customers.phones",
@@ -194,7 +194,7 @@ def test_binary_and_long_values_are_counted(mongo: MongoDatabase) -> None:
     mongo.database["files"].insert_many([{"_id": 1, "text": "x" * 50}, {"_id": 2, "text": "y" * 5}])
     content = scan(mongo, max_value_size=10)
     assert values(content)["files", "text"] == ["x" * 10, "y" * 5]
-    assert left_out(content) == {
+    assert not_scanned_in(content) == {
         "files.text": "1 of the values that were read were read only up to max_value_size (10)"
     }
 
@@ -205,7 +205,9 @@ def test_more_paths_than_a_table_may_have_are_counted(mongo: MongoDatabase) -> N
     mongo.database["wide"].insert_one({"_id": 1, **wide})
     content = scan(mongo)
     assert len(content["metadata"]["tables"][0]["columns"]) == 5000
-    assert left_out(content) == {"wide": "1001 of the values that were read belong to more than 5,000 different paths"}
+    assert not_scanned_in(content) == {
+        "wide": "1001 of the values that were read belong to more than 5,000 different paths"
+    }
 
 
 def test_personal_data_is_found_in_documents(mongo: MongoDatabase) -> None:
@@ -217,19 +219,19 @@ def test_personal_data_is_found_in_documents(mongo: MongoDatabase) -> None:
     assert [each["category"] for each in found.content["findings"]] == ["email"]
 
 
-def test_a_database_that_is_not_there_is_an_error(mongo: MongoDatabase) -> None:
+def test_a_missing_database_is_an_error(mongo: MongoDatabase) -> None:
     with pytest.raises(ComponentError, match="/nowhere has no collection. Correct `database`"):
         scan(mongo, database="nowhere")
 
 
-def test_where_the_server_is_may_be_said_by_its_parts(mongo: MongoDatabase) -> None:
+def test_the_server_may_be_given_by_single_properties(mongo: MongoDatabase) -> None:
     mongo.database["a"].insert_one({"_id": 1})
     host, _, port = mongo.uri.removeprefix("mongodb://").partition(":")
     given = {"host": host, "port": int(port), "database": mongo.name}
     assert values(MongodbConnectorFactory().create(given).extract(STANDARD_INPUT).content) == {("a", "_id"): ["1"]}
 
 
-def test_where_the_server_is_may_stand_in_the_environment_as_a_secret(mongo: MongoDatabase) -> None:
+def test_the_uri_may_be_a_secret_environment_variable(mongo: MongoDatabase) -> None:
     mongo.database["a"].insert_one({"_id": 1})
     secrets: set[str] = set()
     with use_environment({"MONGODB_URI": mongo.uri, "MONGODB_DATABASE": mongo.name}, secrets=secrets):
@@ -238,7 +240,7 @@ def test_where_the_server_is_may_stand_in_the_environment_as_a_secret(mongo: Mon
     assert secrets == {"MONGODB_URI"}
 
 
-def test_a_server_that_is_not_there_is_an_error_soon_and_shows_no_password() -> None:
+def test_an_unreachable_server_fails_quickly_without_the_password() -> None:
     given = {"uri": "mongodb://anna:hunter%402@127.0.0.1:9/shop", "connect_timeout": 1}
     started = time.monotonic()
     with pytest.raises(
@@ -250,7 +252,7 @@ def test_a_server_that_is_not_there_is_an_error_soon_and_shows_no_password() -> 
         assert secret not in str(refused.value)
 
 
-def test_a_server_that_speaks_something_else_is_an_error() -> None:
+def test_a_server_with_another_protocol_is_an_error() -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -277,7 +279,7 @@ def test_a_server_that_speaks_something_else_is_an_error() -> None:
             answering.join()
 
 
-def test_a_collection_that_may_not_be_read_takes_no_other_one_down(
+def test_a_collection_without_read_permission_does_not_affect_others(
     mongo: MongoDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pymongo.collection import Collection
@@ -295,7 +297,7 @@ def test_a_collection_that_may_not_be_read_takes_no_other_one_down(
     monkeypatch.setattr(Collection, "count_documents", guarded)
     content = scan(mongo)
     assert set(values(content)) == {("open", "_id")}
-    assert left_out(content) == {"closed": "cannot be read: its user has no permission to read it"}
+    assert not_scanned_in(content) == {"closed": "cannot be read: its user has no permission to read it"}
 
 
 @pytest.mark.parametrize(
@@ -310,13 +312,13 @@ def test_a_collection_that_may_not_be_read_takes_no_other_one_down(
         {"host": "localhost", "database": "a/b"},
     ],
 )
-def test_an_address_that_says_too_little_or_nothing_is_refused_without_its_password(given: dict[str, str]) -> None:
+def test_an_incomplete_uri_is_rejected_without_its_password(given: dict[str, str]) -> None:
     with use_environment({}, secrets=set()), pytest.raises(InvalidPropertiesError) as refused:
         MongodbConnectorFactory().create(given)
     assert "p@ss" not in str(refused.value)
 
 
-def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     from waivern.connectors.mongodb import factory
 
     monkeypatch.setattr(factory, "find_spec", lambda name: None)
@@ -324,16 +326,16 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         MongodbConnectorFactory().create({"host": "localhost", "database": "shop"})
 
 
-def test_a_runbook_written_for_another_scanner_is_read_as_it_is(mongo: MongoDatabase) -> None:
+def test_a_runbook_for_another_scanner_works_unchanged(mongo: MongoDatabase) -> None:
     mongo.database["patients"].insert_many([{"_id": number} for number in range(20)])
     (sampled,) = scan(mongo, sample_size=10)["metadata"]["sampled"]
     assert sampled["read"] == 10
 
 
-def test_numbers_that_no_text_of_json_holds_are_read(mongo: MongoDatabase) -> None:
+def test_numbers_that_json_cannot_express_are_read(mongo: MongoDatabase) -> None:
     if not mongo.is_mongodb:
         pytest.skip("the server from the wheel keeps JSON, which has neither infinite numbers nor bytes")
     mongo.database["odd"].insert_one({"_id": 1, "n": math.inf, "b": b"\x00\xff", "d": bson.Decimal128("1.50")})
     content = scan(mongo)
     assert values(content)["odd", "n"] == ["inf"]
-    assert left_out(content) == {"odd.b": "1 of the values that were read are binary data"}
+    assert not_scanned_in(content) == {"odd.b": "1 of the values that were read are binary data"}

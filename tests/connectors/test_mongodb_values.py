@@ -52,17 +52,17 @@ def test_a_value_has_one_text_and_a_type(value: Any, text: str, kind: str) -> No
 
 
 @pytest.mark.parametrize("value", [b"\x00", b"\xff\xfe", Binary(b"\x89PNG\x00", 5)])
-def test_bytes_that_are_no_text_are_none(value: bytes) -> None:
+def test_binary_values_have_no_text(value: bytes) -> None:
     with pytest.raises(NotTextError):
         as_text(value)
 
 
-def test_a_uuid_is_told_from_other_bytes() -> None:
+def test_a_uuid_is_distinguished_from_other_bytes() -> None:
     assert uuid_if_binary(Binary.from_uuid(uuid.UUID(int=5))) == uuid.UUID(int=5)
     assert uuid_if_binary(Binary(b"x" * 16)) == Binary(b"x" * 16)
 
 
-def test_a_date_beyond_the_calendar_is_read() -> None:
+def test_a_date_outside_of_the_calendar_is_read() -> None:
     options: CodecOptions[dict[str, Any]] = CodecOptions(
         tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
     )
@@ -71,7 +71,7 @@ def test_a_date_beyond_the_calendar_is_read() -> None:
     assert (as_text(value), type_of(value)) == (f"{1 << 60} ms", "date")
 
 
-def test_only_numbers_and_random_ids_are_shown() -> None:
+def test_only_numbers_and_random_ids_are_safe_to_show() -> None:
     assert all(is_safe_to_show(each) for each in (1, Int64(2), ObjectId(), uuid.UUID(int=5)))
     assert not any(is_safe_to_show(each) for each in ("anna@example.org", 1.5, {"email": "a"}, None, b"x"))
 
@@ -81,7 +81,7 @@ def test_references_are_documents() -> None:
     assert found == [Leaf("owner.$ref", "people"), Leaf("owner.$id", 7), Leaf("owner.name", "Anna")]
 
 
-def test_what_is_empty_has_its_name_and_what_is_too_deep_is_named() -> None:
+def test_empty_fields_keep_their_name_and_deep_ones_are_reported() -> None:
     assert list(leaves_of({"a": {}, "b": [], "c": [[]]})) == [Leaf("a", None), Leaf("b", None), Leaf("c[]", None)]
     deep: Any = "bottom"
     for _ in range(500):
@@ -97,7 +97,7 @@ TREES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from("abcd"), TREES, max_size=4))
-def test_every_value_of_a_document_is_a_leaf_and_no_other(document: dict[str, Any]) -> None:
+def test_the_leaves_are_exactly_the_values_of_a_document(document: dict[str, Any]) -> None:
     def scalars(value: Any) -> list[Any]:
         if isinstance(value, dict):
             value = list(value.values())
@@ -119,12 +119,12 @@ def test_every_value_of_a_document_is_a_leaf_and_no_other(document: dict[str, An
         ("mongodb://[::1]", "[::1]:27017", None),
     ],
 )
-def test_a_server_is_called_by_its_hosts(uri: str, hosts: str, database: str | None) -> None:
+def test_the_name_of_a_server_is_its_hosts(uri: str, hosts: str, database: str | None) -> None:
     assert uri_error(uri) is None
     assert (server_at_uri(uri).hosts, database_in(uri)) == (hosts, database)
 
 
-def test_what_a_driver_says_is_shown_without_the_password() -> None:
+def test_driver_messages_are_shown_without_the_password() -> None:
     server = server_at_uri("mongodb://anna:p%40ss@a/shop")
     assert (
         server.redact("bad auth for mongodb://anna:p%40ss@a/shop\n: p@ss p%40ss")

@@ -43,11 +43,11 @@ def cells(content: Content) -> dict[tuple[str, str, str | None], str]:
     return {(each["table"], each["column"], each.get("row")): text for each, text in found}
 
 
-def left_out(content: Content) -> dict[str, str]:
-    return {each["name"]: each["reason"] for each in content["metadata"]["not_scanned"]}
+def not_scanned_in(content: Content) -> dict[str, str]:
+    return {entry["name"]: entry["reason"] for entry in content["metadata"]["not_scanned"]}
 
 
-def test_every_value_is_an_item_that_says_where_it_is_from(mariadb_url: sa.URL) -> None:
+def test_every_value_is_an_item_with_its_location(mariadb_url: sa.URL) -> None:
     run(
         mariadb_url,
         "CREATE TABLE customers (id INT PRIMARY KEY, email VARCHAR(80), fax TEXT)",
@@ -68,7 +68,7 @@ def test_every_value_is_an_item_that_says_where_it_is_from(mariadb_url: sa.URL) 
     }
 
 
-def test_values_are_read_whatever_their_type(mariadb_url: sa.URL) -> None:
+def test_values_of_every_type_are_read(mariadb_url: sa.URL) -> None:
     run(
         mariadb_url,
         "SET SESSION sql_mode = ''",
@@ -79,7 +79,7 @@ def test_values_are_read_whatever_their_type(mariadb_url: sa.URL) -> None:
         " 12345678901.5, 0.25, '{\"b\": 1}', 'fine', 'a,b', b'1', TRUE, POINT(1, 2), 18446744073709551615)",
     )
     content = scan(mariadb_url)
-    assert left_out(content) == {"t.g": "1 of the values that were read are binary data"}
+    assert not_scanned_in(content) == {"t.g": "1 of the values that were read are binary data"}
     assert {column: text for (_, column, _), text in cells(content).items()} == {
         "id": "1",
         "d": "0000-00-00",
@@ -107,14 +107,14 @@ def test_binary_values_are_counted_and_text_in_them_is_read(mariadb_url: sa.URL)
     )
     content = scan(mariadb_url)
     why = "1 of the values that were read are binary data"
-    assert left_out(content) == {"t.b": why, "t.v": why}
+    assert not_scanned_in(content) == {"t.b": why, "t.v": why}
     assert {(column, row): text for (_, column, row), text in cells(content).items() if column != "id"} == {
         ("v", "1"): "Grüße",
         ("b", "2"): "plain",
     }
 
 
-def test_text_of_another_character_set_is_read_as_it_was_meant(mariadb_url: sa.URL) -> None:
+def test_text_in_another_character_set_is_decoded(mariadb_url: sa.URL) -> None:
     run(
         mariadb_url,
         "CREATE TABLE t (a TEXT CHARACTER SET latin1, b TEXT CHARACTER SET ucs2)",
@@ -123,7 +123,7 @@ def test_text_of_another_character_set_is_read_as_it_was_meant(mariadb_url: sa.U
     assert set(cells(scan(mariadb_url)).values()) == {"Müller", "Łódź"}
 
 
-def test_a_value_that_is_too_long_is_read_up_to_the_bound_and_named(mariadb_url: sa.URL) -> None:
+def test_a_value_beyond_the_limit_is_cut_and_reported(mariadb_url: sa.URL) -> None:
     run(
         mariadb_url,
         "CREATE TABLE t (v LONGTEXT, b LONGBLOB)",
@@ -132,10 +132,10 @@ def test_a_value_that_is_too_long_is_read_up_to_the_bound_and_named(mariadb_url:
     content = scan(mariadb_url, max_value_size=5)
     assert sorted(cells(content).values()) == ["xxxxx", "ü" * 5]
     why = "1 values were read only up to max_value_size (5)"
-    assert left_out(content) == {"t.v": why, "t.b": why}
+    assert not_scanned_in(content) == {"t.v": why, "t.b": why}
 
 
-def test_views_are_left_out_and_tables_of_every_kind_are_read(mariadb_url: sa.URL) -> None:
+def test_views_are_not_scanned_and_all_kinds_of_tables_are(mariadb_url: sa.URL) -> None:
     run(
         mariadb_url,
         "CREATE TABLE plain (a TEXT)",
@@ -147,11 +147,11 @@ def test_views_are_left_out_and_tables_of_every_kind_are_read(mariadb_url: sa.UR
     )
     content = scan(mariadb_url)
     assert set(cells(content)) == {(table, "a", "#1") for table in ("plain", "old_engine", "versioned", "parts")}
-    assert left_out(content) == {"seen": "a view: its data is scanned in its tables"}
+    assert not_scanned_in(content) == {"seen": "a view: its data is scanned in its tables"}
 
 
 @pytest.mark.parametrize("key", ["id INT PRIMARY KEY", "id INT", "id VARCHAR(9) PRIMARY KEY"])
-def test_a_large_table_is_sampled_all_over_and_the_share_is_said(mariadb_url: sa.URL, key: str) -> None:
+def test_a_large_table_is_sampled_evenly_and_the_share_is_reported(mariadb_url: sa.URL, key: str) -> None:
     inserts = ", ".join(f"({n}, 'v{n}')" for n in range(1, 3001))
     run(mariadb_url, f"CREATE TABLE t ({key}, v TEXT)", f"INSERT INTO t VALUES {inserts}")
     content = scan(mariadb_url, max_rows_per_table=200)
@@ -164,7 +164,7 @@ def test_a_large_table_is_sampled_all_over_and_the_share_is_said(mariadb_url: sa
     assert canonical_bytes(scan(mariadb_url, max_rows_per_table=200)) == canonical_bytes(content)
 
 
-def test_odd_identifiers_are_quoted(mariadb_url: sa.URL) -> None:
+def test_unusual_identifiers_are_quoted(mariadb_url: sa.URL) -> None:
     odd = ['quo"te', "with blank", "select", "Upper", "per%cent", "co:lon", "semi;colon", "日本"]
     metadata = sa.MetaData()
     for name in odd:
@@ -177,12 +177,12 @@ def test_odd_identifiers_are_quoted(mariadb_url: sa.URL) -> None:
     engine.dispose()
     for at_most in (3, 9):
         content = scan(mariadb_url, max_rows_per_table=at_most)
-        assert left_out(content) == {}
+        assert not_scanned_in(content) == {}
         found = {(table, column): text for (table, column, _), text in cells(content).items()}
         assert found == {(table, column): f"v {column}" for table in odd for column in odd}
 
 
-def test_a_table_that_is_locked_is_named_and_not_waited_for(mariadb_url: sa.URL, monkeypatch: Any) -> None:
+def test_a_locked_table_is_reported_without_waiting(mariadb_url: sa.URL, monkeypatch: Any) -> None:
     run(mariadb_url, "CREATE TABLE busy (a TEXT)", "CREATE TABLE shop (a TEXT)", "INSERT INTO shop VALUES ('1')")
     monkeypatch.setattr(transactions, "LOCK_TIMEOUT_S", 1)
     engine = sa.create_engine(mariadb_url, poolclass=sa.NullPool)
@@ -191,11 +191,11 @@ def test_a_table_that_is_locked_is_named_and_not_waited_for(mariadb_url: sa.URL,
         content = scan(mariadb_url)
     engine.dispose()
     assert cells(content) == {("shop", "a", "#1"): "1"}
-    assert "cannot be read: " in left_out(content)["busy"]
-    assert "Lock wait timeout exceeded" in left_out(content)["busy"]
+    assert "cannot be read: " in not_scanned_in(content)["busy"]
+    assert "Lock wait timeout exceeded" in not_scanned_in(content)["busy"]
 
 
-def test_a_table_that_may_not_be_read_takes_no_other_one_down(mariadb_url: sa.URL) -> None:
+def test_a_table_without_read_permission_does_not_affect_others(mariadb_url: sa.URL) -> None:
     reader = f"reader_{os.getpid()}"
     run(
         mariadb_url,
@@ -211,11 +211,11 @@ def test_a_table_that_may_not_be_read_takes_no_other_one_down(mariadb_url: sa.UR
     finally:
         run(mariadb_url, f"DROP USER {reader}@'%'")
     assert cells(content) == {("shop", "a", "#1"): "1"}
-    assert "denied" in left_out(content)["secret"]
+    assert "denied" in not_scanned_in(content)["secret"]
     assert CANARY not in json.dumps(content)
 
 
-def test_nothing_can_be_written_in_the_transaction(mariadb_url: sa.URL) -> None:
+def test_the_transaction_is_read_only(mariadb_url: sa.URL) -> None:
     run(mariadb_url, "CREATE TABLE t (a TEXT)", "CREATE TABLE m (a TEXT) ENGINE=MyISAM")
     statements = ["INSERT INTO t VALUES ('x')", "INSERT INTO m VALUES ('x')", "DELETE FROM t", "DROP TABLE t"]
     for statement in statements:
@@ -226,19 +226,19 @@ def test_nothing_can_be_written_in_the_transaction(mariadb_url: sa.URL) -> None:
             )
 
 
-def test_a_wrong_password_is_an_error_without_it(mariadb_url: sa.URL) -> None:
+def test_a_wrong_password_is_an_error_that_does_not_show_it(mariadb_url: sa.URL) -> None:
     with pytest.raises(ComponentError) as raised:
         scan(mariadb_url, password=CANARY)
     assert "Access denied" in str(raised.value)
     assert CANARY not in f"{raised.value!r} {raised.value.__cause__} {raised.value.__context__}"
 
 
-def test_a_database_that_is_not_there_is_named(mariadb_url: sa.URL) -> None:
+def test_a_missing_database_is_named(mariadb_url: sa.URL) -> None:
     with pytest.raises(ComponentError, match="Unknown database 'no_such_shop'"):
         scan(mariadb_url, database="no_such_shop")
 
 
-def test_a_server_that_is_not_there_is_named() -> None:
+def test_an_unreachable_server_is_named() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -249,7 +249,7 @@ def test_a_server_that_is_not_there_is_named() -> None:
     assert CANARY not in str(raised.value)
 
 
-def test_a_server_that_never_answers_is_given_up() -> None:
+def test_a_server_that_never_responds_times_out() -> None:
     done = threading.Event()
 
     def attempt(port: int) -> None:
@@ -264,7 +264,7 @@ def test_a_server_that_never_answers_is_given_up() -> None:
     assert done.is_set()
 
 
-def test_a_query_may_take_longer_than_the_server_is_waited_for(mariadb_url: sa.URL) -> None:
+def test_a_query_may_take_longer_than_the_connect_timeout(mariadb_url: sa.URL) -> None:
     database = Database(mariadb_url, "the shop", connect_timeout_s=1)
     assert (
         read_consistently(database, lambda connection: connection.exec_driver_sql("SELECT SLEEP(1.5)").scalar_one())
@@ -272,7 +272,7 @@ def test_a_query_may_take_longer_than_the_server_is_waited_for(mariadb_url: sa.U
     )
 
 
-def test_a_url_leads_to_the_same_values(mariadb_url: sa.URL) -> None:
+def test_a_url_gives_the_same_values(mariadb_url: sa.URL) -> None:
     run(mariadb_url, "CREATE TABLE t (d DATE, v TEXT)", "INSERT INTO t VALUES ('2026-01-02', 'é')")
     url = mariadb_url.set(drivername="mariadb").render_as_string(hide_password=False)
     content = SqlDatabaseConnectorFactory().create({"url": url}).extract(STANDARD_INPUT).content

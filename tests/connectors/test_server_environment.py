@@ -61,7 +61,7 @@ def carry_out(environment: Mapping[str, str], **properties: Any) -> tuple[frozen
 
 
 @pytest.mark.parametrize("names", [("POSTGRES_{}", "DATABASE"), ("POSTGRES_{}", "DB"), ("PG{}", "DATABASE")])
-def test_what_is_left_out_is_taken_when_the_component_is_created(
+def test_missing_properties_are_read_from_the_environment_when_the_component_is_created(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, names: tuple[str, str]
 ) -> None:
     fill(postgres_url)
@@ -72,9 +72,7 @@ def test_what_is_left_out_is_taken_when_the_component_is_created(
     assert content["data"][0]["metadata"]["connector_type"] == "postgres"
 
 
-def test_what_the_runbook_says_is_meant_before_the_environment(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_runbook_takes_precedence_over_the_environment(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(postgres_url)
     for name in ALL_NAMES:
         if not name.startswith("PG"):  # those mean something to the test's own connections too
@@ -83,7 +81,7 @@ def test_what_the_runbook_says_is_meant_before_the_environment(
     assert content["metadata"]["scanned"] == 1
 
 
-def test_mysql_takes_its_own_variables(mariadb_url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mysql_reads_its_own_variables(mariadb_url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"HOST": mariadb_url.host, "PORT": mariadb_url.port, "USER": mariadb_url.username}
     given |= {"PASSWORD": mariadb_url.password, "DATABASE": mariadb_url.database}
     for what, value in given.items():
@@ -95,7 +93,7 @@ def test_mysql_takes_its_own_variables(mariadb_url: sa.URL, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("factory", "kind"), [(MysqlConnectorFactory, "MYSQL"), (PostgresConnectorFactory, "POSTGRES")]
 )
-def test_what_is_nowhere_is_named_with_its_variable(factory: Any, kind: str) -> None:
+def test_a_missing_property_is_named_with_its_variable(factory: Any, kind: str) -> None:
     with pytest.raises(InvalidPropertiesError) as raised:
         factory().create({})
     assert raised.value.problems == {
@@ -104,7 +102,7 @@ def test_what_is_nowhere_is_named_with_its_variable(factory: Any, kind: str) -> 
     }
 
 
-def test_a_port_that_is_none_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_port_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MYSQL_PORT", CANARY)
     with pytest.raises(InvalidPropertiesError) as raised:
         MysqlConnectorFactory().create({"host": "h", "user": "u", "database": "d"})
@@ -112,7 +110,7 @@ def test_a_port_that_is_none_is_named_and_not_repeated(monkeypatch: pytest.Monke
     assert CANARY not in str(raised.value)
 
 
-def test_a_run_takes_its_own_environment_and_keeps_the_password_of_it(postgres_url: str) -> None:
+def test_a_run_uses_its_own_environment_and_redacts_its_password(postgres_url: str) -> None:
     fill(postgres_url)
     where = where_it_is(postgres_url)
     environment = {f"POSTGRES_{what.upper()}": value for what, value in where.items()}
@@ -125,7 +123,7 @@ def test_a_run_takes_its_own_environment_and_keeps_the_password_of_it(postgres_u
     assert where["database"] in json.dumps(message.content)
 
 
-def test_a_failed_run_tells_no_password(postgres_url: str) -> None:
+def test_a_failed_run_shows_no_password(postgres_url: str) -> None:
     where = {**where_it_is(postgres_url), "database": "no_such_shop"}
     environment = {f"PG{what.upper()}": value for what, value in where.items()}
     _, result = carry_out({**environment, "PGPASSWORD": CANARY})

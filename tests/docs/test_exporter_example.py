@@ -1,4 +1,4 @@
-"""The exporter that the page on plug-ins shows does what it says."""
+"""The example exporter in the documentation of plug-ins works."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ def example_exporter() -> Any:
     return names["SeverityCountsExporter"]
 
 
-def test_it_counts_findings_and_coverage_gaps() -> None:
+def test_it_counts_findings_and_what_was_not_scanned() -> None:
     output = written(example_exporter(), sample_report()).decode()
     assert output == "critical: 1\nlow: 1\nmedium: 1\nnot scanned: 1\n"
     assert "it timed out" in written(example_exporter(), failed_report()).decode()
 
 
-def test_it_passes_the_contract_except_for_its_entry_point() -> None:
+def test_it_passes_the_contract_except_for_the_entry_point() -> None:
     contract = ExporterContract()
     for name in dir(contract):
-        if name.startswith("test_") and name != "test_its_name_is_that_of_its_entry_point":
+        if name.startswith("test_") and name != "test_its_name_matches_its_entry_point":
             getattr(contract, name)(example_exporter())

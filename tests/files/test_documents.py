@@ -14,7 +14,7 @@ from openpyxl.comments import Comment
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
-from tests.builders.scanned_files import columns_of, left_out_of, scan_of, texts_of
+from tests.builders.scanned_files import columns_of, not_scanned_in, scan_of, texts_of
 from waivern.files.formats import registry
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
@@ -73,46 +73,46 @@ def without_packages() -> Iterator[None]:
         registry.find_spec = kept
 
 
-def test_a_pdf_has_a_text_a_page_and_says_who_wrote_it() -> None:
+def test_a_pdf_has_one_text_per_page_and_its_author() -> None:
     scan = scan_of("letter.bin", pdf(["Dear anna@example.org", "", "Yours"]))
     assert [(item["content"].strip(), item["metadata"].get("page")) for item in list(scan.items)[:2]] == [
         ("Dear anna@example.org", 1),
         ("Yours", 3),
     ]
     assert columns_of(scan)["properties", "Author"] == "Anna Smith"
-    assert left_out_of(scan) == {"letter.bin (page 2)": "no text: blank, or an image of text"}
+    assert not_scanned_in(scan) == {"letter.bin (page 2)": "no text: blank, or an image of text"}
     assert scan.scanned == 1
 
 
-def test_a_pdf_with_a_password_is_named() -> None:
+def test_a_pdf_with_a_password_is_reported() -> None:
     scan = scan_of("secret.pdf", pdf(["Dear Anna"], password="pw"))
     assert list(scan.items) == []
     assert scan.scanned == 0
-    assert left_out_of(scan) == {"secret.pdf": "an encrypted PDF document"}
+    assert not_scanned_in(scan) == {"secret.pdf": "an encrypted PDF document"}
 
 
-def test_a_pdf_that_only_forbids_to_print_is_read() -> None:
+def test_a_pdf_that_only_restricts_printing_is_read() -> None:
     assert "Dear Anna" in texts_of(scan_of("open.pdf", pdf(["Dear Anna"], password="")))["open.pdf"]
 
 
 @pytest.mark.parametrize("content", [b"%PDF-1.7\nrubbish", b"%PDF-", pdf(["Dear Anna"])[:300]])
-def test_a_pdf_that_does_not_parse_is_named_or_read_as_far_as_it_goes(content: bytes) -> None:
+def test_a_damaged_pdf_is_reported_or_partially_read(content: bytes) -> None:
     scan = scan_of("broken.pdf", content)
     assert list(scan.items) == []
-    assert list(left_out_of(scan)) == ["broken.pdf"]
-    assert "PDF document" in left_out_of(scan)["broken.pdf"]
+    assert list(not_scanned_in(scan)) == ["broken.pdf"]
+    assert "PDF document" in not_scanned_in(scan)["broken.pdf"]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=20))
-def test_no_pdf_breaks_a_scan(at: int, rubbish: bytes) -> None:
+def test_no_pdf_makes_a_scan_fail(at: int, rubbish: bytes) -> None:
     whole = pdf(["Dear Anna"])
     at %= len(whole)
     scan = scan_of("broken.pdf", whole[:at] + rubbish + whole[at + len(rubbish) :])
     assert scan.items or scan.not_scanned
 
 
-def test_a_docx_has_its_paragraphs_tables_and_what_stands_beside() -> None:
+def test_a_docx_has_its_paragraphs_tables_headers_and_notes() -> None:
     table = f"<w:tbl><w:tr><w:tc>{paragraph('Name')}</w:tc><w:tc>{paragraph('Anna')}</w:tc></w:tr></w:tbl>"
     header = f'<w:hdr xmlns:w="{WORD}">{paragraph("Confidential")}</w:hdr>'
     scan = scan_of("letter.docx", docx(paragraph("Dear Ms Smith") + table, **{"word/header1.xml": header}))
@@ -123,7 +123,7 @@ def test_a_docx_has_its_paragraphs_tables_and_what_stands_beside() -> None:
     assert (beside["content"].strip(), beside["metadata"]["part"]) == ("Confidential", "header1")
 
 
-def test_a_docx_with_entities_or_that_is_broken_is_named() -> None:
+def test_a_docx_with_entities_or_damage_is_reported() -> None:
     laughs = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'
     for content in (
         office({"word/document.xml": f'{laughs}<w:document xmlns:w="{WORD}">&b;</w:document>'}),
@@ -131,16 +131,16 @@ def test_a_docx_with_entities_or_that_is_broken_is_named() -> None:
     ):
         scan = scan_of("x.docx", content)
         assert list(scan.items) == []
-        assert left_out_of(scan) == {"x.docx": "a DOCX document that cannot be read"}
+        assert not_scanned_in(scan) == {"x.docx": "a DOCX document that cannot be read"}
 
 
-def test_a_docx_that_is_a_bomb_is_named() -> None:
+def test_a_docx_bomb_is_reported() -> None:
     scan = scan_of("bomb.docx", docx(" " * 50_000_000))
     assert list(scan.items) == []
-    assert "bomb" in left_out_of(scan)["bomb.docx"]
+    assert "bomb" in not_scanned_in(scan)["bomb.docx"]
 
 
-def test_an_xlsx_has_a_text_a_column_of_each_sheet_and_its_comments() -> None:
+def test_an_xlsx_has_one_text_per_column_of_each_sheet_and_its_comments() -> None:
     book = Workbook()
     sheet = book.active
     assert sheet is not None
@@ -156,10 +156,10 @@ def test_an_xlsx_has_a_text_a_column_of_each_sheet_and_its_comments() -> None:
     assert columns_of(scan)["People", "score"] == "1\n2.5"
     assert columns_of(scan)["People", "is_active"] == "true\nfalse"
     assert any("calls herself Ann" in item["content"] for item in scan.items)
-    assert left_out_of(scan) == {}
+    assert not_scanned_in(scan) == {}
 
 
-def test_a_sheet_that_is_broken_takes_no_other_one_down() -> None:
+def test_a_damaged_sheet_does_not_affect_others() -> None:
     book = Workbook()
     for title in ("Good", "Bad"):
         sheet = book.create_sheet(title)
@@ -173,7 +173,7 @@ def test_a_sheet_that_is_broken_takes_no_other_one_down() -> None:
             archive.writestr(name, content[: len(content) // 2] if name.endswith("sheet2.xml") else content)
     scan = scan_of("list.xlsx", broken.getvalue())
     assert columns_of(scan)["Good", "name"] == "Anna"
-    assert list(left_out_of(scan)) == ["list.xlsx (sheet Bad)"]
+    assert list(not_scanned_in(scan)) == ["list.xlsx (sheet Bad)"]
 
 
 def test_a_sheet_of_two_thousand_columns_is_read() -> None:
@@ -186,10 +186,10 @@ def test_a_sheet_of_two_thousand_columns_is_read() -> None:
     assert len([column for table, column in columns if table == "Wide"]) == 2000
 
 
-def test_without_the_packages_a_document_is_named_with_how_to_read_it() -> None:
+def test_without_its_packages_a_document_is_reported_with_the_extra_to_install() -> None:
     with without_packages():
         scan = scan_of("letter.pdf", pdf(["Dear Anna"]))
-    assert left_out_of(scan) == {"letter.pdf": "a PDF document: pip install 'waivern[documents]' to read it"}
+    assert not_scanned_in(scan) == {"letter.pdf": "a PDF document: pip install 'waivern[documents]' to read it"}
 
 
 def test_documents_in_archives_are_read() -> None:
@@ -199,4 +199,4 @@ def test_documents_in_archives_are_read() -> None:
         archive.writestr("in/secret.pdf", pdf(["x"], password="pw"))
     scan = scan_of("a.zip", written.getvalue())
     assert texts_of(scan)["a.zip!/in/letter.docx"].strip() == "Dear Anna"
-    assert left_out_of(scan) == {"a.zip!/in/secret.pdf": "an encrypted PDF document"}
+    assert not_scanned_in(scan) == {"a.zip!/in/secret.pdf": "an encrypted PDF document"}

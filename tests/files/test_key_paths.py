@@ -43,7 +43,7 @@ def read_as_text(name: str, text: str) -> bool:
     ("name", "text"),
     [("data.json", json.dumps(TREE)), ("data.json", json.dumps(TREE, indent=2)), ("data.yaml", yaml.safe_dump(TREE))],
 )
-def test_values_are_grouped_by_the_path_of_their_keys(name: str, text: str) -> None:
+def test_values_are_grouped_by_key_path(name: str, text: str) -> None:
     assert columns_of(scan_of(name, text)) == COLUMNS
 
 
@@ -60,13 +60,13 @@ def test_a_list_of_objects_is_a_table_with_the_files_name() -> None:
     assert texts_of(scan_of("list.json", '["a@example.org", "b"]')) == {"list.json": "a@example.org\nb"}
 
 
-def test_numbers_stay_as_they_are_written() -> None:
+def test_numbers_keep_their_notation() -> None:
     text = '{"card": 4111111111111111, "price": 1.10, "big": 123456789012345678901234567890}'
     assert list(columns_of(scan_of("x.json", text)).values()) == ["4111111111111111", "1.10", "1234567890" * 3]
     assert columns_of(scan_of("x.yaml", "phone: 0123456\n")) == {("x", "phone"): "0123456"}
 
 
-def test_a_key_that_stands_twice_hides_no_value() -> None:
+def test_a_duplicate_key_hides_no_value() -> None:
     assert columns_of(scan_of("x.json", '{"a": "1", "a": "2"}')) == {("x", "a"): "1\n2"}
     assert columns_of(scan_of("x.yaml", "a: '1'\na: '2'\n")) == {("x", "a"): "1\n2"}
 
@@ -81,7 +81,7 @@ def test_a_key_that_is_data_is_a_value(key: str) -> None:
     }
 
 
-def test_a_long_list_of_values_is_cut_into_stretches() -> None:
+def test_a_long_list_of_values_is_split_into_chunks() -> None:
     values = [f"person{number}@example.org" for number in range(10_000)]
     scan = scan_of("x.json", json.dumps([{"email": value} for value in values]))
     assert len(scan.items) > 1
@@ -102,7 +102,7 @@ def test_a_long_list_of_values_is_cut_into_stretches() -> None:
         json.dumps({f"key{letter}{number}": 1 for letter in "abcdefgh" for number in range(1000)}),
     ],
 )
-def test_json_that_does_not_parse_or_is_beyond_bounds_is_read_as_text(text: str) -> None:
+def test_json_that_is_invalid_or_beyond_limits_is_read_as_text(text: str) -> None:
     assert read_as_text("x.json", text)
 
 
@@ -120,11 +120,11 @@ def test_json_that_does_not_parse_or_is_beyond_bounds_is_read_as_text(text: str)
         + "".join(f"{b}: &{b} [*{a},*{a},*{a}]\n" for a, b in zip("abcdefghi", "bcdefghij", strict=True)),
     ],
 )
-def test_yaml_that_does_not_parse_or_is_beyond_bounds_is_read_as_text(text: str) -> None:
+def test_yaml_that_is_invalid_or_beyond_limits_is_read_as_text(text: str) -> None:
     assert read_as_text("x.yaml", text)
 
 
-def test_depth_100_is_still_a_tree() -> None:
+def test_depth_100_is_still_parsed() -> None:
     deepest = '{"a":' * 99 + '{"b": "c"}' + "}" * 99
     assert columns_of(scan_of("x.json", deepest)) == {(".".join("a" * 99), "b"): "c"}
     assert columns_of(scan_of("x.yaml", deepest)) == {(".".join("a" * 99), "b"): "c"}
@@ -145,7 +145,7 @@ def test_yaml_keeps_its_comments_in_their_lines() -> None:
     assert columns_of(scan) == {("x", "host"): "db", ("x", "script"): "# no comment run ", ("x", "more"): "#1"}
 
 
-def test_yaml_may_hold_several_documents() -> None:
+def test_yaml_may_contain_several_documents() -> None:
     assert columns_of(scan_of("x.yml", "a: 1\n---\na: 2\nb: ~\n")) == {("x", "a"): "1\n2", ("x", "b"): ""}
 
 
@@ -169,20 +169,20 @@ OUTSIDE = '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a SYSTEM "file:///etc/pass
 
 
 @pytest.mark.parametrize("text", [LAUGHS, OUTSIDE, "<a><b></a>", "<a>" * 101 + "</a>" * 101, "<a " * 50_000, "not xml"])
-def test_xml_that_is_hostile_or_broken_is_read_as_text(text: str) -> None:
+def test_xml_that_is_malicious_or_invalid_is_read_as_text(text: str) -> None:
     assert read_as_text("x.xml", text)
 
 
-def test_xml_says_its_encoding_in_vain_once_it_is_decoded() -> None:
+def test_the_encoding_that_decoded_xml_declares_is_ignored() -> None:
     text = '<?xml version="1.0" encoding="utf-16"?><a><b>café</b></a>'
     assert columns_of(scan_of("x.xml", text)) == {("a", "b"): "café"}
 
 
-def test_half_a_surrogate_pair_is_no_obstacle() -> None:
+def test_a_lone_surrogate_is_replaced() -> None:
     assert columns_of(scan_of("x.json", r'{"a\ud83d": "b\ude00"}')) == {("x", "a\ufffd"): "b\ufffd"}
 
 
-def test_a_program_that_begins_as_a_page_or_as_data_does_is_a_program() -> None:
+def test_a_program_that_begins_like_a_page_or_data_is_plain_text() -> None:
     for name, text in {
         "x.php": "<?xml version='1.0'?>\n<?php echo 1;",
         "x.py": '{"a": 1}\n',
@@ -218,14 +218,14 @@ def test_no_value_of_a_tree_is_lost(tree: Any) -> None:
         assert Counter(words_in(tree)) <= found
 
 
-def test_the_columns_of_a_file_are_bounded() -> None:
+def test_the_number_of_columns_of_a_file_is_limited() -> None:
     few = {f"k{number}": 1 for number in range(MAX_COLUMNS)}
     assert len(scan_of("x.json", json.dumps(few)).items) == MAX_COLUMNS
     assert read_as_text("x.json", json.dumps({**few, "one more": 1}))
 
 
 @pytest.mark.parametrize("unit", ['{"a":1},', "- a: b\n", "<a b='c'/>", "&a *a ", '"', "{[", "a: |\n"])
-def test_the_time_that_a_file_takes_grows_with_its_length(unit: str) -> None:
+def test_the_time_for_a_file_is_proportional_to_its_length(unit: str) -> None:
     started = time.monotonic()
     for name in ("x.json", "x.yaml", "x.xml", "x.jsonl", "x.csv"):
         assert scan_of(name, unit * (200_000 // len(unit))).scanned == 1

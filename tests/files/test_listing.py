@@ -28,7 +28,7 @@ class Entry:
 
 @settings(max_examples=100, deadline=None)
 @given(PATHS, PATTERNS, PATTERNS)
-def test_a_list_is_judged_as_a_walk_through_folders_with_the_same_files_is(
+def test_a_list_is_filtered_like_a_walk_through_the_same_files(
     tmp_path_factory: pytest.TempPathFactory, paths: list[str], include: list[str], exclude: list[str]
 ) -> None:
     root = tmp_path_factory.mktemp("tree")
@@ -65,23 +65,23 @@ def is_empty_folder(each: "str | NotScanned", listed: list[Entry]) -> bool:
         ("./folder", "./folder"),
     ],
 )
-def test_an_address_is_shown_without_its_login(text: str, shown: str) -> None:
+def test_credentials_are_removed_from_an_address(text: str, shown: str) -> None:
     assert without_credentials(text) == shown
 
 
 @given(st.text(string.ascii_letters + string.digits + ":@", min_size=1).filter(lambda login: "://" not in login))
-def test_no_login_stays_in_an_address(login: str) -> None:
+def test_no_credentials_remain_in_an_address(login: str) -> None:
     assert without_credentials(f"https://{login}@example.org/x") == "https://example.org/x"
 
 
 @pytest.mark.parametrize(
     ("text", "kind"), [("S3://bucket", "s3"), ("zip::s3://b/a.zip", "zip"), ("a:/b", None), ("a::b", None), ("", None)]
 )
-def test_an_address_says_what_kind_it_is(text: str, kind: str | None) -> None:
+def test_an_address_has_a_scheme(text: str, kind: str | None) -> None:
     assert scheme_of(text) == kind
 
 
-def test_a_list_is_ordered_by_folders(tmp_path: Path) -> None:
+def test_a_list_is_sorted_by_folders(tmp_path: Path) -> None:
     listed = [Entry(name) for name in ("a-b", "a/z", "a", "a.txt")]
     assert [
         each.name for each in filter_files(listed, PathFilter.from_patterns((), ())) if isinstance(each, Entry)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.builders.scanned_files import columns_of, left_out_of, scan_of, texts_of
+from tests.builders.scanned_files import columns_of, not_scanned_in, scan_of, texts_of
 from waivern.files.formats.text.html import text_of
 
 PAGE = """<!DOCTYPE html>
@@ -23,7 +23,7 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def test_a_page_is_what_it_shows_and_says_in_its_own_lines() -> None:
+def test_a_page_has_its_text_and_attributes_in_their_lines() -> None:
     scan = scan_of("x.html", PAGE)
     (item,) = scan.items
     assert item["content"].split("\n") == [
@@ -41,7 +41,7 @@ def test_a_page_is_what_it_shows_and_says_in_its_own_lines() -> None:
     assert item["metadata"]["encoding"] == "utf-8"
 
 
-def test_a_page_is_known_by_its_beginning_where_its_name_says_nothing() -> None:
+def test_a_page_with_a_generic_name_is_detected_by_its_beginning() -> None:
     assert texts_of(scan_of("page", "<html><p>Ann</p></html>")) == {"page": "Ann"}
     assert texts_of(scan_of("report.xls", "\n<HTML><td>Ann</td></HTML>"))["report.xls"].strip() == "Ann"
 
@@ -60,14 +60,14 @@ def test_a_page_is_known_by_its_beginning_where_its_name_says_nothing() -> None:
         ("", ""),
     ],
 )
-def test_a_broken_page_loses_as_little_as_can_be(page: str, shown: str) -> None:
+def test_a_broken_page_loses_as_little_as_possible(page: str, shown: str) -> None:
     assert text_of(page).strip() == shown.strip()
 
 
 @pytest.mark.parametrize(
     "unit", ["<a ", "<a href='", "<!--", "<![", "</a ", "<?", "<!", "<a b=", "&#", "<script>", "<"]
 )
-def test_the_time_that_a_page_takes_grows_with_its_length(unit: str) -> None:
+def test_the_time_for_a_page_is_proportional_to_its_length(unit: str) -> None:
     started = time.monotonic()
     text_of(unit * (1_000_000 // len(unit)))
     assert time.monotonic() - started < 20
@@ -95,7 +95,7 @@ def test_each_word_of_a_page_stays_in_its_line(pieces: list[tuple[str, str]]) ->
 
 @settings(max_examples=300, deadline=None)
 @given(st.text("<>/!-?=\"' abp\n&;#1"))
-def test_any_page_is_read_to_its_end(page: str) -> None:
+def test_every_page_is_read_to_its_end(page: str) -> None:
     assert "END-OF-PAGE" in text_of(page + "<p>END-OF-PAGE")
 
 
@@ -121,7 +121,7 @@ def test_a_mails_headers_are_columns_and_its_bodies_are_texts() -> None:
     assert scan.metadata() == {"scanned": 1, "not_scanned": []}
 
 
-def test_attachments_are_files_within_the_mail() -> None:
+def test_attachments_are_members_of_the_mail() -> None:
     mail = a_mail()
     mail.add_attachment(b"name,email\nEve,eve@example.org\n", maintype="text", subtype="csv", filename="people.csv")
     mail.add_attachment(b"\x89PNG\r\n\x1a\n\0", maintype="image", subtype="png", filename="me.png")
@@ -131,11 +131,11 @@ def test_attachments_are_files_within_the_mail() -> None:
     files = {item["metadata"]["file_path"] for item in scan.items}
     assert files == {"m.eml", "m.eml!/people.csv", "m.eml!/message-4.eml"}
     assert columns_of(scan)["people", "email"] == "eve@example.org"
-    assert left_out_of(scan) == {"m.eml!/me.png": "binary: a PNG image"}
+    assert not_scanned_in(scan) == {"m.eml!/me.png": "binary: a PNG image"}
     assert scan.scanned == 3
 
 
-def test_mails_within_mails_are_read_three_deep() -> None:
+def test_mails_inside_mails_are_read_three_levels_deep() -> None:
     mail = a_mail()
     for _ in range(5):
         outer = a_mail()
@@ -143,7 +143,7 @@ def test_mails_within_mails_are_read_three_deep() -> None:
         mail = outer
     scan = scan_of("m.eml", mail.as_bytes())
     assert scan.scanned == 3
-    assert list(left_out_of(scan).values()) == ["an e-mail, nested more than 3 deep"]
+    assert list(not_scanned_in(scan).values()) == ["an e-mail, nested more than 3 deep"]
 
 
 @pytest.mark.parametrize(
@@ -160,17 +160,17 @@ def test_mails_within_mails_are_read_three_deep() -> None:
         b"From: a@example.org\nContent-Type: text/plain; name*=utf-8''%ff%fe\n\nx",
     ],
 )
-def test_a_broken_mail_is_read_as_far_as_it_goes(content: bytes) -> None:
+def test_a_broken_mail_is_read_as_far_as_possible(content: bytes) -> None:
     scan = scan_of("m.eml", content)
     assert scan.scanned >= 1
     assert "@example.org" in "".join(item["content"] for item in scan.items)
 
 
-def test_what_has_no_header_of_a_mail_is_text() -> None:
+def test_a_file_without_mail_headers_is_plain_text() -> None:
     scan = scan_of("m.eml", "just text\n")
     assert texts_of(scan) == {"m.eml": "just text\n"}
 
 
-def test_a_body_in_its_charset_is_read() -> None:
+def test_a_body_is_decoded_with_its_charset() -> None:
     content = b"From: a@example.org\nContent-Type: text/plain; charset=iso-8859-5\n\n" + "Привет".encode("iso-8859-5")
     assert texts_of(scan_of("m.eml", content)) == {"m.eml": "Привет"}

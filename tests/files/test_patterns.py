@@ -16,22 +16,22 @@ from waivern.files.patterns import Patterns, pattern_error
         ("caf[ée].txt", ["café.txt"], ["cafa.txt"]),
     ],
 )
-def test_a_pattern_means_what_a_gitignore_means_by_it(pattern: str, meant: list[str], not_meant: list[str]) -> None:
+def test_a_pattern_matches_as_in_a_gitignore(pattern: str, meant: list[str], not_meant: list[str]) -> None:
     patterns = Patterns([pattern])
     assert [name for name in [*meant, *not_meant] if patterns.match_file(name)] == meant
 
 
-def test_a_later_pattern_takes_back_what_an_earlier_one_said() -> None:
+def test_a_later_pattern_negates_an_earlier_one() -> None:
     patterns = Patterns(["*.log", "!keep.log"])
     assert patterns.match_file("a.log") == "*.log"
     assert patterns.match_file("keep.log") is None
 
 
-def test_a_folder_is_left_out_as_a_whole_only_where_nothing_in_it_is_taken_back() -> None:
+def test_a_whole_folder_is_excluded_only_without_negation() -> None:
     assert Patterns(["logs/"]).match_folder("logs") == "logs/"
     assert Patterns(["logs/", "!logs/keep"]).match_folder("logs") is None
 
 
 @pytest.mark.parametrize("pattern", ["", "#x", "[", "/", "\\"])
-def test_a_pattern_that_can_mean_nothing_has_a_fault(pattern: str) -> None:
+def test_a_pattern_that_matches_nothing_is_an_error(pattern: str) -> None:
     assert pattern_error(pattern)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders.scanned_files import columns_of, left_out_of, scan_of, texts_of
+from tests.builders.scanned_files import columns_of, not_scanned_in, scan_of, texts_of
 from waivern.files.formats.model.columns import CHUNK_SIZE
 from waivern.files.formats.tables.csv import delimiter_of
 
@@ -24,7 +24,7 @@ def test_each_column_is_an_item_with_its_table_and_rows() -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_found_whatever_the_extension(delimiter: str) -> None:
+def test_the_delimiter_is_detected_for_every_extension(delimiter: str) -> None:
     rows = [["name", "born", "note"], ["Ann", "1980-01-02", "a, b; c"], ["Bob", "1990-05-06", "x|y"]]
     written = StringIO()
     csv.writer(written, delimiter=delimiter).writerows(rows)
@@ -32,7 +32,7 @@ def test_the_delimiter_is_found_whatever_the_extension(delimiter: str) -> None:
     assert columns_of(scan) == {("x", name): f"{a}\n{b}" for name, a, b in zip(*rows, strict=True)}
 
 
-def test_a_line_end_within_a_cell_becomes_a_blank() -> None:
+def test_a_line_end_inside_a_cell_becomes_a_blank() -> None:
     scan = scan_of("x.csv", 'name,address\r\nAnn,"1 High St\r\nLondon"\r\n')
     assert columns_of(scan)["x", "address"] == "1 High St London"
 
@@ -49,7 +49,7 @@ def test_ragged_rows_lose_nothing() -> None:
 
 
 @pytest.mark.parametrize("first", ["Ann,ann@example.org", "17,Ann", "1980-01-02,Ann", "+44 20 7946 0000,Ann"])
-def test_a_first_row_with_values_is_no_header(first: str) -> None:
+def test_a_first_row_with_values_is_not_a_header(first: str) -> None:
     scan = scan_of("x.csv", f"{first}\n{first}\n")
     assert set(columns_of(scan)) == {("x", "column 1"), ("x", "column 2")}
     assert all(item["metadata"]["rows"] == [1, 2] for item in scan.items)
@@ -66,13 +66,13 @@ def test_a_title_above_the_header_is_kept() -> None:
 @pytest.mark.parametrize(
     "text", ["no table at all, just prose\nof two lines. And more; much more\n", "", "one line", '{"a": [1, 2]}\n[3]\n']
 )
-def test_what_is_no_table_stays_plain_text(text: str) -> None:
+def test_text_that_is_not_a_table_stays_plain_text(text: str) -> None:
     scan = scan_of("x.csv", text)
     assert texts_of(scan) == {"x.csv": text}
     assert next(iter(scan.items))["metadata"]["read_as"] == "text"
 
 
-def test_a_list_of_single_values_is_a_table_of_one_column() -> None:
+def test_a_list_of_single_values_is_a_table_with_one_column() -> None:
     assert columns_of(scan_of("x.csv", "ssn\n078-05-1120\n219-09-9999\n")) == {("x", "ssn"): "078-05-1120\n219-09-9999"}
 
 
@@ -86,7 +86,7 @@ def test_a_cell_of_a_million_characters_is_read() -> None:
     assert "x" * 1_000_000 in "".join(item["content"] for item in scan.items)
 
 
-def test_a_long_column_is_cut_into_stretches_that_know_their_rows() -> None:
+def test_a_long_column_is_split_into_chunks_with_their_row_numbers() -> None:
     lines = [f"{number},person{number}@example.org" for number in range(10_000)]
     scan = scan_of("x.csv", "id,email\n" + "\n".join(lines))
     stretches = [item for item in scan.items if item["metadata"]["column"] == "email"]
@@ -110,21 +110,21 @@ def test_a_table_of_two_thousand_columns_is_read() -> None:
     assert columns_of(scan)["wide", "field_1999"] == "0\n1999\n3998"
 
 
-def test_a_column_without_a_value_is_known_by_its_name_once() -> None:
+def test_a_column_without_values_has_one_empty_part() -> None:
     scan = scan_of("x.csv", "name,passport_number,\nAnn,,\nBob,,\n")
     assert columns_of(scan) == {("x", "name"): "Ann\nBob", ("x", "passport_number"): ""}
 
 
-def test_broken_characters_are_named_and_the_rest_is_in_its_columns() -> None:
+def test_invalid_characters_are_reported_and_the_rest_is_in_its_columns() -> None:
     scan = scan_of("x.csv", b"name,email\nAnn\xff,ann@example.org\nBob,b@example.org\n", encoding="utf-8")
     assert columns_of(scan)["x", "name"] == "Ann\ufffd\nBob"
-    assert list(left_out_of(scan)) == ["x.csv (1 characters)"]
-    assert left_out_of(scan_of("x.csv", b"a,b\nc\xff,d\n", encoding="utf-8", errors="strict")) == {
+    assert list(not_scanned_in(scan)) == ["x.csv (1 characters)"]
+    assert not_scanned_in(scan_of("x.csv", b"a,b\nc\xff,d\n", encoding="utf-8", errors="strict")) == {
         "x.csv": "1 characters are not utf-8"
     }
 
 
-def test_formats_text_reads_every_file_as_it_is() -> None:
+def test_formats_text_reads_every_file_as_plain_text() -> None:
     text = "name,email\nAnn,ann@example.org\n"
     scan = scan_of("people.csv", text, formats="text")
     assert texts_of(scan) == {"people.csv": text}
@@ -147,7 +147,7 @@ def test_no_word_of_a_table_is_lost(rows: list[list[str]], delimiter: str) -> No
                 assert word in said
 
 
-def test_prose_is_no_table() -> None:
+def test_prose_is_not_a_table() -> None:
     assert (
         delimiter_of("It was, as ever, late.\nNobody came.\nSo, in the end, we left, all of us, home.\nYes.\n") is None
     )

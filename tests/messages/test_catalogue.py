@@ -45,12 +45,12 @@ def catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SchemaCatalogu
     return SchemaCatalogue()
 
 
-def test_schemas_of_plug_ins_are_known_from_a_mapping_and_from_a_folder(catalogue: SchemaCatalogue) -> None:
+def test_plug_ins_provide_schemas_as_a_mapping_or_a_folder(catalogue: SchemaCatalogue) -> None:
     assert catalogue.items_key(Schema("invoice", "1.0.0")) == "lines"
     assert catalogue.items_key(Schema("receipt", "2.1.0")) == "positions"
 
 
-def test_a_plug_in_cannot_change_what_a_shipped_schema_means(catalogue: SchemaCatalogue) -> None:
+def test_a_plug_in_cannot_replace_a_shipped_schema(catalogue: SchemaCatalogue) -> None:
     assert catalogue.json_schema(Schema("standard_input", "1.0.0"))["type"] == "object"
 
 

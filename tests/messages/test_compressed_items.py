@@ -28,7 +28,9 @@ def packed(content: dict[str, Any], items: list[Any], *, part_bytes: int = 16) -
 
 
 @given(contents, lists)
-def test_a_packed_message_is_the_message_with_the_same_content(content: dict[str, Any], items: list[Any]) -> None:
+def test_a_compressed_message_equals_the_message_with_the_same_content(
+    content: dict[str, Any], items: list[Any]
+) -> None:
     content.pop("data", None)
     message, plain = packed(content, items), Message("", {**content, "data": items}, ANY)
     assert message == plain
@@ -40,7 +42,7 @@ def test_a_packed_message_is_the_message_with_the_same_content(content: dict[str
 
 
 @given(contents, lists)
-def test_its_digest_and_bytes_are_those_of_the_message_with_the_same_content(
+def test_its_digest_and_bytes_equal_those_of_the_message_with_the_same_content(
     content: dict[str, Any], items: list[Any]
 ) -> None:
     form, canonical = packed(content, items).canonical_form(), canonical_bytes({**content, "data": items})
@@ -50,7 +52,7 @@ def test_its_digest_and_bytes_are_those_of_the_message_with_the_same_content(
 
 
 @given(st.lists(lists, max_size=4))
-def test_joined_items_are_those_of_all_lists_in_order(several: list[list[Any]]) -> None:
+def test_concatenated_items_are_those_of_all_lists_in_order(several: list[list[Any]]) -> None:
     joined = ConcatenatedItems([CompressedItems(items, part_bytes=16) for items in several])
     items = [item for items in several for item in items]
     assert list(joined) == items
@@ -61,7 +63,7 @@ def test_joined_items_are_those_of_all_lists_in_order(several: list[list[Any]]) 
 
 @given(lists)
 @settings(max_examples=10)
-def test_the_items_within_a_large_message_are_found_again_in_its_compressed_parts(items: list[Any]) -> None:
+def test_the_items_of_a_large_message_can_be_read_from_its_compressed_parts(items: list[Any]) -> None:
     around = {"long": "x" * 3_000_000}
     frames = packed(around, items).canonical_form().frames()
     found = CompressedItems.from_frames(InnerFrames(FrameBuffer(frames)))
@@ -69,7 +71,7 @@ def test_the_items_within_a_large_message_are_found_again_in_its_compressed_part
     assert len(found) == len(items)
 
 
-def test_what_does_not_fit_into_memory_comes_back_from_a_file_that_has_no_name(tmp_path, monkeypatch):
+def test_frames_beyond_the_memory_limit_are_read_from_an_unnamed_file(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     given_frames = [bytes([number]) * number for number in range(1, 100)]
     frames = FrameBuffer(given_frames, memory_limit=500)
@@ -78,14 +80,14 @@ def test_what_does_not_fit_into_memory_comes_back_from_a_file_that_has_no_name(t
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_lies_in_that_file_cannot_be_read_there(monkeypatch):
+def test_the_unnamed_file_is_encrypted(monkeypatch):
     written: list[bytes] = []
     monkeypatch.setattr("os.pwrite", lambda _, frame, place: written.append(bytes(frame)) or len(frame))
     FrameBuffer([b"amelia.hart@example.com"], memory_limit=0)
     assert b"amelia" not in b"".join(written)
 
 
-def test_no_room_for_a_large_message_is_told_with_what_to_do(monkeypatch):
+def test_a_full_disk_is_an_error_with_a_remedy(monkeypatch):
     def is_full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
@@ -94,7 +96,7 @@ def test_no_room_for_a_large_message_is_told_with_what_to_do(monkeypatch):
         FrameBuffer([b"a"], memory_limit=0)
 
 
-def test_an_item_that_json_cannot_say_is_refused_when_it_is_added_and_the_others_stay():
+def test_an_item_that_is_not_json_is_rejected_and_the_others_stay():
     items = CompressedItems([1])
     with pytest.raises(MessageError, match="not JSON"):
         items.append(object())
@@ -102,7 +104,7 @@ def test_an_item_that_json_cannot_say_is_refused_when_it_is_added_and_the_others
     assert list(items) == [1, 2]
 
 
-def test_a_packed_message_is_checked_and_summed_up_as_any_other():
+def test_a_compressed_message_is_validated_and_summarised_like_any_other():
     plain = text("a", "b", "c", scanned=3)
     around = plain.envelope_without("data")
     message = CompressedMessage("", around, "data", CompressedItems(plain.content["data"], part_bytes=16), TEXT)
@@ -113,7 +115,7 @@ def test_a_packed_message_is_checked_and_summed_up_as_any_other():
         check_message(wrong)
 
 
-def test_packed_messages_are_merged_as_any_others():
+def test_compressed_messages_are_merged_like_any_others():
     plain = [
         text("a", "b", scanned=1),
         text("c"),
@@ -126,14 +128,14 @@ def test_packed_messages_are_merged_as_any_others():
     assert concatenated(large) == concatenated([large[0], *plain[1:]]) == concatenated(plain)
 
 
-def test_what_is_done_to_unpacked_content_is_not_in_the_message_made_anew():
+def test_changes_to_decompressed_content_are_not_in_a_copy():
     message = packed({"metadata": {"a": [1]}}, [{"b": 1}])
     message.content["metadata"]["a"].append(2)
     message.content["data"][0]["b"] = 2
     assert message.copy().content == {"metadata": {"a": [1]}, "data": [{"b": 1}]}
 
 
-def test_secrets_are_taken_out_of_packed_messages_too():
+def test_secrets_are_redacted_in_compressed_messages():
     redactor = Redactor({"KEY": "correct horse"})
     message = packed({"said": "by correct horse"}, [{"text": "a"}, {"text": "a correct horse"}])
     assert redactor.message(message) == packed({"said": "by ${KEY}"}, [{"text": "a"}, {"text": "a ${KEY}"}])
@@ -141,5 +143,5 @@ def test_secrets_are_taken_out_of_packed_messages_too():
     assert redactor.message(clean) is clean
 
 
-def test_what_is_around_is_what_json_makes_of_it():
+def test_the_envelope_is_converted_to_json_values():
     assert packed({"pair": (1, 2)}, []).content == content_of(canonical_bytes({"pair": (1, 2), "data": []}))

@@ -40,24 +40,24 @@ def text(*items: str, **metadata: Any) -> Message:
     return Message("", content | ({"metadata": metadata} if metadata else {}), TEXT)
 
 
-def test_a_schema_reads_as_it_is_written() -> None:
+def test_a_schema_name_round_trips() -> None:
     assert Schema.parse("standard_input/1.0.0") == TEXT
     assert str(TEXT) == "standard_input/1.0.0"
 
 
 @pytest.mark.parametrize("wrong", ["standard_input", "standard_input/1", "/1.0.0", "a b/1.0.0", "a/1.0.0/x", ""])
-def test_what_is_no_schema_is_refused(wrong: str) -> None:
+def test_an_invalid_schema_name_is_rejected(wrong: str) -> None:
     with pytest.raises(MessageError, match="Write it as name/1.0.0"):
         Schema.parse(wrong)
 
 
 @given(contents)
-def test_content_comes_back_from_its_canonical_bytes(content: dict[str, Any]) -> None:
+def test_content_round_trips_through_canonical_bytes(content: dict[str, Any]) -> None:
     assert content_of(canonical_bytes(content)) == content
 
 
 @given(contents, st.lists(json_values, min_size=1, max_size=9), st.sampled_from(["data", "a", "findings"]))
-def test_content_comes_back_from_its_parts_and_they_are_its_canonical_bytes(
+def test_content_round_trips_through_its_parts_which_are_its_canonical_bytes(
     content: dict[str, Any], items: list[Any], key: str
 ) -> None:
     content[key] = items
@@ -73,7 +73,7 @@ def test_content_comes_back_from_its_parts_and_they_are_its_canonical_bytes(
     assert envelope_without(parts, key) == {name: value for name, value in content.items() if name != key}
 
 
-def test_a_long_text_is_no_larger_after_its_content_was_written():
+def test_encoding_does_not_enlarge_a_long_text_in_memory():
     text = "“" + "a" * 10_000
     alone = sys.getsizeof(text)
     form = CanonicalForm({"data": [{"content": text, "metadata": {}}] * 3}, part_bytes=1_000)
@@ -90,7 +90,7 @@ def test_the_digest_does_not_depend_on_the_order_of_keys(content: dict[str, Any]
 
 
 @pytest.mark.parametrize("content", [{"a": object()}, {"a": "\udcff"}, {1: {2: object()}}])
-def test_content_that_json_cannot_say_is_an_error(content: dict[str, Any]) -> None:
+def test_content_that_is_not_json_is_an_error(content: dict[str, Any]) -> None:
     with pytest.raises(MessageError, match="not JSON"):
         canonical_bytes(content)
 
@@ -108,12 +108,12 @@ def test_an_unknown_schema_is_an_error_with_the_nearest_name() -> None:
         schema_catalogue().json_schema(Schema("standard_inputs", "1.0.0"))
 
 
-def test_a_message_that_fits_its_schema_passes() -> None:
+def test_a_message_that_matches_its_schema_passes() -> None:
     check_message(text("a"))
     check_message(Message("", {"whatever": 1}, Schema("unheard_of", "1.0.0")))
 
 
-def test_a_message_that_does_not_fit_is_told_where_without_its_values() -> None:
+def test_an_invalid_message_is_an_error_with_locations_and_without_values() -> None:
     wrong = Message("", {**text("a").content, "data": [{"content": 5, "metadata": {"source": "secret"}}]}, TEXT)
     with pytest.raises(MessageError) as caught:
         check_message(wrong)
@@ -128,7 +128,7 @@ def test_merging_keeps_the_first_envelope_and_the_order_of_items() -> None:
     assert [item["content"] for item in merged.content["data"]] == ["a", "b", "c"]
 
 
-def test_merging_adds_up_what_was_scanned_and_keeps_every_omission() -> None:
+def test_merging_sums_counts_and_concatenates_what_was_not_scanned() -> None:
     one = text("a", scanned=1, not_scanned=[{"name": "x", "reason": "binary"}])
     other = text("b", scanned=2, not_scanned=[{"name": "y", "reason": "too large"}])
     merged = concatenated([one, text("c"), other]).content["metadata"]
@@ -136,7 +136,7 @@ def test_merging_adds_up_what_was_scanned_and_keeps_every_omission() -> None:
     assert [omission["name"] for omission in merged["not_scanned"]] == ["x", "y"]
 
 
-def test_merging_findings_adds_up_their_summary() -> None:
+def test_merging_findings_sums_their_summary() -> None:
     def found(**by_category: int) -> Message:
         summary = {"total_findings": sum(by_category.values()), "by_category": by_category}
         return Message("", {"findings": [], "summary": summary, "analysis_metadata": {}}, FINDINGS)
@@ -158,14 +158,14 @@ def test_messages_without_a_list_in_common_cannot_be_merged() -> None:
         concatenated([Message("", {"a": [1]}, schema), Message("", {"b": [1]}, schema)])
 
 
-def test_an_analyser_of_two_schemas_gets_one_merged_message_of_each_in_its_order() -> None:
+def test_an_analyser_of_two_schemas_receives_one_merged_message_per_schema_in_order() -> None:
     findings = Message("", {"findings": [], "summary": {}, "analysis_metadata": {}}, FINDINGS)
     merged = merged_by_schema([text("a"), findings, text("b")], [FINDINGS, TEXT])
     assert [message.schema for message in merged] == [FINDINGS, TEXT]
     assert len(merged[1].content["data"]) == 2
 
 
-def test_an_overview_counts_what_a_message_says() -> None:
+def test_an_overview_has_the_counts_of_a_message() -> None:
     omissions = [{"what": f"file {number}", "why": "binary"} for number in range(7)]
     overview = overview_of(text("a", "b", not_scanned=omissions))
     assert overview is not None

@@ -18,14 +18,14 @@ def exactly(read: int, of: int) -> Fraction:
 
 
 @given(st.integers(1, 3000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
-def test_the_chance_is_that_of_drawing_without_putting_back(read_of: tuple[int, int]) -> None:
+def test_the_probability_is_that_of_sampling_without_replacement(read_of: tuple[int, int]) -> None:
     read, of = read_of
     assert miss_probability(read, of) == pytest.approx(float(exactly(read, of)), rel=1e-9, abs=1e-300)
     assert miss_probability(read, of) <= 0.99**read * (1 + 1e-9)
 
 
 @given(st.integers(1, 10**9).flatmap(lambda of: st.tuples(st.integers(1, min(of, 10**5)), st.just(of))))
-def test_what_is_said_is_never_less_than_the_chance(read_of: tuple[int, int]) -> None:
+def test_the_reported_bound_is_never_below_the_probability(read_of: tuple[int, int]) -> None:
     said = bound(*read_of).rpartition("p < ")[2]
     chance = miss_probability(*read_of)
     assert chance < float(said) <= max(1.13 * chance, 1e-6)
@@ -42,18 +42,18 @@ def test_what_is_said_is_never_less_than_the_chance(read_of: tuple[int, int]) ->
         (10_000, 10**6, "0.000001"),
     ],
 )
-def test_the_numbers_are_those_of_a_table(read: int, of: int, p: str) -> None:
+def test_known_probabilities(read: int, of: int, p: str) -> None:
     assert bound(read, of) == f"a value present in 1 % of rows is missed with p < {p}"
 
 
-def test_samples_that_are_drawn_miss_as_often_as_is_said() -> None:
+def test_simulated_samples_miss_as_often_as_reported() -> None:
     drawing, missed = random.Random(7), 0
     for _ in range(4000):
         missed += min(drawing.sample(range(1000), 100)) >= 10  # ten of a thousand hold the value
     assert missed / 4000 == pytest.approx(miss_probability(100, 1000), abs=0.03)
 
 
-def test_an_entry_says_how_much_was_read_and_what_follows() -> None:
+def test_an_entry_has_the_counts_and_the_bound() -> None:
     assert sampled_entry("visits", read=9, total=10) == {
         "name": "visits",
         "read": 9,
@@ -63,6 +63,6 @@ def test_an_entry_says_how_much_was_read_and_what_follows() -> None:
     assert sampled_entry("visits", read=0, total=10)["bound"] == "no row was read"
 
 
-def test_more_than_there_is_cannot_be_read() -> None:
+def test_reading_more_rows_than_exist_is_an_error() -> None:
     with pytest.raises(ValueError, match="11 of 10"):
         miss_probability(11, 10)

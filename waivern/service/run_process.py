@@ -35,7 +35,7 @@ _FIRST_TO_GO = "500"  # of -1000 to 1000: a run, not the service, is ended where
 
 
 @dataclass(frozen=True)
-class ExistingService:
+class Ready:
     """The process can be given a run."""
 
 
@@ -161,7 +161,7 @@ def _carry_out_runs(
     application = make_application()
     with suppress(EOFError, OSError):
         for _ in range(_MOST_RUNS):
-            connection.send(ExistingService())
+            connection.send(Ready())
             claimed: ClaimedRun = connection.recv()
             outcome = _carry_out_one(application, claimed, connection, watch, caller)
             is_spent = _threads_hang()

@@ -15,7 +15,7 @@ from waivern.operations.runs.execute_claimed import CarriedOut
 from waivern.runs.run import RunStatus, utc_now
 from waivern.runs.run_store import ClaimedRun, RunStore, StaleRun
 from waivern.service.database_watch import AWAY_S, DatabaseWatch
-from waivern.service.run_process import Begun, Closed, Done, ExistingService, MakeApplication, RunProcess, warm_context
+from waivern.service.run_process import Begun, Closed, Done, Ready, MakeApplication, RunProcess, warm_context
 from waivern.service.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ class Workers:
 
     def _heard(self, process: RunProcess, said: object) -> None:
         match said:
-            case ExistingService():
+            case Ready():
                 process.is_ready = process.was_ready = True
             case Begun():
                 if said.timeout_s is not None:

@@ -1,1 +1,1 @@
-"""For authors of plug-ins: the contracts that connectors, analysers and stores are held to, builders and fakes."""
+"""Tools for authors of plug-ins: contract tests for components, exporters and stores, builders and fakes."""

@@ -1,4 +1,4 @@
-"""What every analyser holds to, as tests that a plug-in's author runs on theirs."""
+"""The contract of analysers, as tests that authors of plug-ins run for their analyser."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,76 +13,78 @@ from waivern.messages.canonical import canonical_bytes, content_of
 from waivern.messages.message import Message
 from waivern.messages.validation import check_message
 
-_AT_ONCE = 4
+_THREADS = 4
 
 
 class AnalyserContract:
     """Tests for pytest; a subclass whose name begins with `Test` provides four fixtures.
 
-    `factory` is the analyser's factory. `properties` are good ones. `inputs` are messages, one a schema, in the order
-    of one of the combinations that the analyser declares. `bad_properties` maps the name of a property (with dots
-    where it is nested) to properties that are good but for that one.
+    `factory` is the analyser's factory. `properties` are valid. `inputs` are messages, one per schema, in the order of
+    one of the combinations that the analyser declares. `bad_properties` maps the name of a property (with dots if it
+    is nested) to properties in which only that one is invalid.
     """
 
-    def test_its_name_is_that_of_its_entry_point(self, factory: ComponentFactory[Analyser]) -> None:
-        leading_here = f"{type(factory).__module__}:{type(factory).__qualname__}"
-        names = {each.name for each in entry_points(group=ANALYSERS) if each.value == leading_here}
+    def test_its_name_matches_its_entry_point(self, factory: ComponentFactory[Analyser]) -> None:
+        object_reference = f"{type(factory).__module__}:{type(factory).__qualname__}"
+        names = {
+            entry_point.name for entry_point in entry_points(group=ANALYSERS) if entry_point.value == object_reference
+        }
         assert names == {factory.component_class.get_name()}
 
-    def test_it_makes_what_its_factory_says(
+    def test_the_factory_creates_its_component_class(
         self, factory: ComponentFactory[Analyser], properties: Mapping[str, Any]
     ) -> None:
         assert isinstance(factory.create(properties), factory.component_class)
 
-    def test_it_declares_what_it_takes_and_what_it_makes(self, factory: ComponentFactory[Analyser]) -> None:
+    def test_it_declares_its_input_and_output_schemas(self, factory: ComponentFactory[Analyser]) -> None:
         combinations = factory.component_class.get_input_requirements()
-        made = factory.component_class.get_supported_output_schemas()
+        outputs = factory.component_class.get_supported_output_schemas()
         assert combinations
         assert all(combination and len(set(combination)) == len(combination) for combination in combinations)
-        assert made
-        assert len(set(made)) == len(made)
+        assert outputs
+        assert len(set(outputs)) == len(outputs)
 
-    def test_the_inputs_are_a_combination_that_it_declares(
+    def test_the_inputs_match_a_declared_combination(
         self, factory: ComponentFactory[Analyser], inputs: Sequence[Message]
     ) -> None:
         assert [message.schema for message in inputs] in factory.component_class.get_input_requirements()
         for message in inputs:
             check_message(message)
 
-    def test_every_schema_it_declares_is_the_shape_of_what_it_makes(
+    def test_its_output_matches_every_declared_schema(
         self, factory: ComponentFactory[Analyser], properties: Mapping[str, Any], inputs: Sequence[Message]
     ) -> None:
         for schema in factory.component_class.get_supported_output_schemas():
-            made = factory.create(properties).process(inputs, schema)
-            assert made.schema == schema
-            check_message(made)
-            assert content_of(canonical_bytes(made.content)) == made.content
+            message = factory.create(properties).process(inputs, schema)
+            assert message.schema == schema
+            check_message(message)
+            assert content_of(canonical_bytes(message.content)) == message.content
 
     def test_the_same_inputs_give_the_same_content(
         self, factory: ComponentFactory[Analyser], properties: Mapping[str, Any], inputs: Sequence[Message]
     ) -> None:
         analyser = factory.create(properties)
-        first = _made(analyser, inputs)
-        assert _made(analyser, inputs) == first
-        assert _made(factory.create(properties), inputs) == first
+        first = _outputs(analyser, inputs)
+        assert _outputs(analyser, inputs) == first
+        assert _outputs(factory.create(properties), inputs) == first
 
-    def test_it_leaves_its_inputs_as_they_are(
+    def test_it_does_not_change_its_inputs(
         self, factory: ComponentFactory[Analyser], properties: Mapping[str, Any], inputs: Sequence[Message]
     ) -> None:
         before = [canonical_bytes(message.content) for message in inputs]
-        _made(factory.create(properties), inputs)
+        _outputs(factory.create(properties), inputs)
         assert [canonical_bytes(message.content) for message in inputs] == before
 
-    def test_it_works_in_several_threads_at_once(
+    def test_it_works_in_several_threads(
         self, factory: ComponentFactory[Analyser], properties: Mapping[str, Any], inputs: Sequence[Message]
     ) -> None:
         analyser = factory.create(properties)
-        alone = _made(analyser, inputs)
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            together = list(threads.map(lambda _: _made(analyser, inputs), range(2 * _AT_ONCE)))
-        assert together == [alone] * (2 * _AT_ONCE)
+        alone = _outputs(analyser, inputs)
+        with ThreadPoolExecutor(_THREADS) as threads:
+            together = list(threads.map(lambda _: _outputs(analyser, inputs), range(2 * _THREADS)))
+        assert together == [alone] * (2 * _THREADS)
 
-    def test_each_bad_property_is_named(
+    def test_each_invalid_property_is_named(
         self, factory: ComponentFactory[Analyser], bad_properties: Mapping[str, Mapping[str, Any]]
     ) -> None:
         for name, bad in bad_properties.items():
@@ -94,7 +96,7 @@ class AnalyserContract:
         assert "no_such_property" in _problems(factory, {**properties, "no_such_property": 1})
 
 
-def _made(analyser: Analyser, inputs: Sequence[Message]) -> list[bytes]:
+def _outputs(analyser: Analyser, inputs: Sequence[Message]) -> list[bytes]:
     schemas = analyser.get_supported_output_schemas()
     return [canonical_bytes(analyser.process(inputs, schema).content) for schema in schemas]
 

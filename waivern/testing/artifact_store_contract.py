@@ -1,4 +1,4 @@
-"""What every artifact store does, whatever it keeps its artifacts in."""
+"""The contract of artifact stores, as tests."""
 
 import threading
 from typing import Any
@@ -12,14 +12,14 @@ from waivern.testing.builders import message_of, raises
 
 
 class ArtifactStoreContract:
-    """Subclass it, give it a pytest fixture named `store` that yields an empty store, and pytest does the rest."""
+    """Tests for pytest; a subclass whose name begins with `Test` provides one fixture, `store`: an empty store."""
 
-    def test_what_was_saved_is_what_is_got(self, store: ArtifactStore) -> None:
+    def test_a_saved_message_can_be_read(self, store: ArtifactStore) -> None:
         saved = Message("m-1", {"data": [{"content": "Zoë", "n": 1.5}], "none": None}, Schema("any", "1.0.0"), {"a": 1})
         store.save("customers", saved)
         assert store.get("customers") == saved
 
-    def test_saving_twice_keeps_the_later(self, store: ArtifactStore) -> None:
+    def test_saving_again_replaces_the_message(self, store: ArtifactStore) -> None:
         store.save("personal_data", message_of(found=[]))
         store.save("personal_data", message_of(found=["e-mail"]))
         assert store.get("personal_data").content == {"found": ["e-mail"]}
@@ -29,17 +29,17 @@ class ArtifactStoreContract:
             store.save(artifact_id, message_of(name=artifact_id))
         assert store.list_artifacts() == ["c", "a", "b"]
 
-    def test_a_missing_artifact_is_an_error_that_names_those_there_are(self, store: ArtifactStore) -> None:
+    def test_a_missing_artifact_is_an_error_that_names_the_existing_ones(self, store: ArtifactStore) -> None:
         store.save("customers", message_of())
-        with raises(ArtifactNotFoundError, saying="customers"):
+        with raises(ArtifactNotFoundError, containing="customers"):
             store.get("costumers")
 
-    def test_an_artifact_exists_once_it_is_saved(self, store: ArtifactStore) -> None:
+    def test_an_artifact_exists_after_it_was_saved(self, store: ArtifactStore) -> None:
         assert not store.exists("customers")
         store.save("customers", message_of())
         assert store.exists("customers")
 
-    def test_a_cleared_store_holds_nothing(self, store: ArtifactStore) -> None:
+    def test_a_cleared_store_is_empty(self, store: ArtifactStore) -> None:
         store.save("customers", message_of())
         store.clear()
         assert store.list_artifacts() == []
@@ -64,42 +64,42 @@ class ArtifactStoreContract:
         got.content["found"] = []
         assert store.get("a").content == {"found": ["e-mail"]}
 
-    def test_content_that_is_not_json_is_refused(self, store: ArtifactStore) -> None:
+    def test_content_that_is_not_json_is_rejected(self, store: ArtifactStore) -> None:
         with raises(MessageError):
             store.save("a", message_of(thing=object()))
         assert not store.exists("a")
 
-    def test_ids_of_child_artifacts_and_of_any_script_are_kept_apart(self, store: ArtifactStore) -> None:
+    def test_ids_of_child_artifacts_and_in_any_script_are_distinct(self, store: ArtifactStore) -> None:
         ids = ["child/findings", "child", "Übersicht", "日本", "a'b\"c"]
         for artifact_id in ids:
             store.save(artifact_id, message_of(name=artifact_id))
         assert store.list_artifacts() == ids
         assert [store.get(artifact_id).content["name"] for artifact_id in ids] == ids
 
-    def test_a_large_message_comes_back_whole(self, store: ArtifactStore) -> None:
+    def test_a_large_message_can_be_read_completely(self, store: ArtifactStore) -> None:
         content = {"data": [f"line {number}: the quick brown fox" for number in range(50_000)]}
         store.save("large", Message("", content, Schema("any", "1.0.0")))
         assert store.get("large").content == content
 
-    def test_a_packed_message_comes_back_item_by_item(self, store: ArtifactStore) -> None:
+    def test_a_compressed_message_can_be_read_item_by_item(self, store: ArtifactStore) -> None:
         items = [{"number": number, "text": "the quick brown fox " * 50} for number in range(5_000)]
         message = CompressedMessage(
             "", {"name": "n", "later": 1}, "data", CompressedItems(items), Schema("any", "1.0.0")
         )
-        store.save("packed", message)
-        assert list(store.get("packed").items_of("data") or ()) == items
-        assert store.get("packed").envelope_without("data") == {"name": "n", "later": 1}
+        store.save("compressed", message)
+        assert list(store.get("compressed").items_of("data") or ()) == items
+        assert store.get("compressed").envelope_without("data") == {"name": "n", "later": 1}
 
-    def test_changing_what_was_unpacked_changes_nothing_in_the_store(self, store: ArtifactStore) -> None:
+    def test_changing_decompressed_content_changes_nothing_in_the_store(self, store: ArtifactStore) -> None:
         items = CompressedItems({"text": "x" * 1000} for _ in range(3_000))
-        store.save("packed", CompressedMessage("", {"said": {}}, "data", items, Schema("any", "1.0.0")))
-        got = store.get("packed")
-        got.content["said"]["more"] = 1
+        store.save("compressed", CompressedMessage("", {"nested": {}}, "data", items, Schema("any", "1.0.0")))
+        got = store.get("compressed")
+        got.content["nested"]["more"] = 1
         got.content["data"][0]["text"] = ""
-        assert store.get("packed").content["said"] == {}
-        assert store.get("packed").content["data"][0] == {"text": "x" * 1000}
+        assert store.get("compressed").content["nested"] == {}
+        assert store.get("compressed").content["data"][0] == {"text": "x" * 1000}
 
-    def test_many_threads_may_save_and_get_at_once(self, store: ArtifactStore) -> None:
+    def test_many_threads_can_save_and_read_at_once(self, store: ArtifactStore) -> None:
         wrong: list[str] = []
 
         def save_and_get(number: int) -> None:

@@ -1,4 +1,4 @@
-"""Messages, plans and registries made by hand, in few words."""
+"""Builders of messages, plans and registries for tests."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from waivern.plans.plan import ExecutionPlan
 from waivern.runbooks.model.runbook import Runbook
 
 ANY_SCHEMA = Schema("any", "1.0.0")
-"""A schema that no catalogue knows: its messages may hold any JSON object."""
+"""A schema that is not in the catalogue: its messages may contain any JSON object."""
 
 T = TypeVar("T")
 Extract = Callable[[Mapping[str, Any]], Any]
@@ -25,24 +25,24 @@ Process = Callable[[Mapping[str, Any], Sequence[Message]], Any]
 
 
 def message_of(**content: Any) -> Message:
-    """Return a message with this content, of a schema that allows any."""
+    """Return a message with this content, of a schema that allows any content."""
     return Message("", content, ANY_SCHEMA)
 
 
 @contextmanager
-def raises(error: type[Exception], *, saying: str = "") -> Iterator[None]:
-    """Fail unless the block raises `error` with `saying` in its text; as pytest's own, without needing pytest."""
+def raises(error: type[Exception], *, containing: str = "") -> Iterator[None]:
+    """Fail unless the block raises `error` with `containing` in its message. (`pytest.raises` would need pytest.)"""
     try:
         yield
     except error as raised:
-        if saying not in str(raised):
-            raise AssertionError(f"{saying!r} is not in {str(raised)!r}") from raised
+        if containing not in str(raised):
+            raise AssertionError(f"{containing!r} is not in {str(raised)!r}") from raised
     else:
         raise AssertionError(f"{error.__name__} was not raised")
 
 
 class FunctionConnector(Connector):
-    """A connector around a function of the properties, which returns content (or a whole message)."""
+    """A connector that calls a function with its properties; the function returns content or a message."""
 
     def __init__(self, properties: Mapping[str, Any], extract: Extract) -> None:
         self._properties = properties
@@ -61,7 +61,7 @@ class FunctionConnector(Connector):
 
 
 class FunctionAnalyser(Analyser):
-    """An analyser around a function of the properties and the inputs, which returns content (or a whole message)."""
+    """An analyser that calls a function with its properties and inputs; the function returns content or a message."""
 
     def __init__(self, properties: Mapping[str, Any], process: Process) -> None:
         self._properties = properties
@@ -84,7 +84,7 @@ class FunctionAnalyser(Analyser):
 
 
 class FunctionFactory(ComponentFactory[T], Generic[T]):
-    """Makes components of `component_class` around a function."""
+    """Creates components of `component_class` that call a function."""
 
     def __init__(self, component_class: type[T], function: Callable[..., Any]) -> None:
         super().__init__()
@@ -96,12 +96,12 @@ class FunctionFactory(ComponentFactory[T], Generic[T]):
         return self._component_class
 
     def create(self, properties: Mapping[str, Any]) -> T:
-        return self._component_class(properties, self._function)  # type: ignore[call-arg]  # both classes above take these
+        return self._component_class(properties, self._function)  # type: ignore[call-arg]  # both classes above accept these
 
 
 @dataclass(frozen=True)
-class HandMadeRegistry:
-    """All that the Planner and the executor ask of a registry."""
+class FunctionRegistry:
+    """A registry for the Planner and the executor."""
 
     container: ServiceContainer
     connector_factories: Mapping[str, ComponentFactory[Any]]
@@ -114,10 +114,10 @@ def registry_of(
     connectors: Mapping[str, Extract] | None = None,
     analysers: Mapping[str, Process] | None = None,
 ) -> Any:
-    """Return a registry whose components are functions, by type."""
+    """Return a registry of components that call functions, by type."""
     container = ServiceContainer()
     container.register(ServiceDescriptor(ArtifactStore, ExistingService(store)))
-    return HandMadeRegistry(
+    return FunctionRegistry(
         container,
         {name: FunctionFactory(FunctionConnector, extract) for name, extract in (connectors or {}).items()},
         {name: FunctionFactory(FunctionAnalyser, process) for name, process in (analysers or {}).items()},
@@ -125,9 +125,9 @@ def registry_of(
 
 
 def plan_of(artifacts: Mapping[str, Mapping[str, Any]], **config: Any) -> ExecutionPlan:
-    """Return a plan of artifacts written as in a runbook, all of one schema; `config` is the runbook's."""
+    """Return a plan of artifacts as in a runbook, all of one schema; `config` is the runbook's."""
     runbook = Runbook.model_validate(
-        {"name": "by hand", "description": "made for a test", "config": config, "artifacts": dict(artifacts)}
+        {"name": "by hand", "description": "created for a test", "config": config, "artifacts": dict(artifacts)}
     )
     schemas = {
         artifact_id: ([ANY_SCHEMA] if definition.inputs else None, ANY_SCHEMA)
@@ -137,7 +137,7 @@ def plan_of(artifacts: Mapping[str, Mapping[str, Any]], **config: Any) -> Execut
 
 
 def plan_of_dag(dag: Mapping[str, Sequence[str]], **config: Any) -> ExecutionPlan:
-    """Return a plan from {artifact: its inputs}; all are made by the component `make`, told its artifact's `name`."""
+    """Return a plan from {artifact: inputs}; the component `make` produces all, with the artifact's id as `name`."""
     return plan_of(
         {
             artifact_id: {
@@ -150,5 +150,5 @@ def plan_of_dag(dag: Mapping[str, Sequence[str]], **config: Any) -> ExecutionPla
     )
 
 
-def _as_message(made: Any, schema: Schema) -> Message:
-    return made if isinstance(made, Message) else Message("", made, schema)
+def _as_message(result: Any, schema: Schema) -> Message:
+    return result if isinstance(result, Message) else Message("", result, schema)

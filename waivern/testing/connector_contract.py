@@ -1,4 +1,4 @@
-"""What every connector holds to, as tests that a plug-in's author runs on theirs."""
+"""The contract of connectors, as tests that authors of plug-ins run for their connector."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,32 +15,42 @@ from waivern.messages.message import Message
 from waivern.messages.not_scanned import ReasonCode
 from waivern.messages.validation import check_message
 
-_READING = ("open", "os.listdir", "os.scandir", "socket.connect", "sqlite3.connect", "subprocess.Popen", "os.system")
+_READ_EVENTS = (
+    "open",
+    "os.listdir",
+    "os.scandir",
+    "socket.connect",
+    "sqlite3.connect",
+    "subprocess.Popen",
+    "os.system",
+)
 
 
 class ConnectorContract:
     """Tests for pytest; a subclass whose name begins with `Test` provides three fixtures.
 
-    `factory` is the connector's factory. `properties` are good ones, whose source is there and holds something.
-    `bad_properties` maps the name of a property to properties that are good but for that one.
+    `factory` is the connector's factory. `properties` are valid, with a source that exists and is not empty.
+    `bad_properties` maps the name of a property to properties in which only that one is invalid.
     """
 
-    def test_its_name_is_that_of_its_entry_point(self, factory: ComponentFactory[Connector]) -> None:
-        leading_here = f"{type(factory).__module__}:{type(factory).__qualname__}"
-        names = {each.name for each in entry_points(group=CONNECTORS) if each.value == leading_here}
+    def test_its_name_matches_its_entry_point(self, factory: ComponentFactory[Connector]) -> None:
+        object_reference = f"{type(factory).__module__}:{type(factory).__qualname__}"
+        names = {
+            entry_point.name for entry_point in entry_points(group=CONNECTORS) if entry_point.value == object_reference
+        }
         assert names == {factory.component_class.get_name()}
 
-    def test_it_makes_what_its_factory_says(
+    def test_the_factory_creates_its_component_class(
         self, factory: ComponentFactory[Connector], properties: Mapping[str, Any]
     ) -> None:
         assert isinstance(factory.create(properties), factory.component_class)
 
-    def test_it_declares_what_it_can_extract(self, factory: ComponentFactory[Connector]) -> None:
+    def test_it_declares_its_output_schemas(self, factory: ComponentFactory[Connector]) -> None:
         schemas = factory.component_class.get_supported_output_schemas()
         assert schemas
         assert len(set(schemas)) == len(schemas)
 
-    def test_every_schema_it_declares_is_the_shape_of_what_it_extracts(
+    def test_its_output_matches_every_declared_schema(
         self, factory: ComponentFactory[Connector], properties: Mapping[str, Any]
     ) -> None:
         for message in _extracted(factory, properties):
@@ -53,33 +63,35 @@ class ConnectorContract:
         again = [canonical_bytes(message.content) for message in _extracted(factory, properties)]
         assert first == again
 
-    def test_what_it_extracts_is_plain_json(
+    def test_its_content_is_plain_json(
         self, factory: ComponentFactory[Connector], properties: Mapping[str, Any]
     ) -> None:
         for message in _extracted(factory, properties):
             assert content_of(canonical_bytes(message.content)) == message.content
             canonical_bytes(message.context or {})
 
-    def test_everything_left_out_is_named_with_the_reason(
+    def test_what_was_not_scanned_has_a_name_a_reason_and_a_code(
         self, factory: ComponentFactory[Connector], properties: Mapping[str, Any]
     ) -> None:
         for message in _extracted(factory, properties):
             metadata = message.content.get("metadata", {})
-            for each in metadata.get("not_scanned", []):
-                assert each["name"].strip()
-                assert each["reason"].strip()
-                assert each["code"] in set(ReasonCode)
-            for each in metadata.get("sampled", []):
-                assert each["name"].strip()
-                assert 0 <= each["read"] <= each["total"]
+            for entry in metadata.get("not_scanned", []):
+                assert entry["name"].strip()
+                assert entry["reason"].strip()
+                assert entry["code"] in set(ReasonCode)
+            for entry in metadata.get("sampled", []):
+                assert entry["name"].strip()
+                assert 0 <= entry["read"] <= entry["total"]
 
-    def test_making_it_reads_nothing(self, factory: ComponentFactory[Connector], properties: Mapping[str, Any]) -> None:
-        factory.create(properties)  # imports what it needs, which is reading too
-        with _noted() as reads:
+    def test_creating_it_reads_nothing(
+        self, factory: ComponentFactory[Connector], properties: Mapping[str, Any]
+    ) -> None:
+        factory.create(properties)  # the first call imports modules, which reads files too
+        with _recorded_reads() as reads:
             factory.create(properties)
-        assert not reads, "a runbook is checked without touching any source"
+        assert not reads, "checking a runbook must not read a source"
 
-    def test_each_bad_property_is_named(
+    def test_each_invalid_property_is_named(
         self, factory: ComponentFactory[Connector], bad_properties: Mapping[str, Mapping[str, Any]]
     ) -> None:
         for name, bad in bad_properties.items():
@@ -99,26 +111,26 @@ def _extracted(factory: ComponentFactory[Connector], properties: Mapping[str, An
 
 
 def _problems(factory: ComponentFactory[Connector], properties: Mapping[str, Any]) -> Mapping[str, str]:
-    """The faults by the property's name, without what leads further into it."""
+    """Return the problems by top-level property."""
     try:
         factory.create(properties)
     except InvalidPropertiesError as error:
-        return {name.split(".")[0]: fault for name, fault in error.problems.items()}
-    raise AssertionError("the properties were taken")
+        return {name.split(".")[0]: problem for name, problem in error.problems.items()}
+    raise AssertionError("the properties were accepted")
 
 
 @contextmanager
-def _noted() -> Iterator[list[str]]:
-    """Note what is opened within the block. An audit hook cannot be taken away, so it goes quiet afterwards."""
+def _recorded_reads() -> Iterator[list[str]]:
+    """Record what is opened inside the block. Audit hooks cannot be removed, so the hook is disabled afterwards."""
     reads: list[str] = []
-    listening = True
+    is_enabled = True
 
-    def note(event: str, arguments: tuple[Any, ...]) -> None:
-        if listening and event in _READING:
+    def record(event: str, arguments: tuple[Any, ...]) -> None:
+        if is_enabled and event in _READ_EVENTS:
             reads.append(f"{event} {arguments[:1]}")
 
-    sys.addaudithook(note)
+    sys.addaudithook(record)
     try:
         yield reads
     finally:
-        listening = False
+        is_enabled = False

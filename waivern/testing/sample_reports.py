@@ -1,4 +1,4 @@
-"""Reports made by hand: of a run with a bit of everything, of one that failed, and of any findings."""
+"""Sample reports for tests: of a run with something of everything, of a failed run, and of given findings."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -12,36 +12,36 @@ from waivern.history.finding import Finding
 from waivern.history.run_records import ArtifactCounts, ArtifactRecord, RunRecord
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 
-_BEGAN = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
+_START = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
 _RULESET = "local/personal_data_indicator/1.0.0"
 
 
-def sample_run(number: int = 2, *, status: RunStatus = RunStatus.SUCCEEDED, **more: Any) -> RunRecord:
-    """Return a run that began on the `number`-th night."""
-    began = _BEGAN + timedelta(days=number)
-    said: dict[str, Any] = {
+def sample_run(number: int = 2, *, status: RunStatus = RunStatus.SUCCEEDED, **overrides: Any) -> RunRecord:
+    """Return a run that started on the `number`-th night."""
+    started = _START + timedelta(days=number)
+    fields: dict[str, Any] = {
         "id": f"01a214b7-9e00-7000-8000-{number:012x}",
         "runbook": "Nightly scan",
         "runbook_digest": "0" * 64,
         "status": status,
         "trigger": "schedule",
         "schedule": "nightly",
-        "due_at": began,
-        "created_at": began,
-        "started_at": began + timedelta(milliseconds=3),
-        "ended_at": began + timedelta(seconds=12, milliseconds=500),
+        "due_at": started,
+        "created_at": started,
+        "started_at": started + timedelta(milliseconds=3),
+        "ended_at": started + timedelta(seconds=12, milliseconds=500),
         "epoch": 1,
         "worker": None,
         "error": None,
         "artifacts": ArtifactCounts(total=4, succeeded=2, failed=1, skipped=1),
-        **more,
+        **overrides,
     }
-    return RunRecord(**said)
+    return RunRecord(**fields)
 
 
-def sample_finding(name: str = "a", **more: Any) -> Finding:
-    """Return a finding whose fingerprint is `name` over and over."""
-    said: dict[str, Any] = {
+def sample_finding(name: str = "a", **overrides: Any) -> Finding:
+    """Return a finding whose fingerprint repeats `name`."""
+    fields: dict[str, Any] = {
         "fingerprint": (name * 32)[:32],
         "rule": "email_address",
         "category": "email",
@@ -51,16 +51,16 @@ def sample_finding(name: str = "a", **more: Any) -> Finding:
         "location": f"{name}.txt",
         "confidence": 0.95,
         "match_count": 2,
-        **more,
+        **overrides,
     }
-    return Finding(**said)
+    return Finding(**fields)
 
 
 def sample_report(
-    findings: Iterable[ReportedFinding] | None = None, *, run: RunRecord | None = None, **more: Any
+    findings: Iterable[ReportedFinding] | None = None, *, run: RunRecord | None = None, **overrides: Any
 ) -> Report:
-    """Return a report with something of everything; `findings` and `more` take the place of what it holds."""
-    told: dict[str, Any] = {
+    """Return a report with something of everything; `findings` and `overrides` replace parts of it."""
+    fields: dict[str, Any] = {
         "run": run or sample_run(),
         "artifacts": _artifacts(),
         "findings": _findings() if findings is None else findings,
@@ -77,9 +77,9 @@ def sample_report(
             PastRun(sample_run(1), {"medium": 2, "high": 1}),
             PastRun(sample_run(2), {"medium": 1, "critical": 1, "low": 1}),
         ],
-        **more,
+        **overrides,
     }
-    return Report(**told)
+    return Report(**fields)
 
 
 def failed_report() -> Report:
@@ -89,7 +89,7 @@ def failed_report() -> Report:
 
 
 def empty_report() -> Report:
-    """Return the report of a run that failed before it made or compared anything."""
+    """Return the report of a run that failed before it produced or compared anything."""
     run = sample_run(status=RunStatus.FAILED, runbook_digest=None, artifacts=ArtifactCounts())
     return Report(run=run, artifacts=(), findings=())
 
@@ -178,9 +178,9 @@ def _artifacts() -> Sequence[ArtifactRecord]:
     ]
 
 
-def sample_artifact(artifact_id: str, **more: Any) -> ArtifactRecord:
-    """Return an artifact that was made, unless `more` says otherwise."""
-    said: dict[str, Any] = {
+def sample_artifact(artifact_id: str, **overrides: Any) -> ArtifactRecord:
+    """Return a succeeded artifact, unless `overrides` says otherwise."""
+    fields: dict[str, Any] = {
         "artifact_id": artifact_id,
         "kind": "process",
         "component": "personal_data",
@@ -189,8 +189,8 @@ def sample_artifact(artifact_id: str, **more: Any) -> ArtifactRecord:
         "schema": "standard_input/1.0.0",
         "inputs": (),
         "aliases": (),
-        "started_at": _BEGAN + timedelta(days=2, seconds=1),
-        "ended_at": _BEGAN + timedelta(days=2, seconds=2),
+        "started_at": _START + timedelta(days=2, seconds=1),
+        "ended_at": _START + timedelta(days=2, seconds=2),
         "skip_reason": None,
         "skipped_because": None,
         "error": None,
@@ -199,10 +199,10 @@ def sample_artifact(artifact_id: str, **more: Any) -> ArtifactRecord:
         "digest": "1" * 64,
         "size": 1024,
         "overview": None,
-        **more,
+        **overrides,
     }
-    if said["status"] is not ArtifactStatus.SUCCEEDED:
-        said.update(digest=None, size=None, schema=None)
-    if said["status"] is ArtifactStatus.SKIPPED:
-        said.update(started_at=None, ended_at=None)
-    return ArtifactRecord(**said)
+    if fields["status"] is not ArtifactStatus.SUCCEEDED:
+        fields.update(digest=None, size=None, schema=None)
+    if fields["status"] is ArtifactStatus.SKIPPED:
+        fields.update(started_at=None, ended_at=None)
+    return ArtifactRecord(**fields)
