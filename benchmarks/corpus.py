@@ -1,11 +1,11 @@
-"""A mixed corpus of any size, the same every time: code, prose and rows of tables, some of it about people."""
+"""A reproducible corpus of any size: code, prose and rows of tables, some of it with personal data."""
 
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from waivern.messages.message import Message
-from waivern.messages.schema import Schema
+from waivern.messages.schema import STANDARD_INPUT
 
 _FILE_CHARACTERS = 40_000
 _SOURCE = "corpus"
@@ -21,61 +21,59 @@ right boy old too same tell does set three want air well also play small end put
 spell add even land here must big high such follow act why ask men change went light kind off need house
 picture try us again animal point mother world near build self earth father order system report customer
 service quarter market contract payment delivery address
-""".split()  # noqa: SIM905  read best as text
+""".split()  # noqa: SIM905  easier to read as text
 _IDENTIFIERS = """
 request response handler config value index result buffer node tree parser token stream cursor batch worker
 queue session context option target source offset length total count cache entry record field column table
 schema query client server socket thread process event state user account order item price status message
 error logger path
-""".split()  # noqa: SIM905  read best as text
+""".split()  # noqa: SIM905  easier to read as text
 _FIRST_NAMES = """
 Anna Bram Chloe Dieter Elif Farid Greta Hugo Ines Jonas Kaya Lena Marek Nora Otto Petra
-""".split()  # noqa: SIM905  read best as text
+""".split()  # noqa: SIM905  easier to read as text
 _LAST_NAMES = """
 Abel Bianchi Claes Duarte Egger Fontaine Garcia Holm Ivanov Jansen Keller Lindqvist Moreau Novak
-""".split()  # noqa: SIM905  read best as text
+""".split()  # noqa: SIM905  easier to read as text
 
 
 def messages(megabytes: float, *, rows_as_cells: bool = True, seed: int = 20261123) -> list[Message]:
-    """Return about so many million characters in all: 40 % code, 35 % prose, 25 % rows.
+    """Return about `megabytes` million characters: 40 % code, 35 % prose, 25 % rows.
 
-    Rows are given cell by cell, as connectors to databases do, or as files of SQL that insert them.
+    Rows are items per cell, as from database connectors, or files with SQL INSERT statements.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     size = int(megabytes * 1_000_000)
-    data = [*_files(chance, size * 40 // 100, "src/module_{}.py", _code_line)]
-    data += _files(chance, size * 35 // 100, "docs/letter_{}.txt", _prose_line)
+    data = [*_files(rng, size * 40 // 100, "src/module_{}.py", _code_line)]
+    data += _files(rng, size * 35 // 100, "docs/letter_{}.txt", _prose_line)
     if rows_as_cells:
-        data += _rows(chance, size * 25 // 100)
+        data += _rows(rng, size * 25 // 100)
     else:
-        data += _files(chance, size * 25 // 100, "dumps/rows_{}.sql", _insert_line)
+        data += _files(rng, size * 25 // 100, "dumps/rows_{}.sql", _insert_line)
     content = {"schemaVersion": "1.0.0", "name": "Corpus", "source": _SOURCE, "data": data}
-    return [Message("corpus", content, Schema("standard_input", "1.0.0"))]
+    return [Message("corpus", content, STANDARD_INPUT)]
 
 
-def _files(
-    chance: random.Random, size: int, name: str, line: Callable[[random.Random], str]
-) -> Iterator[dict[str, Any]]:
+def _files(rng: random.Random, size: int, name: str, line: Callable[[random.Random], str]) -> Iterator[dict[str, Any]]:
     for number in range(max(1, size // _FILE_CHARACTERS)):
         lines, length = [], 0
         while length < _FILE_CHARACTERS:
-            lines.append(line(chance))
+            lines.append(line(rng))
             length += len(lines[-1]) + 1
         yield {"content": "\n".join(lines), "metadata": _metadata(file_path=name.format(number))}
 
 
-def _rows(chance: random.Random, size: int) -> Iterator[dict[str, Any]]:
+def _rows(rng: random.Random, size: int) -> Iterator[dict[str, Any]]:
     row = 0
     while size > 0:
         row += 1
-        for table, columns in (("customers", _customer(chance)), ("products", _product(chance))):
+        for table, columns in (("customers", _customer(rng)), ("products", _product(rng))):
             for column, value in columns.items():
                 size -= len(value) + 1
                 yield {"content": value, "metadata": _metadata(table=table, column=column, row=str(row))}
 
 
-def _insert_line(chance: random.Random) -> str:
-    table, columns = chance.choice((("customers", _customer(chance)), ("products", _product(chance))))
+def _insert_line(rng: random.Random) -> str:
+    table, columns = rng.choice((("customers", _customer(rng)), ("products", _product(rng))))
     values = ", ".join(f"'{value}'" for value in columns.values())
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values});"
 
@@ -84,57 +82,53 @@ def _metadata(**more: str) -> dict[str, str]:
     return {"source": _SOURCE, "connector_type": "benchmark", **more}
 
 
-def _customer(chance: random.Random) -> dict[str, str]:
-    first, last = chance.choice(_FIRST_NAMES), chance.choice(_LAST_NAMES)
+def _customer(rng: random.Random) -> dict[str, str]:
+    first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
     return {
-        "id": str(chance.randrange(10**6)),
+        "id": str(rng.randrange(10**6)),
         "first_name": first,
         "last_name": last,
-        "email": f"{first}.{last}{chance.randrange(99)}@example.org".lower(),
-        "phone": f"+44 20 7946 0{chance.randrange(1000):03d}",
-        "created_at": f"2026-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d} 12:00:00",
-        "comment": _sentence(chance, 12),
+        "email": f"{first}.{last}{rng.randrange(99)}@example.org".lower(),
+        "phone": f"+44 20 7946 0{rng.randrange(1000):03d}",
+        "created_at": f"2026-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d} 12:00:00",
+        "comment": _sentence(rng, 12),
     }
 
 
-def _product(chance: random.Random) -> dict[str, str]:
+def _product(rng: random.Random) -> dict[str, str]:
     return {
-        "sku": f"{chance.choice('ABCDE')}-{chance.randrange(10**8):08d}",
-        "title": _sentence(chance, 4),
-        "price": f"{chance.randrange(100_000) / 100:.2f}",
-        "description": _sentence(chance, 25),
+        "sku": f"{rng.choice('ABCDE')}-{rng.randrange(10**8):08d}",
+        "title": _sentence(rng, 4),
+        "price": f"{rng.randrange(100_000) / 100:.2f}",
+        "description": _sentence(rng, 25),
     }
 
 
-def _code_line(chance: random.Random) -> str:
-    one, two, three = chance.choices(_IDENTIFIERS, k=3)
-    kind = chance.randrange(40)
+def _code_line(rng: random.Random) -> str:
+    one, two, three = rng.choices(_IDENTIFIERS, k=3)
+    kind = rng.randrange(40)
     if kind == 0:
-        return f'CONTACT = "{chance.choice(_FIRST_NAMES).lower()}@example.com"  # {_sentence(chance, 5)}'
+        return f'CONTACT = "{rng.choice(_FIRST_NAMES).lower()}@example.com"  # {_sentence(rng, 5)}'
     if kind == 1:
-        return f"    {one}.first_name = {two}.get('last_name', {chance.randrange(10**9)})"
+        return f"    {one}.first_name = {two}.get('last_name', {rng.randrange(10**9)})"
     if kind == 2:
-        return f"    HOST = '10.{chance.randrange(256)}.{chance.randrange(256)}.{chance.randint(1, 254)}'"
+        return f"    HOST = '10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randint(1, 254)}'"
     if kind < 12:
-        return f"    def {one}_{two}(self, {three}: int = {chance.randrange(10**4)}) -> None:"
+        return f"    def {one}_{two}(self, {three}: int = {rng.randrange(10**4)}) -> None:"
     if kind < 20:
-        return f'        """{_sentence(chance, 9).capitalize()}."""'
-    return (
-        f"        self.{one}_{two} = {three}[{chance.randrange(10**6)}] if {two} is not None else {one}({three}={two})"
-    )
+        return f'        """{_sentence(rng, 9).capitalize()}."""'
+    return f"        self.{one}_{two} = {three}[{rng.randrange(10**6)}] if {two} is not None else {one}({three}={two})"
 
 
-def _prose_line(chance: random.Random) -> str:
-    text = _sentence(chance, 60).capitalize() + "."
-    if chance.random() < 0.1:
-        first, last = chance.choice(_FIRST_NAMES), chance.choice(_LAST_NAMES)
-        text += (
-            f" Write to {first}.{last}@example.net or call {chance.choice(('030', '040'))} {chance.randrange(10**7)}."
-        )
-    if chance.random() < 0.05:
-        text += f" She was born on {chance.randint(1, 28)}.{chance.randint(1, 12)}.{chance.randint(1940, 2005)}."
+def _prose_line(rng: random.Random) -> str:
+    text = _sentence(rng, 60).capitalize() + "."
+    if rng.random() < 0.1:
+        first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
+        text += f" Write to {first}.{last}@example.net or call {rng.choice(('030', '040'))} {rng.randrange(10**7)}."
+    if rng.random() < 0.05:
+        text += f" She was born on {rng.randint(1, 28)}.{rng.randint(1, 12)}.{rng.randint(1940, 2005)}."
     return text
 
 
-def _sentence(chance: random.Random, words: int) -> str:
-    return " ".join(chance.choices(_WORDS, k=words))
+def _sentence(rng: random.Random, words: int) -> str:
+    return " ".join(rng.choices(_WORDS, k=words))

@@ -1,4 +1,4 @@
-"""A large message: saved, saved again by another run, and read; against the same work done bare.
+"""Saving a large message, saving it again in another run, and reading it; compared to the bare operations.
 
 `python -m benchmarks.messages [--megabytes 10]`
 """
@@ -30,12 +30,12 @@ WORDS = [f"{stem}{ending}" for stem in ("cust", "order", "mail", "street", "pay"
 
 
 def message(megabytes: float, seed: int) -> Message:
-    """Text that compresses about as prose does, different for each seed."""
-    chance = random.Random(seed)
+    """Return a message whose text compresses about as well as prose; each seed gives a different one."""
+    rng = random.Random(seed)
     lines: list[str] = []
     size = 0
     while size < megabytes * 1_000_000:
-        lines.append(f"{chance.getrandbits(64):x} {' '.join(chance.choices(WORDS, k=60))}")
+        lines.append(f"{rng.getrandbits(64):x} {' '.join(rng.choices(WORDS, k=60))}")
         size += len(lines[-1])
     return Message("", {"data": [{"content": line} for line in lines]}, Schema("any", "1.0.0"))
 
@@ -47,7 +47,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def bare(content: object) -> tuple[float, float]:
-    """The floor, in ms: the same JSON, hash, compression and one commit by hand; and reading it back."""
+    """Return the minimum in ms: JSON, hash, compression and one commit without Waivern; and reading it back."""
     with tempfile.TemporaryDirectory() as folder:
         connection = sqlite3.connect(f"{folder}/floor.db", isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -55,12 +55,12 @@ def bare(content: object) -> tuple[float, float]:
 
         def save() -> None:
             data = msgspec.json.encode(content)
-            packed = zstandard.compress(data, 3)
-            connection.execute("INSERT INTO blobs VALUES (?, ?)", (hashlib.sha256(data).hexdigest(), packed))
+            compressed = zstandard.compress(data, 3)
+            connection.execute("INSERT INTO blobs VALUES (?, ?)", (hashlib.sha256(data).hexdigest(), compressed))
 
         def read() -> None:
-            digest, packed = connection.execute("SELECT digest, data FROM blobs").fetchone()
-            data = zstandard.decompress(packed)
+            digest, compressed = connection.execute("SELECT digest, data FROM blobs").fetchone()
+            data = zstandard.decompress(compressed)
             assert hashlib.sha256(data).hexdigest() == digest
             msgspec.json.decode(data)
 
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=10)
     megabytes = parser.parse_args().megabytes
     messages = [message(megabytes, seed) for seed in range(TIMES)]
-    floors = [bare(dict(each.content)) for each in messages]
+    floors = [bare(dict(large.content)) for large in messages]
     floor = [statistics.median(column) for column in zip(*floors, strict=True)]
     with sqlite("FULL") as on_sqlite, postgres() as on_postgres:
         rows = [
@@ -96,10 +96,10 @@ def measure(engine: sa.Engine, messages: list[Message], floor: list[float]) -> l
         return run.run_id, run.store
 
     run_id, first = store()
-    saved = statistics.median(timed(lambda: first.save(f"a{index}", each)) for index, each in enumerate(messages))
+    saved = statistics.median(timed(lambda: first.save(f"a{index}", large)) for index, large in enumerate(messages))
     _, second = store()
     size = bytes_in(engine)
-    again = statistics.median(timed(lambda: second.save(f"a{index}", each)) for index, each in enumerate(messages))
+    again = statistics.median(timed(lambda: second.save(f"a{index}", large)) for index, large in enumerate(messages))
     new = bytes_in(engine) - size
     history = SqlHistory(engine)
     read = statistics.median(timed(lambda: history.message_of(run_id, f"a{index}")) for index in range(len(messages)))

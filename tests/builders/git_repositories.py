@@ -1,4 +1,4 @@
-"""Real git repositories for tests, and a real server of them: git's own http-backend behind a small HTTP server."""
+"""Real git repositories for tests, and a server for them: git's http-backend behind a small HTTP server."""
 
 import base64
 import http.server
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-NOBODYS = {
+TEST_ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_AUTHOR_NAME": "Ann",
@@ -23,17 +23,17 @@ NOBODYS = {
 
 
 def git(repository: Path, *arguments: str) -> str:
-    environment = {**os.environ, **NOBODYS}
-    done = subprocess.run(
+    environment = {**os.environ, **TEST_ENVIRONMENT}
+    result = subprocess.run(
         ["git", "-C", str(repository), *arguments], env=environment, capture_output=True, check=True, timeout=60
     )
-    return done.stdout.decode("utf-8", "replace").strip()
+    return result.stdout.decode("utf-8", "replace").strip()
 
 
 def new_repository(folder: Path, files: Mapping[str, bytes | str]) -> Path:
     folder.mkdir(parents=True)
     git(folder, "init", "--quiet", "--initial-branch=main")
-    for setting in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):  # as the large hosts have it
+    for setting in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):  # as on the large hosting services
         git(folder, "config", setting, "true")
     commit(folder, files)
     return folder
@@ -54,8 +54,8 @@ def commit(repository: Path, files: Mapping[str, bytes | str]) -> str:
 class GitServer:
     """Serves the repositories below `root` at `address`.
 
-    `password` is what it asks for, if it asks; `redirect` where it sends everybody instead. `seen` has what it was
-    asked: method, path, and the login that came with it.
+    `password` is the required password, if any; `redirect` is where all requests are redirected to, if set. `seen`
+    records the requests: method, path and credentials.
     """
 
     root: Path
@@ -64,7 +64,7 @@ class GitServer:
     redirect: str | None = None
     sent: int = 0
     seen: list[tuple[str, str, str]] = field(default_factory=list)
-    meanwhile: list[Any] = field(default_factory=list)
+    on_request: list[Any] = field(default_factory=list)
 
 
 @contextmanager
@@ -91,14 +91,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         state = self.server_state
         _, _, encoded = self.headers.get("Authorization", "").partition(" ")
-        login = base64.b64decode(encoded).decode()
-        state.seen.append((self.command, self.path, login))
-        for each in state.meanwhile:
-            each()
+        credentials = base64.b64decode(encoded).decode()
+        state.seen.append((self.command, self.path, credentials))
+        for callback in state.on_request:
+            callback()
         if state.redirect is not None:
-            self._answer(302, {"Location": state.redirect + self.path})
-        elif state.password is not None and login.partition(":")[2] != state.password:
-            self._answer(401, {"WWW-Authenticate": 'Basic realm="git"'})
+            self._respond(302, {"Location": state.redirect + self.path})
+        elif state.password is not None and credentials.partition(":")[2] != state.password:
+            self._respond(401, {"WWW-Authenticate": 'Basic realm="git"'})
         else:
             self._serve()
 
@@ -106,7 +106,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)
-        given = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         environment = {
             "PATH": os.environ["PATH"],
             "GIT_PROJECT_ROOT": str(self.server_state.root),
@@ -117,16 +117,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "PATH_INFO": parts.path,
             "QUERY_STRING": parts.query,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(len(given)),
-            **NOBODYS,
+            "CONTENT_LENGTH": str(len(body)),
+            **TEST_ENVIRONMENT,
         }
-        made = subprocess.run(["git", "http-backend"], input=given, env=environment, capture_output=True, timeout=60)
-        head, _, body = made.stdout.partition(b"\r\n\r\n")
+        result = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, timeout=60)
+        head, _, response = result.stdout.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-        self.server_state.sent += len(body)
-        self._answer(int(headers.pop("Status", "200").split()[0]), headers, body)
+        self.server_state.sent += len(response)
+        self._respond(int(headers.pop("Status", "200").split()[0]), headers, response)
 
-    def _answer(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
+    def _respond(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)

@@ -1,4 +1,4 @@
-"""Files as a scan reads them, without a folder."""
+"""Scanning files in memory."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ class InMemory:
 
 
 def scan_of(name: str, content: bytes | str, **properties: Any) -> FileScan:
-    """The scan of one file; what it says can be stored."""
+    """Scan one file, and check that the result can be stored."""
     scan = FileScan(FileSelection(**properties), source="here", connector_type="filesystem")
     scan.read([InMemory(name, content.encode() if isinstance(content, str) else content)])
     canonical_bytes({"data": list(scan.items), "metadata": scan.metadata()})
@@ -27,22 +27,22 @@ def scan_of(name: str, content: bytes | str, **properties: Any) -> FileScan:
 
 
 def columns_of(scan: FileScan) -> dict[tuple[str, str], str]:
-    """What stands in each column, all its stretches together, by table and column."""
+    """Return the text of each column, with all its chunks, by table and column."""
     columns: dict[tuple[str, str], list[str]] = {}
     for item in scan.items:
-        said = item["metadata"]
-        if "column" in said:
-            columns.setdefault((said["table"], said["column"]), []).append(item["content"])
-    return {where: "\n".join(texts) for where, texts in columns.items()}
+        metadata = item["metadata"]
+        if "column" in metadata:
+            columns.setdefault((metadata["table"], metadata["column"]), []).append(item["content"])
+    return {column: "\n".join(texts) for column, texts in columns.items()}
 
 
 def texts_of(scan: FileScan) -> dict[str, str]:
-    """The texts that stand in no column, by file."""
+    """Return the texts outside of columns, by file."""
     texts: dict[str, list[str]] = {}
     for item in scan.items:
         if "column" not in item["metadata"]:
             texts.setdefault(item["metadata"]["file_path"], []).append(item["content"])
-    return {file: "\n".join(each) for file, each in texts.items()}
+    return {file: "\n".join(parts) for file, parts in texts.items()}
 
 
 def not_scanned_in(scan: FileScan) -> dict[str, str]:

@@ -69,7 +69,7 @@ def test_an_unregistered_service_is_an_error_that_names_the_registered_ones() ->
 
 
 class Offered:
-    """Entry points that a test says are installed, and how often somebody looked for them."""
+    """The entry points that a test declares as installed, and how often they were queried."""
 
     def __init__(self, **by_name: str) -> None:
         self.entry_points = [EntryPoint(name, value, "waivern.connectors") for name, value in by_name.items()]

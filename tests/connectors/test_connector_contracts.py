@@ -1,4 +1,4 @@
-"""The shipped connectors hold to the contract, on real files and real databases."""
+"""The shipped connectors pass the contract, with real files and real databases."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ BAD_READING = {"max_rows_per_table": 0, "seed": "often", "max_value_size": -1, "
 
 
 def fill(url: str) -> None:
-    """A table that is read whole, one that is sampled, a view, binary data and a column without values."""
+    """Create a small table, one that is sampled, a view, binary data and a column without values."""
     engine = sa.create_engine(url)
     binary = "BYTEA" if engine.dialect.name == "postgresql" else "BLOB"
     key = "VARCHAR(20)" if engine.dialect.name == "mysql" else "TEXT"

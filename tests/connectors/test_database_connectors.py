@@ -1,4 +1,4 @@
-"""The connectors `sql_database` and `sqlite` on real databases."""
+"""The connectors `sql_database` and `sqlite` with real databases."""
 
 import json
 import os
@@ -441,7 +441,7 @@ def test_an_unreachable_database_is_reported_without_its_password() -> None:
 
 @pytest.fixture
 def silent_server() -> Iterator[int]:
-    """A port that takes connections and never answers."""
+    """A port that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 

@@ -1,4 +1,4 @@
-"""The `filesystem` connector on a real S3 server, and on others of fsspec's storages."""
+"""The `filesystem` connector with a real S3 server and other storages of fsspec."""
 
 import gzip
 import http.server
@@ -178,7 +178,10 @@ def test_a_missing_path_is_an_error_with_a_remedy(s3: S3Server, path: str) -> No
 
 def test_denied_access_is_an_error_without_the_secret(s3: S3Server) -> None:
     s3.fill("shop", TREE)
-    with s3.asking_who_is_there(), pytest.raises(ComponentError, match="access is denied. Give the user") as refused:
+    with (
+        s3.requiring_authentication(),
+        pytest.raises(ComponentError, match="access is denied. Give the user") as refused,
+    ):
         scan("s3://shop", s3)
     assert "a-secret-key" not in str(refused.value)
 

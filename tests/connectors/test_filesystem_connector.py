@@ -1,4 +1,4 @@
-"""The `filesystem` connector on real folders."""
+"""The `filesystem` connector with real folders."""
 
 import os
 import socket
@@ -47,7 +47,7 @@ def write(root: Path, **texts: str) -> None:
 
 @contextmanager
 def as_nobody(base: Path) -> Iterator[None]:
-    """Permissions mean nothing to root, so root acts as somebody else for the time of a test."""
+    """Drop privileges during a test, because permissions do not apply to root."""
     if os.geteuid() != 0:
         yield
         return
@@ -132,7 +132,7 @@ def test_pipes_and_sockets_do_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as listening:
         here = Path.cwd()
-        os.chdir(tmp_path)  # a socket's path may have about 100 characters only
+        os.chdir(tmp_path)  # the path of a socket is limited to about 100 characters
         try:
             listening.bind("socket")
         finally:
@@ -319,7 +319,7 @@ def test_a_link_whose_target_cannot_be_checked_is_reported_and_the_rest_is_scann
     (tmp_path / "link").symlink_to(tmp_path / "locked" / "inside")
     sound = Path.is_dir
 
-    def refused(path: Path) -> bool:  # as Python up to 3.13 does where the folder may not be entered
+    def refused(path: Path) -> bool:  # as in Python up to 3.13, without permission for the folder
         if path.name == "inside":
             raise PermissionError(13, "Permission denied")
         return sound(path)

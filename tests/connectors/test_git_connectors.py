@@ -1,4 +1,4 @@
-"""The connectors `git` and `github` on real repositories, of this machine and of a real server."""
+"""The connectors `git` and `github` with real local and remote repositories."""
 
 import os
 import random
@@ -210,7 +210,7 @@ def test_a_token_is_sent_to_its_server_and_is_in_no_argument_and_no_file(shop: P
         files = [file for file in Path(tempfile.gettempdir()).glob("waivern-git-*/**/*") if file.is_file()]
         places.extend(str(file) for file in files if TOKEN.encode() in file.read_bytes())
 
-    with git_server(shop.parent.parent, password=TOKEN, meanwhile=[look_for_it]) as server:
+    with git_server(shop.parent.parent, password=TOKEN, on_request=[look_for_it]) as server:
         content = scan_github(repository="anna/shop", base_url=server.address, token=TOKEN)
     assert "README.md" in read(content)
     assert places == []

@@ -1,4 +1,4 @@
-"""The `github` connector as a GitHub App, on a local server that checks what the app signs."""
+"""The `github` connector as a GitHub App, with a local server that verifies the signature."""
 
 import base64
 import http.server
@@ -31,7 +31,7 @@ TOKEN = "ghs_0123456789abcdef"
 
 @dataclass
 class Api:
-    """Hands out `TOKEN` to whoever is app 12 by its key, for installation 345; or answers as it is told."""
+    """Returns `TOKEN` for requests signed by app 12 for installation 345, or a configured response."""
 
     key: rsa.RSAPublicKey
     status: int = 201
@@ -155,7 +155,7 @@ def test_an_unusable_key_is_an_error_that_does_not_show_it(tmp_path: Path) -> No
     wrong = tmp_path / "wrong.pem"
     for content, why in (
         (b"rubbish", "not a PEM private key"),
-        (as_pem(ec.generate_private_key(ec.SECP256R1())), "no RSA key"),
+        (as_pem(ec.generate_private_key(ec.SECP256R1())), "not an RSA key"),
     ):
         wrong.write_bytes(content)
         with pytest.raises(ComponentError, match=why):

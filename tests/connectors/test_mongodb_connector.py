@@ -1,4 +1,4 @@
-"""The `mongodb` connector on a server that speaks MongoDB's protocol."""
+"""The `mongodb` connector with a server that implements MongoDB's protocol."""
 
 import datetime
 import math

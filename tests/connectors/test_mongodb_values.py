@@ -1,4 +1,4 @@
-"""What a document's values say, and where in it they stand."""
+"""The texts and paths of the values of a document."""
 
 import datetime
 import math

@@ -1,4 +1,4 @@
-"""The connector `mysql` on a real MariaDB."""
+"""The connector `mysql` with a real MariaDB."""
 
 import json
 import os

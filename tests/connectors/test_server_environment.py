@@ -1,4 +1,4 @@
-"""What a runbook leaves out, `mysql` and `postgres` take from the environment, and tell nobody the password."""
+"""`mysql` and `postgres` read missing properties from the environment, and never show the password."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def where_it_is(url: str) -> dict[str, str]:
-    """Host, port, user and database of a Postgres URL, as variables hold them."""
+    """Return host, port, user and database of a Postgres URL as environment variables."""
     parts = sa.make_url(url)
     host = parts.host or parts.normalized_query["host"][0]
     return {
@@ -75,7 +75,7 @@ def test_missing_properties_are_read_from_the_environment_when_the_component_is_
 def test_the_runbook_takes_precedence_over_the_environment(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(postgres_url)
     for name in ALL_NAMES:
-        if not name.startswith("PG"):  # those mean something to the test's own connections too
+        if not name.startswith("PG"):  # these also affect the test's own connections
             monkeypatch.setenv(name, "1")
     content = PostgresConnectorFactory().create(where_it_is(postgres_url)).extract(STANDARD_INPUT).content
     assert content["metadata"]["scanned"] == 1

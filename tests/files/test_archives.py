@@ -1,4 +1,4 @@
-"""ZIP and gzip: the files in them, and what becomes of those that are meant to do harm."""
+"""ZIP and gzip: the files inside, and malicious archives."""
 
 import gzip
 import io
@@ -26,7 +26,7 @@ def zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> by
 
 
 def nested(depth: int, content: bytes = LETTER, name: str = "letter.txt") -> bytes:
-    """A file in so many archives."""
+    """Return a file inside `depth` nested archives."""
     for level in range(depth):
         content, name = zipped({name: content}), f"level{level}.zip"
     return content

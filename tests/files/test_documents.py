@@ -1,4 +1,4 @@
-"""PDF, DOCX and XLSX: what is taken out of them, and what becomes of broken ones."""
+"""PDF, DOCX and XLSX: the extracted text, and damaged documents."""
 
 import datetime
 import io
@@ -66,7 +66,7 @@ def xlsx(book: Workbook) -> bytes:
 @contextmanager
 def without_packages() -> Iterator[None]:
     kept = registry.find_spec
-    registry.find_spec = lambda name: None  # type: ignore[assignment]  # as where the extra is not installed
+    registry.find_spec = lambda name: None  # type: ignore[assignment]  # as if the extra were not installed
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""JSON, YAML and XML: values by the path of their keys."""
+"""JSON, YAML and XML: values by key path."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Files that come as one list."""
+"""Filtering lists of files, and addresses."""
 
 import string
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def test_a_list_is_filtered_like_a_walk_through_the_same_files(
 
 
 def is_empty_folder(each: "str | NotScanned", listed: list[Entry]) -> bool:
-    """Folders without files below them are in no list."""
+    """Return whether the entry is an empty folder, which a list of files does not have."""
     return isinstance(each, NotScanned) and not any(entry.name.startswith(each.name) for entry in listed)
 
 

@@ -1,4 +1,4 @@
-"""The code that is given with the reason why a file was not scanned."""
+"""The reason codes of files that were not scanned."""
 
 import gzip
 from collections.abc import Mapping

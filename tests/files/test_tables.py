@@ -1,4 +1,4 @@
-"""CSV and its kin, and what makes rows to columns."""
+"""CSV and similar formats, and turning rows into columns."""
 
 import csv
 import re
@@ -143,7 +143,7 @@ def test_no_word_of_a_table_is_lost(rows: list[list[str]], delimiter: str) -> No
     said = " ".join(" ".join([item["content"], item["metadata"].get("column", "")]) for item in scan.items)
     for row in rows:
         for cell in row:
-            for word in re.split(r"[\s,;|]+", cell):  # of a few cells, another sign may look like the delimiter
+            for word in re.split(r"[\s,;|]+", cell):  # with few cells, another character may look like the delimiter
                 assert word in said
 
 

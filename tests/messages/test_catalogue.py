@@ -1,4 +1,4 @@
-"""Schemas that plug-ins bring along."""
+"""Schemas of plug-ins."""
 
 import json
 from importlib.metadata import EntryPoint
@@ -25,7 +25,7 @@ LEAVING = Leaving()
 
 @pytest.fixture
 def catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SchemaCatalogue:
-    """What is known where one package brings a mapping, one a folder, and three bring nothing usable."""
+    """The catalogue if one package provides a mapping, one a folder, and three provide nothing usable."""
     (tmp_path / "receipt").mkdir()
     (tmp_path / "receipt" / "2.1.0.json").write_text(json.dumps({"x-waivern-items": "positions"}))
     monkeypatch.setattr(f"{__name__}.FOLDER", tmp_path, raising=False)

@@ -1,4 +1,4 @@
-"""Messages whose items are packed: the same as any others, digest and all, with few items in memory."""
+"""Compressed messages: equal to other messages, including the digest, with few items in memory."""
 
 import tempfile
 from typing import Any

@@ -1,4 +1,4 @@
-"""Messages, their schemas, and how several become one."""
+"""Messages, their schemas, and merging."""
 
 import sys
 from typing import Any

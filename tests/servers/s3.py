@@ -1,4 +1,4 @@
-"""A real S3 server for tests: moto's, which speaks the protocol over HTTP."""
+"""A real S3 server for tests: moto, which implements the protocol over HTTP."""
 
 import http.client
 import json
@@ -13,15 +13,15 @@ from moto.server import ThreadedMotoServer
 
 @dataclass(frozen=True)
 class S3Server:
-    """Where the server is; it forgets all when it is `reset`."""
+    """A running server; `reset` deletes all its data."""
 
     endpoint: str
 
     def client(self, key: str = "a-user", secret: str = "a-secret-key") -> Any:
         import boto3
 
-        login = {"aws_access_key_id": key, "aws_secret_access_key": secret}
-        return boto3.client("s3", endpoint_url=self.endpoint, region_name="us-east-1", **login)
+        credentials = {"aws_access_key_id": key, "aws_secret_access_key": secret}
+        return boto3.client("s3", endpoint_url=self.endpoint, region_name="us-east-1", **credentials)
 
     def fill(self, bucket: str, objects: Mapping[str, bytes]) -> None:
         client = self.client()
@@ -30,24 +30,24 @@ class S3Server:
             client.put_object(Bucket=bucket, Key=key, Body=content)
 
     def options(self, key: str = "a-user", secret: str = "a-secret-key") -> dict[str, str]:
-        """What a runbook says in `storage_options`."""
+        """Return the `storage_options` for the server."""
         return {"key": key, "secret": secret, "endpoint_url": self.endpoint}
 
     def reset(self) -> None:
-        self._told("reset")
+        self._post("reset")
 
     @contextmanager
-    def asking_who_is_there(self) -> Iterator[None]:
-        """Within the block nobody may do anything who has not been let in."""
-        self._told("reset-auth", 0)
+    def requiring_authentication(self) -> Iterator[None]:
+        """Require authentication for every request inside the block."""
+        self._post("reset-auth", 0)
         try:
             yield
         finally:
-            self._told("reset-auth", float("inf"))
+            self._post("reset-auth", float("inf"))
 
-    def _told(self, what: str, how_much: float | None = None) -> None:
+    def _post(self, action: str, number: float | None = None) -> None:
         connection = http.client.HTTPConnection(urlsplit(self.endpoint).netloc, timeout=30)
-        connection.request("POST", f"/moto-api/{what}", None if how_much is None else json.dumps(how_much))
+        connection.request("POST", f"/moto-api/{action}", None if number is None else json.dumps(number))
         assert connection.getresponse().status == 200
         connection.close()
 
