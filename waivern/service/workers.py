@@ -15,7 +15,7 @@ from waivern.operations.runs.execute_claimed import CarriedOut
 from waivern.runs.run import RunStatus, utc_now
 from waivern.runs.run_store import ClaimedRun, RunStore, StaleRun
 from waivern.service.database_watch import AWAY_S, DatabaseWatch
-from waivern.service.run_process import Begun, Closed, Done, Ready, MakeApplication, RunProcess, warm_context
+from waivern.service.run_process import Begun, Closed, Done, MakeApplication, Ready, RunProcess, warm_context
 from waivern.service.tally import Tally
 
 logger = logging.getLogger(__name__)
