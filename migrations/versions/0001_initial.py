@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("stored_size", sa.BigInteger, nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=False),
-        sa.Column("checksum", sa.BigInteger),
+        sa.Column("checksum", sa.BigInteger, nullable=False),
         sa.Column("chunked_data", sa.LargeBinary),
         sa.PrimaryKeyConstraint("digest", name="pk_blobs"),
     )
@@ -292,7 +292,7 @@ def upgrade() -> None:
         sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_run_id", sa.String(36), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("rows_digest", sa.LargeBinary(32)),
+        sa.Column("rows_digest", sa.LargeBinary(32), nullable=False),
         sa.PrimaryKeyConstraint("stream_id", "seq", name="pk_finding_snapshots"),
         sa.ForeignKeyConstraint(
             ["stream_id"],
@@ -360,10 +360,15 @@ def upgrade() -> None:
         sa.Column("max_attempts", sa.Integer, nullable=False, server_default="1"),
         sa.Column("event_seq", sa.BigInteger),
         sa.Column("reanalysis_of", sa.String(36)),
+        sa.Column("restored", sa.String(10)),
         sa.PrimaryKeyConstraint("number", name="pk_runs"),
         sa.ForeignKeyConstraint(["runbook_digest"], ["runbooks.digest"], name="fk_runs_runbook_digest_runbooks"),
         sa.ForeignKeyConstraint(["schedule_id"], ["schedules.id"], name="fk_runs_schedule_id_schedules"),
         sa.UniqueConstraint("id", name="uq_runs_id"),
+        sa.CheckConstraint(
+            "restored IS NULL OR (restored IN ('proven', 'unproven') AND status NOT IN ('queued', 'running'))",
+            name=op.f("ck_runs_restored_never_runs"),
+        ),
         sa.CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name=op.f("ck_runs_running_has_lease")),
         sa.CheckConstraint(
             "status IN ('queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'interrupted')",

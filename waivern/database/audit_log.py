@@ -12,7 +12,7 @@ from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.events import event_queries, event_rows
 from waivern.database.schema.tables import events
-from waivern.history.archives import ArchivedRuns, RestoredRuns
+from waivern.history.archives import ArchivedRuns, RestoredRuns, RestoreOptions
 from waivern.history.audit_log import AuditLog
 from waivern.history.events import Event
 from waivern.history.verification import Progress, Verification
@@ -57,7 +57,7 @@ class SqlAuditLog(AuditLog):
 
         return archive_runs(self._engine, run_ids, path, actor=str(caller))
 
-    def restore(self, path: Path, *, caller: Caller) -> RestoredRuns:
-        from waivern.database.archive.reader import restore_runs
+    def restore(self, path: Path, options: RestoreOptions, *, caller: Caller) -> RestoredRuns:
+        from waivern.database.archive.restoring import restore_runs
 
-        return restore_runs(self._engine, path, actor=str(caller))
+        return restore_runs(self._engine, path, options, actor=str(caller))

@@ -11,7 +11,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -101,13 +101,18 @@ class ArchiveReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._source = path.open("rb")
         except FileNotFoundError:
             raise ArchiveError(f"There is no file {path}") from None
-        except _READ_ERRORS as error:
-            raise self._damaged(f"it is not a complete zip file ({error})") from None
-        self._infos = {info.filename: info for info in self._zip.infolist()}
-        self.manifest = self._read_manifest()
+        except OSError as error:
+            raise ArchiveError(f"Cannot read {path}: {error.strerror}") from None
+        try:
+            self._zip = self._opened()
+            self._infos = {info.filename: info for info in self._zip.infolist()}
+            self.manifest = self._read_manifest()
+        except BaseException:
+            self._source.close()
+            raise
         self._files: Mapping[str, Any] = self.manifest["files"]
 
     def __enter__(self) -> "ArchiveReader":
@@ -115,6 +120,7 @@ class ArchiveReader:
 
     def __exit__(self, *_raised: object) -> None:
         self._zip.close()
+        self._source.close()  # ZipFile leaves it open while a member is being read
 
     def check(self) -> None:
         """Compare every file with the manifest.
@@ -127,6 +133,9 @@ class ArchiveReader:
         for name in self._infos.keys() ^ {*self._files, _MANIFEST}:
             raise self._damaged(f"'{name[:80]}' is missing in the file or in its manifest")
         for name, expected in self._files.items():
+            if name.startswith("blobs/") and self._infos[name].compress_type != zipfile.ZIP_STORED:
+                # so that the memory for a content is bounded by the size of the archive
+                raise self._damaged(f"{name} is compressed, but contents are stored as they are")
             sha, size = hashlib.sha256(), 0
             for chunk in self._chunks(name):
                 sha.update(chunk)
@@ -146,6 +155,16 @@ class ArchiveReader:
                     raise ValueError(f"a line of {path} is not an object")
                 yield row
 
+    @property
+    def row_files(self) -> Collection[str]:
+        """The names of the tables of which there are rows."""
+        return {name.removeprefix("rows/").removesuffix(".jsonl") for name in self._files if name.startswith("rows/")}
+
+    @property
+    def contents(self) -> Collection[str]:
+        """The digests of the contents."""
+        return {name.removeprefix("blobs/") for name in self._files if name.startswith("blobs/")}
+
     def content(self, digest: str) -> bytes:
         """Return a content as the database stored it."""
         return b"".join(self._chunks(f"blobs/{digest}"))
@@ -164,6 +183,12 @@ class ArchiveReader:
                 yield file
         except (*_READ_ERRORS, RuntimeError) as error:
             raise self._damaged(f"cannot read {name} ({error})") from None
+
+    def _opened(self) -> zipfile.ZipFile:
+        try:
+            return zipfile.ZipFile(self._source)
+        except _READ_ERRORS as error:
+            raise self._damaged(f"it is not a complete zip file ({error})") from None
 
     def _read_manifest(self) -> Mapping[str, Any]:
         info = self._infos.get(_MANIFEST)

@@ -45,6 +45,7 @@ def run_as_json(run: RunRecord) -> dict[str, Any]:
         "deadline": instant_as_json(run.deadline),
         "worker": None if run.worker is None else _worker(run.worker),
         "reanalysis_of": run.reanalysis_of,
+        "restored": run.restored,
     }
 
 

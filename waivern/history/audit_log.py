@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from waivern.caller import Caller
-from waivern.history.archives import ArchivedRuns, RestoredRuns
+from waivern.history.archives import ArchivedRuns, RestoredRuns, RestoreOptions
 from waivern.history.events import Event
 from waivern.history.verification import Progress, Verification
 
@@ -63,11 +63,11 @@ class AuditLog(ABC):
         """
 
     @abstractmethod
-    def restore(self, path: Path, *, caller: Caller) -> RestoredRuns:
-        """Restore all runs of an archive, or none of them.
+    def restore(self, path: Path, options: RestoreOptions, *, caller: Caller) -> RestoredRuns:
+        """Restore all runs of an archive, or none of them. Nothing that is restored can run, trigger or notify.
 
         Raises:
-            ArchiveError: the file is not an archive, is damaged or of an unknown version, or holds a run that differs
-                from the one with the same id here.
+            ArchiveError: the file is not an archive, is damaged or of an unknown version, holds a run that differs from
+                the one with the same id here, or records that no event proves and the options do not allow.
             EncryptionError: contents are encrypted with an unknown key.
         """

@@ -34,6 +34,7 @@ class EventKind(StrEnum):
     RUN_EXPORTED = "run.exported"
     DECISION_MADE = "decision.made"
     DECISION_FILE_USED = "decision_file.used"
+    DECISION_RESTORED = "decision.restored"
     CONTENTS_PRUNED = "contents.pruned"
     CONTENTS_DELETED = "contents.deleted"
     CONTENTS_ENCRYPTED = "contents.encrypted"
@@ -41,6 +42,7 @@ class EventKind(StrEnum):
     CONTENTS_ERASED = "contents.erased"
     RUNS_ARCHIVED = "runs.archived"
     RUN_RESTORED = "run.restored"
+    SCHEDULE_RESTORED = "schedule.restored"
     EVENTS_IMPORTED = "events.imported"
 
 

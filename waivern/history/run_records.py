@@ -38,6 +38,7 @@ class RunRecord:
 
     `runbook_digest` is None until the run is planned. `attempts` counts the attempts that began, without the released
     ones. `reanalysis_of` is the run whose data was analysed again, None for a run that read its sources.
+    `restored` is `proven` or `unproven` for a run from an archive, None for a run that was executed here.
     """
 
     id: str
@@ -60,6 +61,7 @@ class RunRecord:
     lease_until: datetime | None = None
     deadline: datetime | None = None
     reanalysis_of: str | None = None
+    restored: str | None = None
 
     @property
     def duration_seconds(self) -> float | None:

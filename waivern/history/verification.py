@@ -64,6 +64,7 @@ class Verification:
             contents, bytes.
         open_runs: Runs that are queued or running: no root exists yet.
         unproven_runs: Runs that had ended before the chain was started: only their contents are proven.
+        restored_unproven: Runs that were restored although no event of their archive proved them.
         pruned: Contents that were deleted; their digests are proven all the same.
         undecryptable: Contents that are encrypted with an unknown key: only their checksums are proven.
         mismatches: The first 20 mismatches in the order of discovery.
@@ -74,6 +75,7 @@ class Verification:
     counts: "Counter[str]" = field(default_factory=Counter)
     open_runs: int = 0
     unproven_runs: int = 0
+    restored_unproven: int = 0
     pruned: int = 0
     undecryptable: int = 0
     mismatches: list[Mismatch] = field(default_factory=list)

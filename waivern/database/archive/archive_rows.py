@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -60,7 +61,7 @@ def _reader(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any]:
         case sa.Boolean():
             return _bool
         case sa.Integer():
-            return _int
+            return _big_int if isinstance(kind, sa.BigInteger) else _int
         case sa.Float():
             return _float
         case _:
@@ -100,16 +101,24 @@ def _bool(value: Any) -> bool:
     return value
 
 
-def _int(value: Any) -> int:
+def _int(value: Any, bits: int = 32) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError("expected an integer")
+    if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):  # SQLite would accept it, Postgres would not
+        raise ValueError(f"expected an integer of {bits} bits")
     return value
+
+
+_big_int = functools.partial(_int, bits=64)
 
 
 def _float(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError("expected a number")
-    return float(value)
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("expected a finite number")
+    return number
 
 
 def _text(value: Any) -> str:

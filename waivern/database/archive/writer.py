@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 from waivern import __version__
 from waivern.database.archive.archive_rows import Rows, row_as_json
+from waivern.database.archive.archived_events import concerns
+from waivern.database.archive.archived_records import WITH_RUN_ID
 from waivern.database.archive.restored_findings import NOT_ARCHIVED
 from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.blobs.blob_store import STORED_BYTES
@@ -15,24 +17,20 @@ from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.events import event_rows
+from waivern.database.events.decision_events import decisions_in, recorded
 from waivern.database.events.stored_events import chain_id
 from waivern.database.retention.retention_rules import HAS_CONTENT
-from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.migration import NEWEST
 from waivern.database.schema.tables import (
-    artifact_attempts,
     artifacts,
     blob_keys,
     blobs,
-    decision_files,
     decisions,
     events,
     finding_snapshots,
     finding_streams,
     findings,
     imported_events,
-    run_attempts,
-    run_gates,
     runbooks,
     runs,
     schedules,
@@ -41,12 +39,10 @@ from waivern.errors import RunError
 from waivern.formats.archive_file import ArchiveWriter
 from waivern.history.archives import ArchivedRuns
 from waivern.history.events import EventKind
+from waivern.messages.canonical import canonical_bytes
 from waivern.runs.run import RunStatus
 
 Row = dict[str, Any]
-
-_WITH_RUN_ID = (artifact_view, run_attempts, artifact_attempts, run_gates)
-"""The tables with a `run_id`, in an order in which their rows can be inserted."""
 
 _DATA = sa.select(STORED_BYTES).where(blobs.c.digest == sa.bindparam("wanted_digest", type_=blobs.c.digest.type))
 _PAGE = 2_000
@@ -84,18 +80,18 @@ class _Archiving:
 
     def write(self) -> dict[str, Any]:
         """Write all rows and contents; return what the manifest says about them."""
-        of_runs = [_without_number(row) for row in self._rows(runs, runs.c.id, self._run_ids)]
+        of_runs = [_portable(row) for row in self._rows(runs, runs.c.id, self._run_ids)]
         self._lines("runbooks", self._rows(runbooks, runbooks.c.digest, _values(of_runs, "runbook_digest")))
         self._lines("schedules", self._rows(schedules, schedules.c.id, _values(of_runs, "schedule_id")))
         self._lines("runs", of_runs)
         digests = self._contents()
-        for table in _WITH_RUN_ID:
+        for table in WITH_RUN_ID:
             self._lines(table.name, self._rows(table, table.c.run_id, self._run_ids))
         fingerprints = self._findings()
         names = {row["runbook_name"] for row in of_runs}
-        self._lines("decisions", self._decisions(names, fingerprints))
-        self._lines("decision_files", self._rows(decision_files, decision_files.c.run_id, self._run_ids))
-        self._events(set(self._run_ids), digests)
+        decided = list(self._decisions(names, fingerprints))
+        self._lines("decisions", (row_as_json(decisions, row) for row in decided))
+        self._events(set(self._run_ids), digests, decided)
         return {
             "made_by": f"waivern {__version__}",
             "made_at": database_now(self._connection).isoformat(),
@@ -170,24 +166,26 @@ class _Archiving:
             for row in self._stream(query.order_by(*table.primary_key.columns)):
                 yield row_as_json(table, row)
 
-    def _decisions(self, names: Collection[str], fingerprints: Collection[str]) -> Iterator[Row]:
+    def _decisions(self, names: Collection[str], fingerprints: Collection[str]) -> Iterator[Any]:
         for row in self._stream(sa.select(decisions).order_by(decisions.c.seq)):
             applies = row.runbook_name is None or row.runbook_name in names
             if applies and (row.fingerprint is None or row.fingerprint in fingerprints):
-                yield row_as_json(decisions, row)
+                yield row
 
-    def _events(self, run_ids: Collection[str], digests: Collection[str]) -> None:
-        own = (
-            row_as_json(events, row)
-            for row in self._stream(sa.select(events).order_by(events.c.seq))
-            if concerns(row.body, run_ids, digests)
-        )
-        self._lines("events", own)
-        imported = self._stream(sa.select(imported_events).order_by(imported_events.c.origin, imported_events.c.seq))
-        self._lines(
-            "imported_events",
-            (row_as_json(imported_events, row) for row in imported if concerns(row.body, run_ids, digests)),
-        )
+    def _events(self, run_ids: Collection[str], digests: Collection[str], decided: Sequence[Any]) -> None:
+        wanted = {canonical_bytes(recorded(row._asdict())) for row in decided}
+
+        def archived(table: sa.Table, rows: Iterator[Any]) -> Iterator[Row]:
+            for row in rows:
+                event = row._mapping
+                proves = any(canonical_bytes(decision) in wanted for decision in decisions_in(event))
+                if proves or concerns(event, run_ids, digests, decisions=False):
+                    yield row_as_json(table, row)
+
+        own = self._stream(sa.select(events).order_by(events.c.seq))
+        self._lines("events", archived(events, own))
+        others = self._stream(sa.select(imported_events).order_by(imported_events.c.origin, imported_events.c.seq))
+        self._lines("imported_events", archived(imported_events, others))
 
     def _rows(self, table: Rows, key: sa.ColumnElement[Any], wanted: Collection[Any]) -> Iterator[Row]:
         in_order = (key, *table.primary_key)
@@ -209,20 +207,13 @@ class _Archiving:
         self._file.lines(name, counted())
 
 
-def concerns(body: Any, run_ids: Collection[str], digests: Collection[str]) -> bool:
-    """Return whether an event is about one of these runs or contents."""
-    if body.get("run") in run_ids or not digests.isdisjoint(body.get("digests") or ()):  # type: ignore[attr-defined]
-        return True
-    return any(item.get("run") in run_ids for item in body.get("artifacts") or () if isinstance(item, dict))
-
-
 def _values(rows: Sequence[Row], name: str) -> set[Any]:
     return {row[name] for row in rows if name in row}
 
 
-def _without_number(row: Row) -> Row:
-    """A run's number has a meaning only in its own database."""
-    return {name: value for name, value in row.items() if name != "number"}
+def _portable(row: Row) -> Row:
+    """A run without the columns that have a meaning in its own database only."""
+    return {name: value for name, value in row.items() if name not in ("number", "event_seq", "restored")}
 
 
 def _numbers_of(run_ids: Sequence[str]) -> sa.Select[Any]:

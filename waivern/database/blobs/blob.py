@@ -9,7 +9,7 @@ from typing import Any
 
 import zstandard
 
-from waivern.database.blobs.framing import FramedBytes, read_frames, thread_decompressor
+from waivern.database.blobs.framing import FramedBytes, decompress, decompressed_chunks, read_frames
 from waivern.database.connection.keyring import NO_KEYS, KeyRing, WrappedKey
 from waivern.errors import CorruptArtifactError, MessageError
 from waivern.messages.canonical import (
@@ -31,6 +31,7 @@ ENCRYPTED_CODECS = {"gcm-raw": "raw", "gcm-zstd": "zstd", "gcm-parts": "zstd-par
 
 _ENCRYPTED_AS = {plain: encrypted for encrypted, plain in ENCRYPTED_CODECS.items()}
 _MIN_COMPRESSED_BYTES = 1024
+_MAX_SMALL_BYTES = 4 * 1024 * 1024  # decompressed at once, which is faster
 
 
 @dataclass(frozen=True)
@@ -120,37 +121,54 @@ class Blob:
         Raises:
             CorruptArtifactError: the bytes are not those that were stored; `subject` names their owner in the message.
         """
+        if self.codec != "zstd-parts":
+            yield self._whole(subject)
+            return
+        self.check(subject=subject)
+        for frame in self._frames():
+            yield decompress(frame, limit=self.size)
+
+    def _whole(self, subject: str) -> bytes:
         try:
-            if self.codec != "zstd-parts":
-                yield self._verified_whole()
-                return
-            for _ in self._verified_parts():
-                pass
-        except (zstandard.ZstdError, struct.error, MemoryError) as error:
+            return self._verified_whole()
+        except (zstandard.ZstdError, MemoryError) as error:
             raise corrupt(subject, f"it cannot be decompressed ({error})") from error
         except ValueError as error:
             raise self._digest_mismatch(subject) from error
-        decompressor = zstandard.ZstdDecompressor()
-        for frame in self._frames():
-            yield decompressor.decompress(frame, max_output_size=self.size)
 
     def check(self, *, subject: str) -> None:
-        """Decompress the content part by part and compare it with its digest and size; raises as `content`."""
+        """Decompress the content chunk by chunk and compare it with its digest and size; raises as `content`."""
+        sha, size = hashlib.sha256(), 0
         try:
-            parts = self._verified_parts() if self.codec == "zstd-parts" else iter([self._verified_whole()])
-            size = sum(map(len, parts))
+            for chunk in self._chunks():
+                sha.update(chunk)
+                size += len(chunk)
         except (zstandard.ZstdError, struct.error, MemoryError) as error:
             raise corrupt(subject, f"it cannot be decompressed ({error})") from error
-        except ValueError as error:
-            raise self._digest_mismatch(subject) from error
+        if sha.hexdigest() != self.digest:
+            raise self._digest_mismatch(subject)
         if size != self.size:
             raise corrupt(subject, f"it has {size:,} bytes instead of {self.size:,}")
+
+    def _chunks(self) -> Iterator[bytes]:
+        """The content in chunks of bounded size, as the stored bytes are untrusted; `size` of them at most."""
+        if self.codec == "raw":
+            yield bytes(self.data)
+            return
+        size = 0
+        for frame in [bytes(self.data)] if self.codec == "zstd" else self._compressed_frames():
+            is_small = 0 <= zstandard.frame_content_size(frame) <= _MAX_SMALL_BYTES
+            limit = self.size - size
+            chunks = [decompress(frame, limit=limit)] if is_small else decompressed_chunks(frame, limit=limit)
+            for chunk in chunks:
+                size += len(chunk)
+                yield chunk
 
     def _verified_whole(self) -> bytes:
         if self.codec == "raw":
             canonical = bytes(self.data)
         elif self.codec == "zstd":
-            canonical = thread_decompressor().decompress(bytes(self.data), max_output_size=self.size)
+            canonical = decompress(bytes(self.data), limit=self.size)
         else:
             raise zstandard.ZstdError(f"unknown codec {self.codec!r}")
         if digest_of(canonical) != self.digest:
@@ -159,13 +177,19 @@ class Blob:
 
     def _verified_parts(self) -> Iterator[bytes]:
         """Yield all parts, then raise ValueError if their digest is wrong: use none before the iteration has ended."""
-        decompressor, sha = zstandard.ZstdDecompressor(), hashlib.sha256()
+        sha, size = hashlib.sha256(), 0
         for frame in self._frames():
-            part = decompressor.decompress(frame, max_output_size=self.size)
+            part = decompress(frame, limit=self.size - size)
+            size += len(part)
             sha.update(part)
             yield part
         if sha.hexdigest() != self.digest:
             raise ValueError(self.digest)
+
+    def _compressed_frames(self) -> Iterable[bytes]:
+        if self.codec != "zstd-parts":
+            raise zstandard.ZstdError(f"unknown codec {self.codec!r}")
+        return self._frames()
 
     def _frames(self) -> Iterable[bytes]:
         if isinstance(self.data, FramedBytes):

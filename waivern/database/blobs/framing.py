@@ -13,6 +13,7 @@ from itertools import chain
 import zstandard
 
 _INT_BYTES = 4
+_CHUNK_BYTES = 1 << 20
 
 
 class FramedBytes:
@@ -66,6 +67,41 @@ def read_frames(read: Callable[[int, int], bytes], size: int) -> Iterator[bytes]
         offset += length
     if offset != trailer_at:
         raise zstandard.ZstdError("the lengths of its parts do not add up")
+
+
+def decompress(frame: bytes, *, limit: int) -> bytes:
+    """Return the content of a frame of at most `limit` bytes.
+
+    The size in a frame's header is checked first: `ZstdDecompressor.decompress` allocates that many bytes, whatever its
+    `max_output_size`.
+
+    Raises:
+        zstandard.ZstdError: the frame is damaged, or its content is larger.
+    """
+    declared = zstandard.frame_content_size(frame)
+    if declared > limit:
+        raise zstandard.ZstdError(f"it declares {declared:,} bytes instead of at most {limit:,}")
+    # 0 would mean no limit
+    content = thread_decompressor().decompress(frame, max_output_size=max(limit, 1))
+    if len(content) > limit:
+        raise zstandard.ZstdError(f"it has {len(content):,} bytes instead of at most {limit:,}")
+    return content
+
+
+def decompressed_chunks(frame: bytes, *, limit: int) -> Iterator[bytes]:
+    """Yield the content of a frame in chunks of at most 1 MiB, so that memory does not depend on any declared size.
+
+    Raises:
+        zstandard.ZstdError: the frame is damaged, or its content is larger than `limit`.
+    """
+    size = 0
+    decompressor = zstandard.ZstdDecompressor()
+    with decompressor.stream_reader(frame, read_size=_CHUNK_BYTES) as reader:
+        while chunk := reader.read(_CHUNK_BYTES):
+            size += len(chunk)
+            if size > limit:
+                raise zstandard.ZstdError(f"it has more than {limit:,} bytes")
+            yield chunk
 
 
 def thread_decompressor() -> zstandard.ZstdDecompressor:

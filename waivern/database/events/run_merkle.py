@@ -24,7 +24,7 @@ from waivern.database.schema.tables import (
 )
 from waivern.history.merkle import MerkleTree, leaf_hash
 
-RUN_MAY_CHANGE = frozenset({"number", "lease_until", "event_seq"})
+RUN_MAY_CHANGE = frozenset({"number", "lease_until", "event_seq", "restored"})
 ARTIFACT_MAY_CHANGE = frozenset({"pruned_at", "pruned_because"})
 
 _RUN_ID = sa.bindparam("wanted_run", type_=sa.String)

@@ -24,13 +24,16 @@ def refuse_unresumable(run: Any, plan: "ExecutionPlan", now: datetime) -> None:
     """Refuse to resume a run that must not be.
 
     Raises:
-        RunError: it is a reanalysis, has succeeded, is queued, is owned by a live process, or its runbook has changed.
+        RunError: it is a reanalysis, was restored, has succeeded, is queued, is owned by a live process, or its runbook
+            has changed.
     """
     if run.reanalysis_of is not None:
         raise RunError(
             f"The run {run.id} is a reanalysis, which reads no source and cannot be resumed",
             remedy=f"Start another one: waivern reanalyse {run.reanalysis_of}",
         )
+    if run.restored is not None:
+        raise RunError(f"The run {run.id} was restored from an archive and cannot be resumed", remedy="Start a new run")
     if run.status == RunStatus.SUCCEEDED:
         raise RunError(f"The run {run.id} has succeeded; there is nothing to resume", remedy="Start a new run")
     if run.status == RunStatus.QUEUED:

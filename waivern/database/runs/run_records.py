@@ -46,6 +46,7 @@ def run_record(row: Any, counts: Mapping[str, int], *, now: datetime) -> RunReco
         lease_until=row.lease_until,
         deadline=row.deadline,
         reanalysis_of=row.reanalysis_of,
+        restored=row.restored,
     )
 
 

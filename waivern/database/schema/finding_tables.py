@@ -28,7 +28,7 @@ finding_snapshots = sa.Table(
     sa.Column("first_at", UtcDateTime, nullable=False),
     sa.Column("last_run_id", sa.String(36), nullable=False),
     sa.Column("last_at", UtcDateTime, nullable=False),
-    sa.Column("rows_digest", Digest),  # of what is new and gone in it, chained to the set before
+    sa.Column("rows_digest", Digest, nullable=False),  # of what is new and gone in it, chained to the set before
     sa.Index(None, "stream_id", "digest"),
     sqlite_with_rowid=False,
 )

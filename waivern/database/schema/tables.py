@@ -93,11 +93,16 @@ runs = sa.Table(
     sa.Column("max_attempts", sa.Integer, nullable=False, server_default="1"),
     sa.Column("event_seq", sa.BigInteger),  # the newest event that tells of it
     sa.Column("reanalysis_of", sa.String(36)),  # the run whose sources it looks at again
+    sa.Column("restored", sa.String(10)),  # whether an archive's events proved it; null: the run was executed here
     sa.CheckConstraint(
         "status IN ('queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'interrupted')",
         name="status_known",
     ),
     sa.CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="running_has_lease"),
+    sa.CheckConstraint(
+        "restored IS NULL OR (restored IN ('proven', 'unproven') AND status NOT IN ('queued', 'running'))",
+        name="restored_never_runs",
+    ),
     sa.Index(None, "created_at", "id"),
     sa.Index(None, "status", "created_at"),
     sa.Index(None, "runbook_name", "created_at"),
@@ -113,7 +118,7 @@ blobs = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),  # bytes of the canonical JSON
     sa.Column("stored_size", sa.BigInteger, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False),
-    sa.Column("checksum", sa.BigInteger),  # CRC-32 of the bytes; none where they were written before there was one
+    sa.Column("checksum", sa.BigInteger, nullable=False),  # CRC-32 of the stored bytes
     sa.Column(
         "chunked_data", sa.LargeBinary
     ),  # the bytes, in place of `data`, where they were written a part at a time

@@ -15,7 +15,7 @@ from waivern.history.merkle import hashable
 from waivern.history.verification import ChainEnd, Progress, RecordKind, Verification
 
 PAGE = 500
-_KINDS_OF_RUNS = (EventKind.RUN_OPENED, EventKind.RUN_RESUMED, EventKind.RUN_CLOSED)
+_KINDS_OF_RUNS = (EventKind.RUN_OPENED, EventKind.RUN_RESUMED, EventKind.RUN_CLOSED, EventKind.RUN_RESTORED)
 
 
 def check_events(connection: sa.Connection, result: Verification, progress: Progress) -> None:

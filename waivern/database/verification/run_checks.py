@@ -33,9 +33,8 @@ from waivern.runs.run import RunStatus
 
 _OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 _OPENING = (EventKind.RUN_OPENED, EventKind.RUN_RESUMED)
-_RUNS = sa.select(*(as_stored(runs.c[name]) for name in ("id", "status", "event_seq", "created_at"))).order_by(
-    runs.c.id
-)
+_RUN_COLUMNS = ("id", "status", "event_seq", "created_at", "restored")
+_RUNS = sa.select(*(as_stored(runs.c[name]) for name in _RUN_COLUMNS)).order_by(runs.c.id)
 _IMPORTED = sa.select(as_stored(imported_events.c.hash), as_stored(imported_events.c.body))
 _CHAIN_STARTED_AT = sa.select(as_stored(events.c.at)).order_by(events.c.seq).limit(1)
 _RUNBOOKS = sa.select(*map(as_stored, runbooks.columns)).order_by(runbooks.c.digest)
@@ -134,8 +133,21 @@ def _check_run(connection: sa.Connection, run: Any, event: Any, result: Verifica
     elif "root" not in body:
         _report(result, run_id, f"it has ended, but its newest event {event.seq} does not say so")
     else:
+        _check_mark(run, event, body, result)
         _check_root(connection, run.id, event.seq, body, result)
         _check_origin(connection, run_id, event.seq, body, result)
+
+
+def _check_mark(run: Any, event: Any, body: Mapping[str, Any], result: Verification) -> None:
+    """A restored run is marked as proven or unproven, as its event says; a run that was executed here is not."""
+    mark = None
+    if event.kind == EventKind.RUN_RESTORED:
+        mark = "unproven" if body.get("proven") is False else "proven"
+    if run.restored != mark:
+        recorded = "that it was executed here" if mark is None else f"'{mark}'"
+        _report(result, str(hashable(run.id)), f"it is marked '{run.restored}', but event {event.seq} says {recorded}")
+    if mark == "unproven":
+        result.restored_unproven += 1
 
 
 def _check_origin(

@@ -6,7 +6,8 @@ from typing import Any
 
 from waivern.caller import Caller
 from waivern.errors import UsageError
-from waivern.history.archives import ArchivedRuns, RestoredRuns
+from waivern.history.archives import ArchivedRuns, RestoredRuns, RestoreOptions
+from waivern.history.decisions import Decision
 from waivern.operations.application import Application
 
 
@@ -29,15 +30,9 @@ def archive_runs(application: Application, runs: Sequence[str], path: Path, *, c
     return storage.audit.archive([storage.history.find(run).id for run in runs], path, caller=caller)
 
 
-def restore_runs(application: Application, path: Path, *, caller: Caller) -> RestoredRuns:
-    """Restore all runs of an archive, or none of them.
-
-    Raises:
-        ArchiveError: the file is not an archive, is damaged or of an unknown version, or holds a run that differs from
-            the one with the same id here.
-        EncryptionError: contents are encrypted with an unknown key.
-    """
-    return application.storage.audit.restore(path, caller=caller)
+def restore_runs(application: Application, path: Path, options: RestoreOptions, *, caller: Caller) -> RestoredRuns:
+    """Restore all runs of an archive, or none of them; raises as `AuditLog.restore`."""
+    return application.storage.audit.restore(path, options, caller=caller)
 
 
 def archived_as_json(archived: ArchivedRuns, path: Path) -> Mapping[str, Any]:
@@ -56,7 +51,25 @@ def restored_as_json(restored: RestoredRuns) -> Mapping[str, Any]:
     return {
         "runs": list(restored.runs),
         "already_present": list(restored.already_present),
+        "unproven": list(restored.unproven),
         "contents": restored.contents,
+        "erased_contents": restored.erased_contents,
         "events": restored.events,
+        "decisions": [_decision_as_json(decision) for decision in restored.decisions],
+        "decisions_restored": restored.decisions_restored,
         "conflicting_decisions": restored.conflicting_decisions,
+    }
+
+
+def _decision_as_json(decision: Decision) -> Mapping[str, Any]:
+    return {
+        "verdict": decision.verdict.value,
+        "fingerprint": decision.fingerprint,
+        "rule": decision.rule,
+        "location": decision.location,
+        "runbook": decision.runbook,
+        "reason": decision.reason,
+        "owner": decision.owner,
+        "until": None if decision.until is None else decision.until.isoformat(),
+        "decided_by": decision.decided_by,
     }

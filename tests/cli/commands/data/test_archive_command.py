@@ -1,6 +1,7 @@
 """`waivern archive` and `waivern restore`."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -37,7 +38,8 @@ def test_restored_runs_give_the_same_output_in_the_other_database(ask, scanned, 
         ("diff", "Files", "--format", "json"),
         ("artifacts", "list", scanned[0], "--format", "json"),
     ):
-        assert ask(*question, *ELSEWHERE) == ask(*question)
+        there, here = ask(*question, *ELSEWHERE), ask(*question)
+        assert replace(there, out=there.out.replace('"restored": "proven"', '"restored": null')) == here
     again = json.loads(ask("restore", "runs.zip", "--format", "json", *ELSEWHERE).out)
     assert (again["runs"], again["already_present"]) == ([], scanned)
 

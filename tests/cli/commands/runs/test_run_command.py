@@ -56,7 +56,7 @@ def test_json_is_one_object_with_the_list_of_artifacts(ask, runbook) -> None:
     assert list(told) == [
         *("id", "runbook", "status", "trigger", "schedule", "due_at", "created_at", "started_at", "ended_at"),
         *("duration_seconds", "artifacts", "error", "runbook_digest", "epoch", "attempts"),
-        *("max_attempts", "priority", "lateness_seconds", "deadline", "worker", "reanalysis_of"),
+        *("max_attempts", "priority", "lateness_seconds", "deadline", "worker", "reanalysis_of", "restored"),
         *("artifact_counts", "run_attempts", "failed_attempts", "gates", "since_last_run", "decisions"),
     ]
     assert (told["runbook"], told["status"], told["trigger"]) == ("Test scan", "succeeded", "manual")

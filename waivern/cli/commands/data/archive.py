@@ -1,13 +1,16 @@
 """`waivern archive` and `waivern restore`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from waivern.cli.shell.callers import current_caller
+from waivern.cli.shell.escaping import one_line
 from waivern.cli.shell.options import database_option, format_option, pass_application, pass_existing
 from waivern.cli.terminal.formatting import count
 from waivern.cli.terminal.output import as_json, write
+from waivern.history.archives import RestoredRuns, RestoreOptions
 from waivern.operations.application import Application
 from waivern.operations.data.archive_runs import archive_runs, archived_as_json, restore_runs, restored_as_json
 
@@ -45,27 +48,49 @@ def archive(application: Application, runs: tuple[str, ...], output: Path, form:
 
 @click.command(short_help="Restore runs from an archive file.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--with-decisions", is_flag=True, help="Restore the decisions of the archive too.")
+@click.option("--allow-unproven", is_flag=True, help="Restore what no event proves, marked as unproven.")
 @database_option
 @format_option("text", "json")
 @pass_application
-def restore(application: Application, file: Path, form: str) -> None:
+def restore(application: Application, file: Path, with_decisions: bool, allow_unproven: bool, form: str) -> None:
     """Restore all runs of a file that `waivern archive` wrote, or none of them.
 
-    The whole file is checked before anything is written. Runs keep their ids; pruned contents stay pruned.
+    The whole file is checked before anything is written. Runs keep their ids; pruned contents stay pruned. Restored
+    runs cannot be resumed, and restored schedules do not run. Decisions are only listed: add --with-decisions to let
+    them apply here.
 
     \b
-    Example:
+    Examples:
       waivern restore runs.zip --db postgresql://waivern@db.example.org/waivern
+      waivern restore runs.zip --with-decisions
     """
-    restored = restore_runs(application, file, caller=current_caller())
+    options = RestoreOptions(with_decisions=with_decisions, allow_unproven=allow_unproven)
+    restored = restore_runs(application, file, options, caller=current_caller())
     if form == "json":
         write(as_json(restored_as_json(restored)))
         return
-    if restored.runs:
-        records = ", ".join((count(restored.contents, "content"), count(restored.events, "event")))
-        write(f"Restored {count(len(restored.runs), 'run')} with {records}")
-    if restored.already_present:
-        write(f"{count(len(restored.already_present), 'run')} already present (identical), skipped")
+    for line in _restored_as_text(restored):
+        write(line)
     if restored.conflicting_decisions:
         number = count(restored.conflicting_decisions, "decision")
         click.echo(f"Skipped {number}: a different decision about the same target is here", err=True)
+
+
+def _restored_as_text(restored: RestoredRuns) -> Iterator[str]:
+    if restored.runs:
+        records = ", ".join((count(restored.contents, "content"), count(restored.events, "event")))
+        yield f"Restored {count(len(restored.runs), 'run')} with {records}"
+    if restored.unproven:
+        yield f"{count(len(restored.unproven), 'run')} restored without proof, marked as unproven"
+    if restored.already_present:
+        yield f"{count(len(restored.already_present), 'run')} already present (identical), skipped"
+    if restored.erased_contents:
+        yield f"{count(restored.erased_contents, 'content')} erased here before, not restored"
+    if restored.decisions:
+        number = count(len(restored.decisions), "decision")
+        yield f"Restored {number}:" if restored.decisions_restored else f"Not restored: {number} (add --with-decisions)"
+        for decision in restored.decisions:
+            yield one_line(
+                f"  {decision.verdict.value}: {decision.target_text}, by {decision.owner}: {decision.reason}"
+            )
