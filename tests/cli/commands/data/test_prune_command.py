@@ -32,7 +32,7 @@ def test_what_is_kept_for_none_cannot_be_shown_when_the_run_has_ended(ask, scan)
     assert "pruned on" in scan(a="ann@example.org")
     told = ask("artifacts", "show", "latest", "files")
     assert told.code == 2
-    assert "was let go of on" in told.err
+    assert "was deleted on" in told.err
     assert "(retain: none)" in told.err
     assert "ann@example.org" not in told.err
     assert ask("artifacts", "show", "latest", "found").code == 0
@@ -68,7 +68,7 @@ def test_history_and_diff_know_pruned_runs(ask, scan) -> None:
     assert compared["summary"] == {"new": 1, "reopened": 0, "fixed": 0, "changed": 0, "unknown": 0, "unchanged": 1}
     explained = ask("explain", compared["new"][0]["fingerprint"])
     assert explained.code == 2
-    assert "was let go of on" in explained.err
+    assert "was deleted on" in explained.err
 
 
 def test_of_a_pruned_run_it_is_still_known_what_was_looked_at(ask, scan, folder) -> None:
