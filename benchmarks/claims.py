@@ -1,4 +1,4 @@
-"""Many claimants at one queue: `python -m benchmarks.claims [RUNS]`, 2,000 unless told."""
+"""Many claimants at one queue: `python -m benchmarks.claims [RUNS]`, 2,000 by default."""
 
 import multiprocessing
 import sys

@@ -1,4 +1,4 @@
-"""Deadlines of runs that get stuck: `python -m benchmarks.deadlines [TIMES]`, 50 of each kind unless told."""
+"""Deadlines of runs that get stuck: `python -m benchmarks.deadlines [TIMES]`, 50 of each kind by default."""
 
 import os
 import sys

@@ -1,7 +1,7 @@
 """Several services on one database, killed again and again: does each due instant make one run?
 
 `python -m benchmarks.exactly_once [SECONDS]`: three services and two schedules that are due every second, for 60
-seconds unless told; every 2 to 3 seconds one of the services is killed and another one started in its place.
+seconds by default; every 2 to 3 seconds one of the services is killed and another one started in its place.
 """
 
 import random

@@ -1,6 +1,6 @@
 """From the instant at which a schedule is due to the start of its run's first artifact, and what idling costs.
 
-`python -m benchmarks.fire_latency [SECONDS]`: one service at work, due every second for so long (60 unless told);
+`python -m benchmarks.fire_latency [SECONDS]`: one service at work, due every second for so long (60 by default);
 then one with 1,000 schedules that are not due, for 30 seconds.
 """
 

@@ -1,6 +1,6 @@
 """A Postgres that is restarted under load.
 
-`python -m benchmarks.postgres_restarts [TIMES [SECONDS]]`: 10 times unless told, away for 2 seconds each; every other
+`python -m benchmarks.postgres_restarts [TIMES [SECONDS]]`: 10 times by default, away for 2 seconds each; every other
 time it ends at once, as in a crash (SIGQUIT). Two services make runs while others are added; whatever was acknowledged
 must be there in the end, and be made, and no artifact that was acknowledged may be made again.
 """

@@ -1,6 +1,6 @@
 """Workers that are killed or stopped in the middle.
 
-`python -m benchmarks.takeover [KILLS [STOPS]]`, 100 and 20 unless told: two services, and a run of ten artifacts whose
+`python -m benchmarks.takeover [KILLS [STOPS]]`, 100 and 20 by default: two services, and a run of ten artifacts whose
 worker is killed at a random point, every other time with its service; or stopped with its service (SIGSTOP), as on a
 host that freezes, and woken when the other service has taken over.
 """

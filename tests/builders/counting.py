@@ -1,4 +1,4 @@
-"""How much work a piece of code is, counted instead of timed: the same on every machine, however busy it is."""
+"""Work counted instead of timed, so that the result does not depend on the machine or its load."""
 
 import sys
 from collections.abc import Callable
@@ -31,12 +31,12 @@ def steps_of(work: Callable[[], object]) -> int:
 
 def times_the_steps(work: Callable[[int], object], size: int, *, larger: int = 4) -> float:
     """Return how many times the steps `work` takes when it is given `larger` times `size`, beside those at `size`."""
-    work(1)  # what is made once is not counted
+    work(1)  # exclude one-time set-up
     return steps_of(lambda: work(size * larger)) / steps_of(lambda: work(size))
 
 
 def database_work_of(engine: sa.Engine, work: Callable[[], object]) -> int:
-    """Return how much a database did for `work`: the instructions SQLite ran, or the rows Postgres read to commit."""
+    """Return the database work of `work`: instructions run by SQLite, or rows read by Postgres."""
     return (_instructions if engine.dialect.name == "sqlite" else _rows_read)(engine, work)
 
 
@@ -75,7 +75,7 @@ def _rows_read(engine: sa.Engine, work: Callable[[], object]) -> int:
     sa.event.listen(engine, "commit", flush)
     try:
         with engine.begin() as connection:
-            connection.execute(sa.select(1))  # what was read before is counted now, and not with the work
+            connection.execute(sa.select(1))  # count earlier reads now, not with the work
         before = read()
         work()
         return read() - before

@@ -1,4 +1,4 @@
-"""A plug-in whose connector and analyser note each time that they work, and can get stuck or die in many ways."""
+"""A plug-in whose connector and analyser log each call, and can hang or crash in many ways."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def content(name):
 
 
 class Faulty:
-    """Writes a line into the journal, does what it is told, and writes another."""
+    """Writes a line to the journal, misbehaves as configured, and writes another line."""
 
     def __init__(self, properties):
         self.properties = properties

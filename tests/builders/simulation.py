@@ -1,4 +1,4 @@
-"""Runs in simulated time: hours of waiting pass at once, and take exactly as long as they should."""
+"""Runs in simulated time: hours of waiting pass immediately, with exact durations."""
 
 import asyncio
 import heapq
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """Where others wait, this one moves the clock."""
+    """A selector that advances the clock instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class _JumpingSelector(selectors.SelectSelector):
 
 
 class SimulatedLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock only moves when there is nothing to do."""
+    """An event loop whose clock advances only when it is idle."""
 
     def __init__(self) -> None:
         self.simulated = _JumpingSelector()
@@ -39,7 +39,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
 
 class SimulatedWorkers(Executor):
-    """Makes each artifact at the end of the time that it takes; `on_start` is told what starts when."""
+    """Completes each artifact after its duration; `on_start` is called when an artifact starts."""
 
     def __init__(self, durations: Mapping[str, float], on_start: Callable[[str, float], None]) -> None:
         self._durations = durations
@@ -69,7 +69,7 @@ def simulated(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def ideal_makespan(dag: Mapping[str, Sequence[str]], durations: Mapping[str, float], workers: int) -> float:
-    """How long a list schedule takes that leaves no worker idle while something is ready, first come, first served."""
+    """Return the length of a list schedule that never leaves a worker idle while an artifact is ready (FIFO)."""
     waiting_for = {artifact: len(inputs) for artifact, inputs in dag.items()}
     ready = [artifact for artifact, number in waiting_for.items() if not number]
     running: list[tuple[float, int, str]] = []

@@ -36,13 +36,13 @@ from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
 from waivern.settings import Settings
 
 
-def keyring_of(schema: Mapping[str, Any]) -> set[str]:
+def runbook_keys(schema: Mapping[str, Any]) -> set[str]:
     """Every key that the JSON Schema of a runbook gives a meaning."""
     parts = [schema, *schema["$defs"].values()]
     return {key for part in parts for key in part.get("properties", {})}
 
 
-@pytest.mark.parametrize("key", sorted(keyring_of(runbook_json_schema())))
+@pytest.mark.parametrize("key", sorted(runbook_keys(runbook_json_schema())))
 def test_every_runbook_key_is_documented(key: str) -> None:
     assert key in names_in_first_cells(text_of("docs/runbooks.md")) or f"`{key}`" in text_of("docs/runbooks.md")
 
@@ -50,7 +50,7 @@ def test_every_runbook_key_is_documented(key: str) -> None:
 def test_no_unknown_runbook_key_is_documented() -> None:
     described = set(names_in_first_cells(text_of("docs/runbooks.md")))
     belong_to = {"child_runbook", "inputs", "outputs"}
-    assert described - belong_to <= keyring_of(runbook_json_schema())
+    assert described - belong_to <= runbook_keys(runbook_json_schema())
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/settings.md"])

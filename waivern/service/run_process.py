@@ -16,7 +16,7 @@ from typing import Any
 
 from waivern.caller import Caller
 from waivern.errors import DatabaseError
-from waivern.gc_tuning import collect_seldom
+from waivern.gc_tuning import raise_gc_threshold
 from waivern.operations.application import Application
 from waivern.operations.runs.execute_claimed import CarriedOut, Listener, carry_out_run
 from waivern.runs.run_store import ClaimedRun
@@ -157,7 +157,7 @@ def _carry_out_runs(
         signal.signal(number, _leave_it_to_the_service)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
-    collect_seldom()
+    raise_gc_threshold()
     application = make_application()
     with suppress(EOFError, OSError):
         for _ in range(_MOST_RUNS):

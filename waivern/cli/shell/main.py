@@ -9,7 +9,7 @@ import click
 from waivern import __version__
 from waivern.cli.shell.exit_codes import exit_code_of, leave, open_missing_streams
 from waivern.cli.shell.groups import LazyCommand, LazyGroup
-from waivern.gc_tuning import collect_seldom
+from waivern.gc_tuning import raise_gc_threshold
 
 COMMANDS = {
     "run": LazyCommand("Run a runbook and store its results.", "runs.run:run"),
@@ -95,5 +95,5 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text streams here
     logging.captureWarnings(capture=True)
-    collect_seldom()
+    raise_gc_threshold()
     leave(exit_code_of(waivern, sys.argv[1:]))

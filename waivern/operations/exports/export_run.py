@@ -12,7 +12,7 @@ from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.organisation import FILE_NAME, read_organisation
 from waivern.exports.model.report import Report
 from waivern.exports.registry import Exporters
-from waivern.gc_tuning import without_collecting
+from waivern.gc_tuning import gc_paused
 from waivern.history.events import EventKind
 from waivern.history.run_records import LATEST, RunFilter, RunRecord
 from waivern.operations.application import Application
@@ -105,7 +105,7 @@ def export_run_record(
     if run.status in UNFINISHED:
         raise RunError(f"Run {run.id} is still {run.status.value}", remedy="Export it after it has ended")
     record_event = functools.partial(_record_event, application, run, request.form)
-    with without_collecting():
+    with gc_paused():
         report = build_report(application, run)
         chunks = exporter().export(report, _preferences(request, exporter))
         if request.output is not None:

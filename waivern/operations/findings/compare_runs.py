@@ -6,7 +6,7 @@ from typing import Any
 
 from waivern.errors import RunError, UsageError
 from waivern.formats.records_as_json import finding_as_json, run_as_json
-from waivern.gc_tuning import without_collecting
+from waivern.gc_tuning import gc_paused
 from waivern.history.comparison import Change, ComparedRun, Comparison, Difference, compare
 from waivern.history.finding import Finding, unique_findings
 from waivern.history.run_records import RunFilter, RunRecord
@@ -92,7 +92,7 @@ def _compare(application: Application, base: RunRecord, head: RunRecord) -> Comp
     seen_before = functools.partial(
         application.storage.history.seen_before, base.runbook, before=base.started_at or base.created_at
     )
-    with without_collecting():
+    with gc_paused():
         return compare(_compared(application, base), _compared(application, head), seen_before=seen_before)
 
 
