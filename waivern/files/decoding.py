@@ -54,7 +54,8 @@ _LEGACY_ENCODINGS = (
     "cp949",
     "euc_jp",
 )
-_NON_ASCII = re.compile(rb"[^\n]{0,80}[\x80-\xff][^\n]{0,80}\n?")
+_NON_ASCII = re.compile(rb"[\x80-\xff]+")
+_CONTEXT_BYTES = 80
 _CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b")) + b"\x7f"
 _MAX_CONTROL_SHARE = 0.05
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -133,9 +134,19 @@ def _most_likely_encoding(sample: bytes) -> str | None:
 
 
 def _non_ascii_sample(content: bytes) -> bytes:
+    """Return the beginning of what is not ASCII, with up to 80 bytes of its line before and after each place."""
     sample = bytearray()
+    sampled_to = 0
     for match in _NON_ASCII.finditer(content):
-        sample += match[0]
+        start, end = match.start(), min(match.end(), match.start() + _SAMPLE_BYTES)
+        if end <= sampled_to:
+            continue
+        before = max(sampled_to, start - _CONTEXT_BYTES)
+        before = max(before, content.rfind(b"\n", before, start) + 1)
+        line_end = content.find(b"\n", end, end + _CONTEXT_BYTES)
+        after = end + _CONTEXT_BYTES if line_end < 0 else line_end + 1
+        sample += content[before:after]
+        sampled_to = after
         if len(sample) >= _SAMPLE_BYTES:
             break
     return bytes(sample)

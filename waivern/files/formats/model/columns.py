@@ -1,13 +1,17 @@
 """Columns as text: one value per line, split into chunks."""
 
-import re
-
 CHUNK_SIZE = 64_000
 """Characters after which a column's text is split."""
 
-_LINE_ENDS = re.compile(r"\s*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+\s*")
-
 
 def in_one_line(text: str) -> str:
-    """Return the text with a blank instead of each line end."""
-    return text if text.isalnum() else _LINE_ENDS.sub(" ", text)
+    """Return the text with a blank instead of each line end and the white space around it."""
+    if text.isalnum():
+        return text
+    lines = text.splitlines()
+    if len(lines) < 2 and (not lines or lines[0] == text):
+        return text
+    if text[-1] != lines[-1][-1:]:  # it ends with a line end
+        lines.append("")
+    between = [stripped for line in lines[1:-1] if (stripped := line.strip())]
+    return " ".join([lines[0].rstrip(), *between, lines[-1].lstrip()])

@@ -53,7 +53,8 @@ def _collect(root: Any, values: KeyedValues) -> None:
         if isinstance(value, tuple):
             children = list(_members(value, path, values))
         elif isinstance(value, list):
-            children = [(item, f"{path}[]", table, key) for item in value]
+            item_path = values.path_of(path, None) if value else path
+            children = [(item, item_path, table, key) for item in value]
         else:
             values.add(table, key, _as_text(value))
             continue
@@ -71,7 +72,8 @@ def _members(
 ) -> Iterator[tuple[Any, str, str, str | None]]:
     for original_key, value in pairs:
         key = values.name_of(path, original_key)
-        yield value, f"{path}.{key}" if path else key, path, key
+        is_container = isinstance(value, tuple | list)
+        yield value, values.path_of(path, key) if is_container else path, path, key
 
 
 def _as_text(value: Any) -> str | None:

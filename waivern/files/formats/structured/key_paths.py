@@ -9,7 +9,9 @@ from waivern.files.formats.model.document import FormatError, Part
 MAX_COLUMNS = 5_000
 """Key paths of one file; a file with more is not a table but a mapping of data."""
 
-_MAX_KEY_LENGTH = 64
+MAX_KEY_LENGTH = 64
+_MAX_PATH_LENGTH = 1_000
+_MAX_PATHS = 2 * MAX_COLUMNS
 _DATA_IN_KEY = re.compile(r".@|[0-9]{5}")
 
 
@@ -26,6 +28,24 @@ class KeyedValues:
     def __init__(self, root: str) -> None:
         self._root = root
         self._values: dict[tuple[str, str | None], list[str]] = {}
+        self._paths: dict[tuple[str, str], str] = {}
+
+    def path_of(self, parent: str, key: str | None) -> str:
+        """Return the path of the container that `parent` has under a key, or of its items if there is no key.
+
+        It is one string for all containers with this path: a file may have a million of them.
+
+        Raises:
+            FormatError: the path is too long, or the file has too many paths.
+        """
+        step = "[]" if key is None else f".{key}" if parent else key
+        path = self._paths.get((parent, step))
+        if path is None:
+            path = parent + step
+            if len(self._paths) >= _MAX_PATHS or len(path) > _MAX_PATH_LENGTH:
+                raise FormatError
+            self._paths[parent, step] = path
+        return path
 
     def add(self, table: str, key: str | None, value: str | None) -> None:
         """Add a value (None: the key has no value); `table` is the path of the object that holds it, "" for the root.
@@ -60,7 +80,7 @@ class KeyedValues:
 
 def is_name(key: str) -> bool:
     """Return whether a key is a name rather than data (an e-mail address, an id, a long text)."""
-    return len(key) <= _MAX_KEY_LENGTH and not _DATA_IN_KEY.search(key) and any(char.isalpha() for char in key)
+    return len(key) <= MAX_KEY_LENGTH and not _DATA_IN_KEY.search(key) and any(char.isalpha() for char in key)
 
 
 def _chunks(values: list[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from waivern.files.formats.model.document import Document, FormatError, Part, stem_of
 from waivern.files.formats.model.line_text import LineText
-from waivern.files.formats.structured.key_paths import KeyedValues
+from waivern.files.formats.structured.key_paths import MAX_KEY_LENGTH, KeyedValues
 
 MAX_DEPTH = 100
 _CHUNK_SIZE = 1_000_000
@@ -46,16 +46,18 @@ class _Collector:
         self.values = values
         self.comments = LineText()
         self.position: Any = None
-        self._paths: list[tuple[str, str]] = []
+        self._open: list[tuple[str, str, str]] = []
         self._texts: list[list[str]] = []
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if len(self._paths) >= MAX_DEPTH:
+        if len(self._open) >= MAX_DEPTH:
             raise FormatError
-        self._paths.append((self._path(), _local_name(tag)))
+        parent, name = self._open[-1][0] if self._open else "", _local_name(tag)
+        path = self.values.path_of(parent, name)
+        self._open.append((path, parent, name))
         self._texts.append([])
         for key, value in attributes.items():
-            self.values.add(self._path(), f"@{_local_name(key)}", value)
+            self.values.add(path, f"@{_local_name(key)}", value)
 
     def data(self, text: str) -> None:
         if self._texts:
@@ -63,7 +65,7 @@ class _Collector:
 
     def end(self, tag: str) -> None:  # noqa: ARG002  always the element that was started last
         text = "".join(self._texts.pop()).strip()
-        table, name = self._paths.pop()
+        _, table, name = self._open.pop()
         if text:
             self.values.add(table, name, text)
 
@@ -76,12 +78,6 @@ class _Collector:
     def close(self) -> None:
         pass
 
-    def _path(self) -> str:
-        if not self._paths:
-            return ""
-        parent, name = self._paths[-1]
-        return f"{parent}.{name}" if parent else name
-
 
 def _local_name(name: str) -> str:
-    return name.rpartition("}")[2]
+    return name.rpartition("}")[2][:MAX_KEY_LENGTH]

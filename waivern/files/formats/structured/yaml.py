@@ -98,10 +98,9 @@ class _Collector:
         if container.awaits_key:
             raise FormatError
         if not container.is_mapping:
-            return f"{container.path}[]", container.table, container.key
+            return self.values.path_of(container.path, None), container.table, container.key
         container.awaits_key = True
-        path = f"{container.path}.{container.key}" if container.path else str(container.key)
-        return path, container.path, container.key
+        return self.values.path_of(container.path, str(container.key)), container.path, container.key
 
 
 class _Comments:

@@ -13,6 +13,7 @@ _SENTINEL = "last"
 _DELIMITERS = ",;\t|"
 _SAMPLE_ROWS = 200
 _SAMPLE_CHARACTERS = 500_000
+_LINES_CHARACTERS = 1_000_000
 _MIN_EQUAL_WIDTH_SHARE = 0.6
 _MAX_LONE_CELL_LENGTH = 200
 _MAX_HEADER_WORDS = 3
@@ -82,15 +83,24 @@ def _is_single_column(sample: str) -> bool:
 def _rows(text: str, delimiter: str) -> Iterator[Sequence[str]]:
     """Return the rows. If a quote is never closed, quotes are plain characters: else it would hide all later rows."""
     if _has_balanced_quotes(text, delimiter):
-        return csv.reader(StringIO(text, newline=""), delimiter=delimiter)
-    return csv.reader(StringIO(text, newline=""), delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        return csv.reader(_lines(text), delimiter=delimiter)
+    return csv.reader(_lines(text), delimiter=delimiter, quoting=csv.QUOTE_NONE)
 
 
 def _has_balanced_quotes(text: str, delimiter: str) -> bool:
     if '"' not in text:
         return True
-    lines = chain(StringIO(text, newline=""), ["\n", _SENTINEL])
+    lines = chain(_lines(text), ["\n", _SENTINEL])
     try:
         return deque(csv.reader(lines, delimiter=delimiter), maxlen=1).pop() == [_SENTINEL]
     except csv.Error:  # a cell of more than 131,072 characters
         return False
+
+
+def _lines(text: str) -> Iterator[str]:
+    r"""Yield the lines with their ends, \n, \r or \r\n. (A StringIO would hold four bytes for each character.)"""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + _LINES_CHARACTERS) + 1 or len(text)
+        yield from StringIO(text[start:end], newline="")
+        start = end
