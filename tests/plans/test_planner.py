@@ -198,7 +198,7 @@ def test_a_component_that_cannot_describe_itself_is_a_problem(error):
 
 def test_a_plug_in_that_cannot_be_imported_is_reported_with_the_reason(monkeypatch):
     components = ComponentRegistry(registry().container)
-    monkeypatch.setitem(components.connector_factories.__dict__, "_found", ({}, {"files": "ImportError: no driver"}))
+    monkeypatch.setitem(components.connector_factories.__dict__, "_loaded", ({}, {"files": "ImportError: no driver"}))
     with pytest.raises(PlanError, match="The connector 'files' cannot be imported: ImportError: no driver"):
         Planner(components, environment={}).plan_from_dict(runbook({"a": source()}))
 

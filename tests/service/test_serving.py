@@ -466,7 +466,9 @@ def test_each_night_one_of_the_services_prunes(installation: Installation) -> No
         run = application.storage.runs.create(plan, trigger="test", caller=CALLER)
         run.store.save("a", message_of(text="x"))
         run.log.close(RunStatus.SUCCEEDED)
-        assert application.storage.pruner.claim("prune", next_at=this_second() - timedelta(hours=1))  # of last night
+        assert application.storage.retention.claim_periodic_task(
+            "prune", next_run_at=this_second() - timedelta(hours=1)
+        )
 
     def is_pruned() -> bool:
         with installation.application() as application:

@@ -7,13 +7,11 @@ from waivern.database.connection.engine import Engine
 from waivern.database.schema.migration import ensure_usable
 
 if TYPE_CHECKING:
-    from waivern.artifacts.encryption import Encryption
     from waivern.history.audit_log import AuditLog
     from waivern.history.current_findings import CurrentFindings
     from waivern.history.decision_log import DecisionLog
-    from waivern.history.erasing import Eraser
     from waivern.history.history import History
-    from waivern.history.pruning import Pruner
+    from waivern.history.retention import Retention
     from waivern.runs.notifications import Notifications
     from waivern.runs.run_store import RunStore
     from waivern.runs.service_register import ServiceRegister
@@ -89,25 +87,13 @@ class SqlStorage:
         return SqlDecisionLog(self._engine)
 
     @cached_property
-    def pruner(self) -> "Pruner":
-        from waivern.database.data.pruner import SqlPruner
+    def retention(self) -> "Retention":
+        from waivern.database.data.sql_retention import SqlRetention
 
-        return SqlPruner(self._engine)
+        return SqlRetention(self._engine)
 
     @cached_property
     def current_findings(self) -> "CurrentFindings":
         from waivern.database.current.current_findings import SqlCurrentFindings
 
         return SqlCurrentFindings(self._engine)
-
-    @cached_property
-    def encryption(self) -> "Encryption":
-        from waivern.database.retention.encryption import SqlEncryption
-
-        return SqlEncryption(self._engine)
-
-    @cached_property
-    def eraser(self) -> "Eraser":
-        from waivern.database.data.eraser import SqlEraser
-
-        return SqlEraser(self._engine)

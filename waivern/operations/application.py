@@ -5,17 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from waivern.artifacts.encryption import Encryption
 from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
 from waivern.history.audit_log import AuditLog
 from waivern.history.current_findings import CurrentFindings
 from waivern.history.decision_log import DecisionLog
-from waivern.history.erasing import Eraser
 from waivern.history.events import UNNAMED
 from waivern.history.history import History
-from waivern.history.pruning import Pruner
+from waivern.history.retention import Retention
 from waivern.runs.notifications import Notifications
 from waivern.runs.run_store import RunStore
 from waivern.runs.service_register import ServiceRegister
@@ -42,13 +40,9 @@ class Storage(Protocol):
     @property
     def decisions(self) -> DecisionLog: ...
     @property
-    def pruner(self) -> Pruner: ...
+    def retention(self) -> Retention: ...
     @property
     def current_findings(self) -> CurrentFindings: ...
-    @property
-    def encryption(self) -> Encryption: ...
-    @property
-    def eraser(self) -> Eraser: ...
     def close(self) -> None: ...
 
 

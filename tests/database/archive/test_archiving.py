@@ -25,7 +25,7 @@ from waivern.database.audit_log import SqlAuditLog
 from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
-from waivern.database.data.pruner import SqlPruner
+from waivern.database.data.sql_retention import SqlRetention
 from waivern.database.decisions.decision_log import SqlDecisionLog
 from waivern.database.events.run_merkle import RunMerkle
 from waivern.database.runs.history import SqlHistory
@@ -36,7 +36,7 @@ from waivern.history.archives import RestoredRuns, RestoreOptions
 from waivern.history.decisions import Decision, Origin, Verdict
 from waivern.history.events import EventKind, event_hash
 from waivern.history.gates import GateResult
-from waivern.history.pruning import PruneRequest
+from waivern.history.retention import PruneRequest
 from waivern.messages.canonical import canonical_bytes
 from waivern.runbooks.model.gate import parse_gate
 from waivern.runs.run import RunStatus
@@ -225,7 +225,7 @@ def test_pruned_contents_stay_pruned(engine: sa.Engine, other: sa.Engine, tmp_pa
     with zipfile.ZipFile(tmp_path / "runs.zip") as archive:
         assert sum(name.startswith("blobs/") for name in archive.namelist()) == 1
     assert SqlHistory(engine).message_of(kept, "source").content["text"] == "ann@example.org"
-    SqlPruner(other).prune(PruneRequest(older_than=timedelta(0)), actor="t")
+    SqlRetention(other).prune(PruneRequest(older_than=timedelta(0)), caller=Caller("t"))
     SqlAuditLog(other).restore(tmp_path / "runs.zip", RestoreOptions(), caller=Caller("t"))
     with other.connect() as connection:
         assert set(connection.scalars(sa.select(blobs.c.codec))) == {TOMBSTONE}

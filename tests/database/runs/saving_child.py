@@ -7,12 +7,13 @@ from multiprocessing.connection import Connection
 import sqlalchemy as sa
 
 from tests.builders.callers import CALLER
+from waivern.caller import Caller
 from waivern.database.blobs import blob_store as blobs
 from waivern.database.connection.engine import open_engine, writing
-from waivern.database.data.pruner import SqlPruner
+from waivern.database.data.sql_retention import SqlRetention
 from waivern.database.runs import artifact_store
 from waivern.database.runs.run_store import SqlRunStore
-from waivern.history.pruning import PruneRequest
+from waivern.history.retention import PruneRequest
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of, plan_of_dag
 
@@ -36,7 +37,7 @@ def save_wrongly(engine: sa.Engine) -> None:
     saved = artifact_store.SqlArtifactStore.save
     artifact_store.SqlArtifactStore._write = write  # type: ignore[method-assign]
     artifact_store.SqlArtifactStore.save = save  # type: ignore[method-assign]
-    blobs.hold = lambda *_any: None  # there is nothing yet that could be held
+    blobs.protect = lambda *_any: None  # there is no blob yet to protect
 
     @sa.event.listens_for(engine, "connect")
     def without_foreign_keys(connection, _record) -> None:  # type: ignore[no-untyped-def]
@@ -55,7 +56,7 @@ def let_go_until_killed(url: str, parent: Connection) -> None:
         run.store.save("b", message_of(name="b", own=number, filler="x" * 5000))
         run.log.close(RunStatus.SUCCEEDED)
         if number % 4 == 3:
-            SqlPruner(engine).prune(PruneRequest(older_than=timedelta(seconds=0.05)), actor="test")
+            SqlRetention(engine).prune(PruneRequest(older_than=timedelta(seconds=0.05)), caller=Caller("test"))
         if number == 0:
             parent.send("pruning")
 

@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from tests.builders.installations import migrated
 from tests.database.runs.saving_child import let_go_until_killed, save_until_killed
 from tests.servers.databases import sqlite_url
+from waivern.caller import Caller
 from waivern.database.blobs.blob import TOMBSTONE
-from waivern.database.data.pruner import SqlPruner
+from waivern.database.data.sql_retention import SqlRetention
 from waivern.database.runs.history import SqlHistory
 from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import artifacts, blobs, gc_candidates
-from waivern.history.pruning import PruneRequest
+from waivern.history.retention import PruneRequest
 from waivern.runs.run import ArtifactStatus
 
 KILLS = 200
@@ -91,7 +92,7 @@ def test_after_60_kills_while_messages_are_let_go_what_is_kept_can_be_read_and_t
             else:
                 pruned += 1
         assert min(kept, pruned) > 0
-        SqlPruner(engine).prune(PruneRequest(), actor="test")
+        SqlRetention(engine).prune(PruneRequest(), caller=Caller("test"))
         with engine.connect() as connection:
             wanted = sa.select(artifacts.c.digest).where(
                 artifacts.c.digest.is_not(None), artifacts.c.pruned_at.is_(None)

@@ -16,9 +16,10 @@ from tests.builders.callers import CALLER
 from tests.database.archive.test_archiving import another_sqlite, moved
 from waivern import Message, Schema, WaivernError
 from waivern.database.audit_log import SqlAuditLog
+from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
-from waivern.database.data.pruner import SqlPruner
+from waivern.database.data.sql_retention import SqlRetention
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.artifact_view import artifact_view, run_number_of
 from waivern.database.schema.tables import (
@@ -38,7 +39,7 @@ from waivern.database.schema.tables import (
     runs,
 )
 from waivern.database.verification.run_checks import _report_changed_rows
-from waivern.history.pruning import PruneRequest
+from waivern.history.retention import PruneRequest
 from waivern.history.verification import Mismatch, RecordKind, Verification
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus, utc_now
 from waivern.runs.run_store import NewRun
@@ -412,15 +413,15 @@ def test_queued_and_running_runs_are_counted_as_open(engine: sa.Engine) -> None:
 
 
 def test_a_pruned_content_is_not_a_mismatch(history: sa.Engine) -> None:
-    pruner = SqlPruner(history)
-    assert pruner.prune(PruneRequest(older_than=timedelta(0)), actor="ann@desk").contents > 0
+    retention = SqlRetention(history)
+    assert retention.prune(PruneRequest(older_than=timedelta(0)), caller=CALLER).deleted_contents > 0
     result = verified(history)
     assert (result.mismatch_count, result.mismatches) == (0, [])
     assert result.pruned > 0
 
 
 def test_a_content_that_was_emptied_by_hand_is_reported(history: sa.Engine) -> None:
-    execute(history, sa.update(blobs).values(codec="empty", data=b"", stored_size=0, checksum=0))
+    execute(history, sa.update(blobs).values(codec=TOMBSTONE, data=b"", stored_size=0, checksum=0))
     assert verified(history).mismatch_count == 6
 
 

@@ -1,4 +1,4 @@
-"""Where a person may be named beside messages: every column that holds a text or JSON, none of which is erased."""
+"""Where rows outside stored content may mention a person: every text and JSON column, none of which is erased."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -9,52 +9,51 @@ import sqlalchemy as sa
 from waivern.database.connection.column_types import EscapedText
 from waivern.database.schema.tables import metadata
 
-_AT_ONCE = 1000
-_REPEATS_FINDINGS = ("current_findings", "finding_locations", "finding_state_cursors")
-_IN_WORDS: Mapping[str, str] = {
-    "artifact_attempts": "attempts at artifacts",
-    "artifact_declarations": "declarations of artifacts",
-    "decision_files": "files of decisions",
-    "finding_streams": "names of artifacts with findings",
-    "finding_snapshots": "sets of findings",
-    "imported_events": "events of other chains",
-    "notifications": "notices",
-    "overviews": "overviews of messages",
-    "run_attempts": "attempts at runs",
-    "run_gates": "gates of runs",
+_READ_SIZE = 1000
+_DERIVED_FROM_FINDINGS = ("current_findings", "finding_locations", "finding_state_cursors")
+_DESCRIPTIONS: Mapping[str, str] = {
+    "artifact_attempts": "artifact attempts",
+    "artifact_declarations": "artifact declarations",
+    "decision_files": "decision files",
+    "finding_streams": "finding streams",
+    "finding_snapshots": "finding snapshots",
+    "imported_events": "imported events",
+    "run_attempts": "run attempts",
+    "run_gates": "run gates",
 }
+"""How rows of a table are called, if not like the table."""
 
 
-def in_json(text: str) -> str:
-    """Return a text as it stands in JSON, without the quotation marks around it, all in small letters."""
+def text_in_json(text: str) -> str:
+    """Return a text as it appears in JSON, without quotation marks and case-folded."""
     return msgspec.json.encode(text)[1:-1].decode().casefold()
 
 
-def rows_that_name(connection: sa.Connection, texts: Collection[str]) -> dict[str, int]:
-    """Return how many rows hold one of the texts, in capitals or small, by what they are; reads every row once.
+def count_mentions(connection: sa.Connection, texts: Collection[str]) -> dict[str, int]:
+    """Return how many rows contain one of the texts, ignoring case, by kind of row; reads every row once.
 
-    No database tells small letters from capitals in every script, so that is done here.
+    The comparison is made here because databases ignore case in some scripts only.
     """
-    wanted = tuple({form for text in texts for form in (text.casefold(), in_json(text))})
-    found = {words: _number(connection, columns, wanted) for words, columns in columns_of_text()}
-    return {words: number for words, number in found.items() if number}
+    wanted = tuple({form for text in texts for form in (text.casefold(), text_in_json(text))})
+    counts = {kind: _count_rows(connection, columns, wanted) for kind, columns in text_columns()}
+    return {kind: count for kind, count in counts.items() if count}
 
 
-def columns_of_text() -> Iterator[tuple[str, Sequence["sa.Column[Any]"]]]:
-    """Yield the columns in which a text from outside may stand, by what their rows are in words."""
+def text_columns() -> Iterator[tuple[str, Sequence["sa.Column[Any]"]]]:
+    """Yield, by kind of row, the columns that may contain text from outside."""
     for table in sorted(metadata.tables.values(), key=lambda table: table.name):
-        columns = [each for each in table.columns if isinstance(each.type, EscapedText | sa.Text | sa.JSON)]
-        if columns and table.name not in _REPEATS_FINDINGS:
-            yield _IN_WORDS.get(table.name, table.name), columns
+        columns = [column for column in table.columns if isinstance(column.type, EscapedText | sa.Text | sa.JSON)]
+        if columns and table.name not in _DERIVED_FROM_FINDINGS:
+            yield _DESCRIPTIONS.get(table.name, table.name), columns
 
 
-def _number(connection: sa.Connection, columns: Sequence["sa.Column[Any]"], wanted: Sequence[str]) -> int:
-    texts = sa.select(*(sa.cast(each, sa.Text) for each in columns)).execution_options(yield_per=_AT_ONCE)
-    return sum(any(_holds_one(value, wanted) for value in row) for row in connection.execute(texts))
+def _count_rows(connection: sa.Connection, columns: Sequence["sa.Column[Any]"], wanted: Sequence[str]) -> int:
+    query = sa.select(*(sa.cast(column, sa.Text) for column in columns)).execution_options(yield_per=_READ_SIZE)
+    return sum(any(_contains(value, wanted) for value in row) for row in connection.execute(query))
 
 
-def _holds_one(value: str | None, wanted: Sequence[str]) -> bool:
+def _contains(value: str | None, wanted: Sequence[str]) -> bool:
     if value is None:
         return False
     text = value.casefold()
-    return any(each in text for each in wanted)
+    return any(wanted_text in text for wanted_text in wanted)

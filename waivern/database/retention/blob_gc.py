@@ -1,18 +1,18 @@
-"""Emptying contents that nobody keeps, while runs go on and save.
+"""Garbage collection of blobs that no artifact references any more, while runs continue to save.
 
-1. Whoever lets a message go marks its blob, under a lock of the blob's row.
-2. Without any lock it is looked up which of the marked ones an artifact still keeps.
-3. Under the locks of their rows, those are emptied that still bear the mark that was seen.
+1. The transaction that removes a reference adds the blob to `gc_candidates`, under a lock of the blob's row, with a new
+   random generation.
+2. The collector reads the candidates, and then, without locks, which of them an artifact references.
+3. Under the locks of the rows, it writes tombstones over unreferenced candidates whose generation is still the same.
 
-Whoever saves a content that is there already locks its row too and takes the mark away: either before 3, which then
-passes it by, or after it, and fills the blob again. Where the process is killed the marks stay, and the next goes on.
+A transaction that saves content that is stored already locks its row too and removes the candidate. If that happens
+before step 3, the collector skips the blob; if after, the transaction finds the tombstone and stores the content again.
+If a process is killed, the candidates remain for the next collection.
 """
 
 import functools
-import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,14 +22,14 @@ from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.connection.retries import retry_on_conflict
+from waivern.database.connection.sqlite_file import enable_secure_delete
 from waivern.database.events import event_rows
 from waivern.database.retention.retention_rules import HAS_CONTENT
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates
 from waivern.history.events import EventKind
 
-_CHECKPOINT_MS = 500
-_UNWANTED = sa.select(gc_candidates.c.digest, gc_candidates.c.generation)
-_KEPT_ALL_THE_SAME = (
+_CANDIDATES = sa.select(gc_candidates.c.digest, gc_candidates.c.generation)
+_REFERENCED = (
     sa.select(artifacts.c.digest)
     .distinct()
     .where(*HAS_CONTENT, artifacts.c.digest.in_(sa.select(gc_candidates.c.digest)))
@@ -38,7 +38,7 @@ _KEPT_ALL_THE_SAME = (
 
 @dataclass(frozen=True)
 class Collected:
-    """How many contents were emptied, and what they took in the database."""
+    """How many contents were deleted, and their size in the database."""
 
     contents: int = 0
     freed_bytes: int = 0
@@ -48,70 +48,47 @@ class Collected:
 
 
 def collect_garbage(engine: sa.Engine, *, actor: str) -> Collected:
-    """Empty every marked content that no artifact keeps, a few hundred in one transaction."""
+    """Delete the content of every candidate that no artifact references, in batches of one transaction each."""
     with engine.connect() as connection:
-        marks = {row.digest: row.generation for row in connection.execute(_UNWANTED)}
-    if not marks:
-        return Collected()
-    with engine.connect() as connection:  # another one: what it sees must be no older than the marks
-        kept = set(connection.scalars(_KEPT_ALL_THE_SAME))
+        generations = {row.digest: row.generation for row in connection.execute(_CANDIDATES)}
+        if not generations:
+            return Collected()
+        # Read after the candidates: of a reference that is committed later, the candidate is gone in step 3.
+        referenced = set(connection.scalars(_REFERENCED))
     total = Collected()
-    for some in batched(sorted(marks)):
-        batch = {digest: marks[digest] for digest in some}
-        total += retry_on_conflict(functools.partial(_settled, engine, batch, kept, actor=actor))
+    for digests in batched(sorted(generations)):
+        batch = {digest: generations[digest] for digest in digests}
+        total += retry_on_conflict(functools.partial(_collect, engine, batch, referenced, actor=actor))
     return total
 
 
-def _settled(engine: sa.Engine, marks: Mapping[str, int], kept: Collection[str], *, actor: str) -> Collected:
-    with writing(engine) as connection:
-        return _settle(connection, marks, kept, actor=actor)
-
-
-def _settle(connection: sa.Connection, marks: Mapping[str, int], kept: Collection[str], *, actor: str) -> Collected:
-    in_order = sa.select(blobs.c.digest, blobs.c.stored_size).where(blobs.c.digest.in_(list(marks)))
-    sizes = {
-        row.digest: row.stored_size for row in connection.execute(in_order.order_by(blobs.c.digest).with_for_update())
-    }
-    now = connection.execute(_UNWANTED.where(gc_candidates.c.digest.in_(list(marks))))
-    seen = [row.digest for row in now if marks[row.digest] == row.generation]
-    to_empty = [digest for digest in seen if digest not in kept]
-    if to_empty:
-        empty(connection, to_empty)
-    if seen:
-        connection.execute(sa.delete(gc_candidates).where(gc_candidates.c.digest.in_(seen)))
-    if to_empty:
-        body, at = {"digests": sorted(to_empty)}, database_now(connection)
-        event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_DELETED, body=body, at=at)
-    return Collected(len(to_empty), sum(sizes[digest] for digest in to_empty))
-
-
-def enable_secure_delete(connection: sa.Connection) -> None:
-    """Let what is taken out of a SQLite file be overwritten with zeros in it."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA secure_delete = ON")
-
-
-def empty(connection: sa.Connection, digests: Collection[str]) -> None:
-    """Take the bytes, and the keys, out of these blobs; on SQLite they are overwritten in the file, too."""
+def write_tombstones(connection: sa.Connection, digests: Collection[str]) -> None:
+    """Delete the bytes and the keys of these blobs; a SQLite file is overwritten with zeros there."""
     enable_secure_delete(connection)
     connection.execute(sa.delete(blob_keys).where(blob_keys.c.digest.in_(list(digests))))
     connection.execute(sa.update(blobs).where(blobs.c.digest.in_(list(digests))).values(codec=TOMBSTONE, **NO_BYTES))
 
 
-def truncate_wal(engine: sa.Engine) -> None:
-    """Let a SQLite file's write-ahead log not hold what was emptied; readers may make that wait for the next time.
+def _collect(
+    engine: sa.Engine, generations: Mapping[str, int], referenced: Collection[str], *, actor: str
+) -> Collected:
+    with writing(engine) as connection:
+        sizes = _lock_blobs(connection, generations)
+        # Read again under the locks: a candidate that is gone, or has a new generation, was saved again meanwhile.
+        query = _CANDIDATES.where(gc_candidates.c.digest.in_(list(generations)))
+        unchanged = [row.digest for row in connection.execute(query) if generations[row.digest] == row.generation]
+        garbage = [digest for digest in unchanged if digest not in referenced]
+        if unchanged:
+            connection.execute(sa.delete(gc_candidates).where(gc_candidates.c.digest.in_(unchanged)))
+        if garbage:
+            write_tombstones(connection, garbage)
+            body, at = {"digests": sorted(garbage)}, database_now(connection)
+            event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_DELETED, body=body, at=at)
+    return Collected(len(garbage), sum(sizes[digest] for digest in garbage))
 
-    It keeps writers waiting while it waits for readers, so it does not wait long.
-    """
-    if engine.dialect.name != "sqlite":
-        return
-    with engine.connect() as connection:
-        raw: Any = connection.connection.driver_connection
-        (usual,) = raw.execute("PRAGMA busy_timeout").fetchone()
-        raw.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_MS}")
-        try:
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.OperationalError:
-            pass  # somebody else checkpoints, and does not empty the log; the next one will
-        finally:
-            raw.execute(f"PRAGMA busy_timeout = {usual}")
+
+def _lock_blobs(connection: sa.Connection, digests: Collection[str]) -> dict[str, int]:
+    """Lock the rows of these blobs, ordered by digest so that no two transactions deadlock; return their sizes."""
+    query = sa.select(blobs.c.digest, blobs.c.stored_size).where(blobs.c.digest.in_(list(digests)))
+    rows = connection.execute(query.order_by(blobs.c.digest).with_for_update())
+    return {row.digest: row.stored_size for row in rows}

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from waivern.caller import Caller
+from waivern.database.blobs.key_check import refuse_unknown_keys
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.current.refresh import prepare_refresh
 from waivern.database.events import run_events
 from waivern.database.retention.blob_gc import collect_garbage
-from waivern.database.retention.encryption import refuse_unknown_keys
 from waivern.database.runs.artifact_store import SqlArtifactStore
 from waivern.database.runs.leases import DEFAULT_LEASE_S, is_stale
 from waivern.database.runs.run_closing import close_attempt, close_run, open_attempt, set_attempt_worker

@@ -1,59 +1,69 @@
-"""Let go of messages that need not be kept any longer."""
+"""Delete stored content whose retention period has expired."""
 
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from waivern.caller import Caller
 from waivern.errors import RunError
-from waivern.history.pruning import Pruned, PruneRequest
+from waivern.history.retention import PruneRequest, PruneResult
 from waivern.history.run_records import RunFilter
 from waivern.operations.application import Application
 
-NIGHTLY = "prune"
+NIGHTLY_PRUNE = "prune"
 
 
-def prune_messages(application: Application, request: PruneRequest, *, dry_run: bool = False) -> Pruned:
-    """Prune what is due, or say what would be.
+def prune_contents(application: Application, request: PruneRequest, *, caller: Caller) -> PruneResult:
+    """Delete the content that is due.
 
     Raises:
-        RunError: no run of the runbook that was named is known.
+        RunError: the request names a runbook that has no runs.
     """
-    storage = application.storage
-    if request.runbook is not None and not storage.history.recent(RunFilter(runbook=request.runbook), limit=1):
-        raise RunError(
-            f"There is no run of a runbook named '{request.runbook}'", remedy="`waivern history` lists runs by runbook"
-        )
-    return storage.pruner.would_prune(request) if dry_run else storage.pruner.prune(request, actor=application.actor)
+    _require_runs(application, request.runbook)
+    return application.storage.retention.prune(request, caller=caller)
 
 
-def is_night(application: Application, *, at: time, now: datetime) -> bool:
-    """Say whether this service is the one that prunes, and now: of all that share a database, one does each night.
+def preview_prune(application: Application, request: PruneRequest) -> PruneResult:
+    """Return what `prune_contents` would do; raises as it."""
+    _require_runs(application, request.runbook)
+    return application.storage.retention.preview_prune(request)
+
+
+def claim_nightly_prune(application: Application, *, at: time, now: datetime) -> bool:
+    """Return whether this service prunes tonight: of all services of a database, the first to claim it each night.
 
     Args:
-        application: What is installed.
+        application: The application.
         at: The time of day, in UTC.
-        now: The present, aware.
+        now: The current time (aware).
     """
     today = datetime.combine(now.date(), at, tzinfo=now.tzinfo)
-    next_at = today if now < today else today + timedelta(days=1)
-    return application.storage.pruner.claim(NIGHTLY, next_at=next_at)
+    next_run_at = today if now < today else today + timedelta(days=1)
+    return application.storage.retention.claim_periodic_task(NIGHTLY_PRUNE, next_run_at=next_run_at)
 
 
-def pruned_as_json(pruned: Pruned, *, dry_run: bool) -> Mapping[str, Any]:
-    """Return what was pruned as a JSON object."""
+def prune_result_as_json(result: PruneResult, *, dry_run: bool) -> Mapping[str, Any]:
+    """Return a result as a JSON object."""
     return {
         "dry_run": dry_run,
-        "messages": [
+        "artifacts": [
             {
-                "run": each.run_id,
-                "runbook": each.runbook,
-                "artifact_id": each.artifact_id,
-                "digest": each.digest,
-                "because": each.because,
+                "run": artifact.run_id,
+                "runbook": artifact.runbook,
+                "artifact_id": artifact.artifact_id,
+                "digest": artifact.digest,
+                "reason": artifact.reason,
             }
-            for each in pruned.messages
+            for artifact in result.artifacts
         ],
-        "contents": pruned.contents,
-        "freed_bytes": pruned.freed_bytes,
-        "unused_bytes": pruned.unused_bytes,
+        "deleted_contents": result.deleted_contents,
+        "freed_bytes": result.freed_bytes,
+        "unused_bytes": result.unused_bytes,
     }
+
+
+def _require_runs(application: Application, runbook: str | None) -> None:
+    if runbook is not None and not application.storage.history.recent(RunFilter(runbook=runbook), limit=1):
+        raise RunError(
+            f"There is no run of a runbook named '{runbook}'", remedy="`waivern history` lists runs by runbook"
+        )

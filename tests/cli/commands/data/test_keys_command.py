@@ -1,4 +1,4 @@
-"""`waivern keys`, and commands that meet encrypted contents with the right key, a wrong one, or none."""
+"""`waivern keys`, and commands on encrypted contents with the right key, a wrong key or no key."""
 
 import json
 
@@ -15,7 +15,7 @@ artifacts:
 
 @pytest.fixture
 def key(ask, folder, monkeypatch) -> str:
-    """A fresh key; the runbook has been run under it."""
+    """A new key under which the runbook was run."""
     made = ask("keys", "new")
     assert (made.code, made.err) == (0, "")
     (folder / "files").mkdir()
@@ -26,54 +26,54 @@ def key(ask, folder, monkeypatch) -> str:
     return made.out.strip()
 
 
-def test_what_is_encrypted_stands_nowhere_in_the_file_and_is_read_with_the_key(ask, folder, key) -> None:
-    kept = b"".join(path.read_bytes() for path in (folder / ".waivern").iterdir())
-    assert b"ann.of.arden" not in kept
-    assert key.encode() not in kept
+def test_the_file_contains_no_plaintext_and_the_key_decrypts_it(ask, folder, key) -> None:
+    files = b"".join(path.read_bytes() for path in (folder / ".waivern").iterdir())
+    assert b"ann.of.arden" not in files
+    assert key.encode() not in files
     assert "ann.of.arden@example.org" in ask("artifacts", "show", "latest", "files").out
 
 
-@pytest.mark.parametrize("other", ["", "another", "no key at all"])
+@pytest.mark.parametrize("other", ["", "a new key", "not a key"])
 @pytest.mark.parametrize("command", [("artifacts", "show", "latest", "files"), ("run", "files.yaml", "--quiet")])
-def test_without_the_right_key_a_command_ends_with_4_and_says_so(ask, key, monkeypatch, other, command) -> None:
-    given = ask("keys", "new").out.strip() if other == "another" else other
+def test_without_the_right_key_a_command_exits_with_4(ask, key, monkeypatch, other, command) -> None:
+    given = ask("keys", "new").out.strip() if other == "a new key" else other
     monkeypatch.setenv("WAIVERN_ENCRYPTION_KEY", given)
-    told = ask(*command)
-    assert told.code == 4
-    assert "key" in told.err
-    assert "Traceback" not in told.err
-    assert key not in told.err
-    assert not given or given not in told.err
+    outcome = ask(*command)
+    assert outcome.code == 4
+    assert "key" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert key not in outcome.err
+    assert not given or given not in outcome.err
 
 
-def test_keys_are_rotated_and_told_apart(ask, key, monkeypatch, folder) -> None:
+def test_keys_are_rotated(ask, key, monkeypatch, folder) -> None:
     new = ask("keys", "new").out.strip()
     monkeypatch.setenv("WAIVERN_ENCRYPTION_KEY", f"{new} {key}")
     before = json.loads(ask("keys", "status", "--format", "json").out)
-    assert [each["contents"] for each in before["keys"] if each["is_current"]] == [0]
+    assert [key["contents"] for key in before["keys"] if key["is_current"]] == [0]
     assert "2 contents" in ask("keys", "rotate").out
     monkeypatch.delenv("WAIVERN_ENCRYPTION_KEY")
     (folder / "key").write_text(new)
     monkeypatch.setenv("WAIVERN_ENCRYPTION_KEY_FILE", str(folder / "key"))
     assert ask("artifacts", "show", "latest", "files").code == 0
-    told = ask("keys", "status")
-    assert "current" in told.out
-    assert not any(each in told.out for each in (new, key))
+    outcome = ask("keys", "status")
+    assert "current" in outcome.out
+    assert not any(secret in outcome.out for secret in (new, key))
 
 
-def test_what_was_stored_before_is_encrypted_when_asked(ask, folder, monkeypatch) -> None:
+def test_older_contents_can_be_encrypted(ask, folder, monkeypatch) -> None:
     (folder / "files").mkdir()
     (folder / "files" / "a.txt").write_text("ann@example.org")
     (folder / "files.yaml").write_text(RUNBOOK)
     ask("run", "files.yaml", "--quiet")
-    told = ask("keys", "encrypt")
-    assert told.code == 4
+    outcome = ask("keys", "encrypt")
+    assert outcome.code == 4
     monkeypatch.setenv("WAIVERN_ENCRYPTION_KEY", ask("keys", "new").out.strip())
     assert "not encrypted" in ask("keys", "status").out
     assert "Encrypted 2 contents" in ask("keys", "encrypt").out
     assert json.loads(ask("keys", "status", "--format", "json").out)["unencrypted"] == 0
 
 
-def test_two_ways_to_give_a_key_at_once_are_refused(ask, key, monkeypatch) -> None:
+def test_a_key_and_a_key_file_exclude_each_other(ask, key, monkeypatch) -> None:
     monkeypatch.setenv("WAIVERN_ENCRYPTION_KEY_FILE", "key")
     assert ask("history").code == 2

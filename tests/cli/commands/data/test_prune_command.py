@@ -1,4 +1,4 @@
-"""`waivern prune`, and what the other commands say of what was pruned."""
+"""`waivern prune`, and how the other commands show pruned artifacts."""
 
 import json
 
@@ -28,37 +28,37 @@ def scan(ask, folder):
     return scanned
 
 
-def test_what_is_kept_for_none_cannot_be_shown_when_the_run_has_ended(ask, scan) -> None:
+def test_content_with_retain_none_cannot_be_shown_after_the_run(ask, scan) -> None:
     assert "pruned on" in scan(a="ann@example.org")
-    told = ask("artifacts", "show", "latest", "files")
-    assert told.code == 2
-    assert "was deleted on" in told.err
-    assert "(retain: none)" in told.err
-    assert "ann@example.org" not in told.err
+    outcome = ask("artifacts", "show", "latest", "files")
+    assert outcome.code == 2
+    assert "was deleted on" in outcome.err
+    assert "(retain: none)" in outcome.err
+    assert "ann@example.org" not in outcome.err
     assert ask("artifacts", "show", "latest", "found").code == 0
 
 
-def test_what_was_pruned_is_not_recommended_to_be_looked_at(ask, scan) -> None:
+def test_next_steps_do_not_suggest_pruned_artifacts(ask, scan) -> None:
     scan(a="ann@example.org")
     assert " found" in ask("history", "show", "latest").out.partition("Next steps:")[2]
     assert ask("prune", "--older-than", "0s").code == 0
     assert "artifacts show" not in ask("history", "show", "latest").out.partition("Next steps:")[2]
 
 
-def test_an_export_names_what_was_pruned_and_writes_the_rest(ask, scan, folder) -> None:
+def test_an_export_names_pruned_artifacts_and_writes_the_others(ask, scan, folder) -> None:
     scan(a="ann@example.org")
-    told = ask("artifacts", "export", "latest", "--output-dir", "out")
-    assert (told.code, told.out) == (0, "out/found.json\n")
-    assert "Left out 'files': what it held was pruned" in told.err
+    outcome = ask("artifacts", "export", "latest", "--output-dir", "out")
+    assert (outcome.code, outcome.out) == (0, "out/found.json\n")
+    assert "Left out 'files': what it held was pruned" in outcome.err
 
 
-def test_history_and_diff_know_pruned_runs(ask, scan) -> None:
+def test_history_and_diff_work_on_pruned_runs(ask, scan) -> None:
     scan(a="ann@example.org")
     scan(b="bo@example.org")
-    told = json.loads(ask("prune", "--older-than", "0s", "--format", "json").out)
-    assert [each["artifact_id"] for each in told["messages"]] == ["found", "found"]
-    assert (told["contents"], told["dry_run"]) == (2, False)
-    assert told["freed_bytes"] > 0
+    result = json.loads(ask("prune", "--older-than", "0s", "--format", "json").out)
+    assert [artifact["artifact_id"] for artifact in result["artifacts"]] == ["found", "found"]
+    assert (result["deleted_contents"], result["dry_run"]) == (2, False)
+    assert result["freed_bytes"] > 0
     assert ask("history").code == 0
     assert "found" in ask("history", "show", "latest").out
     artifact = json.loads(ask("artifacts", "list", "latest", "--format", "json").out)[0]
@@ -71,7 +71,7 @@ def test_history_and_diff_know_pruned_runs(ask, scan) -> None:
     assert "was deleted on" in explained.err
 
 
-def test_of_a_pruned_run_it_is_still_known_what_was_looked_at(ask, scan, folder) -> None:
+def test_the_coverage_of_a_pruned_run_is_still_known(ask, scan, folder) -> None:
     scan(a="ann@example.org")
     (folder / "files" / "a.txt").unlink()
     scan(**{f"binary{number}": "\x00\x01\x02" * 50 for number in range(7)})
@@ -81,41 +81,41 @@ def test_of_a_pruned_run_it_is_still_known_what_was_looked_at(ask, scan, folder)
     assert ask("diff", "Files").out == before
 
 
-def test_a_dry_run_says_what_would_go_and_lets_nothing_go(ask, scan) -> None:
+def test_a_dry_run_shows_what_would_be_pruned_and_prunes_nothing(ask, scan) -> None:
     scan(a="ann@example.org")
-    told = ask("prune", "--older-than", "0s", "--dry-run")
-    assert told.code == 0
-    assert "Files" in told.out
-    assert "Would let go of 1 message;" in told.out
+    outcome = ask("prune", "--older-than", "0s", "--dry-run")
+    assert outcome.code == 0
+    assert "Files" in outcome.out
+    assert "Would prune 1 artifact and delete 1 content, " in outcome.out
     assert ask("artifacts", "show", "latest", "found").code == 0
-    assert ask("prune").out == "Nothing is due\n"
+    assert ask("prune").out == "Nothing to prune\n"
 
 
-def test_what_cannot_be_meant_is_refused(ask, scan) -> None:
+def test_invalid_options_are_refused(ask, scan) -> None:
     scan(a="nothing")
     assert ask("prune", "--older-than", "soon").code == 2
     assert ask("prune", "--dry-run", "--shrink").code == 2
-    told = ask("prune", "--runbook", "Flies")
-    assert told.code == 2
-    assert "There is no run of a runbook named 'Flies'" in told.err
+    outcome = ask("prune", "--runbook", "Flies")
+    assert outcome.code == 2
+    assert "There is no run of a runbook named 'Flies'" in outcome.err
 
 
-def test_the_room_that_became_free_is_given_back(ask, scan, folder) -> None:
+def test_shrinking_makes_the_file_smaller(ask, scan, folder) -> None:
     scan(**{f"file{number}": f"{number} mail{number}@example.org " * 2000 for number in range(10)})
     before = (folder / ".waivern" / "waivern.db").stat().st_size
     assert ask("prune", "--older-than", "0s", "--shrink").code == 0
     assert (folder / ".waivern" / "waivern.db").stat().st_size < before
 
 
-def test_what_was_let_go_of_stands_nowhere_in_the_file(ask, scan, folder) -> None:
+def test_pruned_content_is_overwritten_in_the_file(ask, scan, folder) -> None:
     scan(a="ann.of.arden@example.org")
-    kept = b"".join(path.read_bytes() for path in (folder / ".waivern").iterdir())
-    assert b"ann.of.arden" not in kept
+    files = b"".join(path.read_bytes() for path in (folder / ".waivern").iterdir())
+    assert b"ann.of.arden" not in files
 
 
 @pytest.mark.parametrize("word", ["nonee", "-3d", "yes"])
-def test_a_retention_that_cannot_be_meant_is_told_with_its_line(ask, folder, word) -> None:
+def test_an_invalid_retention_is_reported_with_its_line(ask, folder, word) -> None:
     (folder / "files.yaml").write_text(RUNBOOK.replace("retain: none", f"retain: {word}"))
-    told = ask("validate", "files.yaml")
-    assert told.code == 2
-    assert "files.yaml:5: artifacts.files.retain: " in told.out + told.err
+    outcome = ask("validate", "files.yaml")
+    assert outcome.code == 2
+    assert "files.yaml:5: artifacts.files.retain: " in outcome.out + outcome.err

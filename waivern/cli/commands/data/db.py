@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 @click.group(cls=PatientGroup, short_help="Manage the database.")
 def db() -> None:
-    """Look after the database that runs are kept in.
+    """Manage the database that stores runs.
 
-    A new SQLite file is made ready by itself. An older one, and any Postgres, asks for `waivern db upgrade`; make a
+    A new SQLite file gets its tables automatically. An older file, and any Postgres, needs `waivern db upgrade`; make a
     backup first.
     """
 
 
-@db.command(short_help="Bring the database up to this version of Waivern.")
+@db.command(short_help="Upgrade the database to this version.")
 @database_option
 @pass_application
 def upgrade(_application: Application) -> None:
-    """Bring the database up to the revision that this version of Waivern works with.
+    """Upgrade the database to the revision that this version of Waivern needs.
 
-    It happens whole or not at all, and any number of processes may ask for it at once.
+    The upgrade is one transaction. Several processes may start it at the same time.
     """
     from waivern.database.connection.engine import describe
     from waivern.database.schema.migration import current_revision
@@ -41,33 +41,33 @@ def upgrade(_application: Application) -> None:
     with _engine() as engine:
         before = current_revision(engine)
         after = migrate(engine)
-        done = f"is at revision {after} already" if before == after else f"went from {before or 'none'} to {after}"
-        write(f"The {describe(engine)} {done}")
+        outcome = f"is already at revision {after}" if before == after else f"went from {before or 'none'} to {after}"
+        write(f"The {describe(engine)} {outcome}")
 
 
-@db.command(short_help="Say at which revision the database is.")
+@db.command(short_help="Show the database's revision.")
 @database_option
 @format_option("text", "json")
 @pass_application
 def current(_application: Application, form: str) -> None:
-    """Say at which revision the database is, and at which this version of Waivern wants it."""
+    """Show the revision of the database, and whether this version of Waivern needs a different one."""
     from waivern.database.connection.engine import describe
     from waivern.database.schema.migration import NEWEST, current_revision
 
     with _engine(may_create=False) as engine:
-        found = current_revision(engine)
+        revision = current_revision(engine)
         if form == "json":
-            write(as_json({"revision": found, "newest": NEWEST, "up_to_date": found == NEWEST}))
+            write(as_json({"revision": revision, "newest": NEWEST, "up_to_date": revision == NEWEST}))
         else:
-            verdict = "up to date" if found == NEWEST else f"this version of Waivern needs {NEWEST}"
-            write(f"The {describe(engine)} is at revision {found or 'none'}: {verdict}")
+            verdict = "up to date" if revision == NEWEST else f"this version of Waivern needs {NEWEST}"
+            write(f"The {describe(engine)} is at revision {revision or 'none'}: {verdict}")
 
 
-@db.command(short_help="Check that the database is as this version needs it.")
+@db.command(short_help="Check that the tables are as expected.")
 @database_option
 @pass_application
 def check(_application: Application) -> None:
-    """Check that the database's tables are those that this version of Waivern needs; exits with 4 where not."""
+    """Check that the database's tables are what this version of Waivern expects; exits with 4 if not."""
     from waivern.database.connection.engine import describe
     from waivern.database.schema.migration import differences, ensure_usable
 
@@ -77,10 +77,10 @@ def check(_application: Application) -> None:
         if found:
             listed = "".join(f"\n  - {difference}" for difference in found)
             raise DatabaseError(
-                f"The tables of the {describe(engine)} are not those that this version needs:{listed}",
-                remedy="Somebody changed them by hand; restore them, or a backup",
+                f"The tables of the {describe(engine)} are not what this version expects:{listed}",
+                remedy="They were changed by hand; restore them, or a backup",
             )
-        write(f"The {describe(engine)} is as this version of Waivern needs it")
+        write(f"The {describe(engine)} is what this version of Waivern expects")
 
 
 @contextmanager

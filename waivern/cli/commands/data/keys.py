@@ -2,27 +2,33 @@
 
 import click
 
-from waivern.artifacts.encryption import EncryptionStatus
+from waivern.cli.shell.callers import current_caller
 from waivern.cli.shell.groups import PatientGroup
 from waivern.cli.shell.options import database_option, format_option, pass_existing
 from waivern.cli.terminal.formatting import count
 from waivern.cli.terminal.output import as_json, as_table, write
 from waivern.errors import EncryptionError
+from waivern.history.retention import EncryptionStatus, KeyUsage
 from waivern.operations.application import Application
-from waivern.operations.data.encryption_keys import encrypt_contents, encryption_status, rotate_keys, status_as_json
+from waivern.operations.data.encryption_keys import (
+    encrypt_contents,
+    encryption_status,
+    encryption_status_as_json,
+    rotate_keys,
+)
 
 
 @click.group(cls=PatientGroup, short_help="Manage encryption keys.")
 def keys() -> None:
-    """Look after the keys that what messages hold is encrypted by.
+    """Manage the keys that encrypt stored content.
 
-    Nothing is encrypted unless WAIVERN_ENCRYPTION_KEY, or WAIVERN_ENCRYPTION_KEY_FILE, is set.
+    Content is encrypted only if WAIVERN_ENCRYPTION_KEY, or WAIVERN_ENCRYPTION_KEY_FILE, is set.
     """
 
 
-@keys.command(short_help="Print a fresh key.")
+@keys.command(short_help="Print a new key.")
 def new() -> None:
-    """Print a fresh key. Nobody else has it: without it, what is encrypted by it is lost.
+    """Print a new random key. It is stored nowhere else: if you lose it, what it encrypts is lost.
 
     \b
     Example:
@@ -33,54 +39,56 @@ def new() -> None:
     write(new_encryption_key())
 
 
-@keys.command(short_help="Say which keys are in use.")
+@keys.command(short_help="Show which keys are in use.")
 @database_option
 @format_option("table", "json")
 @pass_existing
 def status(application: Application, form: str) -> None:
-    """Say which keys contents are encrypted by, and how many are not encrypted.
+    """Show which keys encrypt how many contents, and how many contents are not encrypted.
 
-    No key is printed, only what tells it from others.
+    Keys are shown by their id, which reveals nothing of the key.
     """
     found = encryption_status(application)
-    write(as_json(status_as_json(found)) if form == "json" else _told(found))
+    write(as_json(encryption_status_as_json(found)) if form == "json" else _as_table(found))
 
 
-@keys.command(short_help="Encrypt every content's key by the current key.")
+@keys.command(short_help="Encrypt all data keys under the current key.")
 @database_option
 @pass_existing
 def rotate(application: Application) -> None:
-    """Encrypt every content's own key by the first of the keys given, so that the others can be forgotten.
+    """Encrypt every content's own key under the first of the given keys, so that the others can be discarded.
 
-    Contents are not written anew. Give the new key first and the old one after it, with a blank between. It may be
-    stopped at any time, and goes on when it is called again.
+    Contents are not rewritten. Give the new key first, then a space and the old one. If it is interrupted, run it
+    again.
 
     \b
     Example:
       WAIVERN_ENCRYPTION_KEY="$NEW $OLD" waivern keys rotate
     """
-    rotated = rotate_keys(application)
-    write(f"Encrypted the keys of {count(rotated.done, 'content')} anew")
-    if rotated.not_known:
-        listed = ", ".join(f"{key_id} ({count(number, 'content')})" for key_id, number in rotated.not_known.items())
+    result = rotate_keys(application, caller=current_caller())
+    write(f"Rotated the keys of {count(result.rotated, 'content')}")
+    if result.unavailable:
+        listed = ", ".join(f"{key_id} ({count(number, 'content')})" for key_id, number in result.unavailable.items())
         raise EncryptionError(
-            f"Some are still encrypted under keys that are not given: {listed}", remedy="Give these too"
+            f"Contents are still encrypted under keys that are not given: {listed}", remedy="Give these keys too"
         )
 
 
-@keys.command(short_help="Encrypt what is stored unencrypted.")
+@keys.command(short_help="Encrypt content that is stored unencrypted.")
 @database_option
 @pass_existing
 def encrypt(application: Application) -> None:
-    """Encrypt what was stored before there was a key. It may be stopped at any time, and goes on when it is called
-    again."""
-    write(f"Encrypted {count(encrypt_contents(application), 'content')}")
+    """Encrypt content that was stored before there was a key. If it is interrupted, run it again."""
+    write(f"Encrypted {count(encrypt_contents(application, caller=current_caller()), 'content')}")
 
 
-def _told(status: EncryptionStatus) -> str:
-    rows = [
-        (each.key_id, f"{each.contents:,}", "current" if each.is_current else "known" if each.is_known else "not given")
-        for each in status.keys
-    ]
+def _as_table(status: EncryptionStatus) -> str:
+    rows = [(key.key_id, f"{key.contents:,}", _state(key)) for key in status.keys]
     rows += [("none", f"{status.unencrypted:,}", "not encrypted")] if status.unencrypted or not rows else []
     return as_table(("KEY", "CONTENTS", "STATE"), rows, right=("CONTENTS",))
+
+
+def _state(key: KeyUsage) -> str:
+    if key.is_current:
+        return "current"
+    return "available" if key.is_available else "not given"
