@@ -25,7 +25,7 @@ from waivern import ArchiveError, PrunedArtifactError, RunError
 from waivern.caller import Caller
 from waivern.database.audit_log import SqlAuditLog
 from waivern.database.blobs.blob import Blob
-from waivern.database.data.eraser import SqlEraser
+from waivern.database.data.sql_retention import SqlRetention
 from waivern.database.decisions.decision_log import SqlDecisionLog
 from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
@@ -351,9 +351,9 @@ def test_decisions_that_no_event_proves_are_refused_or_marked(
 def test_contents_that_were_erased_here_are_not_restored(other: sa.Engine, one: sa.Engine, tmp_path: Path) -> None:
     first, second = run_with(one, {"a": 1}), run_with(one, {"a": 1})
     moved(one, other, [first], tmp_path / "first.zip")
-    eraser = SqlEraser(other)
-    digests = [content.digest for content in eraser.held_by(first, "source")]
-    eraser.erase(digests, reason="request 7", actor="dpo@there")
+    retention = SqlRetention(other)
+    digests = [content.digest for content in retention.contents_of_run(first, "source")]
+    retention.erase(digests, reason="request 7", caller=Caller("dpo@there"))
     restored = moved(one, other, [second], tmp_path / "second.zip")
     assert (restored.runs, restored.erased_contents) == ([second], 1)
     with pytest.raises(PrunedArtifactError, match="request 7"):
