@@ -5,7 +5,7 @@ from pathlib import Path
 _COMPONENTS = '''
 import ctypes, json, os, re, threading, time
 from waivern import Analyser, ComponentFactory, Connector, Message, Schema
-from waivern.runs.current_run import current_run
+from waivern.runs.run_context import current_run
 
 STANDARD = Schema("standard_input", "1.0.0")
 

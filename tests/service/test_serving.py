@@ -23,9 +23,9 @@ from waivern.database.connection.engine import open_engine, writing
 from waivern.database.schema.tables import services
 from waivern.errors import WaivernError
 from waivern.history.run_records import RunFilter, RunRecord
-from waivern.operations.runs import execute_claimed as carry_out_run
-from waivern.operations.runs.execute_claimed import CarriedOut
-from waivern.operations.runs.show_history import show_run
+from waivern.operations.history.show_history import show_run
+from waivern.operations.runs import execute_run
+from waivern.operations.runs.execute_claimed import RunOutcome
 from waivern.runs.run import RunStatus, SkipReason
 from waivern.runs.run_store import NewRun
 from waivern.schedules.schedule import CatchUp, Overlap
@@ -373,7 +373,7 @@ def test_a_run_whose_service_was_killed_as_it_began_goes_on(on_sqlite: Installat
         claimed = application.storage.runs.claim()
         assert claimed is not None
         watch = SelfWatch(multiprocessing.RawValue("d", 0.0), 60, ours)
-        assert _carry_out_one(application, claimed, ours, watch) is CarriedOut.ENDED
+        assert _carry_out_one(application, claimed, ours, watch, CALLER) is RunOutcome.CLOSED
     assert record(on_sqlite, run_id).status is RunStatus.SUCCEEDED
 
 
@@ -434,17 +434,17 @@ def test_the_deadline_of_a_run_does_not_hold_for_its_gates(
     inside, outside = multiprocessing.Pipe()
     watch = SelfWatch(multiprocessing.get_context("fork").RawValue("d", 0.0), 5.0, outside)
     limits: list[float | None] = []
-    conclude = carry_out_run.conclude_run
+    conclude = execute_run.conclude_run
 
-    def noting(*arguments: Any) -> Any:
+    def noting(*arguments: Any, **options: Any) -> Any:
         limits.append(watch._end_at)
-        return conclude(*arguments)
+        return conclude(*arguments, **options)
 
-    monkeypatch.setattr(carry_out_run, "conclude_run", noting)
+    monkeypatch.setattr(execute_run, "conclude_run", noting)
     with on_sqlite.application() as application:
         claimed = application.storage.runs.claim()
         assert claimed is not None
-        assert _carry_out_one(application, claimed, outside, watch) is CarriedOut.ENDED
+        assert _carry_out_one(application, claimed, outside, watch, CALLER) is RunOutcome.CLOSED
         assert set(application.storage.decisions.gates_of(run_id)) == set(SCANS["gates"])
     assert [type(inside.recv()) for _ in range(2)] == [Begun, Closed]
     assert limits == [None]

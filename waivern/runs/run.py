@@ -20,6 +20,7 @@ class RunStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+_SHORT_ID_LENGTH = 18  # the milliseconds and 12 random bits of a UUIDv7: unique in practice
 UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
 """The statuses of a run that has not ended."""
 
@@ -116,6 +117,11 @@ def new_run_id(now: datetime) -> str:
     rest = _RESTS.after(milliseconds)
     bits = (milliseconds << 80) | (0x7 << 76) | (rest >> 62 << 64) | (0b10 << 62) | (rest & (1 << 62) - 1)
     return str(UUID(int=bits))
+
+
+def short_id(run_id: str) -> str:
+    """Return the prefix of a run ID that identifies it in practice."""
+    return run_id[:_SHORT_ID_LENGTH]
 
 
 def utc_now() -> datetime:

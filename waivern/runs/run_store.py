@@ -83,12 +83,13 @@ class StaleRun:
 
 @dataclass(frozen=True)
 class RunHandle:
-    """A running run that this process owns under `epoch`: its artifact store and its log."""
+    """A running run that this process owns under `epoch`: its artifact store, its log, and what it has produced."""
 
     run_id: str
     epoch: int
     store: ArtifactStore
     log: RunLog
+    already_made: frozenset[str] = frozenset()
 
 
 class RunStore(ABC):

@@ -18,7 +18,9 @@ from waivern.caller import Caller
 from waivern.errors import DatabaseError
 from waivern.gc_tuning import raise_gc_threshold
 from waivern.operations.application import Application
-from waivern.operations.runs.execute_claimed import CarriedOut, Listener, carry_out_run
+from waivern.operations.runs.execute_claimed import RunOutcome, execute_claimed_run
+from waivern.operations.runs.run_request import RunListener, StartedRun
+from waivern.runs.run import RunStatus
 from waivern.runs.run_store import ClaimedRun
 from waivern.service.self_watch import SelfWatch
 
@@ -55,7 +57,7 @@ class Closed:
 class Done:
     """The process is through with its run; it ends where threads of components still hang in it."""
 
-    outcome: CarriedOut
+    outcome: RunOutcome
     is_spent: bool
 
 
@@ -178,20 +180,25 @@ def _leave_it_to_the_service(_number: int, _frame: object) -> None:
 
 def _carry_out_one(
     application: Application, claimed: ClaimedRun, connection: Connection, watch: SelfWatch, caller: Caller
-) -> CarriedOut:
-    def begun(timeout_s: float | None) -> None:
+) -> RunOutcome:
+    def started(run: StartedRun) -> None:
+        timeout_s = run.plan.runbook.config.timeout
         if timeout_s is not None:
             watch.limit(timeout_s)
         with suppress(OSError):  # the service was killed meanwhile; the run goes on
             connection.send(Begun(timeout_s))
 
-    def closed() -> None:
+    def closed(status: RunStatus) -> None:
+        if status is RunStatus.TIMED_OUT:  # a component may hang on; the deadline holds for what follows, too
+            return
         watch.lift_limit()
         with suppress(OSError):
             connection.send(Closed())
 
     with watch.over_run(lambda: _is_lost(application, claimed)):
-        return carry_out_run(application, claimed, Listener(begun, closed), caller=caller)
+        return execute_claimed_run(
+            application, claimed, caller=caller, listener=RunListener(started=started, closed=closed)
+        )
 
 
 def _is_lost(application: Application, claimed: ClaimedRun) -> bool:

@@ -11,7 +11,7 @@ from multiprocessing.connection import wait
 
 from waivern.caller import Caller
 from waivern.errors import DatabaseUnavailableError
-from waivern.operations.runs.execute_claimed import CarriedOut
+from waivern.operations.runs.execute_claimed import RunOutcome
 from waivern.runs.run import RunStatus, utc_now
 from waivern.runs.run_store import ClaimedRun, RunStore, StaleRun
 from waivern.service.database_watch import AWAY_S, DatabaseWatch
@@ -188,7 +188,7 @@ class Workers:
         if claimed is None:
             return
         self._tally.ended(done.outcome.value)
-        if done.outcome is CarriedOut.DATABASE_GONE:
+        if done.outcome is RunOutcome.DATABASE_UNAVAILABLE:
             self._unrecorded.append(partial(self._runs.release, claimed.run_id, claimed.epoch, caller=self._caller))
 
     def _bury(self, process: RunProcess) -> None:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from waivern.cli.shell.escaping import json_text, lines
-from waivern.runs.current_run import current_run
+from waivern.runs.run import short_id
+from waivern.runs.run_context import current_run
 
 _SHOWN_BY_PROGRESS = "waivern.runs.executor"
-_SHORT_ID = 18
 
 
 def log_to_standard_error(
@@ -60,7 +60,7 @@ class _TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         run_id, _ = _run_of(record)
-        record.run_suffix = f" [{run_id[:_SHORT_ID]}]" if run_id else ""
+        record.run_suffix = f" [{short_id(run_id)}]" if run_id else ""
         return lines(self._redact(super().format(record)))
 
 
@@ -88,9 +88,9 @@ class _JsonFormatter(logging.Formatter):
 
 def _run_of(record: logging.LogRecord) -> tuple[str | None, str | None]:
     """Return the run ID and schedule of a record: its own, else those of the current run."""
-    mark = current_run()
-    run_id: str | None = getattr(record, "run_id", None) or (mark.run_id if mark is not None else None)
-    schedule: str | None = getattr(record, "schedule", None) or (mark.schedule if mark is not None else None)
+    run = current_run()
+    run_id: str | None = getattr(record, "run_id", None) or (run.run_id if run is not None else None)
+    schedule: str | None = getattr(record, "schedule", None) or (run.schedule if run is not None else None)
     return run_id, schedule
 
 

@@ -10,6 +10,7 @@ from waivern.exports.encoding.formatting import duration as duration
 from waivern.history.decisions import InactiveDecision, InactiveReason
 from waivern.history.run_records import ArtifactRecord
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
+from waivern.runs.run import short_id as short_id
 
 _STYLES = {
     "succeeded": "green",
@@ -21,12 +22,6 @@ _STYLES = {
     "skipped": "yellow",
 }
 _INACTIVE = {InactiveReason.EXPIRED: "has expired", InactiveReason.STALE: "matches no finding"}
-_SHORT_ID = 18  # the milliseconds and 12 random bits of a UUIDv7: practically unique
-
-
-def short_id(run_id: str) -> str:
-    """Return the prefix of a run ID that identifies it in practice."""
-    return run_id[:_SHORT_ID]
 
 
 def inactive_decision_lines(inactive: Iterable[InactiveDecision]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from waivern.cli.shell.escaping import lines, one_line
 from waivern.cli.terminal.formatting import count, duration, local_time, result, short_id, state
 from waivern.cli.terminal.output import as_table
 from waivern.history.run_records import ArtifactRecord, RunDetails, RunRecord
+from waivern.operations.exports.export_artifacts import ExportedArtifacts
 from waivern.runs.run import RESUMABLE, ArtifactStatus, RunStatus, Trigger
 
 
@@ -38,6 +39,13 @@ def next_steps(details: RunDetails, *, database: str | None, runbook: str = "RUN
     elif details.run.status in RESUMABLE:
         commands.append(f"waivern run {shlex.quote(runbook)} --resume {run}")
     return "\n".join([_title("Next steps:"), *(f"  {command}{same_database(database)}" for command in commands)])
+
+
+def files_in_words(exported: ExportedArtifacts) -> Iterator[str]:
+    """Yield a line for each artifact that was skipped, and one for the files that were written."""
+    for artifact_id in exported.pruned:
+        yield f"Skipped '{one_line(artifact_id)}': its content was pruned"
+    yield f"Wrote {count(len(exported.files), 'artifact')} to {exported.folder}"
 
 
 def same_database(database: str | None) -> str:

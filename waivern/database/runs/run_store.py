@@ -248,7 +248,7 @@ class SqlRunStore(RunStore):
         collect = functools.partial(collect_garbage, self._engine, actor=str(caller))
         prepare = functools.partial(prepare_refresh, self._engine, run_id)
         log = SqlRunLog(writer, already_made, prepare_refresh=prepare, collect_garbage=collect, caller=caller)
-        return RunHandle(run_id, epoch, SqlArtifactStore(self._engine, writer), log)
+        return RunHandle(run_id, epoch, SqlArtifactStore(self._engine, writer), log, already_made)
 
     def _ownership(self, plan: "ExecutionPlan", now: datetime) -> dict[str, Any]:
         timeout_s = plan.runbook.config.timeout

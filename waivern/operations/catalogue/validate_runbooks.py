@@ -12,7 +12,7 @@ from waivern.history.run_records import RunFilter
 from waivern.operations.application import Application
 from waivern.operations.findings.compare_runs import findings_of_run
 from waivern.operations.findings.decision_status import today
-from waivern.operations.runs.run_runbook import plan_runbook
+from waivern.operations.runs.plan_runbook import plan_runbook
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import RunStatus
 

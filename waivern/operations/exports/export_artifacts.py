@@ -6,7 +6,7 @@ from pathlib import Path
 from waivern.messages.canonical import canonical_bytes
 from waivern.operations.application import Application
 from waivern.operations.exports.atomic_files import make_private_folder, write_atomically
-from waivern.operations.runs.show_history import show_run
+from waivern.operations.history.show_history import show_run
 from waivern.runs.run import ArtifactStatus
 
 
@@ -15,6 +15,7 @@ class ExportedArtifacts:
     """The files by artifact id, and the artifacts whose content was pruned."""
 
     run_id: str
+    folder: Path
     files: dict[str, Path]
     pruned: list[str] = field(default_factory=list)
 
@@ -52,4 +53,4 @@ def export_artifacts(
         make_private_folder(file.parent)
         write_atomically(file, [canonical_bytes(message.content), b"\n"])
         files[artifact.artifact_id] = file
-    return ExportedArtifacts(details.run.id, files, pruned)
+    return ExportedArtifacts(details.run.id, folder, files, pruned)

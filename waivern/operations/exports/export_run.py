@@ -1,6 +1,7 @@
 """Export a run in one of the export formats."""
 
 import functools
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from waivern.operations.application import Application
 from waivern.operations.exports.atomic_files import HashingCounter, WrittenBytes, check_writable, write_atomically
 from waivern.operations.exports.report_run import build_report
 from waivern.runbooks.reading.runbook_loader import is_file, read_runbook_name
-from waivern.runs.run import UNFINISHED, RunStatus
+from waivern.runs.run import UNFINISHED, RunStatus, short_id
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ def with_organisation_file(request: ExportRequest, runbook: Path | None) -> Expo
     return replace(request, organisation=next((file for file in candidates if file.is_file()), None))
 
 
-def export_run(application: Application, run: str, request: ExportRequest, *, stream: BinaryIO) -> ExportResult:
+def export_run(
+    application: Application, run: str, request: ExportRequest, *, stream: BinaryIO, caller: Caller
+) -> ExportResult:
     """Export a run, or the last complete run of a runbook.
 
     Args:
@@ -83,6 +86,7 @@ def export_run(application: Application, run: str, request: ExportRequest, *, st
         run: The run's id, a prefix of it, "latest", or the name or file of a runbook.
         request: The export.
         stream: Where to write if the request names no file.
+        caller: Who exports it.
 
     Raises:
         As `check_export`, and
@@ -91,11 +95,17 @@ def export_run(application: Application, run: str, request: ExportRequest, *, st
     """
     request = with_organisation_file(request, Path(run))
     exporter = check_export(request)
-    return export_run_record(application, find_run(application, run), exporter, request, stream=stream)
+    return export_run_record(application, find_run(application, run), exporter, request, stream=stream, caller=caller)
 
 
 def export_run_record(
-    application: Application, run: RunRecord, exporter: type[Exporter], request: ExportRequest, *, stream: BinaryIO
+    application: Application,
+    run: RunRecord,
+    exporter: type[Exporter],
+    request: ExportRequest,
+    *,
+    stream: BinaryIO,
+    caller: Caller,
 ) -> ExportResult:
     """Export a run record with an exporter that `check_export` returned.
 
@@ -104,7 +114,7 @@ def export_run_record(
     """
     if run.status in UNFINISHED:
         raise RunError(f"Run {run.id} is still {run.status.value}", remedy="Export it after it has ended")
-    record_event = functools.partial(_record_event, application, run, request.form)
+    record_event = functools.partial(_record_event, application, run, request.form, caller)
     with gc_paused():
         report = build_report(application, run)
         chunks = exporter().export(report, _preferences(request, exporter))
@@ -114,6 +124,20 @@ def export_run_record(
             written = _write_to_stream(chunks, stream)
             record_event(written)
     return ExportResult(run, request.form, request.output, written, tuple(_warnings(report)))
+
+
+def export_after_run(
+    application: Application, run: RunRecord, request: ExportRequest, *, runbook: Path, caller: Caller
+) -> ExportResult:
+    """Export a run that has just been executed; without a file in the request, to RUN.EXTENSION in the current folder.
+
+    Raises:
+        As `export_run`.
+    """
+    exporter = check_export(request)
+    output = request.output or Path(f"{short_id(run.id)}.{exporter.endings[0]}")
+    to_file = with_organisation_file(ExportRequest(request.form, output, request.preferences), runbook)
+    return export_run_record(application, run, exporter, to_file, stream=io.BytesIO(), caller=caller)
 
 
 def find_run(application: Application, reference: str) -> RunRecord:
@@ -161,10 +185,10 @@ def _extension(output: Path | None) -> str:
     return "" if output is None else output.suffix.removeprefix(".").lower()
 
 
-def _record_event(application: Application, run: RunRecord, form: str, written: WrittenBytes) -> None:
+def _record_event(application: Application, run: RunRecord, form: str, caller: Caller, written: WrittenBytes) -> None:
     """Record the export in the audit log."""
     body = {"run": run.id, "format": form, "digest": written.digest, "size": written.size}
-    application.storage.audit.append(caller=Caller(application.actor), kind=EventKind.RUN_EXPORTED, body=body)
+    application.storage.audit.append(caller=caller, kind=EventKind.RUN_EXPORTED, body=body)
 
 
 def _write_to_stream(chunks: Iterable[bytes], stream: BinaryIO) -> WrittenBytes:

@@ -1,4 +1,4 @@
-"""End a run before it is done."""
+"""Cancel a run."""
 
 from waivern.caller import Caller
 from waivern.history.run_records import RunRecord
@@ -6,20 +6,20 @@ from waivern.operations.application import Application
 
 
 def cancel_run(application: Application, run: str, *, caller: Caller) -> RunRecord:
-    """Cancel a queued or running run, whoever makes it; return it as it is then.
+    """Cancel a queued or running run, whoever executes it; return its record.
 
-    Its worker writes nothing more from this moment on. It is ended by its service within a second; of a run by hand it
-    ends itself within a third of the lease.
+    From this moment its worker can write nothing more. A service ends the worker's process within a second; a run at a
+    terminal ends itself within a third of the lease.
 
     Args:
-        application: What is installed.
-        run: Its id, an unambiguous prefix of it, or "latest".
+        application: The application.
+        run: The run: its id, an unambiguous prefix of it, or "latest".
         caller: Who cancels it.
 
     Raises:
-        RunError: there is no such run, more than one, or it has ended.
+        RunError: no run matches, more than one does, or it has already ended.
     """
     storage = application.storage
-    found = storage.history.find(run)
-    storage.runs.cancel(found.id, caller=caller)
-    return storage.history.find(found.id)
+    record = storage.history.find(run)
+    storage.runs.cancel(record.id, caller=caller)
+    return storage.history.find(record.id)

@@ -1,119 +1,83 @@
-"""Carry out a run that was claimed from the queue."""
+"""Execute a run that was claimed from the queue, and turn its errors into an outcome for the worker."""
 
-import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from enum import StrEnum
 
 from waivern.caller import Caller
 from waivern.errors import DatabaseError, RunError, RunTakenOverError, WaivernError
-from waivern.formats.decision_file import read_decision_file
 from waivern.operations.application import Application
-from waivern.operations.runs.conclude_run import conclude_run
-from waivern.operations.runs.run_runbook import plan_runbook
-from waivern.operations.runs.show_history import show_run
-from waivern.plans.plan import ExecutionPlan
+from waivern.operations.runs.execute_run import execute_run
+from waivern.operations.runs.run_report import RunReport
+from waivern.operations.runs.run_request import RunListener, RunRequest
 from waivern.runbooks.variables.substitution import with_due_at
 from waivern.runbooks.variables.watched_environment import WatchedEnvironment
-from waivern.runs.current_run import marked
-from waivern.runs.executor import DAGExecutor
 from waivern.runs.run import RunStatus
+from waivern.runs.run_context import run_context
 from waivern.runs.run_store import ClaimedRun
 
 logger = logging.getLogger(__name__)
 
 
-class CarriedOut(StrEnum):
-    """What became of a claimed run: it was closed, or is another's now, or the database could not be written."""
+class RunOutcome(StrEnum):
+    """What became of a claimed run: it was closed, another process owns it, or the database cannot be written."""
 
-    ENDED = "ended"
-    CHANGED_HANDS = "changed_hands"
-    DATABASE_GONE = "database_gone"
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Whoever is told how far a claimed run is.
-
-    Args:
-        begun: Told the seconds that the run has from now on (None: any number) as soon as it has begun.
-        closed: Called when the run is closed before its deadline: what comes now is no part of it.
-    """
-
-    begun: Callable[[float | None], None]
-    closed: Callable[[], None]
+    CLOSED = "closed"
+    TAKEN_OVER = "taken_over"
+    DATABASE_UNAVAILABLE = "database_unavailable"
 
 
-def carry_out_run(application: Application, claimed: ClaimedRun, listener: Listener, *, caller: Caller) -> CarriedOut:
-    """Plan a claimed run and make its artifacts; return when it is closed.
+def execute_claimed_run(
+    application: Application, claimed: ClaimedRun, *, caller: Caller, listener: RunListener
+) -> RunOutcome:
+    """Execute a claimed run; return when it is closed. What an earlier attempt has produced is kept.
 
-    A runbook that does not plan fails the run, with the reasons as its error. What an earlier attempt made stays.
+    A runbook that cannot be planned fails the run, with the reasons as its error.
 
     Args:
-        application: What is installed.
-        claimed: The run; `${WAIVERN_DUE_AT}` stands for the instant that it was due, else for that of its queueing.
-        listener: Told how far it is.
+        application: The application.
+        claimed: The run; `${WAIVERN_DUE_AT}` is its scheduled time, or the time at which it was queued.
         caller: The worker that executes it.
+        listener: Callbacks that follow the run.
     """
     environment = WatchedEnvironment(application.environment)
+    request = RunRequest(claimed.runbook, working_directory=claimed.working_directory, claimed=claimed)
     try:
-        with marked(claimed.run_id, claimed.schedule):
+        with run_context(claimed.run_id, claimed.schedule):
             due = with_due_at(environment, claimed.due_at or claimed.created_at)
-            _carry_out(application, claimed, due, listener, caller)
+            report = execute_run(application, request, caller=caller, listener=listener, environment=due)
     except RunTakenOverError:
-        return CarriedOut.CHANGED_HANDS
+        return RunOutcome.TAKEN_OVER
     except DatabaseError as error:
         logger.error("The run cannot be recorded: %s", error, extra={"run_id": claimed.run_id})
-        return CarriedOut.DATABASE_GONE
-    except Exception as error:  # noqa: BLE001  a plug-in may raise anything while it is asked about its properties
-        return _refuse(application, claimed, error, environment.redact, caller)
-    return CarriedOut.ENDED
+        return RunOutcome.DATABASE_UNAVAILABLE
+    except Exception as error:  # noqa: BLE001  a plug-in may raise anything while its properties are checked
+        return _fail(application, claimed, error, environment.redact, caller)
+    _log_conclusion(report)
+    return RunOutcome.CLOSED
 
 
-def _carry_out(
-    application: Application,
-    claimed: ClaimedRun,
-    environment: Mapping[str, str],
-    listener: Listener,
-    caller: Caller,
-) -> None:
-    decisions = read_decision_file(claimed.runbook)
-    plan = plan_runbook(
-        application, claimed.runbook, working_directory=claimed.working_directory, environment=environment
-    )
-    run = application.storage.runs.adopt_claimed(claimed, plan, caller=caller)
-    listener.begun(plan.runbook.config.timeout)
-    application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, caller=caller)
-    executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
-    result = asyncio.run(executor.execute(plan, run_log=run.log))
-    if result.status is not RunStatus.TIMED_OUT:  # else a component may hang on, and keep us from everything
-        listener.closed()
-    _conclude(application, run.run_id, plan, caller)
+def _log_conclusion(report: RunReport) -> None:
+    about = {"run_id": report.details.run.id, "schedule": report.details.run.schedule}
+    for warning in report.warnings:
+        logger.warning("%s", warning, extra=about)
+    if report.error is not None:
+        logger.error("The gates of the run cannot be evaluated: %s", report.error, extra=about)
+    for result in () if report.conclusion is None else report.conclusion.failed_gates:
+        logger.warning("Gate %s failed: %d violations", result.gate.text, result.violations, extra=about)
 
 
-def _conclude(application: Application, run_id: str, plan: ExecutionPlan, caller: Caller) -> None:
-    """Try the gates of a run that has ended; that this cannot be done does not make the run another."""
-    try:
-        conclusion = conclude_run(application, show_run(application, run_id), plan.runbook.gates, caller=caller)
-    except Exception:
-        logger.exception("The gates of the run cannot be tried", extra={"run_id": run_id})
-        return
-    for result in conclusion.failed_gates:
-        logger.warning("Gate %s failed: %d violations", result.gate.text, result.violations, extra={"run_id": run_id})
-
-
-def _refuse(
+def _fail(
     application: Application, claimed: ClaimedRun, error: Exception, redact: Callable[[str], str], caller: Caller
-) -> CarriedOut:
-    """End a run that cannot be begun, or broke off for no reason of its own; if it is closed by now, leave it."""
+) -> RunOutcome:
+    """Close a run that cannot be started or that a bug has stopped, unless it is closed already."""
     is_expected = isinstance(error, WaivernError)
     text = redact(str(error) if is_expected else f"{type(error).__name__}: {error}")
     about = {"run_id": claimed.run_id, "schedule": claimed.schedule}
-    logger.error("The run broke off: %s", text, exc_info=None if is_expected else error, extra=about)
+    logger.error("The run cannot be executed: %s", text, exc_info=None if is_expected else error, extra=about)
     status = RunStatus.INTERRUPTED if isinstance(error, RunError) else RunStatus.FAILED
     try:
         application.storage.runs.close(claimed.run_id, claimed.epoch, status, caller=caller, error=text)
     except DatabaseError:
-        return CarriedOut.DATABASE_GONE
-    return CarriedOut.ENDED
+        return RunOutcome.DATABASE_UNAVAILABLE
+    return RunOutcome.CLOSED

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from waivern.errors import ScheduleError
 from waivern.history.run_records import RunFilter, RunRecord
 from waivern.operations.application import Application
-from waivern.operations.runs.run_runbook import plan_runbook
+from waivern.operations.runs.plan_runbook import plan_runbook
 from waivern.plans.schedule_timing import timing_of
 from waivern.runbooks.model.schedule_config import ScheduleConfig
 from waivern.runbooks.reading.problems import problems_in

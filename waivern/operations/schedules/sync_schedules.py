@@ -8,7 +8,7 @@ from pathlib import Path
 
 from waivern.errors import DatabaseError, ScheduleError, WaivernError
 from waivern.operations.application import Application
-from waivern.operations.runs.run_runbook import plan_runbook
+from waivern.operations.runs.plan_runbook import plan_runbook
 from waivern.operations.schedules.manage_schedules import definition_of, with_anchor_of
 from waivern.runbooks.reading.runbook_loader import load_runbook
 from waivern.schedules.schedule import Schedule, ScheduleDefinition, ScheduleStatus

@@ -49,7 +49,7 @@ def test_an_export_names_pruned_artifacts_and_writes_the_others(ask, scan, folde
     scan(a="ann@example.org")
     outcome = ask("artifacts", "export", "latest", "--output-dir", "out")
     assert (outcome.code, outcome.out) == (0, "out/found.json\n")
-    assert "Left out 'files': what it held was pruned" in outcome.err
+    assert "Skipped 'files': its content was pruned" in outcome.err
 
 
 def test_history_and_diff_work_on_pruned_runs(ask, scan) -> None:

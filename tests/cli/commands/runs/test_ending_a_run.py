@@ -110,7 +110,7 @@ def test_a_database_that_is_lost_on_the_way_is_4_and_the_run_can_be_taken_up(fol
         _, err = process.communicate(timeout=10)
     assert process.returncode == 4
     assert "lacks tables" in err
-    assert "Take it up with: waivern run scan.yaml --resume " in err
+    assert "Resume it with: waivern run scan.yaml --resume " in err
     assert "Traceback" not in err
 
 

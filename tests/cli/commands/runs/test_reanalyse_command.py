@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.commands.findings.test_diff_command import scan as scan
 from tests.cli.commands.findings.test_findings_command import listed as listed
-from tests.cli.commands.findings.test_findings_command import standing
+from tests.cli.commands.findings.test_findings_command import statuses
 from tests.cli.conftest import Outcome
 
 Ask = Callable[..., Outcome]
@@ -117,7 +117,7 @@ def test_what_differs_by_newer_rules_has_them_as_its_reason_and_trips_the_gates_
     (folder / "words.yaml").write_text(WITH_OWN_RULES)
     assert ask_process("run", "words.yaml", "--quiet", environment=rules("heron")).code == 1
     (old,) = runs(ask)
-    before = standing(listed())
+    before = statuses(listed())
     shutil.rmtree(folder / "files")
     outcome = ask_process("reanalyse", "latest", "--quiet", environment=rules("plover"))
     assert outcome.code == 1, outcome.err
@@ -139,9 +139,9 @@ def test_how_findings_stand_and_what_is_compared_next_stays_with_the_scans(
     (first,) = runs(ask)
     scan(a=None, b="bo@example.org")
     second = runs(ask)[0]
-    before = standing(listed())
+    before = statuses(listed())
     reanalysed(first)
-    assert standing(listed()) == before == {"a.txt": "fixed", "b.txt": "new"}
+    assert statuses(listed()) == before == {"a.txt": "fixed", "b.txt": "new"}
     assert json.loads(ask("export", "Files", "--format", "json").out)["run"]["id"] == second
     told = json.loads(ask("run", "files.yaml", "--quiet", "--format", "json").out)
     assert (told["since_last_run"]["base"], told["since_last_run"]["unchanged"]) == (second, 1)
@@ -195,19 +195,19 @@ def test_a_run_whose_sources_are_not_all_kept_is_refused_by_name(ask: Ask, folde
     assert erased.code == 0, erased.err
     refused = ask("reanalyse", old)
     assert refused.code != 0
-    assert f"What the run {old} had read is not all there: 'files' is not kept since" in refused.err
+    assert f"Not all sources of the run {old} can be read again: 'files' was deleted on" in refused.err
     assert "request 7" in refused.err
     assert runs(ask) == [old]
     assert ask("run", "files.yaml", "--quiet").code == 0
     assert ask("prune", "--older-than", "0s").code == 0
-    assert "'files' is not kept since" in ask("reanalyse", "latest").err
+    assert "'files' was deleted on" in ask("reanalyse", "latest").err
 
 
 def test_a_run_whose_source_failed_is_refused_by_name(ask: Ask, runbook: Any) -> None:
     file = runbook({"good": {"texts": ["ann@example.org"]}, "bad": {"does": "fails"}})
     assert ask("run", file, "--quiet").code == 3
     refused = ask("reanalyse", "latest")
-    assert "'bad' was not made (failed)" in refused.err
+    assert "'bad' did not succeed (failed)" in refused.err
     assert "'good'" not in refused.err
 
 
@@ -242,7 +242,7 @@ def test_an_optional_source_that_the_run_had_not_read_is_not_there_again_and_the
     since = new["since_last_run"]
     assert (since["base"], since["unchanged"], since["fixed"], since["unknown"]) == (old, 1, 0, 0)
     (unknown,) = json.loads(ask("diff", whole, new["id"], "--format", "json").out)["unknown"]
-    assert unknown["because"] == "'bad_found' was not made"
+    assert unknown["because"] == "'bad_found' did not succeed"
     verified = ask("verify")
     assert verified.code == 0, verified.out + verified.err
     same_database = reanalysed(new["id"])
@@ -254,7 +254,7 @@ def test_what_an_optional_source_had_read_and_is_not_kept_is_refused_all_the_sam
     assert ask("run", file, "--quiet").code == 0
     assert ask("prune", "--older-than", "0s").code == 0
     refused = ask("reanalyse", "latest")
-    assert (refused.code, "'good' is not kept since" in refused.err) == (2, True)
+    assert (refused.code, "'good' was deleted on" in refused.err) == (2, True)
 
 
 def test_a_run_that_is_going_on_and_one_that_is_unknown_are_refused(ask: Ask, folder: Path, scan: Any) -> None:
@@ -267,7 +267,7 @@ def test_a_run_that_is_going_on_and_one_that_is_unknown_are_refused(ask: Ask, fo
     )
     assert f"The run {old} is still queued" in ask("reanalyse", old).err
     in_database(folder, "update runs set status = 'failed' where id = ?", (old,))
-    assert "never began" in ask("reanalyse", old).err
+    assert "was never started" in ask("reanalyse", old).err
     assert ask("reanalyse", "ffff").code == 2
 
 
@@ -316,5 +316,5 @@ def test_a_child_of_which_only_the_text_of_today_could_be_used_is_refused(ask: A
     child.write_text(child.read_text() + "# another\n")
     refused = ask("reanalyse", old, "--quiet")
     assert refused.code == 2
-    assert f"A child runbook of the run {old} is from a folder that config.template_paths names" in refused.err
+    assert f"A child runbook of the run {old} is in a folder that config.template_paths names" in refused.err
     assert runs(ask) == [old]

@@ -106,7 +106,7 @@ def test_what_is_not_made_at_the_deadline_is_told_as_timed_out(ask, runbook, tol
 def test_a_timeout_is_a_number_of_seconds(ask, runbook, timeout) -> None:
     outcome = ask("run", runbook({"a": {}}), "--timeout", timeout)
     assert outcome.code == 2
-    assert "no number of seconds" in outcome.err
+    assert "not a valid number of seconds" in outcome.err
 
 
 def test_a_resumed_run_keeps_its_id_and_makes_only_the_rest(ask, runbook, monkeypatch) -> None:
@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(ask, runbo
     (folder / "results").write_text("a file")
     outcome = ask("run", runbook(MIXED), "--output-dir", "results")
     assert outcome.code == 2
-    assert "results cannot be written" in outcome.err
+    assert "Cannot write to results" in outcome.err
     assert ask("history").out == ""
 
 
@@ -193,4 +193,4 @@ def test_a_runbook_that_cannot_be_carried_out_is_2_and_leaves_no_run(ask, folder
 def test_a_runbook_without_a_database_is_not_begun(ask, runbook, folder) -> None:
     outcome = ask("run", runbook({"a": {}}), "--db", f"sqlite:///{folder}")
     assert outcome.code == 4
-    assert "cannot be opened" in outcome.err
+    assert "Cannot open the database" in outcome.err

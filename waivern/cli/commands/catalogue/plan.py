@@ -13,7 +13,7 @@ from waivern.cli.terminal.formatting import count
 from waivern.cli.terminal.output import as_json, as_table, write
 from waivern.operations.application import Application
 from waivern.operations.catalogue.describe_plan import PlanDescription, PlannedArtifact, describe_plan
-from waivern.operations.runs.run_runbook import plan_runbook
+from waivern.operations.runs.plan_runbook import plan_runbook
 
 
 @click.command(short_help="Show a runbook's artifacts and their order.")

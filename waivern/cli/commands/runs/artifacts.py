@@ -9,12 +9,13 @@ import click
 from waivern.cli.shell.escaping import lines
 from waivern.cli.shell.groups import PatientGroup
 from waivern.cli.shell.options import database_option, format_option, pass_existing
-from waivern.cli.terminal.formatting import count, duration, result, state
+from waivern.cli.terminal.formatting import duration, result, state
 from waivern.cli.terminal.output import as_csv, as_json, as_table, write
+from waivern.cli.terminal.summary import files_in_words
 from waivern.formats.records_as_json import artifact_as_json
 from waivern.operations.application import Application
 from waivern.operations.exports.export_artifacts import export_artifacts
-from waivern.operations.runs.show_history import show_artifact, show_run
+from waivern.operations.history.show_history import show_artifact, show_run
 
 _TITLES = ("ARTIFACT", "STATE", "COMPONENT", "SCHEMA", "TIME", "RESULT")
 _CSV_COLUMNS = (
@@ -111,13 +112,12 @@ def export(application: Application, run: str, output_dir: Path, only_outputs: b
       waivern artifacts export latest --output-dir results
     """
     exported = export_artifacts(application, run, output_dir, only_outputs=only_outputs)
-    for artifact_id in exported.pruned:
-        click.echo(f"Left out '{artifact_id}': what it held was pruned", err=True)
+    for line in files_in_words(exported):
+        click.echo(line, err=True)
     if form == "json":
         write(as_json([{"artifact_id": name, "file": str(file)} for name, file in exported.files.items()]))
     else:
         write("\n".join(str(file) for file in exported.files.values()))
-        click.echo(f"Wrote {count(len(exported.files), 'artifact')} into {output_dir}", err=True)
 
 
 def _as_text(content: Mapping[str, Any]) -> str:

@@ -7,21 +7,19 @@ from pathlib import Path
 
 import click
 
+from waivern.cli.shell.callers import current_caller
 from waivern.cli.shell.escaping import json_text, lines
 from waivern.cli.shell.exit_codes import silence
 from waivern.cli.shell.options import database_option, pass_existing
 from waivern.cli.terminal.formatting import short_id
 from waivern.cli.terminal.output import on_terminal
 from waivern.exports.exporter import Preferences
-from waivern.history.run_records import RunRecord
 from waivern.operations.application import Application
 from waivern.operations.exports.export_run import (
     ExportRequest,
     ExportResult,
     check_export,
     export_run,
-    export_run_record,
-    with_organisation_file,
 )
 from waivern.severity import SEVERITIES
 
@@ -66,7 +64,7 @@ def export(
     check_export(request)
     buffer = io.BytesIO() if on_terminal(sys.stdout) else None
     try:
-        result = export_run(application, run, request, stream=buffer or sys.stdout.buffer)
+        result = export_run(application, run, request, stream=buffer or sys.stdout.buffer, caller=current_caller())
         if buffer is not None:
             click.echo(_escape_controls(buffer.getvalue().decode()), nl=False)
     except BrokenPipeError:
@@ -104,14 +102,3 @@ def export_requests(
             check_export(ExportRequest(request.form, Path(f"run.{exporter.endings[0]}")))
         requests.append(request)
     return tuple(requests)
-
-
-def export_after_run(
-    application: Application, run: RunRecord, requests: tuple[ExportRequest, ...], *, runbook: Path
-) -> None:
-    """Export a run that has just ended. Requests without a file write RUN.EXTENSION into the current folder."""
-    for request in requests:
-        exporter = check_export(request)
-        output = request.output or Path(f"{short_id(run.id)}.{exporter.endings[0]}")
-        to_file = with_organisation_file(ExportRequest(request.form, output, request.preferences), runbook)
-        print_result(export_run_record(application, run, exporter, to_file, stream=io.BytesIO()))

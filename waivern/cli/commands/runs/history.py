@@ -16,7 +16,7 @@ from waivern.cli.terminal.summary import as_text, next_steps
 from waivern.formats.records_as_json import run_as_json, run_details_as_json
 from waivern.history.run_records import ArtifactCounts, RunFilter, RunRecord
 from waivern.operations.application import Application
-from waivern.operations.runs.show_history import show_history, show_run
+from waivern.operations.history.show_history import show_history, show_run
 from waivern.runs.run import RunStatus, Trigger
 
 _TITLES = ("RUN", "RUNBOOK", "STATUS", "STARTED", "TIME", "ARTIFACTS")

@@ -1,6 +1,6 @@
 """Show past runs, their artifacts and messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from waivern.history.run_records import RunDetails, RunFilter, RunRecord
 from waivern.messages.message import Message
@@ -18,15 +18,13 @@ def show_run(application: Application, run: str) -> RunDetails:
     Raises:
         RunError: there is no such run, or more than one.
     """
-    history = application.storage.history
-    found = history.find(run)
-    return RunDetails(
-        run=found,
-        artifacts=history.artifacts_of(found.id),
-        attempts=history.attempts_of(found.id),
-        failed_attempts=history.failed_attempts_of(found.id),
-        gates=application.storage.decisions.gates_of(found.id),
-    )
+    record = application.storage.history.find(run)
+    return _details(application, record, gates=application.storage.decisions.gates_of(record.id))
+
+
+def show_executed_run(application: Application, run_id: str) -> RunDetails:
+    """Return a run that has just been closed; its gates have not been evaluated yet."""
+    return _details(application, application.storage.history.find(run_id), gates={})
 
 
 def show_artifact(application: Application, run: str, artifact: str) -> Message:
@@ -38,3 +36,14 @@ def show_artifact(application: Application, run: str, artifact: str) -> Message:
     """
     history = application.storage.history
     return history.message_of(history.find(run).id, artifact)
+
+
+def _details(application: Application, run: RunRecord, *, gates: Mapping[str, int]) -> RunDetails:
+    history = application.storage.history
+    return RunDetails(
+        run=run,
+        artifacts=history.artifacts_of(run.id),
+        attempts=history.attempts_of(run.id),
+        failed_attempts=history.failed_attempts_of(run.id),
+        gates=gates,
+    )
