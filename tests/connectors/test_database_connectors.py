@@ -62,7 +62,7 @@ def numbers(path: Path, rows: Iterable[tuple[Any, ...]], *, table: str = "t (id 
 
 def cells(content: Content) -> dict[tuple[str, str, str | None], str]:
     found = [(item["metadata"], item["content"]) for item in content["data"]]
-    return {(each["table"], each["column"], each.get("row")): text for each, text in found}
+    return {(item["table"], item["column"], item.get("row")): text for item, text in found}
 
 
 def rows_read(content: Content) -> list[str]:
@@ -185,7 +185,7 @@ def test_any_sqlite_identifier_is_read(tmp_path_factory: pytest.TempPathFactory,
 def test_a_sample_has_the_requested_number_of_distinct_rows(
     tmp_path_factory: pytest.TempPathFactory, ids: set[int], at_most: int
 ) -> None:
-    path = numbers(tmp_path_factory.mktemp("ids") / "ids.db", [(each, f"v{each}") for each in ids])
+    path = numbers(tmp_path_factory.mktemp("ids") / "ids.db", [(item, f"v{item}") for item in ids])
     content = scan_file(path, max_rows_per_table=at_most)
     read = [int(name) for name in rows_read(content)]
     assert len(read) == min(at_most, len(ids))
@@ -375,7 +375,7 @@ def test_a_sqlite_file_and_its_folder_are_not_changed(tmp_path: Path, journal: s
     before = path.read_bytes(), path.stat().st_mtime_ns
     assert list(cells(scan_file(path)).values()) == ["x"]
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
-    assert [each.name for each in tmp_path.iterdir()] == ["shop.db"]
+    assert [item.name for item in tmp_path.iterdir()] == ["shop.db"]
 
 
 def test_committed_data_of_a_concurrent_writer_is_read(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ def test_an_invalid_url_is_a_property_error_without_the_password(url: str, fault
 
 def test_secrets_are_redacted_in_driver_messages() -> None:
     url = sa.make_url(f"postgresql://u:{CANARY}@host/db?sslpassword=other-s3cret")
-    said = f"bad option {CANARY} and other-s3cret\nDETAIL: more"
-    assert without_secrets(said, url) == "bad option *** and ***"
+    message = f"bad option {CANARY} and other-s3cret\nDETAIL: more"
+    assert without_secrets(message, url) == "bad option *** and ***"
 
 
 @pytest.mark.parametrize("properties", [{}, {"path": "a.db", "database_path": "b.db"}])

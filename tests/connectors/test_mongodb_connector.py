@@ -46,8 +46,8 @@ def scan(mongo: MongoDatabase, **properties: Any) -> Mapping[str, Any]:
 def values(content: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for item in content["data"]:
-        said = item["metadata"]
-        found.setdefault((said["table"], said["column"]), []).append(item["content"])
+        metadata = item["metadata"]
+        found.setdefault((metadata["table"], metadata["column"]), []).append(item["content"])
     return found
 
 
@@ -84,7 +84,7 @@ def test_documents_are_flattened_by_key_path(mongo: MongoDatabase) -> None:
     }
     (table,) = content["metadata"]["tables"]
     assert (table["table"], table["rows"], table["sampled"]) == ("customers", 1, 1)
-    types = {each["name"]: each["type"] for each in table["columns"]}
+    types = {item["name"]: item["type"] for item in table["columns"]}
     assert (types["_id"], types["born"], types["contacts[].since"]) == ("objectId", "date", "null")
     assert content["metadata"]["sampled"] == []
 
@@ -216,7 +216,7 @@ def test_personal_data_is_found_in_documents(mongo: MongoDatabase) -> None:
     )
     message = MongodbConnectorFactory().create({"uri": mongo.uri, "database": mongo.name}).extract(STANDARD_INPUT)
     found = PersonalDataAnalyserFactory().create({}).process([message], Schema("personal_data_indicator", "1.0.0"))
-    assert [each["category"] for each in found.content["findings"]] == ["email"]
+    assert [item["category"] for item in found.content["findings"]] == ["email"]
 
 
 def test_a_missing_database_is_an_error(mongo: MongoDatabase) -> None:

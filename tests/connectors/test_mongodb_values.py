@@ -72,8 +72,8 @@ def test_a_date_outside_of_the_calendar_is_read() -> None:
 
 
 def test_only_numbers_and_random_ids_are_safe_to_show() -> None:
-    assert all(is_safe_to_show(each) for each in (1, Int64(2), ObjectId(), uuid.UUID(int=5)))
-    assert not any(is_safe_to_show(each) for each in ("anna@example.org", 1.5, {"email": "a"}, None, b"x"))
+    assert all(is_safe_to_show(item) for item in (1, Int64(2), ObjectId(), uuid.UUID(int=5)))
+    assert not any(is_safe_to_show(item) for item in ("anna@example.org", 1.5, {"email": "a"}, None, b"x"))
 
 
 def test_references_are_documents() -> None:
@@ -102,7 +102,7 @@ def test_the_leaves_are_exactly_the_values_of_a_document(document: dict[str, Any
         if isinstance(value, dict):
             value = list(value.values())
         if isinstance(value, list):
-            return [scalar for each in value for scalar in scalars(each)] if value else [None]
+            return [scalar for item in value for scalar in scalars(item)] if value else [None]
         return [value]
 
     expected = scalars(document) if document else []

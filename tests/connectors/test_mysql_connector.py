@@ -40,7 +40,7 @@ def run(url: sa.URL, *statements: str) -> None:
 
 def cells(content: Content) -> dict[tuple[str, str, str | None], str]:
     found = [(item["metadata"], item["content"]) for item in content["data"]]
-    return {(each["table"], each["column"], each.get("row")): text for each, text in found}
+    return {(item["table"], item["column"], item.get("row")): text for item, text in found}
 
 
 def not_scanned_in(content: Content) -> dict[str, str]:

@@ -39,15 +39,15 @@ def test_a_list_is_filtered_like_a_walk_through_the_same_files(
             file.touch()
     listed = [Entry(file.relative_to(root).as_posix()) for file in root.rglob("*") if file.is_file()]
     choice = PathFilter.from_patterns(include, exclude)
-    walked = [each.name if isinstance(each, File) else each for each in Walk(str(root), choice)]
-    assert [each.name if isinstance(each, Entry) else each for each in filter_files(listed, choice)] == [
-        each for each in walked if not is_empty_folder(each, listed)
+    walked = [item.name if isinstance(item, File) else item for item in Walk(str(root), choice)]
+    assert [item.name if isinstance(item, Entry) else item for item in filter_files(listed, choice)] == [
+        item for item in walked if not is_empty_folder(item, listed)
     ]
 
 
-def is_empty_folder(each: "str | NotScanned", listed: list[Entry]) -> bool:
+def is_empty_folder(item: "str | NotScanned", listed: list[Entry]) -> bool:
     """Return whether the entry is an empty folder, which a list of files does not have."""
-    return isinstance(each, NotScanned) and not any(entry.name.startswith(each.name) for entry in listed)
+    return isinstance(item, NotScanned) and not any(entry.name.startswith(item.name) for entry in listed)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_an_address_has_a_scheme(text: str, kind: str | None) -> None:
 def test_a_list_is_sorted_by_folders(tmp_path: Path) -> None:
     listed = [Entry(name) for name in ("a-b", "a/z", "a", "a.txt")]
     assert [
-        each.name for each in filter_files(listed, PathFilter.from_patterns((), ())) if isinstance(each, Entry)
+        item.name for item in filter_files(listed, PathFilter.from_patterns((), ())) if isinstance(item, Entry)
     ] == [
         "a",
         "a/z",

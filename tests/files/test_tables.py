@@ -16,8 +16,8 @@ from waivern.files.formats.tables.csv import delimiter_of
 def test_each_column_is_an_item_with_its_table_and_rows() -> None:
     scan = scan_of("exports/people.csv", "name,email\nAnn,ann@example.org\nBob,bob@example.org\n")
     assert [(item["content"], item["metadata"]) for item in scan.items] == [
-        (content, {**said, "table": "people", "column": column, "rows": [1, 2], "encoding": "utf-8"})
-        for said in [{"source": "here", "connector_type": "filesystem", "file_path": "exports/people.csv"}]
+        (content, {**metadata, "table": "people", "column": column, "rows": [1, 2], "encoding": "utf-8"})
+        for metadata in [{"source": "here", "connector_type": "filesystem", "file_path": "exports/people.csv"}]
         for column, content in (("name", "Ann\nBob"), ("email", "ann@example.org\nbob@example.org"))
     ]
     assert scan.metadata() == {"scanned": 1, "not_scanned": []}
@@ -140,11 +140,11 @@ def test_no_word_of_a_table_is_lost(rows: list[list[str]], delimiter: str) -> No
     written = StringIO()
     csv.writer(written, delimiter=delimiter).writerows(rows)
     scan = scan_of("x.csv", written.getvalue())
-    said = " ".join(" ".join([item["content"], item["metadata"].get("column", "")]) for item in scan.items)
+    texts = " ".join(" ".join([item["content"], item["metadata"].get("column", "")]) for item in scan.items)
     for row in rows:
         for cell in row:
             for word in re.split(r"[\s,;|]+", cell):  # with few cells, another character may look like the delimiter
-                assert word in said
+                assert word in texts
 
 
 def test_prose_is_not_a_table() -> None:

@@ -22,7 +22,7 @@ ANY = Schema("any", "1.0.0")
 lists = st.lists(json_values, max_size=9)
 
 
-def packed(content: dict[str, Any], items: list[Any], *, part_bytes: int = 16) -> CompressedMessage:
+def compressed(content: dict[str, Any], items: list[Any], *, part_bytes: int = 16) -> CompressedMessage:
     around = {key: value for key, value in content.items() if key != "data"}
     return CompressedMessage("", around, "data", CompressedItems(items, part_bytes=part_bytes), ANY)
 
@@ -32,7 +32,7 @@ def test_a_compressed_message_equals_the_message_with_the_same_content(
     content: dict[str, Any], items: list[Any]
 ) -> None:
     content.pop("data", None)
-    message, plain = packed(content, items), Message("", {**content, "data": items}, ANY)
+    message, plain = compressed(content, items), Message("", {**content, "data": items}, ANY)
     assert message == plain
     assert plain == message
     assert message.content == plain.content
@@ -45,7 +45,7 @@ def test_a_compressed_message_equals_the_message_with_the_same_content(
 def test_its_digest_and_bytes_equal_those_of_the_message_with_the_same_content(
     content: dict[str, Any], items: list[Any]
 ) -> None:
-    form, canonical = packed(content, items).canonical_form(), canonical_bytes({**content, "data": items})
+    form, canonical = compressed(content, items).canonical_form(), canonical_bytes({**content, "data": items})
     unpacked = map(zstandard.ZstdDecompressor().decompress, form.frames())
     assert (form.digest, form.size) == (digest_of(canonical), len(canonical))
     assert b"".join(form) == b"".join(unpacked) == canonical
@@ -65,7 +65,7 @@ def test_concatenated_items_are_those_of_all_lists_in_order(several: list[list[A
 @settings(max_examples=10)
 def test_the_items_of_a_large_message_can_be_read_from_its_compressed_parts(items: list[Any]) -> None:
     around = {"long": "x" * 3_000_000}
-    frames = packed(around, items).canonical_form().frames()
+    frames = compressed(around, items).canonical_form().frames()
     found = CompressedItems.from_frames(InnerFrames(FrameBuffer(frames)))
     assert list(found) == items
     assert len(found) == len(items)
@@ -122,14 +122,14 @@ def test_compressed_messages_are_merged_like_any_others():
         text("d", scanned=2, not_scanned=[{"name": "x", "reason": "binary"}]),
     ]
     large = [
-        CompressedMessage(each.id, each.envelope_without("data"), "data", CompressedItems(each.content["data"]), TEXT)
-        for each in plain
+        CompressedMessage(item.id, item.envelope_without("data"), "data", CompressedItems(item.content["data"]), TEXT)
+        for item in plain
     ]
     assert concatenated(large) == concatenated([large[0], *plain[1:]]) == concatenated(plain)
 
 
 def test_changes_to_decompressed_content_are_not_in_a_copy():
-    message = packed({"metadata": {"a": [1]}}, [{"b": 1}])
+    message = compressed({"metadata": {"a": [1]}}, [{"b": 1}])
     message.content["metadata"]["a"].append(2)
     message.content["data"][0]["b"] = 2
     assert message.copy().content == {"metadata": {"a": [1]}, "data": [{"b": 1}]}
@@ -137,11 +137,11 @@ def test_changes_to_decompressed_content_are_not_in_a_copy():
 
 def test_secrets_are_redacted_in_compressed_messages():
     redactor = Redactor({"KEY": "correct horse"})
-    message = packed({"said": "by correct horse"}, [{"text": "a"}, {"text": "a correct horse"}])
-    assert redactor.message(message) == packed({"said": "by ${KEY}"}, [{"text": "a"}, {"text": "a ${KEY}"}])
-    clean = packed({}, [{"text": "a"}])
+    message = compressed({"text": "by correct horse"}, [{"text": "a"}, {"text": "a correct horse"}])
+    assert redactor.message(message) == compressed({"text": "by ${KEY}"}, [{"text": "a"}, {"text": "a ${KEY}"}])
+    clean = compressed({}, [{"text": "a"}])
     assert redactor.message(clean) is clean
 
 
 def test_the_envelope_is_converted_to_json_values():
-    assert packed({"pair": (1, 2)}, []).content == content_of(canonical_bytes({"pair": (1, 2), "data": []}))
+    assert compressed({"pair": (1, 2)}, []).content == content_of(canonical_bytes({"pair": (1, 2), "data": []}))

@@ -26,9 +26,9 @@ def test_the_probability_is_that_of_sampling_without_replacement(read_of: tuple[
 
 @given(st.integers(1, 10**9).flatmap(lambda of: st.tuples(st.integers(1, min(of, 10**5)), st.just(of))))
 def test_the_reported_bound_is_never_below_the_probability(read_of: tuple[int, int]) -> None:
-    said = bound(*read_of).rpartition("p < ")[2]
+    reported = bound(*read_of).rpartition("p < ")[2]
     chance = miss_probability(*read_of)
-    assert chance < float(said) <= max(1.13 * chance, 1e-6)
+    assert chance < float(reported) <= max(1.13 * chance, 1e-6)
 
 
 @pytest.mark.parametrize(
