@@ -1,11 +1,13 @@
 """Turns files into the items of a message, and reports what was not scanned."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from waivern.files.decoding import DecodedText
-from waivern.files.formats.model.document import Document, Member, Part
+from waivern.files.formats.model.document import Document, FormatError, Member, Part
 from waivern.files.formats.registry import Format, check_installed, format_of
+from waivern.files.parsers.parsing import FileLimits, parse
+from waivern.files.parsers.wire import Text
 from waivern.files.reading import TooLargeError, UnreadableError
 from waivern.files.walking import printable_name
 from waivern.messages.compressed_items import CompressedItems
@@ -48,6 +50,7 @@ class FileScan:
 
     def __init__(self, selection: "FileSelection", *, source: str, connector_type: str) -> None:
         self._selection = selection
+        self._file_limits = FileLimits(selection.file_time_limit, selection.file_memory_limit)
         self._item_metadata = {"source": source, "connector_type": connector_type}
         self._size = 0
         self._members = 0
@@ -80,10 +83,10 @@ class FileScan:
                 raise UnreadableError(reason, ReasonCode.TOO_COMPLEX)
             if format_ is None:
                 self._scan_plain_text(document)
-            elif format_.is_text:
-                self._scan_text_format(format_, document, depth)
+            elif format_.is_archive:
+                self._scan_archive(format_, document, depth)
             else:
-                self._scan_binary_format(format_, document, depth)
+                self._scan_parsed(format_, document, depth)
         except UnreadableError as error:
             self._skip(name, str(error), error.code)
 
@@ -113,20 +116,29 @@ class FileScan:
         self._report_invalid_characters(document.name, text)
         self.scanned += 1
 
-    def _scan_text_format(self, format_: Format, document: Document, depth: int) -> None:
-        """Parse a text, or read it as plain text if it does not follow its format or is too large."""
-        extracts = _parse_text(format_, document)
-        if not extracts:
+    def _scan_parsed(self, format_: Format, document: Document, depth: int) -> None:
+        """Parse a file; a text that does not follow its format or is too large is read as plain text."""
+        if format_.is_text and not format_.accepts(len(document.content)):
             self._scan_plain_text(document, read_as="text")
             return
-        text = document.decoded if format_.has_one_encoding else None
-        if text is not None:
-            self._check_encoding(text)
-            self._report_invalid_characters(document.name, text)
-        self._add_all(extracts, format_, document, depth, text)
-
-    def _scan_binary_format(self, format_: Format, document: Document, depth: int) -> None:
         check_installed(format_)
+        extracts = parse(document, format_, self._file_limits)
+        encoding: Text | None = None
+        if format_.is_text:
+            try:
+                first = next(extracts)
+            except FormatError:
+                self._scan_plain_text(document, read_as="text")
+                return
+            assert isinstance(first, Text)
+            encoding = first if first.encoding is not None else None
+        if encoding is not None:
+            self._check_encoding(encoding)
+            self._report_invalid_characters(document.name, encoding)
+        found = cast("Iterator[_Extract]", extracts)
+        self._add_all(_ended(found) if format_.has_members else found, format_, document, depth, encoding)
+
+    def _scan_archive(self, format_: Format, document: Document, depth: int) -> None:
         self._add_all(format_.reader()(document), format_, document, depth)
 
     def _add_all(
@@ -135,7 +147,7 @@ class FileScan:
         format_: Format,
         document: Document,
         depth: int,
-        text: DecodedText | None = None,
+        encoding: Text | None = None,
     ) -> None:
         """Add what a format extracts from a file; if it fails, keep what it has extracted and report the rest."""
         items_before, size = len(self.items), 0
@@ -147,7 +159,7 @@ class FileScan:
                     if size > document.limit and not format_.is_text:
                         reason = f"more than {document.limit} characters are extracted from it"
                         raise UnreadableError(reason, ReasonCode.TOO_LARGE)
-                self._add_extract(extract, document, depth, text)
+                self._add_extract(extract, document, depth, encoding)
         except Exception as error:  # noqa: BLE001  a malicious file may make a parser raise anything
             if not isinstance(error, UnreadableError):
                 error = UnreadableError(f"{format_.description} that cannot be read", ReasonCode.DAMAGED)
@@ -157,25 +169,22 @@ class FileScan:
         if not format_.is_text:
             self._size += size
 
-    def _add_extract(self, extract: _Extract, document: Document, depth: int, text: DecodedText | None) -> None:
+    def _add_extract(self, extract: _Extract, document: Document, depth: int, encoding: Text | None) -> None:
         if isinstance(extract, NotScanned):
-            self._skip(_encodable(extract.name), extract.reason, extract.code)
+            self._skip(extract.name, extract.reason, extract.code)
         elif isinstance(extract, Part):
-            metadata = {
-                key: _encodable(value) if isinstance(value, str) else value for key, value in extract.metadata.items()
-            }
-            self._add(document.name, Part(_encodable(extract.content), metadata), text)
+            self._add(document.name, extract, encoding)
         else:
             self._members += 1
             if self._members > MAX_MEMBERS:
                 raise UnreadableError(f"more than {MAX_MEMBERS:,} files within one", ReasonCode.TOO_COMPLEX)
-            self._scan(extract, _encodable(extract.name), depth=depth + 1)
+            self._scan(extract, extract.name, depth=depth + 1)
 
-    def _check_encoding(self, text: DecodedText) -> None:
+    def _check_encoding(self, text: DecodedText | Text) -> None:
         if text.replaced and self._selection.errors == "strict":
             raise UnreadableError(f"{text.replaced} characters are not {text.encoding}", ReasonCode.ENCODING)
 
-    def _report_invalid_characters(self, name: str, text: DecodedText) -> None:
+    def _report_invalid_characters(self, name: str, text: DecodedText | Text) -> None:
         if text.replaced:
             reason = f"they are not {text.encoding} and were read as U+FFFD; the rest of the file was scanned"
             self._skip(f"{name} ({text.replaced} characters)", reason, ReasonCode.ENCODING)
@@ -183,7 +192,7 @@ class FileScan:
     def _skip(self, name: str, reason: str, code: ReasonCode) -> None:
         self.not_scanned.append(NotScanned(name, reason, code).as_json())
 
-    def _add(self, name: str, part: Part, text: DecodedText | None) -> None:
+    def _add(self, name: str, part: Part, text: DecodedText | Text | None) -> None:
         metadata: dict[str, Any] = {**self._item_metadata, "file_path": name}
         if text is not None:
             metadata["encoding"] = text.encoding
@@ -192,26 +201,14 @@ class FileScan:
         self.items.append({"content": part.content, "metadata": {**metadata, **part.metadata}})
 
 
-def _parse_text(format_: Format, document: Document) -> list[_Extract]:
-    """Return what a text format extracts; nothing if the text does not follow the format or is too large.
-
-    Raises:
-        NotTextError: the document is not text.
-    """
-    if not format_.is_installed or (format_.max_size is not None and len(document.content) > format_.max_size):
-        return []
-    if format_.has_one_encoding and not document.text:
-        return []
+def _ended(extracts: Iterator[_Extract]) -> Iterator[_Extract]:
+    """Yield the extracts once parsing has ended: the files among them are parsed by the same process."""
+    found: list[_Extract] = []
+    error: UnreadableError | None = None
     try:
-        return list(format_.reader()(document))
-    except Exception:  # noqa: BLE001  whatever is wrong with it, it is read as plain text
-        return []
-
-
-def _encodable(text: str) -> str:
-    """Return the text without lone surrogates, which JSON can express and a message cannot hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+        found.extend(extracts)
+    except UnreadableError as raised:
+        error = raised
+    yield from found
+    if error is not None:
+        raise error

@@ -38,6 +38,9 @@ class FileSelection(BaseModel):
         max_files: The maximum number of files; None: no limit.
         max_file_size: Larger files are not scanned. Bytes, or with a unit: 10MB is 10^7, 10MiB 10 * 2^20 bytes.
         max_total_size: The maximum size of all files together; limits the time and disk space of a scan.
+        file_time_limit: The processor time that parsing one file may take, in seconds; a file that takes more is not
+            scanned.
+        file_memory_limit: The memory that parsing one file may take, in bytes or with a unit; on Linux only.
         encoding: The encoding of all files; None: detect it for each file.
         errors: What to do with a file that has bytes invalid in its encoding: "replace" scans the rest of it,
             "strict" does not scan it, "ignore" is the same as "replace". The file is reported in any case.
@@ -53,6 +56,8 @@ class FileSelection(BaseModel):
     max_files: int | None = Field(default=None, ge=1)
     max_file_size: Size = 100 * 10**6
     max_total_size: Size = 10**9
+    file_time_limit: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 60
+    file_memory_limit: Annotated[Size, Field(ge=10**6)] = 10**9
     encoding: Annotated[str, AfterValidator(_known_encoding)] | None = None
     errors: Literal["replace", "strict", "ignore"] = "replace"
     formats: Literal["auto", "text"] = "auto"

@@ -46,6 +46,12 @@ class ReasonCode(StrEnum):
     TOO_COMPLEX = "too_complex"
     """It has more members, levels or columns than are read."""
 
+    TIME_LIMIT = "time_limit"
+    """Parsing it takes more time than one file may."""
+
+    MEMORY_LIMIT = "memory_limit"
+    """Parsing it takes more memory than one file may."""
+
     LIMIT_REACHED = "limit_reached"
     """The scan had already read as much as its limits allow."""
 

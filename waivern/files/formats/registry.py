@@ -21,7 +21,7 @@ class Format:
 
     Args:
         description: Such a file in words, with an article.
-        module: The module below `waivern.files.formats` that has its `read`. It is imported on first use.
+        module: The module that has its `read`. It is imported on first use.
         is_text: Whether a file that does not follow the format, or is larger than `max_size`, is read as plain text.
         is_archive: Whether it holds nothing but other files.
         has_one_encoding: Whether the whole file is in one encoding.
@@ -43,23 +43,28 @@ class Format:
     def is_installed(self) -> bool:
         return all(find_spec(package) is not None for package in self.packages)
 
+    def accepts(self, size: int) -> bool:
+        """Return whether a text of this size, in bytes, is parsed; else it is read as plain text."""
+        return self.is_installed and (self.max_size is None or size <= self.max_size)
+
     def reader(self) -> Reader:
         """Return the function that reads a document of this format."""
-        return cast("Reader", import_module(f"waivern.files.formats.{self.module}").read)
+        return cast("Reader", import_module(self.module).read)
 
 
+_FORMATS = "waivern.files.formats"
 _MAX_TREE_SIZE = 20 * 10**6
-PDF = Format("a PDF document", "documents.pdf", packages=("pypdf",))
-DOCX = Format("a DOCX document", "documents.docx", packages=("defusedxml",))
-XLSX = Format("an XLSX workbook", "documents.xlsx", packages=("openpyxl", "defusedxml"))
-ZIP = Format("a ZIP archive", "archives.zip", is_archive=True, has_members=True)
-GZIP = Format("gzip data", "archives.gzip", is_archive=True, has_members=True)
-EML = Format("an e-mail", "text.eml", is_text=True, has_one_encoding=False, has_members=True)
-HTML = Format("an HTML page", "text.html", is_text=True, max_size=_MAX_TREE_SIZE)
-CSV = Format("a table", "tables.csv", is_text=True)
-JSON = Format("JSON", "structured.json", is_text=True, max_size=_MAX_TREE_SIZE)
-YAML = Format("YAML", "structured.yaml", is_text=True, max_size=_MAX_TREE_SIZE)
-XML = Format("XML", "structured.xml", is_text=True, max_size=_MAX_TREE_SIZE, packages=("defusedxml",))
+PDF = Format("a PDF document", f"{_FORMATS}.documents.pdf", packages=("pypdf",))
+DOCX = Format("a DOCX document", f"{_FORMATS}.documents.docx", packages=("defusedxml",))
+XLSX = Format("an XLSX workbook", f"{_FORMATS}.documents.xlsx", packages=("openpyxl", "defusedxml"))
+ZIP = Format("a ZIP archive", f"{_FORMATS}.archives.zip", is_archive=True, has_members=True)
+GZIP = Format("gzip data", f"{_FORMATS}.archives.gzip", is_archive=True, has_members=True)
+EML = Format("an e-mail", f"{_FORMATS}.text.eml", is_text=True, has_one_encoding=False, has_members=True)
+HTML = Format("an HTML page", f"{_FORMATS}.text.html", is_text=True, max_size=_MAX_TREE_SIZE)
+CSV = Format("a table", f"{_FORMATS}.tables.csv", is_text=True)
+JSON = Format("JSON", f"{_FORMATS}.structured.json", is_text=True, max_size=_MAX_TREE_SIZE)
+YAML = Format("YAML", f"{_FORMATS}.structured.yaml", is_text=True, max_size=_MAX_TREE_SIZE)
+XML = Format("XML", f"{_FORMATS}.structured.xml", is_text=True, max_size=_MAX_TREE_SIZE, packages=("defusedxml",))
 
 FORMATS = {
     **dict.fromkeys((".csv", ".tsv", ".tab"), CSV),

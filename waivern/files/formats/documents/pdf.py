@@ -50,6 +50,8 @@ def _pages(reader: "PdfReader", name: str) -> Iterator[Part | NotScanned]:
     for number, page in enumerate(reader.pages, start=1):
         try:
             text = page.extract_text()
+        except MemoryError:
+            raise
         except Exception as error:  # noqa: BLE001  a page may be damaged in any way; the others are still read
             reason = f"a page that cannot be read ({type(error).__name__})"
             yield NotScanned(f"{name} (page {number})", reason, ReasonCode.DAMAGED)
@@ -70,6 +72,8 @@ def _properties(reader: "PdfReader", name: str) -> Iterator[Part | NotScanned]:
         values = [("properties", key.lstrip("/"), value) for key, value in (reader.metadata or {}).items()]
         fields = reader.get_form_text_fields() or {}
         values += [("form", str(key), value) for key, value in fields.items()]
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001  as above
         reason = f"they cannot be read ({type(error).__name__})"
         yield NotScanned(f"{name} (form and properties)", reason, ReasonCode.DAMAGED)

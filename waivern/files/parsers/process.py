@@ -1,0 +1,156 @@
+"""Parser processes: started when they are needed, kept for the next file, and killed when a file exceeds its limits."""
+
+import atexit
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from waivern.files.parsers.wire import LENGTH, End, Reply, Request, decode_reply, frame
+
+_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from waivern.files.parsers.child import main; main()"
+_INHERITED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONHOME", "PYTHONUTF8")
+_MAX_SILENCE = 3
+"""How many times a file's time limit the process may take for a reply: it may wait for a processor."""
+
+_READ_SIZE = 1 << 18
+_GRACE_SECONDS = 1.0
+
+
+class TimeLimitError(Exception):
+    """The process was ended because a file took too much time."""
+
+
+class CrashedError(Exception):
+    """The process ended by itself; `signal_name` is the signal that ended it, if one did."""
+
+    def __init__(self, signal_name: str | None) -> None:
+        super().__init__(signal_name or "")
+        self.signal_name = signal_name
+
+
+class ParserProcess:
+    """A process that parses one file at a time."""
+
+    def __init__(self) -> None:
+        environment = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
+        self._process = subprocess.Popen(  # noqa: S603  the arguments are this interpreter's own
+            [sys.executable, "-E", "-s", "-S", "-c", _PROGRAM, *(str(Path(path).absolute()) for path in sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests, self._replies = self._process.stdin, self._process.stdout
+        self._received = bytearray()
+        self.is_reusable = True
+
+    def parse(self, request: Request, content: bytes) -> Iterator[Reply]:
+        """Yield the replies to a request. Unless the last one is read, the process is of no further use.
+
+        Raises:
+            TimeLimitError: the file took too much time.
+            CrashedError: the process ended.
+        """
+        self.is_reusable = False
+        with contextlib.suppress(BrokenPipeError):  # why it ended is known below
+            self._requests.write(frame(request))
+            self._requests.write(LENGTH.pack(len(content)))
+            self._requests.write(content)
+            self._requests.flush()
+        while True:
+            reply = self._next_reply(_MAX_SILENCE * request.time_limit)
+            if isinstance(reply, End):
+                self.is_reusable = reply.is_reusable
+                yield reply
+                return
+            yield reply
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._requests, self._replies):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+    def _next_reply(self, patience: float) -> Reply:
+        length = self._take(LENGTH.size, patience)
+        return decode_reply(self._take(LENGTH.unpack(length)[0], patience))
+
+    def _take(self, size: int, patience: float) -> bytes:
+        """Return the next bytes that the process sends."""
+        descriptor = self._replies.fileno()
+        deadline = time.monotonic() + patience
+        while len(self._received) < size:
+            ready, _, _ = select.select([descriptor], [], [], max(0, deadline - time.monotonic()))
+            if not ready:
+                raise TimeLimitError
+            chunk = os.read(descriptor, _READ_SIZE)
+            if not chunk:
+                raise self._end()
+            self._received += chunk
+        taken = bytes(memoryview(self._received)[:size])
+        del self._received[:size]
+        return taken
+
+    def _end(self) -> Exception:
+        try:
+            status = self._process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:  # it has only closed its output
+            return CrashedError(None)
+        if status == -signal.SIGPROF:
+            return TimeLimitError()
+        return CrashedError(signal.Signals(-status).name if status < 0 else None)
+
+
+class _Processes:
+    """The processes that wait for a file."""
+
+    def __init__(self) -> None:
+        self._idle: list[ParserProcess] = []
+        self._lock = threading.Lock()
+        self._max_idle = os.cpu_count() or 1
+
+    @contextmanager
+    def borrow(self) -> Iterator[ParserProcess]:
+        with self._lock:
+            process = self._idle.pop() if self._idle else None
+        process = ParserProcess() if process is None else process
+        try:
+            yield process
+        finally:
+            self._put_back(process)
+
+    def forget(self) -> None:
+        """Leave the processes to the process that this one is a copy of."""
+        self._lock = threading.Lock()
+        self._idle = []
+
+    def close(self) -> None:
+        with self._lock:
+            processes, self._idle = self._idle, []
+        for process in processes:
+            process.kill()
+
+    def _put_back(self, process: ParserProcess) -> None:
+        with self._lock:
+            is_kept = process.is_reusable and len(self._idle) < self._max_idle
+            if is_kept:
+                self._idle.append(process)
+        if not is_kept:
+            process.kill()
+
+
+processes = _Processes()
+atexit.register(processes.close)
+os.register_at_fork(after_in_child=processes.forget)
