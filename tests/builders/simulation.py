@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
-from waivern.runs.production import ProductionOrder
+from waivern.runs.artifact_runner import ArtifactTask
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class _JumpingSelector(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         events = super().select(0)
         if not events:
-            assert timeout is not None, "everything waits for everything"
+            assert timeout is not None, "deadlock: nothing is scheduled"
             self.now += max(timeout, 0.0)
         return events
 
@@ -47,19 +47,19 @@ class SimulatedWorkers(Executor):
         self.busy = 0
         self.most_busy = 0
 
-    def submit(self, make: Callable[..., Any], /, *args: Any, **_: Any) -> "Future[Any]":
-        order: ProductionOrder = args[0]
+    def submit(self, run: Callable[..., Any], /, *args: Any, **_: Any) -> "Future[Any]":
+        task: ArtifactTask = args[0]
         loop = asyncio.get_running_loop()
-        self._on_start(order.artifact_id, loop.time())
+        self._on_start(task.artifact_id, loop.time())
         self.busy += 1
         self.most_busy = max(self.most_busy, self.busy)
         future: Future[Any] = Future()
-        loop.call_later(self._durations[order.artifact_id], self._end, future, make, order)
+        loop.call_later(self._durations[task.artifact_id], self._end, future, run, task)
         return future
 
-    def _end(self, future: "Future[Any]", make: Callable[..., Any], order: ProductionOrder) -> None:
+    def _end(self, future: "Future[Any]", run: Callable[..., Any], task: ArtifactTask) -> None:
         self.busy -= 1
-        future.set_result(make(order))
+        future.set_result(run(task))
 
 
 def simulated(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

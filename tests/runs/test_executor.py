@@ -1,4 +1,4 @@
-"""The executor's scenarios, on a store in memory."""
+"""Scenarios of the executor with an artifact store in memory."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from waivern import DAGExecutor, ExecutionResult, InMemoryArtifactStore, Message, Schema
-from waivern.runs.production import ProductionOrder
+from waivern.runs.artifact_runner import ArtifactTask
 from waivern.runs.run import RunStatus, SkipReason
 from waivern.testing.builders import ANY_SCHEMA, plan_of, plan_of_dag, registry_of
 
@@ -46,7 +46,7 @@ def failing(*names: str) -> Callable[[str], Any]:
     return make
 
 
-def test_a_single_source_is_made() -> None:
+def test_a_single_source_succeeds() -> None:
     result = execute_making(str.upper, {"customers": []})
     assert result.status is RunStatus.SUCCEEDED
     assert result.artifacts["customers"].success
@@ -55,20 +55,20 @@ def test_a_single_source_is_made() -> None:
     assert message.content == {"made": "CUSTOMERS"}
 
 
-def test_independent_sources_are_made_at_the_same_time() -> None:
+def test_independent_sources_run_at_the_same_time() -> None:
     together = threading.Barrier(3, timeout=10)
     result = execute_making(lambda _name: together.wait() >= 0, {"a": [], "b": [], "c": []})
     assert result.status is RunStatus.SUCCEEDED
 
 
-def test_a_chain_is_made_in_its_order() -> None:
+def test_a_chain_runs_in_order() -> None:
     made: list[str] = []
     result = execute_making(made.append, {"c": ["b"], "b": ["a"], "a": []})
     assert made == ["a", "b", "c"]
     assert result.status is RunStatus.SUCCEEDED
 
 
-def test_a_fan_in_starts_after_all_its_inputs_and_gets_them_merged() -> None:
+def test_a_fan_in_starts_after_all_its_inputs_and_receives_them_merged() -> None:
     ended: list[str] = []
 
     def extract(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def test_several_inputs_without_a_process_are_merged_into_the_artifact() -> None
     assert message.content == {"rows": [2, 1]}
 
 
-def test_a_failure_skips_what_depends_on_it_and_nothing_else() -> None:
+def test_a_failure_skips_its_dependents_and_nothing_else() -> None:
     result = execute_making(failing("a"), {"a": [], "b": ["a"], "c": ["b"], "other": [], "beside": ["other"]})
     assert result.status is RunStatus.FAILED
     assert result.skipped == {"b", "c"}
@@ -137,7 +137,7 @@ def test_a_failed_optional_artifact_is_a_warning_and_the_run_succeeds(caplog: py
     assert "Optional artifact 'logs' failed: ZeroDivisionError: division by zero" in caplog.text
 
 
-def test_at_the_deadline_it_returns_what_there_is_while_a_connector_hangs() -> None:
+def test_at_the_deadline_the_result_is_returned_even_if_a_connector_hangs() -> None:
     woken = threading.Event()
     store = InMemoryArtifactStore()
     registry = registry_of(
@@ -157,7 +157,7 @@ def test_at_the_deadline_it_returns_what_there_is_while_a_connector_hangs() -> N
     result = asyncio.run(DAGExecutor(registry).execute(plan))
     took = time.monotonic() - started
     woken.set()
-    time.sleep(0.1)  # the thread that hung has every chance to save now, and must not
+    time.sleep(0.1)  # gives the hung thread time to save, which it must not
     assert result.status is RunStatus.TIMED_OUT
     assert took < 5
     assert set(result.artifacts) == {"quick"}
@@ -165,7 +165,7 @@ def test_at_the_deadline_it_returns_what_there_is_while_a_connector_hangs() -> N
     assert store.list_artifacts() == ["quick"]
 
 
-def test_never_more_artifacts_are_made_at_once_than_the_runbook_allows() -> None:
+def test_max_concurrency_limits_how_many_artifacts_run_at_once() -> None:
     counting = threading.Lock()
     now = [0]
     most = [0]
@@ -182,12 +182,12 @@ def test_never_more_artifacts_are_made_at_once_than_the_runbook_allows() -> None
     assert most[0] == 2
 
 
-def test_a_slow_branch_does_not_hold_back_another() -> None:
+def test_a_slow_branch_does_not_delay_another() -> None:
     chain_made = threading.Event()
 
     def make(name: str) -> bool:
         if name == "slow":
-            return chain_made.wait(10)  # ends only if the chain beside it goes on meanwhile
+            return chain_made.wait(10)  # ends only if the other chain runs meanwhile
         if name == "c":
             chain_made.set()
         return True
@@ -198,15 +198,15 @@ def test_a_slow_branch_does_not_hold_back_another() -> None:
     assert message.content == {"made": True}
 
 
-def test_after_a_run_the_store_lists_what_was_made() -> None:
+def test_after_a_run_the_store_lists_its_artifacts_only() -> None:
     store = InMemoryArtifactStore()
-    store.save("of an earlier run", Message("", {}, ANY_SCHEMA))
+    store.save("from an earlier run", Message("", {}, ANY_SCHEMA))
     plan = plan_of({"a": {"source": {"type": "read"}}, "b": {"source": {"type": "broken"}}})
     execute(plan, connectors={"read": lambda _: {}, "broken": lambda _: 1 / 0}, store=store)
     assert store.list_artifacts() == ["a"]
 
 
-def test_an_analyser_receives_the_message_and_the_schema_it_is_to_make() -> None:
+def test_an_analyser_receives_the_input_messages_and_the_output_schema() -> None:
     received: list[Any] = []
 
     def analyse(properties: Mapping[str, Any], inputs: Sequence[Message]) -> dict[str, Any]:
@@ -251,12 +251,12 @@ def test_durations_are_measured_for_the_run_and_for_each_artifact() -> None:
 
 
 @pytest.mark.parametrize("made", [None, "text", Message("", {}, Schema("other", "1.0.0")), {"not": {1, 2, object()}}])
-def test_what_a_component_gives_must_be_a_message_of_the_schema_asked_for(made: Any) -> None:
+def test_a_component_must_return_a_message_of_the_requested_schema(made: Any) -> None:
     result = execute(plan_of({"a": {"source": {"type": "odd"}}}), connectors={"odd": lambda _: made})
     assert not result.artifacts["a"].success
 
 
-def test_a_component_that_leaves_the_program_fails_only_its_artifact() -> None:
+def test_a_component_that_raises_system_exit_fails_only_its_artifact() -> None:
     result = execute(
         plan_of({"a": {"source": {"type": "leaves"}}, "b": {"source": {"type": "stays"}}}),
         connectors={"leaves": lambda _: (_ for _ in ()).throw(SystemExit(7)), "stays": lambda _: {}},
@@ -265,7 +265,7 @@ def test_a_component_that_leaves_the_program_fails_only_its_artifact() -> None:
     assert result.artifacts["b"].success
 
 
-def test_cancelling_closes_the_run_and_says_so_to_whoever_waits() -> None:
+def test_cancelling_closes_the_run_and_raises_cancelled_error() -> None:
     started = threading.Event()
     released = threading.Event()
 
@@ -286,7 +286,7 @@ def test_cancelling_closes_the_run_and_says_so_to_whoever_waits() -> None:
     released.set()
 
 
-def test_a_resolved_variable_is_written_as_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_value_of_a_variable_is_replaced_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     def leak(properties: Mapping[str, Any]) -> dict[str, Any]:
         if properties.get("raise"):
             raise RuntimeError(f"cannot log in with {properties['password']}")
@@ -306,7 +306,7 @@ def test_a_resolved_variable_is_written_as_its_name(monkeypatch: pytest.MonkeyPa
     assert message.content == {"url": "db://me:${SHOP_PASSWORD}@host"}
 
 
-def test_an_order_can_be_pickled_and_names_variables_instead_of_holding_what_they_stand_for() -> None:
+def test_a_task_can_be_pickled_and_holds_no_values_of_variables() -> None:
     plan = plan_of(
         {
             "a": {"source": {"type": "read", "properties": {"password": "${SHOP_PASSWORD}"}}},
@@ -314,21 +314,21 @@ def test_an_order_can_be_pickled_and_names_variables_instead_of_holding_what_the
         }
     )
     for artifact_id in ("a", "b"):
-        order = ProductionOrder.of(plan, artifact_id)
-        assert pickle.loads(pickle.dumps(order)) == order
-    assert ProductionOrder.of(plan, "a").properties == {"password": "${SHOP_PASSWORD}"}
+        task = ArtifactTask.of(plan, artifact_id)
+        assert pickle.loads(pickle.dumps(task)) == task
+    assert ArtifactTask.of(plan, "a").properties == {"password": "${SHOP_PASSWORD}"}
 
 
-def test_the_bridge_that_is_given_makes_the_artifacts() -> None:
-    made_by: list[str] = []
+def test_artifacts_run_in_the_given_executor() -> None:
+    threads: list[str] = []
 
     def named_threads(number: int) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(number, thread_name_prefix="of my own")
+        return ThreadPoolExecutor(number, thread_name_prefix="custom-pool")
 
     def make(_properties: Mapping[str, Any]) -> dict[str, Any]:
-        made_by.append(threading.current_thread().name)
+        threads.append(threading.current_thread().name)
         return {}
 
     registry = registry_of(InMemoryArtifactStore(), connectors={"make": make})
-    asyncio.run(DAGExecutor(registry, bridge=named_threads).execute(plan_of_dag({"a": []})))
-    assert made_by[0].startswith("of my own")
+    asyncio.run(DAGExecutor(registry, executor_factory=named_threads).execute(plan_of_dag({"a": []})))
+    assert threads[0].startswith("custom-pool")

@@ -1,4 +1,4 @@
-"""What holds for the executor on every DAG, in simulated time."""
+"""Properties of the executor on every DAG, in simulated time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from waivern.testing.builders import plan_of_dag, registry_of
 
 
 class Simulation:
-    """One execution of a DAG, and what was seen of it."""
+    """One simulated execution of a DAG, with its observations."""
 
     def __init__(
         self,
@@ -29,13 +29,13 @@ class Simulation:
         self.store = InMemoryArtifactStore()
         self.failing = failing
         self.started_without_inputs: list[str] = []
-        self.workers = SimulatedWorkers(durations or dict.fromkeys(dag, 1.0), self._look_at_start)
+        self.workers = SimulatedWorkers(durations or dict.fromkeys(dag, 1.0), self._check_inputs_saved)
         registry = registry_of(self.store, connectors={"make": self._make}, analysers={"make": self._make})
-        executor = DAGExecutor(registry, bridge=lambda _number: self.workers)
+        executor = DAGExecutor(registry, executor_factory=lambda _number: self.workers)
         plan = plan_of_dag(dag, max_concurrency=workers, timeout=timeout)
         self.result: ExecutionResult = simulated(lambda: executor.execute(plan))
 
-    def _look_at_start(self, artifact_id: str, _now: float) -> None:
+    def _check_inputs_saved(self, artifact_id: str, _now: float) -> None:
         if not all(self.store.exists(needed) for needed in self.dag[artifact_id]):
             self.started_without_inputs.append(artifact_id)
 
@@ -68,7 +68,7 @@ def test_each_artifact_ends_in_exactly_one_state(given_: tuple[Dag, frozenset[st
 
 
 @given(dags_with_failures())
-def test_a_failure_skips_exactly_what_was_to_be_made_from_it(given_: tuple[Dag, frozenset[str]]) -> None:
+def test_a_failure_skips_exactly_its_dependents(given_: tuple[Dag, frozenset[str]]) -> None:
     dag, failing = given_
     result = Simulation(dag, failing=failing).result
     failed = {name for name, artifact in result.artifacts.items() if not artifact.success}
@@ -80,7 +80,7 @@ def test_a_failure_skips_exactly_what_was_to_be_made_from_it(given_: tuple[Dag, 
 
 
 @given(dags(), st.integers(1, 5))
-def test_never_more_than_the_limit_are_made_at_once(dag: Dag, workers: int) -> None:
+def test_the_concurrency_limit_is_never_exceeded(dag: Dag, workers: int) -> None:
     assert Simulation(dag, workers=workers).workers.most_busy <= workers
 
 
@@ -98,7 +98,7 @@ def test_no_worker_idles_while_an_artifact_is_ready(given_: tuple[Dag, dict[str,
 
 
 @given(dags_with_durations(), st.integers(1, 7200))
-def test_a_deadline_skips_exactly_what_had_not_ended(given_: tuple[Dag, dict[str, float]], timeout: int) -> None:
+def test_a_deadline_skips_exactly_the_unfinished_artifacts(given_: tuple[Dag, dict[str, float]], timeout: int) -> None:
     dag, durations = given_
     simulation = Simulation(dag, durations=durations, timeout=timeout + 0.5)
     result = simulation.result
@@ -111,7 +111,7 @@ def test_a_deadline_skips_exactly_what_had_not_ended(given_: tuple[Dag, dict[str
 
 @settings(max_examples=20)
 @given(dags(most=40))
-def test_every_artifact_of_a_sound_dag_is_made(dag: Dag) -> None:
+def test_every_artifact_of_a_valid_dag_succeeds(dag: Dag) -> None:
     simulation = Simulation(dag, workers=4)
     assert simulation.result.status is RunStatus.SUCCEEDED
     assert set(simulation.store.list_artifacts()) == set(dag)

@@ -1,4 +1,4 @@
-"""Artifacts that are tried again, and attempts that are given up."""
+"""Retries of artifacts, and attempts that time out."""
 
 import asyncio
 import threading
@@ -20,11 +20,11 @@ from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunS
 from waivern.runs.run_log import RunLog
 from waivern.testing.builders import plan_of, registry_of
 
-AT_ONCE = {"delay": 0, "backoff": 1}
+NO_DELAY = {"delay": 0, "backoff": 1}
 
 
-class Noting(RunLog):
-    """Keeps what it is told."""
+class RecordingLog(RunLog):
+    """Keeps all changes and failed attempts."""
 
     def __init__(self) -> None:
         self.attempts: list[FailedAttempt] = []
@@ -56,7 +56,7 @@ def source(name: str = "a", **terms: Any) -> dict[str, Any]:
 
 
 def failing_first(times: int) -> Callable[[str], int]:
-    """Fails so many times for each name, then makes."""
+    """Return a function that fails `times` times per name, then succeeds."""
     tried: Counter[str] = Counter()
 
     def make(name: str) -> int:
@@ -70,9 +70,9 @@ def failing_first(times: int) -> Callable[[str], int]:
 
 @settings(deadline=None, max_examples=60)
 @given(failures=st.integers(0, 5), attempts=st.integers(1, 5))
-def test_an_artifact_is_made_exactly_if_one_of_its_attempts_would_make_it(failures: int, attempts: int) -> None:
-    log = Noting()
-    retry = {"attempts": attempts, **AT_ONCE}
+def test_an_artifact_succeeds_exactly_if_one_of_its_attempts_does(failures: int, attempts: int) -> None:
+    log = RecordingLog()
+    retry = {"attempts": attempts, **NO_DELAY}
     after = {"inputs": ["a"], "process": {"type": "make", "properties": {"name": "after"}}}
     made: Counter[str] = Counter()
     first = failing_first(failures)
@@ -86,28 +86,28 @@ def test_an_artifact_is_made_exactly_if_one_of_its_attempts_would_make_it(failur
     assert result.artifacts["a"].success is succeeds
     assert result.artifacts["a"].attempts == made["a"] == min(failures + 1, attempts)
     assert made["after"] == int(succeeds)
-    assert [each.attempt for each in log.attempts] == list(range(1, min(failures, attempts) + 1))
+    assert [attempt.attempt for attempt in log.attempts] == list(range(1, min(failures, attempts) + 1))
     assert log.changes.count(("a", ArtifactStatus.FAILED)) == int(not succeeds)
 
 
-def test_an_artifact_without_retry_is_tried_once_and_no_attempt_is_recorded() -> None:
-    log = Noting()
+def test_an_artifact_without_retry_has_one_unrecorded_attempt() -> None:
+    log = RecordingLog()
     result = execute(plan_of({"a": source()}), failing_first(1), log)
     assert (result.artifacts["a"].success, log.attempts) == (False, [])
 
 
-def test_an_error_that_stays_the_same_is_not_tried_again() -> None:
+def test_a_final_error_is_not_retried() -> None:
     tried: list[str] = []
 
     def make(name: str) -> None:
         tried.append(name)
         raise RunbookError("${NAME} is not set")
 
-    result = execute(plan_of({"a": source(retry=AT_ONCE)}), make)
+    result = execute(plan_of({"a": source(retry=NO_DELAY)}), make)
     assert (result.status, tried) == (RunStatus.FAILED, ["a"])
 
 
-def test_while_an_artifact_waits_for_its_next_attempt_others_have_its_place() -> None:
+def test_an_artifact_that_waits_for_its_next_attempt_occupies_no_worker() -> None:
     made: list[str] = []
     first = failing_first(1)
 
@@ -123,14 +123,14 @@ def test_while_an_artifact_waits_for_its_next_attempt_others_have_its_place() ->
     assert made == ["flaky", "b", "c", "flaky"]
 
 
-def test_the_deadline_of_the_run_ends_the_waiting() -> None:
+def test_the_deadline_of_the_run_ends_the_wait_for_the_next_attempt() -> None:
     started = time.monotonic()
     result = execute(plan_of({"a": source(retry={"delay": 60})}, timeout=0.3), failing_first(5))
     assert time.monotonic() - started < 10
     assert (result.status, result.skip_reasons) == (RunStatus.TIMED_OUT, {"a": SkipReason.TIMEOUT})
 
 
-def test_an_attempt_that_takes_too_long_has_failed_and_what_it_gives_later_is_not_taken() -> None:
+def test_an_attempt_that_times_out_has_failed_and_its_late_result_is_refused() -> None:
     released = threading.Event()
 
     def make(name: str) -> str:
@@ -138,16 +138,16 @@ def test_an_attempt_that_takes_too_long_has_failed_and_what_it_gives_later_is_no
             released.wait(20)
         return name
 
-    log = Noting()
+    log = RecordingLog()
     result = execute(plan_of({"slow": source("slow", timeout=0.2), "b": source("b")}), make, log)
     released.set()
     assert result.status is RunStatus.FAILED
     assert result.artifacts["slow"].error == "it took longer than 0.2 s"
     assert result.artifacts["b"].success
-    assert [each.error for each in log.attempts] == ["it took longer than 0.2 s"]
+    assert [attempt.error for attempt in log.attempts] == ["it took longer than 0.2 s"]
 
 
-def test_a_hung_attempt_costs_the_others_no_worker_and_the_next_one_may_succeed() -> None:
+def test_a_hung_attempt_occupies_no_worker_and_the_next_one_may_succeed() -> None:
     released = threading.Event()
     tried: Counter[str] = Counter()
 
@@ -157,7 +157,7 @@ def test_a_hung_attempt_costs_the_others_no_worker_and_the_next_one_may_succeed(
             released.wait(20)
         return tried[name]
 
-    artifacts = {"slow": source("slow", timeout=0.2, retry=AT_ONCE), **{n: source(n) for n in "bcd"}}
+    artifacts = {"slow": source("slow", timeout=0.2, retry=NO_DELAY), **{n: source(n) for n in "bcd"}}
     result = execute(plan_of(artifacts, max_concurrency=1), make)
     released.set()
     assert result.status is RunStatus.SUCCEEDED
@@ -174,7 +174,7 @@ def test_a_hung_attempt_costs_the_others_no_worker_and_the_next_one_may_succeed(
     attempt=st.integers(1, 100),
     share=st.floats(0, 1),
 )
-def test_a_wait_grows_never_beyond_its_bound(
+def test_a_retry_delay_never_exceeds_its_maximum(
     delay: float, backoff: float, max_delay: float, attempt: int, share: float
 ) -> None:
     retry = RetryConfig(delay=delay, backoff=backoff, max_delay=max_delay, jitter=2.0)
@@ -184,7 +184,7 @@ def test_a_wait_grows_never_beyond_its_bound(
         assert wait >= retry.delay_after(attempt - 1, share=0) - 1e-6
 
 
-def test_the_waits_are_the_delay_and_its_multiples() -> None:
+def test_retry_delays_grow_by_the_backoff_factor() -> None:
     retry = RetryConfig(delay=1, backoff=2, max_delay=5)
     assert [round(retry.delay_after(attempt, share=0), 6) for attempt in (1, 2, 3, 4)] == [1, 2, 4, 5]
 
@@ -202,6 +202,6 @@ def test_the_waits_are_the_delay_and_its_multiples() -> None:
         ({"source": {"type": "x"}, "retry": 3}, "dictionary"),
     ],
 )
-def test_what_cannot_be_retried_is_refused(definition: dict[str, Any], said: str) -> None:
+def test_retry_and_timeout_are_refused_where_they_cannot_apply(definition: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         ArtifactDefinition.model_validate(definition)

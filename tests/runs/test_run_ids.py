@@ -12,13 +12,13 @@ INSTANTS = st.timedeltas(timedelta(0), timedelta(days=2_900_000)).map(
 
 
 @given(INSTANTS, st.integers(2, 50))
-def test_ids_made_for_one_instant_are_different_and_sort_in_the_order_in_which_they_were_made(now, number):
+def test_ids_of_one_instant_are_unique_and_sort_in_the_order_of_their_creation(now, number):
     ids = [new_run_id(now) for _ in range(number)]
     assert ids == sorted(set(ids))
 
 
 @given(INSTANTS, INSTANTS)
-def test_ids_sort_by_the_instants_they_were_made_for(earlier, later):
+def test_ids_sort_by_their_instants(earlier, later):
     earlier, later = sorted((earlier, later))
     for order in ((earlier, later), (later, earlier)):
         ids = {instant: new_run_id(instant) for instant in order}
@@ -27,6 +27,6 @@ def test_ids_sort_by_the_instants_they_were_made_for(earlier, later):
 
 
 @given(INSTANTS)
-def test_an_id_is_a_uuid_of_version_7_that_tells_its_millisecond(now):
+def test_an_id_is_a_version_7_uuid_with_its_millisecond(now):
     read = UUID(new_run_id(now))
     assert (read.version, read.variant, read.int >> 80) == (7, RFC_4122, int(now.timestamp() * 1000))

@@ -1,1 +1,1 @@
-"""Making a plan's artifacts, and what a run is."""
+"""Executing plans, and the record of a run."""

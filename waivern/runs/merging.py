@@ -1,4 +1,4 @@
-"""Several messages of one schema become one."""
+"""Merging several messages of one schema into one."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -12,59 +12,61 @@ from waivern.messages.schema import Schema
 
 
 def merged_by_schema(messages: Sequence[Message], order: Sequence[Schema]) -> list[Message]:
-    """Return one merged message for each schema, in `order`; within a schema, `messages` keep theirs."""
+    """Return one merged message per schema, in `order`; within a schema, `messages` keep their order."""
     return [concatenated([message for message in messages if message.schema == schema]) for schema in order]
 
 
 def concatenated(messages: Sequence[Message]) -> Message:
     """Return the first message's envelope with the items of all messages, in their order.
 
-    What the JSON Schema names in `x-waivern-merge` is put together too, so that the result does not pass the first
-    message's counts and omissions off as those of all. For a schema that names no items (or that nobody described)
-    every list that stands at the top of all contents is concatenated.
+    The values that the JSON Schema lists in `x-waivern-merge` are merged too, so that the result does not present the
+    counts and coverage gaps of the first message as those of all. If the schema names no items, or is unknown, every
+    list at the top level of all contents is concatenated.
 
     Raises:
-        MessageError: the contents have no list in common, so that there is nothing to concatenate.
+        MessageError: the contents have no list in common, so there is nothing to concatenate.
     """
     first = messages[0]
     if len(messages) == 1:
         return first
-    named, name = schema_catalogue().items_key(first.schema), "+".join(each.id for each in messages if each.id)
-    if named is not None and any(isinstance(each, CompressedMessage) for each in messages):
-        around = [each.envelope_without(named) for each in messages]
-        return CompressedMessage(name, _merged(around, first.schema), named, _packed(messages, named), first.schema)
+    items_key = schema_catalogue().items_key(first.schema)
+    name = "+".join(message.id for message in messages if message.id)
+    if items_key is not None and any(isinstance(message, CompressedMessage) for message in messages):
+        envelopes = [message.envelope_without(items_key) for message in messages]
+        envelope = _merged(envelopes, first.schema)
+        return CompressedMessage(name, envelope, items_key, _concatenated_items(messages, items_key), first.schema)
     content = _merged([message.content for message in messages], first.schema)
-    for key in _keys_of_items(messages, named):
+    for key in _list_keys(messages, items_key):
         content[key] = [item for message in messages for item in message.content[key]]
     return Message(name, content, first.schema)
 
 
 def _merged(contents: Sequence[Mapping[str, Any]], schema: Schema) -> dict[str, Any]:
-    """The first content, with what the schema says of the others put into it."""
+    """Return the first content, with the values of the others merged into it as the schema says."""
     content = dict(contents[0])
     for pointer, rule in schema_catalogue().merge_rules(schema).items():
         _merge_at(content, pointer.strip("/").split("/"), rule, contents)
     return content
 
 
-def _packed(messages: Sequence[Message], key: str) -> ConcatenatedItems:
-    several = [message.items_of(key) for message in messages]
-    if any(items is None for items in several):
-        raise _nothing_in_common(messages[0].schema)
+def _concatenated_items(messages: Sequence[Message], key: str) -> ConcatenatedItems:
+    sequences = [message.items_of(key) for message in messages]
+    if any(items is None for items in sequences):
+        raise _no_common_list(messages[0].schema)
     return ConcatenatedItems(
-        [items if isinstance(items, CompressedSequence) else CompressedItems(items or ()) for items in several]
+        [items if isinstance(items, CompressedSequence) else CompressedItems(items or ()) for items in sequences]
     )
 
 
-def _keys_of_items(messages: Sequence[Message], named: str | None) -> list[str]:
-    wanted = [named] if named is not None else list(messages[0].content)
-    keys = [key for key in wanted if all(isinstance(message.content.get(key), list) for message in messages)]
+def _list_keys(messages: Sequence[Message], items_key: str | None) -> list[str]:
+    candidates = [items_key] if items_key is not None else list(messages[0].content)
+    keys = [key for key in candidates if all(isinstance(message.content.get(key), list) for message in messages)]
     if not keys:
-        raise _nothing_in_common(messages[0].schema)
+        raise _no_common_list(messages[0].schema)
     return keys
 
 
-def _nothing_in_common(schema: Schema) -> MessageError:
+def _no_common_list(schema: Schema) -> MessageError:
     return MessageError(
         f"Messages of {schema} cannot be concatenated: they have no list in common",
         remedy=f"Name the list of items in the JSON Schema of {schema} as x-waivern-items",
@@ -72,14 +74,14 @@ def _nothing_in_common(schema: Schema) -> MessageError:
 
 
 def _merge_at(target: dict[str, Any], path: list[str], rule: str, contents: Sequence[Mapping[str, Any]]) -> None:
-    found = [value for content in contents if (value := _value_at(content, path)) is not None]
-    if not found:
+    values = [value for content in contents if (value := _value_at(content, path)) is not None]
+    if not values:
         return
     *parents, last = path
     for step in parents:
         target[step] = copy.copy(target.get(step) or {})
         target = target[step]
-    target[last] = [item for value in found for item in value] if rule == "concatenate" else _summed(found)
+    target[last] = [item for value in values for item in value] if rule == "concatenate" else _sum(values)
 
 
 def _value_at(content: Any, path: list[str]) -> Any:
@@ -88,8 +90,8 @@ def _value_at(content: Any, path: list[str]) -> Any:
     return content
 
 
-def _summed(values: Sequence[Any]) -> Any:
-    """Numbers are added; objects of numbers are added key by key."""
+def _sum(values: Sequence[Any]) -> Any:
+    """Return the sum of numbers, or of objects of numbers key by key."""
     if not isinstance(values[0], Mapping):
         return sum(values)
     totals: dict[str, Any] = {}

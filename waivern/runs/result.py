@@ -1,4 +1,4 @@
-"""What a run came to."""
+"""The result of executing a plan."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,11 +9,17 @@ from waivern.runs.run import RunStatus, SkipReason
 
 @dataclass(frozen=True)
 class ArtifactResult:
-    """How the making of one artifact ended.
+    """How one artifact ended.
 
-    `message` is None for a failed artifact, for one that an earlier attempt of the run made, and where the executor
-    was told not to keep messages: the store has it. `duration_seconds` counts from the start of the last of its
-    `attempts`. A failure that `is_final` would be the same however often it is tried.
+    Args:
+        artifact_id: The artifact.
+        success: Whether it succeeded.
+        message: None if it failed, if an earlier attempt of the run had produced it, or if the executor does not keep
+            messages; the store has it.
+        error: Why it failed.
+        duration_seconds: The duration of the last attempt.
+        attempts: How many attempts it took.
+        is_final: Whether every further attempt would fail in the same way.
     """
 
     artifact_id: str
@@ -27,7 +33,7 @@ class ArtifactResult:
 
 @dataclass(frozen=True)
 class ExecutionResult:
-    """How a run ended: each artifact of the plan is either in `artifacts` or in `skipped`, never in both."""
+    """How a run ended. Each artifact of the plan is either in `artifacts` or in `skipped`, never in both."""
 
     artifacts: Mapping[str, ArtifactResult]
     skipped: frozenset[str]

@@ -1,4 +1,4 @@
-"""What a run and its artifacts can be, in words that the database, the terminal and the exports share."""
+"""The statuses, reasons and ids of runs and artifacts, which the database, the terminal and the exports share."""
 
 import secrets
 import threading
@@ -9,7 +9,7 @@ from uuid import UUID
 
 
 class RunStatus(StrEnum):
-    """How far a run is. Only `running` has an owner and a lease; the last five are final until it is resumed."""
+    """The status of a run. Only a running one has an owner and a lease; the last five are final until it is resumed."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -29,7 +29,7 @@ RESUMABLE = (RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED, RunStat
 
 
 class ArtifactStatus(StrEnum):
-    """How far an artifact is; the last three are final within one attempt of a run."""
+    """The status of an artifact; the last three are final within one attempt of a run."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -39,7 +39,7 @@ class ArtifactStatus(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why an artifact was not made; `interrupted`: the run itself could not go on."""
+    """Why an artifact did not run; `interrupted`: the run itself was interrupted."""
 
     DEPENDENCY_FAILED = "dependency_failed"
     TIMEOUT = "timeout"
@@ -48,9 +48,11 @@ class SkipReason(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What caused a run: a person, a due instant, one that was missed, or a person who asked a schedule for more.
+    """What caused a run.
 
-    `reanalysis`: a person who wants today's rules applied to what an earlier run had read.
+    manual: a person. schedule: its scheduled time. catch_up: a scheduled time that was missed. backfill: a request for
+    past scheduled times. trigger: a request for an extra run of a schedule. reanalysis: a request to apply the current
+    rules to what an earlier run had read.
     """
 
     MANUAL = "manual"
@@ -63,10 +65,7 @@ class Trigger(StrEnum):
 
 @dataclass(frozen=True)
 class ArtifactChange:
-    """A step in an artifact's life, as a run log notes it.
-
-    `skipped_because` names the artifact whose failure made this one impossible.
-    """
+    """A change of an artifact's status. `skipped_because` names the failed artifact that it depends on."""
 
     artifact_id: str
     status: ArtifactStatus
@@ -78,7 +77,7 @@ class ArtifactChange:
 
 @dataclass(frozen=True)
 class FailedAttempt:
-    """An attempt at an artifact that came to nothing; `attempt` counts from 1 each time that the run is taken up."""
+    """A failed attempt at an artifact; `attempt` counts from 1 again each time that the run is resumed."""
 
     artifact_id: str
     attempt: int
@@ -87,35 +86,35 @@ class FailedAttempt:
     error: str
 
 
-class _Rests:
-    """What is behind the milliseconds: 74 bits, random, or a random step further within the same millisecond."""
+class _RandomTail:
+    """The 74 random bits of a UUIDv7; incremented by a random step within one millisecond, so that ids sort."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._milliseconds = -1
-        self._rest = 0
+        self._tail = 0
 
-    def after(self, milliseconds: int) -> int:
+    def next(self, milliseconds: int) -> int:
         with self._lock:
             is_same = milliseconds == self._milliseconds
             self._milliseconds = milliseconds
-            self._rest = self._rest + 1 + secrets.randbits(32) if is_same else secrets.randbits(73)
-            return self._rest
+            self._tail = self._tail + 1 + secrets.randbits(32) if is_same else secrets.randbits(73)
+            return self._tail
 
 
-_RESTS = _Rests()
+_RANDOM_TAIL = _RandomTail()
 
 
 def new_run_id(now: datetime) -> str:
-    """Return a UUID version 7 that begins with the milliseconds of `now` (aware): ids sort as their runs began.
+    """Return a UUID version 7 with the milliseconds of `now` (aware), so that ids sort by creation time.
 
-    Those that a process makes one after the other for one millisecond sort in that order too.
+    Ids that one process creates in one millisecond sort in the order of their creation too.
 
     Source: RFC 9562, section 5.7; section 6.2, method 2.
     """
     milliseconds = int(now.timestamp() * 1000)
-    rest = _RESTS.after(milliseconds)
-    bits = (milliseconds << 80) | (0x7 << 76) | (rest >> 62 << 64) | (0b10 << 62) | (rest & (1 << 62) - 1)
+    tail = _RANDOM_TAIL.next(milliseconds)
+    bits = (milliseconds << 80) | (0x7 << 76) | (tail >> 62 << 64) | (0b10 << 62) | (tail & (1 << 62) - 1)
     return str(UUID(int=bits))
 
 

@@ -89,7 +89,7 @@ class RunHandle:
     epoch: int
     store: ArtifactStore
     log: RunLog
-    already_made: frozenset[str] = frozenset()
+    already_succeeded: frozenset[str] = frozenset()
 
 
 class RunStore(ABC):

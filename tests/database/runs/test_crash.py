@@ -78,7 +78,7 @@ def test_after_200_kills_every_recorded_artifact_has_its_message(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_after_60_kills_while_messages_are_let_go_what_is_kept_can_be_read_and_the_rest_goes(tmp_path: Path) -> None:
+def test_after_60_kills_during_pruning_all_kept_messages_can_be_read(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
     with migrated(url) as engine:
         kill_at_random(url, kills=60, seed=3, target=let_go_until_killed, arguments=())

@@ -35,7 +35,7 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-def test_no_transaction_follows_the_last_write(engine: sa.Engine) -> None:
+def test_no_transaction_follows_the_final_write(engine: sa.Engine) -> None:
     done: list[str] = []
     writer = GroupCommitWriter(engine, guard=lambda _: done.append("guard"), keep_alive_s=60)
     writer._jobs = SlowQueue(writer._jobs)  # type: ignore[assignment]
@@ -43,7 +43,7 @@ def test_no_transaction_follows_the_last_write(engine: sa.Engine) -> None:
     assert done == ["guard", "last"]
 
 
-def test_what_waits_is_written_before_the_last_write(engine: sa.Engine) -> None:
+def test_waiting_writes_are_committed_before_the_final_write(engine: sa.Engine) -> None:
     done: list[str] = []
     writer = GroupCommitWriter(engine, guard=lambda _: None, keep_alive_s=60)
     writer.submit(lambda _: done.append("note"), urgent=False)
@@ -73,17 +73,17 @@ def wait_for(event: threading.Event) -> None:
     assert event.wait(60)
 
 
-def test_what_an_urgent_write_says_too_is_not_written_before_it(engine: sa.Engine) -> None:
+def test_a_deferred_write_is_left_out_if_an_urgent_one_has_its_key(engine: sa.Engine) -> None:
     writes = (("a runs", False, "a"), ("b runs", False, "b"), ("something", False, None), ("a is saved", True, "a"))
     assert written_together(engine, *writes) == ["b runs", "something", "a is saved"]
 
 
-def test_what_is_not_urgent_takes_the_place_of_nothing(engine: sa.Engine) -> None:
+def test_a_deferred_write_replaces_no_other_write(engine: sa.Engine) -> None:
     writes = (("a runs", False, "a"), ("a runs again", False, "a"), ("something", True, None))
     assert written_together(engine, *writes) == ["a runs", "a runs again", "something"]
 
 
-def test_a_write_is_not_left_out_for_one_that_fails(engine: sa.Engine) -> None:
+def test_a_deferred_write_is_kept_if_the_urgent_one_fails(engine: sa.Engine) -> None:
     done: list[str] = []
     may_go = threading.Event()
     writer = GroupCommitWriter(engine, guard=lambda _: None, keep_alive_s=60)

@@ -64,7 +64,7 @@ def let_lease_run_out(engine: sa.Engine, run_id: str) -> None:
         connection.execute(sa.update(runs).where(runs.c.id == run_id).values(lease_until=past))
 
 
-def test_a_queued_run_is_claimed_once_with_all_that_is_needed_to_make_it(engine: sa.Engine) -> None:
+def test_a_queued_run_is_claimed_once_with_everything_needed_to_execute_it(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     run_id = queue.enqueue(new(working_directory=Path("/data"), max_attempts=5))
     claimed = claimed_from(queue)
@@ -73,7 +73,7 @@ def test_a_queued_run_is_claimed_once_with_all_that_is_needed_to_make_it(engine:
     assert queue.claim() is None
 
 
-def test_the_highest_priority_is_claimed_first_then_what_waits_longest(engine: sa.Engine) -> None:
+def test_runs_are_claimed_by_priority_then_in_the_order_of_queueing(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     low, first, second, high = (queue.enqueue(new(priority=priority)) for priority in (-1, 0, 0, 1))
     assert [claimed_from(queue).run_id for _ in range(4)] == [high, first, second, low]
@@ -87,7 +87,7 @@ def test_a_run_is_not_claimed_before_it_is_available(engine: sa.Engine) -> None:
     assert claimed_from(queue).run_id == now
 
 
-def test_many_claimants_never_claim_the_same(engine: sa.Engine) -> None:
+def test_concurrent_claimants_never_claim_the_same_run(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     added = {queue.enqueue(new()) for _ in range(60)}
     together = threading.Barrier(6)
@@ -105,7 +105,7 @@ def test_many_claimants_never_claim_the_same(engine: sa.Engine) -> None:
     assert sorted(claimed) == sorted(added)
 
 
-def test_a_claimed_run_goes_on_under_its_epoch_and_is_remembered_with_its_attempt(engine: sa.Engine) -> None:
+def test_a_claimed_run_is_recorded_with_its_epoch_and_attempt(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     queue.enqueue(new())
     run = begun(engine, claimed_from(queue))
@@ -120,7 +120,7 @@ def test_a_claimed_run_goes_on_under_its_epoch_and_is_remembered_with_its_attemp
     ]
 
 
-def test_a_lost_run_is_queued_again_and_the_next_worker_redoes_nothing(engine: sa.Engine) -> None:
+def test_a_failed_attempt_queues_the_run_again_and_the_next_worker_redoes_nothing(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     queue.enqueue(new())
     first = begun(engine, claimed_from(queue))
@@ -143,7 +143,7 @@ def test_a_lost_run_is_queued_again_and_the_next_worker_redoes_nothing(engine: s
     ]
 
 
-def test_the_last_attempt_ends_the_run_as_interrupted_with_its_history(engine: sa.Engine) -> None:
+def test_the_last_failed_attempt_interrupts_the_run(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     run_id = queue.enqueue(new(max_attempts=2))
     for attempt in (1, 2):
@@ -162,7 +162,7 @@ def test_the_last_attempt_ends_the_run_as_interrupted_with_its_history(engine: s
     assert queue.claim() is None
 
 
-def test_handing_back_costs_no_attempt(engine: sa.Engine) -> None:
+def test_releasing_a_run_does_not_count_as_an_attempt(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     queue.enqueue(new(max_attempts=1))
     for _ in range(3):
@@ -175,7 +175,7 @@ def test_handing_back_costs_no_attempt(engine: sa.Engine) -> None:
     assert outcomes == [RELEASED] * 3
 
 
-def test_a_run_that_is_handed_back_time_and_again_is_interrupted_in_the_end(engine: sa.Engine) -> None:
+def test_a_run_that_is_released_too_often_is_interrupted(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     run_id = queue.enqueue(new(max_attempts=2))
     for _ in range(MAX_FREE_RELEASES + 2):
@@ -190,7 +190,7 @@ def test_a_run_that_is_handed_back_time_and_again_is_interrupted_in_the_end(engi
     assert outcomes == [RELEASED] * MAX_FREE_RELEASES + ["interrupted"] * 2
 
 
-def test_a_run_whose_lease_ran_out_is_recovered_and_one_with_a_heartbeat_is_not(engine: sa.Engine) -> None:
+def test_a_run_with_an_expired_lease_is_reaped_and_one_with_a_heartbeat_is_not(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     silent, lively = (queue.enqueue(new()) for _ in range(2))
     dead, alive = begun(engine, claimed_from(queue)), begun(engine, claimed_from(queue))
@@ -203,7 +203,7 @@ def test_a_run_whose_lease_ran_out_is_recovered_and_one_with_a_heartbeat_is_not(
     alive.store.save("a", message_of(found=1))
 
 
-def test_a_worker_that_was_stopped_in_the_middle_of_a_write_locks_nobody_out_for_long(postgres_url: str) -> None:
+def test_a_worker_stopped_in_the_middle_of_a_write_does_not_block_others_for_long(postgres_url: str) -> None:
     engine, stopped = open_engine(postgres_url), open_engine(postgres_url, lease_s=1)
     upgrade(engine)
     queue = SqlRunStore(engine)
@@ -232,7 +232,7 @@ def test_a_worker_that_was_stopped_in_the_middle_of_a_write_locks_nobody_out_for
     stopped.dispose()
 
 
-def test_a_run_of_a_process_that_is_known_dead_is_recovered_at_once(engine: sa.Engine) -> None:
+def test_a_run_of_a_dead_process_is_reaped_at_once(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     run_id = queue.enqueue(new())
     claimed_from(queue)
@@ -243,7 +243,7 @@ def test_a_run_of_a_process_that_is_known_dead_is_recovered_at_once(engine: sa.E
     assert [lost.run_id for lost in queue.reap_stale(caller=CALLER)] == [run_id]
 
 
-def test_a_run_from_the_command_line_is_nobody_elses_to_recover(engine: sa.Engine) -> None:
+def test_a_run_at_a_terminal_is_never_reaped(engine: sa.Engine) -> None:
     run = SqlRunStore(engine).create(PLAN, trigger="manual", caller=CALLER)
     _BEGUN.append(run)
     let_lease_run_out(engine, run.run_id)
@@ -251,7 +251,7 @@ def test_a_run_from_the_command_line_is_nobody_elses_to_recover(engine: sa.Engin
 
 
 @pytest.mark.parametrize("status", [RunStatus.TIMED_OUT, RunStatus.FAILED])
-def test_a_run_is_ended_for_a_process_that_cannot(engine: sa.Engine, status: RunStatus) -> None:
+def test_a_run_is_closed_for_a_process_that_cannot_close_it(engine: sa.Engine, status: RunStatus) -> None:
     queue = SqlRunStore(engine)
     queue.enqueue(new())
     run = begun(engine, claimed_from(queue))
@@ -268,7 +268,7 @@ def test_a_run_is_ended_for_a_process_that_cannot(engine: sa.Engine, status: Run
     ]
 
 
-def test_cancelling_ends_a_queued_run_and_a_running_one(engine: sa.Engine) -> None:
+def test_queued_and_running_runs_can_be_cancelled(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     running, queued = queue.enqueue(new()), queue.enqueue(new())
     run = begun(engine, claimed_from(queue))
@@ -285,7 +285,7 @@ def test_cancelling_ends_a_queued_run_and_a_running_one(engine: sa.Engine) -> No
         queue.cancel("nowhere", caller=CALLER)
 
 
-def test_a_run_from_the_command_line_can_be_cancelled_too(engine: sa.Engine) -> None:
+def test_a_run_at_a_terminal_can_be_cancelled(engine: sa.Engine) -> None:
     run = SqlRunStore(engine).create(PLAN, trigger="manual", caller=CALLER)
     _BEGUN.append(run)
     assert SqlRunStore(engine).cancel(run.run_id, caller=CALLER) is RunStatus.RUNNING
@@ -293,7 +293,7 @@ def test_a_run_from_the_command_line_can_be_cancelled_too(engine: sa.Engine) -> 
         run.store.save("a", message_of(late=True))
 
 
-def test_the_states_of_runs_tell_who_owns_them(engine: sa.Engine) -> None:
+def test_the_state_of_a_run_holds_its_epoch(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     queue.enqueue(new())
     claimed = claimed_from(queue)
@@ -303,7 +303,7 @@ def test_the_states_of_runs_tell_who_owns_them(engine: sa.Engine) -> None:
     assert (state.status, state.epoch > claimed.epoch) == (RunStatus.QUEUED, True)
 
 
-def test_a_run_that_changed_hands_before_it_began_is_not_begun(engine: sa.Engine) -> None:
+def test_a_run_that_was_released_before_it_started_cannot_be_adopted(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     queue.enqueue(new())
     claimed = claimed_from(queue)
@@ -312,7 +312,7 @@ def test_a_run_that_changed_hands_before_it_began_is_not_begun(engine: sa.Engine
         begun(engine, claimed)
 
 
-def test_a_later_attempt_wants_the_runbook_as_it_was(engine: sa.Engine) -> None:
+def test_a_later_attempt_refuses_a_changed_runbook(engine: sa.Engine) -> None:
     queue = SqlRunStore(engine)
     queue.enqueue(new())
     run = begun(engine, claimed_from(queue))
@@ -321,7 +321,7 @@ def test_a_later_attempt_wants_the_runbook_as_it_was(engine: sa.Engine) -> None:
         begun(engine, claimed_from(queue), plan_of_dag({"a": [], "b": []}))
 
 
-def test_a_queued_run_is_not_taken_up_by_hand(engine: sa.Engine) -> None:
+def test_a_queued_run_cannot_be_resumed(engine: sa.Engine) -> None:
     run_id = SqlRunStore(engine).enqueue(new())
     with pytest.raises(RunError, match="is queued for a worker"):
         SqlRunStore(engine).resume(run_id, PLAN, caller=CALLER)

@@ -88,7 +88,7 @@ def failing(*names: str) -> Make:
     return make
 
 
-def test_a_run_is_remembered_with_every_artifact_and_its_reason(engine: sa.Engine) -> None:
+def test_a_run_is_recorded_with_every_artifact_and_its_reason(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"a": [], "b": ["a"], "c": ["b"], "d": []}, failing("b"))
     history = SqlHistory(engine)
     run = history.find(run_id)
@@ -109,7 +109,7 @@ def test_a_run_is_remembered_with_every_artifact_and_its_reason(engine: sa.Engin
 
 
 @pytest.mark.parametrize("is_written_before", [False, True])
-def test_when_work_at_an_artifact_began_is_remembered_however_soon_it_is_saved(
+def test_the_start_of_an_artifact_is_recorded_even_if_it_is_saved_at_once(
     engine: sa.Engine, is_written_before: bool
 ) -> None:
     run = SqlRunStore(engine).create(plan_of_dag({"a": [], "b": []}), trigger="test", caller=CALLER)
@@ -123,7 +123,7 @@ def test_when_work_at_an_artifact_began_is_remembered_however_soon_it_is_saved(
     assert SqlHistory(engine).artifacts_of(run.run_id)[0].started_at == began
 
 
-def test_a_save_of_another_schema_than_was_planned_is_told_with_its_own(engine: sa.Engine) -> None:
+def test_a_message_with_an_unplanned_schema_is_recorded_with_its_own(engine: sa.Engine) -> None:
     run = SqlRunStore(engine).create(plan_of_dag({"a": [], "b": ["a"]}), trigger="test", caller=CALLER)
     for version in ("2.0.0", "3.0.0"):
         run.store.save("b", Message("", {"is": version}, Schema("other", version)))
@@ -135,7 +135,7 @@ def test_a_save_of_another_schema_than_was_planned_is_told_with_its_own(engine: 
     run.log.close(RunStatus.SUCCEEDED)
 
 
-def test_a_timeout_is_remembered_as_the_reason(engine: sa.Engine) -> None:
+def test_a_timeout_is_recorded_as_the_skip_reason(engine: sa.Engine) -> None:
     def make(name: str) -> None:
         if name == "slow":
             time.sleep(1)
@@ -151,14 +151,14 @@ def test_a_timeout_is_remembered_as_the_reason(engine: sa.Engine) -> None:
     }
 
 
-def test_the_same_content_is_stored_once_whatever_the_number_of_runs(engine: sa.Engine) -> None:
+def test_the_same_content_of_several_runs_is_stored_once(engine: sa.Engine) -> None:
     for _ in range(3):
         run_of(engine, {"a": [], "b": []}, lambda _name: "the same")
     with engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(blobs)).scalar_one() == 1
 
 
-def test_a_large_message_is_compressed_and_comes_back(engine: sa.Engine) -> None:
+def test_a_large_message_is_compressed_and_can_be_read(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"a": []}, lambda _name: "long " * 100_000)
     with engine.connect() as connection:
         stored = connection.execute(sa.select(blobs.c.codec, blobs.c.size, blobs.c.stored_size)).one()
@@ -168,7 +168,7 @@ def test_a_large_message_is_compressed_and_comes_back(engine: sa.Engine) -> None
 
 
 @pytest.mark.parametrize("size", [10, 5000])
-def test_a_changed_byte_is_found_when_the_message_is_read(engine: sa.Engine, size: int) -> None:
+def test_a_changed_byte_is_detected_when_the_message_is_read(engine: sa.Engine, size: int) -> None:
     run_id = run_of(engine, {"a": []}, lambda _name: "x1y2" * size)
     with writing(engine) as connection:
         data = bytearray(connection.execute(sa.select(blobs.c.data)).scalar_one())
@@ -178,7 +178,7 @@ def test_a_changed_byte_is_found_when_the_message_is_read(engine: sa.Engine, siz
         SqlHistory(engine).message_of(run_id, "a")
 
 
-def test_who_lost_a_run_changes_nothing_in_it_any_more(engine: sa.Engine) -> None:
+def test_an_owner_with_an_outdated_epoch_changes_nothing(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": [], "b": []})
     late = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     late.store.save("a", message_of(by="late"))
@@ -214,7 +214,7 @@ def test_nothing_is_recorded_after_a_run_was_closed(engine: sa.Engine) -> None:
     assert (artifact.status, artifact.skip_reason) == (ArtifactStatus.SKIPPED, SkipReason.TIMEOUT)
 
 
-def test_a_resumed_run_makes_what_did_not_succeed_and_redoes_nothing(engine: sa.Engine) -> None:
+def test_a_resumed_run_executes_only_what_had_not_succeeded(engine: sa.Engine) -> None:
     dag = {"a": [], "b": ["a"], "c": ["b"], "d": []}
     run_id = run_of(engine, dag, failing("b"))
     made: list[str] = []
@@ -232,7 +232,7 @@ def test_a_resumed_run_makes_what_did_not_succeed_and_redoes_nothing(engine: sa.
     }
 
 
-def test_a_run_whose_process_died_on_this_host_is_taken_up_at_once(engine: sa.Engine) -> None:
+def test_a_run_whose_process_died_on_this_host_is_resumed_at_once(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
     run = SqlRunStore(engine, lease_s=3600).create(plan, trigger="test", caller=CALLER)
     abandon(run, engine, owner=dead_process_of_this_host())
@@ -242,7 +242,7 @@ def test_a_run_whose_process_died_on_this_host_is_taken_up_at_once(engine: sa.En
     assert SqlHistory(engine).find(run.run_id).status is RunStatus.SUCCEEDED
 
 
-def test_a_run_of_another_host_is_taken_up_after_its_lease_and_not_before(engine: sa.Engine) -> None:
+def test_a_run_of_another_host_is_resumed_after_its_lease_and_not_before(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
     run = SqlRunStore(engine, lease_s=3600).create(plan, trigger="test", caller=CALLER)
     abandon(run, engine, owner="elsewhere|boot/1|7")
@@ -254,7 +254,7 @@ def test_a_run_of_another_host_is_taken_up_after_its_lease_and_not_before(engine
     again.log.close(RunStatus.CANCELLED)
 
 
-def test_a_run_that_is_alive_cannot_be_taken_up(engine: sa.Engine) -> None:
+def test_a_run_with_a_live_owner_cannot_be_resumed(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
     run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     with pytest.raises(RunError, match=f"still running, in process {os.getpid()}"):
@@ -262,19 +262,19 @@ def test_a_run_that_is_alive_cannot_be_taken_up(engine: sa.Engine) -> None:
     run.log.close(RunStatus.CANCELLED)
 
 
-def test_a_run_that_succeeded_cannot_be_taken_up(engine: sa.Engine) -> None:
+def test_a_succeeded_run_cannot_be_resumed(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"a": []})
     with pytest.raises(RunError, match="has succeeded"):
         SqlRunStore(engine).resume(run_id, plan_of_dag({"a": []}), caller=CALLER)
 
 
-def test_a_run_cannot_be_taken_up_with_another_runbook(engine: sa.Engine) -> None:
+def test_a_run_cannot_be_resumed_with_a_changed_runbook(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"a": []}, failing("a"))
     with pytest.raises(RunError, match="another version of the runbook"):
         SqlRunStore(engine).resume(run_id, plan_of_dag({"a": [], "b": []}), caller=CALLER)
 
 
-def test_a_lease_is_renewed_while_nothing_else_happens(engine: sa.Engine) -> None:
+def test_a_lease_is_renewed_while_nothing_is_written(engine: sa.Engine) -> None:
     run = SqlRunStore(engine, lease_s=0.6).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
 
     def lease() -> Any:
@@ -289,7 +289,7 @@ def test_a_lease_is_renewed_while_nothing_else_happens(engine: sa.Engine) -> Non
     run.log.close(RunStatus.SUCCEEDED)
 
 
-def test_history_is_newest_first_and_can_be_narrowed(engine: sa.Engine) -> None:
+def test_history_is_newest_first_and_can_be_filtered(engine: sa.Engine) -> None:
     ids = [run_of(engine, {"a": []}, failing("a") if number % 2 else str) for number in range(5)]
     history = SqlHistory(engine)
     assert [run.id for run in history.recent(RunFilter(), limit=3)] == ids[:1:-1]
@@ -327,13 +327,13 @@ def test_a_run_is_found_by_an_unambiguous_prefix_and_as_the_latest(engine: sa.En
         history.find("zz%")
 
 
-def test_a_missing_artifact_of_a_run_is_an_error_that_names_those_there_are(engine: sa.Engine) -> None:
+def test_a_missing_artifact_is_an_error_that_names_the_existing_ones(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"customers": []})
     with pytest.raises(ArtifactNotFoundError, match="Did you mean 'customers'"):
         SqlHistory(engine).message_of(run_id, "costumers")
 
 
-def test_an_artifact_of_an_earlier_run_is_reused_without_a_new_byte(engine: sa.Engine) -> None:
+def test_reusing_an_artifact_stores_no_new_content(engine: sa.Engine) -> None:
     earlier = run_of(engine, {"customers": []}, lambda _name: "x" * 5000)
     history = SqlHistory(engine)
     found = history.find_artifact(from_run="latest", artifact_id="customers", runbook="by hand")
@@ -346,7 +346,7 @@ def test_an_artifact_of_an_earlier_run_is_reused_without_a_new_byte(engine: sa.E
         assert connection.execute(sa.select(sa.func.count()).select_from(blobs)).scalar_one() == 1
 
 
-def test_the_latest_run_that_made_an_artifact_is_one_that_succeeded(engine: sa.Engine) -> None:
+def test_the_latest_run_with_an_artifact_is_one_that_succeeded(engine: sa.Engine) -> None:
     history = SqlHistory(engine)
     with pytest.raises(RunError, match="has succeeded and produced 'a'"):
         history.find_artifact(from_run="latest", artifact_id="a", runbook="by hand")
@@ -355,7 +355,9 @@ def test_the_latest_run_that_made_an_artifact_is_one_that_succeeded(engine: sa.E
     assert history.find_artifact(from_run="latest", artifact_id="a", runbook="by hand").run_id == good
 
 
-def test_text_that_a_database_refuses_is_kept_as_an_escape(engine: sa.Engine, caplog: pytest.LogCaptureFixture) -> None:
+def test_characters_that_a_database_refuses_are_stored_escaped(
+    engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.CRITICAL)  # what is captured of a log must be UTF-8 for pytest-xdist
 
     def make(_name: str) -> None:
@@ -366,7 +368,7 @@ def test_text_that_a_database_refuses_is_kept_as_an_escape(engine: sa.Engine, ca
     assert error == r"RuntimeError: NUL \x00 and a lone surrogate \udcff"
 
 
-def test_a_bad_write_fails_alone_among_those_it_waited_with(engine: sa.Engine) -> None:
+def test_a_failing_write_does_not_fail_the_others_of_its_transaction(engine: sa.Engine) -> None:
     run = SqlRunStore(engine).create(plan_of_dag({"a": [], "b": []}), trigger="test", caller=CALLER)
     writer = run.log._writer  # type: ignore[attr-defined]
 
@@ -395,7 +397,7 @@ def held(engine: sa.Engine) -> Any:
     return holding, transaction
 
 
-def test_a_note_that_could_not_be_written_at_once_is_written_later(
+def test_a_change_that_could_not_be_written_at_once_is_written_later(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = SqlRunStore(engine).create(plan_of_dag({"a": [], "b": ["a"]}), trigger="test", caller=CALLER)
@@ -444,7 +446,7 @@ def test_result_and_database_agree_when_the_database_is_slow_at_the_deadline(eng
     assert "b" in result.skipped
 
 
-def test_a_running_artifact_shows_within_moments(engine: sa.Engine) -> None:
+def test_a_running_artifact_is_visible_within_moments(engine: sa.Engine) -> None:
     run = SqlRunStore(engine).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
     run.log.record(ArtifactChange("a", ArtifactStatus.RUNNING, utc_now()))
     give_up = time.monotonic() + 10
@@ -455,7 +457,7 @@ def test_a_running_artifact_shows_within_moments(engine: sa.Engine) -> None:
     run.log.close(RunStatus.CANCELLED)
 
 
-def test_a_steady_stream_of_notes_keeps_a_run_alive(engine: sa.Engine) -> None:
+def test_a_steady_stream_of_changes_renews_the_lease(engine: sa.Engine) -> None:
     run = SqlRunStore(engine, lease_s=0.6).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
     history = SqlHistory(engine)
     for _ in range(12):
@@ -465,7 +467,7 @@ def test_a_steady_stream_of_notes_keeps_a_run_alive(engine: sa.Engine) -> None:
     run.log.close(RunStatus.CANCELLED)
 
 
-def test_of_two_that_take_up_a_run_at_once_one_gets_it(engine: sa.Engine) -> None:
+def test_only_one_of_two_concurrent_resumes_succeeds(engine: sa.Engine) -> None:
     plan = plan_of_dag({"a": []})
     run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     abandon(run, engine, owner=dead_process_of_this_host())
@@ -500,7 +502,7 @@ def saved_in_parts(engine: sa.Engine) -> tuple[str, dict[str, Any]]:
     return run.run_id, content
 
 
-def test_a_message_of_many_megabytes_is_kept_in_parts_and_comes_back(engine: sa.Engine) -> None:
+def test_a_message_of_many_megabytes_is_stored_in_parts_and_can_be_read(engine: sa.Engine) -> None:
     run_id, content = saved_in_parts(engine)
     with engine.connect() as connection:
         stored = connection.execute(sa.select(blobs.c.codec, blobs.c.size, blobs.c.stored_size)).one()
@@ -513,7 +515,7 @@ def test_a_message_of_many_megabytes_is_kept_in_parts_and_comes_back(engine: sa.
 
 @given(st.integers(0, 2**20), st.integers(1, 255))
 @settings(max_examples=60, deadline=None)
-def test_no_changed_byte_of_a_content_in_parts_goes_unnoticed(place: int, change: int) -> None:
+def test_every_changed_byte_of_a_content_in_parts_is_detected(place: int, change: int) -> None:
     form = CanonicalForm(many_items(1_100))
     data = bytearray(_PACKED.setdefault("data", bytes(Blob.of(form).data)))
     data[place % len(data)] ^= change
@@ -529,7 +531,7 @@ def test_no_changed_byte_of_a_content_in_parts_goes_unnoticed(place: int, change
 _PACKED: dict[str, bytes] = {}
 
 
-def test_whoever_closes_a_run_twice_is_told_so(engine: sa.Engine) -> None:
+def test_closing_a_run_twice_is_an_error(engine: sa.Engine) -> None:
     run = SqlRunStore(engine).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
     run.log.close(RunStatus.SUCCEEDED)
     with pytest.raises(RuntimeError, match="closed"):
@@ -568,9 +570,7 @@ class Panic(BaseException):
 @pytest.mark.parametrize(
     "error", [Panic("lost"), DatabaseUnavailableError("The shop is down"), asyncio.CancelledError()]
 )
-def test_whatever_a_component_raises_fails_its_artifact_and_nothing_else(
-    engine: sa.Engine, error: BaseException
-) -> None:
+def test_any_exception_of_a_component_fails_only_its_artifact(engine: sa.Engine, error: BaseException) -> None:
     def make(name: str) -> str:
         if name == "bad":
             raise error
@@ -583,7 +583,7 @@ def test_whatever_a_component_raises_fails_its_artifact_and_nothing_else(
     assert told == {"bad": "failed", "after": "skipped", "good": "succeeded"}
 
 
-def test_a_run_that_cannot_go_on_says_why_without_a_secret(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_an_aborted_run_contains_no_secret(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", "correct-horse-battery")
     plan = replace(plan_of_dag({"a": []}), variables=frozenset({"SHOP_PASSWORD"}))
     run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
@@ -599,7 +599,7 @@ def test_a_run_that_cannot_go_on_says_why_without_a_secret(engine: sa.Engine, mo
     assert SqlHistory(engine).artifacts_of(run.run_id)[0].skip_reason is SkipReason.INTERRUPTED
 
 
-def test_what_an_earlier_attempt_said_of_an_artifact_is_gone_when_it_is_made(engine: sa.Engine) -> None:
+def test_the_error_of_an_earlier_attempt_is_removed_when_the_artifact_succeeds(engine: sa.Engine) -> None:
     dag = {"a": [], "b": ["a"]}
     run_id = run_of(engine, dag, failing("a"))
     run = SqlRunStore(engine).resume(run_id, plan_of_dag(dag), caller=CALLER)
@@ -624,7 +624,7 @@ def test_a_lost_connection_to_postgres_does_not_lose_the_run(postgres_url: str) 
         assert SqlHistory(engine).find(run.run_id).artifacts.succeeded == 2
 
 
-def test_each_failed_attempt_at_an_artifact_is_remembered(engine: sa.Engine) -> None:
+def test_each_failed_attempt_at_an_artifact_is_recorded(engine: sa.Engine) -> None:
     tried: list[str] = []
 
     def make(name: str) -> str:

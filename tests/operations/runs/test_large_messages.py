@@ -29,7 +29,7 @@ RUNBOOK: dict[str, Any] = {
 }
 
 
-def test_a_run_over_large_messages_unpacks_none_of_them(
+def test_a_run_over_large_messages_decompresses_none_of_them(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unpack(message: CompressedMessage) -> None:

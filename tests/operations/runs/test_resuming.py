@@ -65,7 +65,7 @@ def succeeded(engine: sa.Engine, run_id: str) -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_again_and_again_is_finished_and_redoes_nothing(runbook: Path, database_url: str) -> None:
+def test_a_run_that_is_killed_repeatedly_is_finished_and_redoes_nothing(runbook: Path, database_url: str) -> None:
     chance = random.Random(7)
     with migrated(database_url) as engine:
         history = SqlHistory(engine)
@@ -95,7 +95,7 @@ def test_a_run_that_is_killed_again_and_again_is_finished_and_redoes_nothing(run
         assert succeeded(engine, run.id) == {*ARTIFACTS, "all"}
 
 
-def test_a_run_that_is_going_on_is_not_taken_from_its_process(runbook: Path, database_url: str) -> None:
+def test_a_running_run_cannot_be_resumed_by_another_process(runbook: Path, database_url: str) -> None:
     with migrated(database_url):
         running = start(runbook, database_url)
         wait_for_a_mark(runbook, 0)

@@ -45,14 +45,14 @@ class SqlRunLog(RunLog):
     def __init__(
         self,
         writer: RunWriter,
-        already_made: frozenset[str],
+        already_succeeded: frozenset[str],
         *,
         prepare_refresh: Callable[[RunStatus], StateChanges | None],
         collect_garbage: Callable[[], object],
         caller: Caller,
     ) -> None:
         self._writer = writer
-        self._already_made = already_made
+        self._already_made = already_succeeded
         self._prepare_refresh = prepare_refresh
         self._collect_garbage = collect_garbage
         self._caller = caller

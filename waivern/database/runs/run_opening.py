@@ -96,9 +96,9 @@ def reset_artifacts(connection: sa.Connection, run: Any, plan: "ExecutionPlan") 
         RunError: an artifact depends on a pruned message.
     """
     refuse_pruned_inputs(connection, run.id)
-    already_made = _reset_unsuccessful(connection, run.number)
-    _update_reused_runs(connection, run.number, plan, already_made)
-    return already_made
+    already_succeeded = _reset_unsuccessful(connection, run.number)
+    _update_reused_runs(connection, run.number, plan, already_succeeded)
+    return already_succeeded
 
 
 def _declaration(definition: "ArtifactDefinition") -> dict[str, Any]:
@@ -124,13 +124,13 @@ def _aliases_by_artifact(aliases: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _update_reused_runs(
-    connection: sa.Connection, run_number: int, plan: "ExecutionPlan", already_made: frozenset[str]
+    connection: sa.Connection, run_number: int, plan: "ExecutionPlan", already_succeeded: frozenset[str]
 ) -> None:
     """`from_run: latest` may mean another run now than when this run started."""
     from waivern.plans.plan import kind_and_component
 
     for artifact_id, definition in plan.runbook.artifacts.items():
-        if definition.reuse is not None and artifact_id not in already_made:
+        if definition.reuse is not None and artifact_id not in already_succeeded:
             change_declaration(connection, run_number, artifact_id, component=kind_and_component(definition)[1])
 
 

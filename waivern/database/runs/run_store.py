@@ -114,9 +114,9 @@ class SqlRunStore(RunStore):
             connection.execute(sa.update(runs).where(runs.c.id == run_id), {**columns, **self._ownership(plan, now)})
             close_attempt(connection, run_id, RunStatus.INTERRUPTED.value, at=now, error=None)
             open_attempt(connection, run_id, epoch, worker=str(ProcessIdentity.this_process()), at=now)
-            already_made = reset_artifacts(connection, run, plan)
+            already_succeeded = reset_artifacts(connection, run, plan)
             run_events.resumed(connection, run_id, epoch=epoch, actor=str(caller), at=now)
-        return self._handle(run_id, run.number, epoch, already_made, caller)
+        return self._handle(run_id, run.number, epoch, already_succeeded, caller)
 
     def adopt_claimed(self, claimed: ClaimedRun, plan: "ExecutionPlan", *, caller: Caller) -> RunHandle:
         with writing(self._engine) as connection:
@@ -132,15 +132,15 @@ class SqlRunStore(RunStore):
             }
             connection.execute(sa.update(runs).where(runs.c.id == claimed.run_id), columns)
             set_attempt_worker(connection, claimed.run_id, claimed.epoch, worker=str(ProcessIdentity.this_process()))
-            already_made: frozenset[str] = frozenset()
+            already_succeeded: frozenset[str] = frozenset()
             if run.runbook_digest is None:
                 insert_plan(connection, claimed.run_id, plan)
                 run_events.opened(connection, claimed.run_id, actor=str(caller), at=now)
             else:
                 refuse_changed_runbook(run, plan)
-                already_made = reset_artifacts(connection, run, plan)
+                already_succeeded = reset_artifacts(connection, run, plan)
                 run_events.resumed(connection, claimed.run_id, epoch=claimed.epoch, actor=str(caller), at=now)
-        return self._handle(claimed.run_id, run.number, claimed.epoch, already_made, caller)
+        return self._handle(claimed.run_id, run.number, claimed.epoch, already_succeeded, caller)
 
     def enqueue(self, run: NewRun) -> str:
         with writing(self._engine) as connection:
@@ -243,12 +243,14 @@ class SqlRunStore(RunStore):
                 return None
             return fail_or_requeue(connection, run, _NO_HEARTBEAT, caller=caller, prepared=prepared)
 
-    def _handle(self, run_id: str, number: int, epoch: int, already_made: frozenset[str], caller: Caller) -> RunHandle:
+    def _handle(
+        self, run_id: str, number: int, epoch: int, already_succeeded: frozenset[str], caller: Caller
+    ) -> RunHandle:
         writer = RunWriter(self._engine, run_id=run_id, run_number=number, epoch=epoch, lease_s=self.lease_s)
         collect = functools.partial(collect_garbage, self._engine, actor=str(caller))
         prepare = functools.partial(prepare_refresh, self._engine, run_id)
-        log = SqlRunLog(writer, already_made, prepare_refresh=prepare, collect_garbage=collect, caller=caller)
-        return RunHandle(run_id, epoch, SqlArtifactStore(self._engine, writer), log, already_made)
+        log = SqlRunLog(writer, already_succeeded, prepare_refresh=prepare, collect_garbage=collect, caller=caller)
+        return RunHandle(run_id, epoch, SqlArtifactStore(self._engine, writer), log, already_succeeded)
 
     def _ownership(self, plan: "ExecutionPlan", now: datetime) -> dict[str, Any]:
         timeout_s = plan.runbook.config.timeout

@@ -70,7 +70,7 @@ def execute_run(
     with run_context(run.run_id, None if request.claimed is None else request.claimed.schedule):
         if request.replay is None:
             application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, caller=caller)
-        _notify(listener.started, StartedRun(run.run_id, plan, run.already_made))
+        _notify(listener.started, StartedRun(run.run_id, plan, run.already_succeeded))
         executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
         result = _execute(executor, plan, run.log, request, listener)
         status = RunStatus.CANCELLED if result is None else result.status

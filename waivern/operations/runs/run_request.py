@@ -53,7 +53,7 @@ class StartedRun:
 
     run_id: str
     plan: ExecutionPlan
-    already_made: frozenset[str]
+    already_succeeded: frozenset[str]
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,7 @@ def test_a_runbook_of_all_analysers_and_classifiers_runs(ask, shop, size):
     assert {each["rule"] for each in found_in(ask, "crypto_found")} == {"fast_password_hash"}
 
 
-def test_older_words_and_names_are_understood(ask, shop):
+def test_older_keys_and_names_are_accepted(ask, shop):
     outcome = run(ask, shop, OLDER)
     assert outcome.code == 0, outcome.err
     places = {json.dumps(each["location"], sort_keys=True) for each in found_in(ask, "found")}
@@ -211,13 +211,13 @@ def test_older_words_and_names_are_understood(ask, shop):
 
 
 @pytest.mark.parametrize(("short", "full"), SHORT_NAMES.items())
-def test_rulesets_go_by_their_names_and_older_ones(short, full):
+def test_rulesets_are_found_by_current_and_older_names(short, full):
     load = load_classification if is_classification(full) else load_ruleset
     assert load(short).uri == full
     assert load(short) is load(full)
 
 
-def test_validation_by_a_language_model_is_refused_where_it_is_switched_on(ask, shop):
+def test_enabling_validation_by_a_language_model_is_refused(ask, shop):
     (shop / "runbook.yaml").write_text(OLDER.replace("enable_llm_validation: false", "enable_llm_validation: true", 1))
     outcome = ask("run", "runbook.yaml")
     assert outcome.code == 2
@@ -225,7 +225,7 @@ def test_validation_by_a_language_model_is_refused_where_it_is_switched_on(ask, 
     assert "not available; set it to false" in outcome.err
 
 
-def test_relative_paths_may_be_meant_from_the_working_directory(ask, shop):
+def test_relative_paths_may_be_based_on_the_working_directory(ask, shop):
     (shop / "runbooks").mkdir()
     (shop / "runbooks" / "nightly.yaml").write_text(OLDER)
     assert ask("run", "runbooks/nightly.yaml", "--working-dir", ".").code == 0

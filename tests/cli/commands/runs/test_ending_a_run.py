@@ -21,7 +21,7 @@ def _begun(process) -> None:
     raise AssertionError("the run never began")
 
 
-def test_a_run_ends_within_a_second_after_its_deadline_though_a_component_hangs(ask, start, runbook) -> None:
+def test_a_run_ends_within_a_second_of_its_deadline_even_if_a_component_hangs(ask, start, runbook) -> None:
     name = runbook(HANGING, timeout=1)
     with start("run", name, "--format", "json") as process:
         _begun(process)
@@ -47,7 +47,7 @@ def _seconds(instant: str) -> float:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_closes_the_run_as_cancelled_and_it_can_be_taken_up(ask, start, runbook, number, monkeypatch) -> None:
+def test_a_signal_cancels_the_run_and_it_can_be_resumed(ask, start, runbook, number, monkeypatch) -> None:
     name = runbook({**HANGING, "hangs": {"does": "${DOES}"}})
     with start("run", name, environment={"DOES": "hangs"}) as process:
         _begun(process)
@@ -63,7 +63,7 @@ def test_a_signal_closes_the_run_as_cancelled_and_it_can_be_taken_up(ask, start,
     assert ask("run", name, "--resume", "latest").code == 0
 
 
-def test_a_run_that_another_process_cancels_ends_though_a_component_hangs(ask, start, runbook) -> None:
+def test_a_run_cancelled_by_another_process_ends_even_if_a_component_hangs(ask, start, runbook) -> None:
     with start("run", runbook(HANGING), environment={"WAIVERN_LEASE_SECONDS": "3"}) as process:
         _begun(process)
         cancelled = ask("cancel", "latest")
@@ -79,7 +79,7 @@ def test_a_run_that_another_process_cancels_ends_though_a_component_hangs(ask, s
     assert run["status"] == "cancelled"
 
 
-def test_a_second_interrupt_ends_the_process_though_the_database_does_not_answer(folder, ask, start, runbook) -> None:
+def test_a_second_interrupt_ends_the_process_even_if_the_database_does_not_answer(folder, ask, start, runbook) -> None:
     import sqlite3
 
     name = runbook(HANGING)
@@ -99,7 +99,7 @@ def test_a_second_interrupt_ends_the_process_though_the_database_does_not_answer
     assert run["status"] == "interrupted"
 
 
-def test_a_database_that_is_lost_on_the_way_is_4_and_the_run_can_be_taken_up(folder, start, runbook) -> None:
+def test_a_database_lost_during_a_run_is_exit_code_4_and_the_run_can_be_resumed(folder, start, runbook) -> None:
     import sqlite3
 
     with start("run", runbook({"quick": {}, "slow": {"does": "is_slow", "seconds": 1}})) as process:
@@ -114,7 +114,7 @@ def test_a_database_that_is_lost_on_the_way_is_4_and_the_run_can_be_taken_up(fol
     assert "Traceback" not in err
 
 
-def test_a_reader_that_stops_does_not_change_how_a_run_ends(ask, start, runbook) -> None:
+def test_a_closed_pipe_does_not_change_the_status_of_a_run(ask, start, runbook) -> None:
     with start("run", runbook({"a": {"does": "is_slow"}}), "--format", "json") as process:
         assert process.stdout is not None
         process.stdout.close()
@@ -124,14 +124,14 @@ def test_a_reader_that_stops_does_not_change_how_a_run_ends(ask, start, runbook)
     assert json.loads(ask("history", "--format", "json").out)[0]["status"] == "succeeded"
 
 
-def test_what_goes_into_a_pipe_has_no_escape_codes(ask_process, runbook) -> None:
+def test_output_to_a_pipe_has_no_escape_codes(ask_process, runbook) -> None:
     outcome = ask_process("run", runbook({"a": {}, "b": {"does": "fails"}}), environment={"TERM": "xterm-256color"})
     assert outcome.code == 3
     assert "\x1b" not in outcome.out + outcome.err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
-def test_on_a_terminal_the_display_is_drawn_and_gone_when_the_summary_stands(folder, runbook) -> None:
+def test_on_a_terminal_the_live_display_is_removed_before_the_summary(folder, runbook) -> None:
     import os
     import pty
 
@@ -160,7 +160,7 @@ def test_on_a_terminal_the_display_is_drawn_and_gone_when_the_summary_stands(fol
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_process_whose_standard_streams_are_closed_does_its_work(folder, ask, runbook, closed) -> None:
+def test_a_process_with_closed_standard_streams_executes_the_run(folder, ask, runbook, closed) -> None:
     name = runbook({"quick": {}})
     command = f"exec {sys.executable} -m waivern run {name} {closed}"
     done = subprocess.run(["sh", "-c", command], cwd=folder, timeout=60)

@@ -37,7 +37,7 @@ def test_the_json_of_the_history_is_a_list_of_runs(ask, two_runs) -> None:
     assert listed[0]["duration_seconds"] >= 0
 
 
-def test_the_csv_of_the_history_opens_in_a_spreadsheet_without_harm(ask, two_runs) -> None:
+def test_the_csv_of_the_history_contains_no_spreadsheet_formulas(ask, two_runs) -> None:
     rows = list(csv.DictReader(io.StringIO(ask("history", "--format", "csv").out)))
     assert [row["runbook"] for row in rows] == ["'=Second", "First"]
     assert [row["artifacts_failed"] for row in rows] == ["1", "0"]
@@ -54,7 +54,7 @@ def test_the_csv_of_the_history_opens_in_a_spreadsheet_without_harm(ask, two_run
         (("--runbook", "First", "--status", "failed"), []),
     ],
 )
-def test_runs_are_chosen_by_runbook_status_and_time(ask, two_runs, arguments, runbooks) -> None:
+def test_runs_are_filtered_by_runbook_status_and_time(ask, two_runs, arguments, runbooks) -> None:
     assert [run["runbook"] for run in json.loads(ask("history", *arguments, "--format", "json").out)] == runbooks
 
 
@@ -62,18 +62,18 @@ def test_runs_are_chosen_by_runbook_status_and_time(ask, two_runs, arguments, ru
     "arguments",
     [("--since", "lately"), ("--status", "faild"), ("--limit", "0"), ("--format", "xml"), ("--until", "1y")],
 )
-def test_a_filter_that_means_nothing_is_an_error(ask, arguments) -> None:
+def test_an_invalid_filter_is_an_error(ask, arguments) -> None:
     outcome = ask("history", *arguments)
     assert outcome.code == 2
     assert arguments[1] in outcome.err
 
 
-def test_where_there_is_nothing_the_table_is_empty_and_says_so(ask) -> None:
+def test_an_empty_history_is_reported(ask) -> None:
     outcome = ask("history")
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "No runs yet\n")
 
 
-def test_a_run_is_shown_by_the_beginning_of_its_id(ask, two_runs) -> None:
+def test_a_run_is_shown_by_a_prefix_of_its_id(ask, two_runs) -> None:
     run = json.loads(ask("history", "--format", "json").out)[1]
     assert "First: succeeded" in ask("history", "show", run["id"][:18]).out
     shown = json.loads(ask("history", "show", run["id"], "--format", "json").out)
@@ -84,14 +84,14 @@ def test_a_run_is_shown_by_the_beginning_of_its_id(ask, two_runs) -> None:
     assert [artifact["artifact_id"] for artifact in shown["artifacts"]] == ["a"]
 
 
-def test_a_failed_run_shows_why_long_afterwards(ask, two_runs) -> None:
+def test_a_failed_run_is_shown_with_its_errors(ask, two_runs) -> None:
     told = ask("history", "show", "latest").out
     assert "b: The source is not there" in told
     assert "'b' failed" in told
     assert "waivern run RUNBOOK --resume" in told
 
 
-def test_a_run_that_there_is_not_or_that_is_not_the_only_one_is_an_error(ask, two_runs) -> None:
+def test_an_unknown_or_ambiguous_run_is_an_error(ask, two_runs) -> None:
     assert ask("history", "show", "ffffffff").code == 2
     outcome = ask("history", "show", "0")
     assert outcome.code == 2
@@ -110,7 +110,7 @@ def test_artifacts_are_listed_shown_and_written(ask, two_runs, folder) -> None:
     assert json.loads((folder / "out" / "a.json").read_text()) == content
 
 
-def test_an_artifact_that_was_not_made_is_an_error_that_names_those_that_were(ask, two_runs) -> None:
+def test_an_unknown_artifact_is_an_error_that_names_the_existing_ones(ask, two_runs) -> None:
     first = json.loads(ask("history", "--runbook", "First", "--format", "json").out)[0]["id"]
     outcome = ask("artifacts", "show", first, "b")
     assert outcome.code == 2
@@ -118,7 +118,7 @@ def test_an_artifact_that_was_not_made_is_an_error_that_names_those_that_were(as
     assert "Known: a" in outcome.err
 
 
-def test_what_is_no_longer_what_was_saved_is_4(ask, two_runs, folder) -> None:
+def test_corrupt_content_is_exit_code_4(ask, two_runs, folder) -> None:
     import sqlite3
 
     with sqlite3.connect(folder / ".waivern" / "waivern.db") as database:
@@ -130,7 +130,7 @@ def test_what_is_no_longer_what_was_saved_is_4(ask, two_runs, folder) -> None:
         assert "not what was saved" in outcome.err
 
 
-def test_options_before_the_subcommand_are_not_ignored(ask, two_runs) -> None:
+def test_options_before_the_subcommand_are_refused(ask, two_runs) -> None:
     refused = ask("history", "--format", "json", "show", "latest")
     assert (refused.code, refused.out) == (2, "")
     assert "stands behind it" in refused.err
@@ -150,7 +150,7 @@ def test_options_before_the_subcommand_are_not_ignored(ask, two_runs) -> None:
         *(["status"], ["schedule", "list"], ["schedule", "show", "x"], ["cancel", "latest"]),
     ],
 )
-def test_whoever_only_asks_makes_no_database(ask, folder, command: list[str]) -> None:
+def test_reading_commands_create_no_database(ask, folder, command: list[str]) -> None:
     refused = ask(*command, "--db", "sqlite:///below/misspelt.db")
     assert (refused.code, refused.out) == (4, "")
     assert "There is no database file below/misspelt.db" in refused.err
@@ -158,7 +158,7 @@ def test_whoever_only_asks_makes_no_database(ask, folder, command: list[str]) ->
     assert list(folder.iterdir()) == []
 
 
-def test_before_the_first_run_there_is_nothing_and_that_is_no_error(ask, folder) -> None:
+def test_an_empty_list_before_the_first_run_is_no_error(ask, folder) -> None:
     assert (ask("history").code, ask("history").err) == (0, "No runs yet\n")
     assert json.loads(ask("history", "--format", "json").out) == []
     assert "No schedules yet" in ask("schedule", "list").err

@@ -43,7 +43,7 @@ def in_database(folder: Path, statement: str, values: Sequence[object] = ()) -> 
         connection.execute(statement, values)
 
 
-def test_it_is_a_run_of_its_own_that_is_linked_to_the_old_one_and_touches_no_source(
+def test_a_reanalysis_is_a_linked_run_of_its_own_that_reads_no_source(
     ask: Ask, folder: Path, scan: Any, reanalysed: Any
 ) -> None:
     scan(a="ann@example.org", b="bo@example.org")
@@ -109,7 +109,7 @@ def rules(folder: Path, odd_components: Path) -> Callable[[str], dict[str, str]]
     return looking_for
 
 
-def test_what_differs_by_newer_rules_has_them_as_its_reason_and_trips_the_gates_of_the_runbook(
+def test_differences_due_to_newer_rules_have_that_reason_and_fail_the_gates(
     ask: Ask, ask_process: Ask, folder: Path, rules: Any, listed: Any
 ) -> None:
     (folder / "files").mkdir()
@@ -132,7 +132,7 @@ def test_what_differs_by_newer_rules_has_them_as_its_reason_and_trips_the_gates_
     assert stands == {"heronnew"}  # as the last scan left it
 
 
-def test_how_findings_stand_and_what_is_compared_next_stays_with_the_scans(
+def test_a_reanalysis_changes_neither_current_findings_nor_later_comparisons(
     ask: Ask, scan: Any, listed: Any, reanalysed: Any
 ) -> None:
     scan(a="ann@example.org")
@@ -147,13 +147,13 @@ def test_how_findings_stand_and_what_is_compared_next_stays_with_the_scans(
     assert (told["since_last_run"]["base"], told["since_last_run"]["unchanged"]) == (second, 1)
 
 
-def test_a_reanalysis_of_a_reanalysis_is_one_of_the_run_behind_it(ask: Ask, scan: Any, reanalysed: Any) -> None:
+def test_a_reanalysis_of_a_reanalysis_reads_the_run_behind_it(ask: Ask, scan: Any, reanalysed: Any) -> None:
     scan(a="ann@example.org")
     (old,) = runs(ask)
     assert reanalysed(reanalysed(old)["id"])["reanalysis_of"] == old
 
 
-def test_the_text_that_the_run_had_is_what_counts_and_what_only_a_source_needs_is_not_asked_for(
+def test_the_runbook_text_of_the_run_is_used_and_variables_of_sources_are_not_needed(
     ask: Ask, folder: Path, scan: Any, reanalysed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (folder / "files.yaml").read_text()
@@ -165,7 +165,7 @@ def test_the_text_that_the_run_had_is_what_counts_and_what_only_a_source_needs_i
     assert [each["artifact_id"] for each in reanalysed()["artifacts"]] == ["files", "found"]
 
 
-def test_children_are_those_of_the_run_too(ask: Ask, folder: Path, reanalysed: Any) -> None:
+def test_the_child_runbooks_of_the_run_are_used(ask: Ask, folder: Path, reanalysed: Any) -> None:
     (folder / "main").mkdir()
     (folder / "templates").mkdir()
     (folder / "files").mkdir()
@@ -188,7 +188,7 @@ def test_children_are_those_of_the_run_too(ask: Ask, folder: Path, reanalysed: A
     assert reanalysed()["since_last_run"]["unchanged"] == 1
 
 
-def test_a_run_whose_sources_are_not_all_kept_is_refused_by_name(ask: Ask, folder: Path, scan: Any) -> None:
+def test_a_run_with_a_pruned_source_is_refused_by_name(ask: Ask, folder: Path, scan: Any) -> None:
     scan(a="ann@example.org")
     (old,) = runs(ask)
     erased = ask("erase", "--artifact", old, "files", "--reason", "request 7", "--yes")
@@ -203,7 +203,7 @@ def test_a_run_whose_sources_are_not_all_kept_is_refused_by_name(ask: Ask, folde
     assert "'files' was deleted on" in ask("reanalyse", "latest").err
 
 
-def test_a_run_whose_source_failed_is_refused_by_name(ask: Ask, runbook: Any) -> None:
+def test_a_run_with_a_failed_source_is_refused_by_name(ask: Ask, runbook: Any) -> None:
     file = runbook({"good": {"texts": ["ann@example.org"]}, "bad": {"does": "fails"}})
     assert ask("run", file, "--quiet").code == 3
     refused = ask("reanalyse", "latest")
@@ -211,7 +211,7 @@ def test_a_run_whose_source_failed_is_refused_by_name(ask: Ask, runbook: Any) ->
     assert "'good'" not in refused.err
 
 
-def test_an_optional_source_that_the_run_had_not_read_is_not_there_again_and_the_rest_is_analysed(
+def test_an_optional_source_that_the_run_had_not_read_is_missing_again(
     ask: Ask, runbook: Any, folder: Path, reanalysed: Any
 ) -> None:
     analysed = {"process": {"type": "personal_data"}}
@@ -249,7 +249,7 @@ def test_an_optional_source_that_the_run_had_not_read_is_not_there_again_and_the
     assert (same_database["reanalysis_of"], same_database["since_last_run"]["unchanged"]) == (old, 1)
 
 
-def test_what_an_optional_source_had_read_and_is_not_kept_is_refused_all_the_same(ask: Ask, runbook: Any) -> None:
+def test_a_run_with_a_pruned_optional_source_is_refused(ask: Ask, runbook: Any) -> None:
     file = runbook({"good": {"texts": ["ann@example.org"], "optional": True}})
     assert ask("run", file, "--quiet").code == 0
     assert ask("prune", "--older-than", "0s").code == 0
@@ -257,7 +257,7 @@ def test_what_an_optional_source_had_read_and_is_not_kept_is_refused_all_the_sam
     assert (refused.code, "'good' was deleted on" in refused.err) == (2, True)
 
 
-def test_a_run_that_is_going_on_and_one_that_is_unknown_are_refused(ask: Ask, folder: Path, scan: Any) -> None:
+def test_running_and_unknown_runs_are_refused(ask: Ask, folder: Path, scan: Any) -> None:
     scan(a="ann@example.org")
     (old,) = runs(ask)
     in_database(
@@ -271,7 +271,7 @@ def test_a_run_that_is_going_on_and_one_that_is_unknown_are_refused(ask: Ask, fo
     assert ask("reanalyse", "ffff").code == 2
 
 
-def test_a_reanalysis_is_not_taken_up_as_if_it_were_a_scan(ask: Ask, folder: Path, scan: Any, reanalysed: Any) -> None:
+def test_a_reanalysis_cannot_be_resumed(ask: Ask, folder: Path, scan: Any, reanalysed: Any) -> None:
     scan(a="ann@example.org")
     new = reanalysed()["id"]
     in_database(folder, "update runs set status = 'failed' where id = ?", (new,))
@@ -280,9 +280,7 @@ def test_a_reanalysis_is_not_taken_up_as_if_it_were_a_scan(ask: Ask, folder: Pat
     assert "has succeeded" in ask("run", "files.yaml", "--resume", "latest").err
 
 
-def test_a_reanalysis_that_is_restored_without_the_run_behind_it_can_be_read(
-    ask: Ask, scan: Any, reanalysed: Any
-) -> None:
+def test_a_reanalysis_restored_without_the_run_behind_it_can_be_read(ask: Ask, scan: Any, reanalysed: Any) -> None:
     scan(a="ann@example.org")
     (old,) = runs(ask)
     new = reanalysed()["id"]
@@ -299,7 +297,7 @@ def test_a_reanalysis_that_is_restored_without_the_run_behind_it_can_be_read(
     assert (refused.code, f"'{old}'" in refused.err or old in refused.err) == (2, True)
 
 
-def test_a_child_of_which_only_the_text_of_today_could_be_used_is_refused(ask: Ask, folder: Path) -> None:
+def test_a_changed_child_runbook_outside_the_folder_is_refused(ask: Ask, folder: Path) -> None:
     child = folder / "templates" / "child.yaml"
     child.parent.mkdir()
     (folder / "files").mkdir()

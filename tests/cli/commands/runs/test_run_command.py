@@ -13,7 +13,7 @@ MIXED = {
 }
 
 
-def test_a_run_tells_what_was_made_what_was_not_and_where_to_look(ask, runbook) -> None:
+def test_the_report_of_a_run_lists_its_artifacts_and_next_steps(ask, runbook) -> None:
     outcome = ask("run", runbook(MIXED))
     assert outcome.code == 0
     told = " ".join(outcome.out.split())
@@ -28,7 +28,7 @@ def test_a_run_tells_what_was_made_what_was_not_and_where_to_look(ask, runbook) 
     assert "--resume" not in told
 
 
-def test_findings_are_told_by_category(ask, runbook, folder) -> None:
+def test_findings_are_counted_by_category(ask, runbook, folder) -> None:
     mails = {"texts": ["Write to bob@example.com", "or to eve@example.com"]}
     name = runbook({"mails": mails})
     text = (folder / name).read_text() + "  found:\n    inputs: mails\n    process: {type: personal_data}\n"
@@ -41,7 +41,7 @@ def test_findings_are_told_by_category(ask, runbook, folder) -> None:
     assert table.splitlines()[0].split() == ["CATEGORY", "RULE", "WHERE", "SURE", "EVIDENCE"]
 
 
-def test_progress_is_one_line_a_change_on_standard_error(ask, runbook) -> None:
+def test_progress_is_one_line_per_change_on_standard_error(ask, runbook) -> None:
     told = ask("run", runbook(MIXED)).err.splitlines()
     assert told[0].endswith(" of Test scan: 4 artifacts")
     assert "good: running" in told
@@ -51,7 +51,7 @@ def test_progress_is_one_line_a_change_on_standard_error(ask, runbook) -> None:
     assert ask("run", runbook(MIXED), "--quiet").err == ""
 
 
-def test_json_is_one_object_with_the_list_of_artifacts(ask, runbook) -> None:
+def test_the_json_of_a_run_is_one_object_with_its_artifacts(ask, runbook) -> None:
     told = json.loads(ask("run", runbook(MIXED), "--format", "json").out)
     assert list(told) == [
         *("id", "runbook", "status", "trigger", "schedule", "due_at", "created_at", "started_at", "ended_at"),
@@ -78,7 +78,7 @@ def test_json_is_one_object_with_the_list_of_artifacts(ask, runbook) -> None:
         assert datetime.fromisoformat(instant).tzinfo is not None
 
 
-def test_a_failure_is_3_and_says_how_to_go_on(ask, runbook) -> None:
+def test_a_failed_run_is_exit_code_3_and_suggests_to_resume_it(ask, runbook) -> None:
     outcome = ask("run", runbook({"bad": {"does": "raises", "text": "odd thing"}, "after": {"inputs": ["bad"]}}))
     assert outcome.code == 3
     assert "bad: RuntimeError: odd thing" in outcome.out
@@ -87,13 +87,13 @@ def test_a_failure_is_3_and_says_how_to_go_on(ask, runbook) -> None:
 
 
 @pytest.mark.parametrize("does", ["exits", "raises", "fails"])
-def test_however_a_component_ends_badly_the_run_is_closed_as_failed(ask, runbook, does) -> None:
+def test_a_component_that_ends_badly_fails_the_run(ask, runbook, does) -> None:
     assert ask("run", runbook({"bad": {"does": does}})).code == 3
     assert json.loads(ask("history", "--format", "json").out)[0]["status"] == "failed"
 
 
 @pytest.mark.parametrize("told_by", [("--timeout", "0.3"), ()])
-def test_what_is_not_made_at_the_deadline_is_told_as_timed_out(ask, runbook, told_by) -> None:
+def test_artifacts_unfinished_at_the_deadline_are_skipped_as_timed_out(ask, runbook, told_by) -> None:
     config = {} if told_by else {"timeout": 0.3}
     name = runbook({"slow": {"does": "is_slow", "seconds": 1}, "after": {"inputs": ["slow"]}}, **config)
     outcome = ask("run", name, *told_by)
@@ -103,13 +103,13 @@ def test_what_is_not_made_at_the_deadline_is_told_as_timed_out(ask, runbook, tol
 
 
 @pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf", "1e12", "soon"])
-def test_a_timeout_is_a_number_of_seconds(ask, runbook, timeout) -> None:
+def test_an_invalid_timeout_is_refused(ask, runbook, timeout) -> None:
     outcome = ask("run", runbook({"a": {}}), "--timeout", timeout)
     assert outcome.code == 2
     assert "not a valid number of seconds" in outcome.err
 
 
-def test_a_resumed_run_keeps_its_id_and_makes_only_the_rest(ask, runbook, monkeypatch) -> None:
+def test_a_resumed_run_keeps_its_id_and_executes_only_the_rest(ask, runbook, monkeypatch) -> None:
     monkeypatch.setenv("DOES", "fails")
     name = runbook({"first": {}, "second": {"does": "${DOES}"}})
     before = json.loads(ask("run", name, "--format", "json").out)
@@ -125,14 +125,14 @@ def test_a_resumed_run_keeps_its_id_and_makes_only_the_rest(ask, runbook, monkey
     assert ask("run", name, "--resume", "latest").code == 2
 
 
-def test_artifacts_are_written_where_one_asks_for_it(ask, runbook, folder) -> None:
+def test_artifacts_are_written_to_the_output_folder(ask, runbook, folder) -> None:
     assert ask("run", runbook(MIXED), "--output-dir", "results/today").code == 0
     written = sorted(path.name for path in (folder / "results" / "today").iterdir())
     assert written == ["all.json", "good.json"]
     assert len(json.loads((folder / "results" / "today" / "good.json").read_text())["data"]) == 2
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(ask, runbook, folder) -> None:
+def test_an_unwritable_output_folder_is_refused_before_the_run(ask, runbook, folder) -> None:
     (folder / "results").write_text("a file")
     outcome = ask("run", runbook(MIXED), "--output-dir", "results")
     assert outcome.code == 2
@@ -140,7 +140,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(ask, runbo
     assert ask("history").out == ""
 
 
-def test_relative_paths_are_meant_from_the_runbook_s_folder_unless_told_otherwise(ask, folder) -> None:
+def test_relative_paths_are_based_on_the_runbook_folder_by_default(ask, folder) -> None:
     for place, text in (("here", "one"), ("there", "two")):
         (folder / place).mkdir()
         (folder / place / "a.txt").write_text(text)
@@ -153,13 +153,13 @@ def test_relative_paths_are_meant_from_the_runbook_s_folder_unless_told_otherwis
         assert [item["content"] for item in content["data"]] == [text]
 
 
-def test_what_a_component_prints_does_not_get_among_the_results(ask, runbook) -> None:
+def test_output_of_a_component_does_not_mix_with_the_results(ask, runbook) -> None:
     outcome = ask("run", runbook({"chatty": {"does": "prints"}}), "--format", "json")
     assert json.loads(outcome.out)["status"] == "succeeded"
     assert "a word on standard output" in outcome.err
 
 
-def test_nothing_that_a_source_says_acts_on_the_terminal(ask, runbook) -> None:
+def test_control_characters_of_a_source_are_escaped(ask, runbook) -> None:
     name = runbook({"bad": {"does": "fails", "text": "\x1b[2J\x9bgone\u202e"}}, name="Scan\x1b]0;x\x07")
     outcome = ask("run", name)
     history = ask("history")
@@ -180,7 +180,7 @@ def test_nothing_that_a_source_says_acts_on_the_terminal(ask, runbook) -> None:
         ("name: x\ndescription: y\nartifacts: {a: {source: {type: odd, properties: {text: '${NO_SUCH}'}}}}", "NO_SUCH"),
     ],
 )
-def test_a_runbook_that_cannot_be_carried_out_is_2_and_leaves_no_run(ask, folder, text, told) -> None:
+def test_an_invalid_runbook_is_exit_code_2_and_leaves_no_run(ask, folder, text, told) -> None:
     if text is not None:
         (folder / "nightly.yaml").write_text(text)
     outcome = ask("run", "nightly.yaml")
@@ -190,7 +190,7 @@ def test_a_runbook_that_cannot_be_carried_out_is_2_and_leaves_no_run(ask, folder
     assert ask("history", "--format", "json").out == "[]\n"
 
 
-def test_a_runbook_without_a_database_is_not_begun(ask, runbook, folder) -> None:
+def test_a_run_without_a_usable_database_is_not_started(ask, runbook, folder) -> None:
     outcome = ask("run", runbook({"a": {}}), "--db", f"sqlite:///{folder}")
     assert outcome.code == 4
     assert "Cannot open the database" in outcome.err

@@ -35,7 +35,7 @@ def execute_with_progress(application: Application, request: RunRequest, progres
         until_closed.enter_context(progress)
 
         def started(run: StartedRun) -> None:
-            progress.open(run.run_id, run.plan, already_succeeded=run.already_made)
+            progress.open(run.run_id, run.plan, already_succeeded=run.already_succeeded)
 
         def changed(change: ArtifactChange) -> None:
             interrupts.watch()
