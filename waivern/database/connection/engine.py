@@ -1,11 +1,9 @@
 """Open connections, begin transactions, and translate driver errors."""
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +13,7 @@ from sqlalchemy import event
 from waivern.database.connection.column_types import json_text
 from waivern.database.connection.keyring import NO_KEYS, KeyRing
 from waivern.database.connection.retries import sleep_with_jitter
+from waivern.database.connection.sqlite_opening import create_private_file, is_read_only, read_only_url, sqlite_path
 from waivern.errors import DatabaseError, DatabaseMissingError, DatabaseUnavailableError, SchemaOutOfDateError
 
 _BEGIN_OPTION = "waivern_begin"
@@ -48,7 +47,8 @@ def open_engine(
     Args:
         url: Where the database is.
         synchronous: SQLite's `synchronous`; with NORMAL the most recent transactions may be lost on power loss.
-        may_create: Whether to create a missing SQLite file (mode 0600) and its folder (mode 0700).
+        may_create: Whether to create a missing SQLite file (mode 0600) and its folder (mode 0700). A file that this
+            user must not write, or whose URL has `mode=ro`, is opened read-only.
         keys: Keys to encrypt and decrypt stored content with.
         lease_s: The lease of a run, in seconds. Postgres closes a connection that idles inside a transaction for two
             thirds of it (2 to 20 seconds), so that a suspended process does not keep its locks.
@@ -59,7 +59,7 @@ def open_engine(
     """
     parsed = _parsed(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
-    if is_sqlite and not may_create and not Path(str(parsed.database)).exists():
+    if is_sqlite and not may_create and not sqlite_path(parsed).exists():
         raise DatabaseMissingError(
             f"There is no database file {parsed.database}",
             remedy="The first `waivern run` creates it; or name another file with --db or WAIVERN_DATABASE_URL",
@@ -114,13 +114,18 @@ def _parsed(url: str) -> sa.URL:
 
 
 def _sqlite_engine(url: sa.URL, synchronous: Synchronous) -> sa.Engine:
-    _make_private_file(Path(str(url.database)))
+    read_only = is_read_only(url)
+    if read_only:
+        url = read_only_url(url)
+    else:
+        create_private_file(sqlite_path(url))
     engine = _engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions: `begin` below does
-        _enable_wal(connection)
+        if not read_only:
+            _enable_wal(connection)
         for pragma in (f"synchronous = {synchronous}", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -206,18 +211,6 @@ def _engine(url: sa.URL, **options: Any) -> sa.Engine:
         json_deserializer=msgspec.json.decode,
         **options,
     )
-
-
-def _make_private_file(path: Path) -> None:
-    try:
-        if not path.parent.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise DatabaseUnavailableError(
-            f"Cannot open the database file {path}: {error.strerror}",
-            remedy="Check the path and its permissions, or name another file with --db or WAIVERN_DATABASE_URL",
-        ) from None
 
 
 def _translate_error(context: sa.engine.ExceptionContext) -> None:
