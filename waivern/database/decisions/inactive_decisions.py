@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 
 from waivern.database.current.decision_rows import active_decisions
-from waivern.database.current.finding_filters import matches_location
+from waivern.database.current.finding_filters import matches_location, no_index
 from waivern.database.current.refresh import newest_complete
 from waivern.database.schema.tables import current_findings, decisions, finding_state_cursors
 from waivern.history.decisions import Decision, InactiveDecision, InactiveReason, Origin
@@ -49,10 +50,13 @@ def _matches_a_finding(connection: sa.Connection, runbook: str, decision: Decisi
     cursor_id = (
         sa.select(finding_state_cursors.c.id).where(finding_state_cursors.c.runbook_name == runbook).scalar_subquery()
     )
+    dialect, pattern = connection.dialect.name, LocationPattern(decision.location or "")
+    of_runbook: sa.ColumnElement[Any] = current_findings.c.cursor_id
     if decision.fingerprint is not None:
         target = [current_findings.c.fingerprint == decision.fingerprint]
     else:
-        matching = matches_location(connection.dialect.name, LocationPattern(decision.location or ""))
-        target = [current_findings.c.rule == decision.rule, matching]
-    unfixed = (current_findings.c.cursor_id == cursor_id, current_findings.c.state != "fixed")
+        target = [current_findings.c.rule == decision.rule, matches_location(dialect, pattern)]
+        if pattern.prefix:  # then the index of locations finds it, and not the runbook's findings one by one
+            of_runbook = no_index(dialect, current_findings.c.cursor_id)
+    unfixed = (of_runbook == cursor_id, current_findings.c.state != "fixed")
     return connection.execute(sa.select(current_findings.c.id).where(*unfixed, *target).limit(1)).first() is not None
