@@ -1,4 +1,4 @@
-"""Databases to measure on: SQLite in a temporary folder, and a Postgres that is named or started for the purpose."""
+"""Databases for benchmarks: SQLite in a temporary folder, and the Postgres server of the tests."""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from waivern.database.schema.migration import upgrade
 
 @contextmanager
 def sqlite(synchronous: Synchronous) -> Iterator[sa.Engine]:
-    """A migrated SQLite database in a folder of its own."""
+    """Yield a migrated SQLite database in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="waivern-benchmark-") as folder:
         engine = open_engine(f"sqlite:///{folder}/waivern.db", synchronous=synchronous)
         upgrade(engine)
@@ -23,7 +23,7 @@ def sqlite(synchronous: Synchronous) -> Iterator[sa.Engine]:
 
 @contextmanager
 def postgres() -> Iterator[sa.Engine]:
-    """A migrated database of its own, on the Postgres that the tests would use."""
+    """Yield a new, migrated database on the Postgres server of the tests."""
     with postgres_server() as server, fresh_postgres_database(server) as url:
         engine = open_engine(url)
         upgrade(engine)
@@ -32,7 +32,7 @@ def postgres() -> Iterator[sa.Engine]:
 
 
 def bytes_in(engine: sa.Engine) -> int:
-    """How many bytes the tables and their indexes take."""
+    """Return the size of all tables and indexes in bytes."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()

@@ -1,4 +1,4 @@
-"""Timing a piece of work, and printing what came of it."""
+"""Measure the time of a function, and print tables of results."""
 
 import resource
 import statistics
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measured:
-    """Medians over several runs, in seconds."""
+    """Medians of several calls, in seconds."""
 
     wall_s: float
     cpu_s: float
 
 
 def measured(work: Callable[[], object], *, times: int = 5) -> Measured:
-    """Run `work` once to warm up and `times` times in earnest."""
+    """Call `work` once to warm up, then measure `times` calls."""
     work()
     walls, cpus = [], []
     for _ in range(times):
@@ -28,13 +28,13 @@ def measured(work: Callable[[], object], *, times: int = 5) -> Measured:
 
 
 def peak_memory_mb() -> float:
-    """The most memory that this process has held, in MB."""
+    """Return the peak memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under a header, numbers to the right."""
-    texts = [[_shown(cell) for cell in row] for row in rows]
+    """Print rows under a header, with numbers right-aligned."""
+    texts = [[_cell_text(cell) for cell in row] for row in rows]
     widths = [max(len(line[column]) for line in [list(header), *texts]) for column in range(len(header))]
     print(f"\n{title}")
     print("  ".join(f"{name:<{width}}" for name, width in zip(header, widths, strict=True)).rstrip())
@@ -46,7 +46,7 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[objec
         print("  ".join(cells).rstrip())
 
 
-def _shown(cell: object) -> str:
+def _cell_text(cell: object) -> str:
     if isinstance(cell, float):
         return f"{cell:.3f}" if abs(cell) < 10 else f"{cell:,.1f}"
     return f"{cell:,}" if isinstance(cell, int) else str(cell)

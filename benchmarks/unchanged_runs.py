@@ -1,10 +1,9 @@
-"""What remembering a run costs that finds what the one before it found: bytes a run and an artifact.
+"""Measure how many bytes a run without changes adds to the database, per run and per artifact.
 
 `python -m benchmarks.unchanged_runs [--runs 60] [--tables]`
 
-Half the artifacts are sources of 20 items and of 10 that were left out, half are findings in one of them. The first
-runs are not counted: they store the contents. What is left is what is paid each night for remembering that nothing
-changed.
+Half the artifacts are sources of 20 items and 10 files that were not scanned, the other half are findings in one of
+them. The first runs are not measured, because they store the contents. The rest is what every unchanged run costs.
 """
 
 import argparse
@@ -32,8 +31,10 @@ def plan_of(artifacts: int) -> ExecutionPlan:
 
 def source(number: int) -> Message:
     data = [{"content": f"row {row} of {number}", "metadata": {"source": "shop"}} for row in range(20)]
-    left_out = [{"what": f"shop/{number}/picture{n}.png", "why": "it is no text"} for n in range(10)]
-    return Message("", {"name": f"source{number}", "data": data, "metadata": {"not_scanned": left_out}}, _SOURCE)
+    not_scanned = [
+        {"name": f"shop/{number}/picture{n}.png", "reason": "it is not text", "code": "binary"} for n in range(10)
+    ]
+    return Message("", {"name": f"source{number}", "data": data, "metadata": {"not_scanned": not_scanned}}, _SOURCE)
 
 
 def found(number: int) -> Message:
@@ -64,10 +65,10 @@ def run(engine: sa.Engine, plan: ExecutionPlan, messages: Mapping[str, Message])
 
 
 def bytes_by_table(engine: sa.Engine) -> dict[str, int]:
-    """What each table takes with its indexes, once what was overwritten has been cleared away."""
+    """Return the size of each table with its indexes, after vacuuming."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "sqlite":
-            # an index is counted with its table: `dbstat` tells pages by the name of the tree that they are of
+            # `dbstat` has one row per page, named after its table or index; count an index with its table
             sizes = (
                 "SELECT m.tbl_name, sum(s.pgsize) FROM dbstat AS s JOIN sqlite_master AS m ON m.name = s.name"
                 " GROUP BY m.tbl_name"
@@ -79,7 +80,7 @@ def bytes_by_table(engine: sa.Engine) -> dict[str, int]:
 
 
 def grown(engine: sa.Engine, artifacts: int, *, runs: int) -> dict[str, float]:
-    """Bytes that a run adds, by table."""
+    """Return the bytes that a run adds, by table."""
     plan, half = plan_of(artifacts), range(artifacts // 2)
     messages = {**{f"source{n}": source(n) for n in half}, **{f"found{n}": found(n) for n in half}}
     for _ in range(max(3, runs // 4)):
@@ -93,8 +94,8 @@ def grown(engine: sa.Engine, artifacts: int, *, runs: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=60, help="how many runs are measured")
-    parser.add_argument("--tables", action="store_true", help="tell where the bytes go")
+    parser.add_argument("--runs", type=int, default=60, help="number of measured runs")
+    parser.add_argument("--tables", action="store_true", help="also print the bytes by table")
     arguments = parser.parse_args()
     rows: list[list[object]] = []
     tables: list[list[object]] = []
@@ -109,18 +110,17 @@ def main() -> None:
                 sizes = grown(engine, artifacts, runs=arguments.runs * 10 // artifacts + 20)
             totals[artifacts] = sum(sizes.values())
             tables += [
-                [name, artifacts, table, size] for table, size in sorted(sizes.items(), key=lambda each: -each[1])
+                [name, artifacts, table, size] for table, size in sorted(sizes.items(), key=lambda item: -item[1])
             ]
             allowed = _RUN_BYTES + artifacts * _ARTIFACT_BYTES
             rows.append([name, artifacts, totals[artifacts], allowed, totals[artifacts] / allowed])
-        each = (totals[100] - totals[10]) / 90
-        rows.append(
-            [f"{name}, of which", "a run", totals[10] - 10 * each, _RUN_BYTES, (totals[10] - 10 * each) / _RUN_BYTES]
-        )
-        rows.append([f"{name}, of which", "an artifact", each, _ARTIFACT_BYTES, each / _ARTIFACT_BYTES])
-    print_table("Bytes that an unchanged run adds", ("database", "artifacts", "bytes", "allowed", "of it"), rows)
+        per_artifact = (totals[100] - totals[10]) / 90
+        per_run = totals[10] - 10 * per_artifact
+        rows.append([name, "per run", per_run, _RUN_BYTES, per_run / _RUN_BYTES])
+        rows.append([name, "per artifact", per_artifact, _ARTIFACT_BYTES, per_artifact / _ARTIFACT_BYTES])
+    print_table("Bytes that an unchanged run adds", ("database", "artifacts", "bytes", "limit", "ratio"), rows)
     if arguments.tables:
-        print_table("Where they go", ("database", "artifacts", "table", "bytes"), tables)
+        print_table("Bytes by table", ("database", "artifacts", "table", "bytes"), tables)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Called by Alembic, from its own command line in a checkout or from `waivern db`, to run migrations."""
+"""Run migrations: called by Alembic, from its command line in a checkout or from `waivern db`."""
 
 from alembic import context
 
@@ -7,15 +7,15 @@ from waivern.database.schema.tables import metadata
 
 
 def run_migrations() -> None:
-    """Migrate over the connection that was handed in, else over one to the database of the settings."""
+    """Migrate over the connection of `waivern db`, or else over a new one to the database of the settings."""
     connection = context.config.attributes.get("connection")
     if connection is not None:
         _migrate_over(connection)
         return
     from waivern.bootstrap import configured_engine
 
-    with exclusively(configured_engine()) as own:
-        _migrate_over(own)
+    with exclusively(configured_engine()) as new_connection:
+        _migrate_over(new_connection)
 
 
 def _migrate_over(connection: object) -> None:

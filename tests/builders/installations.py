@@ -1,4 +1,4 @@
-"""Databases with their tables, made quickly: the first is migrated by Alembic, the others are copies of it."""
+"""Migrated databases, created quickly: Alembic migrates the first, the others are copies of it."""
 
 import functools
 import tempfile
@@ -15,7 +15,7 @@ from waivern.database.schema.migration import upgrade
 
 @contextmanager
 def migrated(url: str) -> Iterator[sa.Engine]:
-    """Yield an engine for the database at `url`, which gets its tables unless it has them; close it afterwards."""
+    """Yield an engine for the database at `url`, migrated if necessary; close it afterwards."""
     path = sa.make_url(url).database
     if url.startswith("sqlite") and path is not None and not Path(path).exists():
         _copy_template(Path(path))
@@ -41,7 +41,7 @@ def _sqlite_template() -> bytes:
         path = Path(folder) / "template.db"
         engine = open_engine(f"sqlite:///{path}")
         upgrade(engine)
-        engine.dispose()  # the last connection moves the write-ahead log into the file
+        engine.dispose()  # closing the last connection moves the write-ahead log into the file
         return path.read_bytes()
 
 
@@ -49,7 +49,7 @@ _postgres_statements: list[str] = []
 
 
 def _replay_migration(engine: sa.Engine) -> None:
-    """Migrate the first Postgres database of this process, and send its statements to the others in one go."""
+    """Migrate the first Postgres database of this process, and send its statements to the others as one batch."""
     if _postgres_statements:
         with writing(engine) as connection:
             connection.exec_driver_sql("; ".join(_postgres_statements))

@@ -1,4 +1,4 @@
-"""The way to the newest revision and back, on both databases."""
+"""Upgrades and downgrades on both databases."""
 
 import multiprocessing
 import shutil
@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
 from tests.servers.databases import fresh_postgres_database, sqlite_url
-from waivern import SchemaOutOfDateError
+from waivern import Message, Schema, SchemaOutOfDateError
 from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import open_engine, writing
+from waivern.database.data.sql_retention import SqlRetention
 from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.migration import (
@@ -27,8 +28,9 @@ from waivern.database.schema.migration import (
 )
 from waivern.database.schema.tables import metadata
 from waivern.errors import DatabaseError
+from waivern.history.retention import PruneRequest
 from waivern.runs.run import RunStatus
-from waivern.testing.builders import message_of, plan_of_dag
+from waivern.testing.builders import message_of, plan_of, plan_of_dag
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -54,29 +56,29 @@ def test_a_table_that_differs_is_noticed(engine: sa.Engine) -> None:
     assert "ix_runs_status_created_at" in found
 
 
-def test_up_and_down_and_up_again_ends_where_it_began(engine: sa.Engine) -> None:
-    remember_a_run(engine)
+def test_tables_are_the_same_after_a_downgrade_and_an_upgrade(engine: sa.Engine) -> None:
+    save_run(engine)
     assert downgrade(engine, "base") is None
     assert set(sa.inspect(engine).get_table_names()) <= {"alembic_version"}
     assert upgrade(engine) == NEWEST
     assert differences(engine) == []
-    assert SqlHistory(engine).find(remember_a_run(engine)).status is RunStatus.SUCCEEDED
+    assert SqlHistory(engine).find(save_run(engine)).status is RunStatus.SUCCEEDED
 
 
-def test_an_upgrade_of_what_is_up_to_date_changes_no_data(engine: sa.Engine) -> None:
-    run_id = remember_a_run(engine)
+def test_an_upgrade_of_an_up_to_date_database_changes_nothing(engine: sa.Engine) -> None:
+    run_id = save_run(engine)
     assert upgrade(engine) == NEWEST
     assert SqlHistory(engine).message_of(run_id, "a").content == {"found": 1}
 
 
-def remember_a_run(engine: sa.Engine) -> str:
+def save_run(engine: sa.Engine) -> str:
     run = SqlRunStore(engine).create(plan_of_dag({"a": []}), trigger="test", caller=CALLER)
     run.store.save("a", message_of(found=1))
     run.log.close(RunStatus.SUCCEEDED)
     return run.run_id
 
 
-def test_a_fresh_sqlite_file_is_given_its_tables_and_kept_private(tmp_path: Path) -> None:
+def test_a_new_sqlite_file_gets_its_tables_and_is_private(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'new folder' / 'waivern.db'}")
     ensure_usable(engine)
     assert current_revision(engine) == NEWEST
@@ -85,7 +87,7 @@ def test_a_fresh_sqlite_file_is_given_its_tables_and_kept_private(tmp_path: Path
     engine.dispose()
 
 
-def test_an_empty_postgres_asks_to_be_upgraded(postgres_url: str) -> None:
+def test_an_empty_postgres_database_needs_an_upgrade(postgres_url: str) -> None:
     engine = open_engine(postgres_url)
     with pytest.raises(SchemaOutOfDateError, match="has no tables yet. Run `waivern db upgrade`"):
         ensure_usable(engine)
@@ -100,34 +102,81 @@ def test_a_database_of_a_pre_release_is_refused_by_name(engine: sa.Engine, direc
         direction(engine)
 
 
-def test_a_replayed_migration_makes_the_tables_that_alembic_makes(postgres_server_url: str) -> None:
-    """The tests' own shortcut is checked, too: both ways end in the same tables."""
+def test_a_replayed_migration_creates_the_same_tables_as_alembic(postgres_server_url: str) -> None:
+    """Checks the shortcut that the tests use on Postgres."""
     for _ in range(2):
         with fresh_postgres_database(postgres_server_url) as url, migrated(url) as engine:
             assert differences(engine) == []
             assert current_revision(engine) == NEWEST
 
 
-def test_downgrade_and_upgrade_leave_a_database_that_verifies(engine: sa.Engine) -> None:
-    remember_a_run(engine)
-    assert downgrade(engine, "base") is None
-    upgrade(engine)
-    remember_a_run(engine)
-    assert not SqlAuditLog(engine).verify(progress=lambda *_: None).mismatches
+def save_history(engine: sa.Engine) -> None:
+    """Save two runs whose findings differ, and prune their sources."""
+    retain_none = {"source": {"type": "make"}, "retain": "none"}
+    for names in (("a", "b"), ("b", "c")):
+        run = SqlRunStore(engine).create(
+            plan_of({"source": retain_none, "findings": {"source": {"type": "make"}}}), trigger="test", caller=CALLER
+        )
+        run.store.save("source", message_of(names=list(names)))
+        run.store.save("findings", findings_message(*names))
+        run.log.close(RunStatus.SUCCEEDED)
+    SqlRetention(engine).prune(PruneRequest(), caller=CALLER)
 
 
-@pytest.mark.parametrize(("revision", "said"), [("9999_x", "newer than"), ("0000_x", "this version of Waivern needs")])
-def test_a_database_of_another_revision_is_refused(engine: sa.Engine, revision: str, said: str) -> None:
+def findings_message(*names: str) -> Message:
+    findings = [
+        {
+            "fingerprint": name * 32,
+            "rule": "email_address",
+            "category": "email",
+            "severity": "medium",
+            "location": {"path": f"{name}.txt"},
+            "evidence": [{"content": "a***@example.org"}],
+            "matched_patterns": [{"pattern": "value: address", "match_count": 1}],
+            "confidence": 0.9,
+            "metadata": {"source": "files"},
+        }
+        for name in names
+    ]
+    analysis = {"ruleset": "local/personal_data_indicator/1.0.0", "rules_version": "1", "scanned": 2}
+    content = {"findings": findings, "summary": {}, "analysis_metadata": analysis}
+    return Message("", content, Schema("personal_data_indicator", "1.0.0"))
+
+
+def test_a_history_verifies_after_a_downgrade_and_an_upgrade(engine: sa.Engine) -> None:
+    counts = []
+    for _ in range(2):
+        save_history(engine)
+        verification = SqlAuditLog(engine).verify(progress=lambda *_: None)
+        assert verification.mismatches == []
+        counts.append({**verification.counts, "pruned": verification.pruned})
+        assert downgrade(engine, "base") is None
+        assert upgrade(engine) == NEWEST
+    assert counts[0] == counts[1]
+    assert (counts[0]["runs"], counts[0]["findings"], counts[0]["pruned"]) == (2, 3, 2)
+
+
+def test_an_upgrade_keeps_a_history_that_verifies(engine: sa.Engine) -> None:
+    save_history(engine)
+    assert upgrade(engine) == NEWEST
+    verification = SqlAuditLog(engine).verify(progress=lambda *_: None)
+    assert (verification.mismatches, verification.counts["runs"]) == ([], 2)
+
+
+@pytest.mark.parametrize(
+    ("revision", "message"), [("9999_x", "the newest that this version"), ("0000_x", "this version of Waivern needs")]
+)
+def test_a_database_of_a_different_revision_is_refused(engine: sa.Engine, revision: str, message: str) -> None:
     with writing(engine) as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
-    with pytest.raises(SchemaOutOfDateError, match=said):
+    with pytest.raises(SchemaOutOfDateError, match=message):
         ensure_usable(engine)
     with pytest.raises(SchemaOutOfDateError):
         upgrade(engine)
 
 
 def start_first(url: str, ready: "multiprocessing.synchronize.Barrier", failures: "multiprocessing.Queue[str]") -> None:
-    """What a process does that starts on a database at the same moment as others."""
+    """Start on a database at the same time as other processes; put the error into the queue, or an empty text."""
     try:
         ready.wait(60)
         engine = open_engine(url)
@@ -159,9 +208,9 @@ def test_a_failed_migration_changes_nothing(engine: sa.Engine) -> None:
     assert sa.inspect(engine).has_table("artifact_attempts")
 
 
-def test_a_migration_that_would_orphan_rows_is_taken_back(tmp_path: Path) -> None:
+def test_a_migration_that_would_orphan_rows_is_rolled_back(tmp_path: Path) -> None:
     with migrated(sqlite_url(tmp_path)) as engine:
-        run_id = remember_a_run(engine)
+        run_id = save_run(engine)
         with pytest.raises(DatabaseError, match="would orphan 2 rows"), exclusively(engine) as connection:
             connection.execute(sa.text("DELETE FROM runs"))
         assert SqlHistory(engine).find(run_id).id == run_id
@@ -172,27 +221,27 @@ def test_foreign_keys_are_on_again_after_a_migration(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
 
 
-def test_the_migrations_stand_on_their_own() -> None:
+def test_migrations_do_not_import_the_code() -> None:
     for script in (REPOSITORY / "migrations" / "versions").glob("*.py"):
-        assert "waivern" not in script.read_text(encoding="utf-8"), f"{script.name} depends on the code of today"
+        assert "waivern" not in script.read_text(encoding="utf-8"), f"{script.name} depends on the current code"
 
 
-def test_every_constraint_has_a_name_that_a_later_migration_can_use() -> None:
+def test_every_constraint_has_a_name_for_later_migrations() -> None:
     for table in metadata.tables.values():
         for constraint in table.constraints:
             assert constraint.name or not list(getattr(constraint, "columns", ())), (table.name, constraint)
 
 
-def test_a_damaged_file_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "waivern.db"
-    path.write_bytes(b"this is no database" * 1000)
+    path.write_bytes(b"not a database" * 1000)
     engine = open_engine(f"sqlite:///{path}")
     with pytest.raises(DatabaseError, match="damaged or not a SQLite database"):
         ensure_usable(engine)
     engine.dispose()
 
 
-def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_loses_nothing(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
     with migrated(url) as engine:
         run = SqlRunStore(engine).create(plan_of_dag({"a": [], "b": []}), trigger="test", caller=CALLER)
@@ -201,7 +250,7 @@ def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(tmp_path: Path) 
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
 
         @sa.event.listens_for(engine, "engine_connect")
-        def no_room(connection: sa.Connection) -> None:
+        def limit_pages(connection: sa.Connection) -> None:
             cursor = connection.connection.cursor()
             cursor.execute(f"PRAGMA max_page_count = {pages}")
             cursor.close()
@@ -214,11 +263,11 @@ def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(tmp_path: Path) 
         assert SqlHistory(engine).message_of(run.run_id, "a").content == {"kept": True}
 
 
-def test_the_packed_folder_of_a_wheel_is_preferred_to_the_one_of_a_checkout(
+def test_the_migrations_of_a_wheel_are_preferred_to_those_of_a_checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import waivern.database.schema.migration as migrating
+    from waivern.database.schema import migration
 
     shutil.copytree(REPOSITORY / "migrations", tmp_path / "migrations")
-    monkeypatch.setattr(migrating, "__file__", str(tmp_path / "schema" / "migration.py"))
-    assert migrating._migrations() == tmp_path / "migrations"
+    monkeypatch.setattr(migration, "__file__", str(tmp_path / "schema" / "migration.py"))
+    assert migration._migrations_folder() == tmp_path / "migrations"

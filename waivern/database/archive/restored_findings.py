@@ -137,9 +137,9 @@ def _check_digests(connection: sa.Connection, stream_id: int) -> None:
         about = snapshot._asdict()
         about["coverage_gaps"] = None if snapshot.coverage_gaps is None else json_text(snapshot.coverage_gaps)
         digest = SnapshotDigest(
-            runbook=stream.runbook_name, artifact_id=stream.artifact_id, seq=snapshot.seq, before=before, about=about
+            runbook=stream.runbook_name, artifact_id=stream.artifact_id, seq=snapshot.seq, before=before, snapshot=about
         )
-        computed = snapshot_digest(digest, added=added.pop(snapshot.seq, ()), gone=removed.pop(snapshot.seq, ()))
+        computed = snapshot_digest(digest, added=added.pop(snapshot.seq, ()), removed=removed.pop(snapshot.seq, ()))
         if snapshot.rows_digest != computed:
             raise refused(f"the findings of '{stream.artifact_id}' were altered: snapshot {snapshot.seq} differs")
         before = snapshot.rows_digest

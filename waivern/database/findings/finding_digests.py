@@ -1,6 +1,6 @@
-"""What proves a set of findings: a digest of what is new and what is gone in it, chained to the set before.
+"""The digest that proves a finding snapshot: a hash of its changes, chained to the snapshot before.
 
-So a set that differs little costs little, to write and to verify, however many findings it holds.
+So the cost of writing and verifying a snapshot depends on what changed, not on the number of its findings.
 """
 
 import hashlib
@@ -14,34 +14,33 @@ FINDING_COLUMNS = (
     "match_count",
 )
 SNAPSHOT_COLUMNS = ("digest", "ruleset", "rules_version", "coverage_gaps", "first_run_id", "first_at")
-"""Of a set, what never changes."""
+"""The columns of a snapshot that never change."""
 
 
 class SnapshotDigest:
-    """The SHA-256 over the leaves of a set: one that says which set it is, then those of its changes.
+    """The SHA-256 over the leaves of a snapshot: one for the snapshot itself, then one for each change.
 
     Args:
-        runbook: The name of the runbook whose line it is.
-        artifact_id: The artifact.
-        seq: The set's number in its line.
-        before: The digest of the set before; None for the first.
-        about: The set's row, of which the columns `ABOUT` count.
+        runbook: The name of the stream's runbook.
+        artifact_id: The stream's artifact.
+        seq: The snapshot's number in its stream.
+        before: The digest of the snapshot before; None for the first.
+        snapshot: The snapshot's row, of which `SNAPSHOT_COLUMNS` are hashed.
     """
 
     def __init__(
-        self, *, runbook: str, artifact_id: str, seq: int, before: str | None, about: Mapping[str, Any]
+        self, *, runbook: str, artifact_id: str, seq: int, before: str | None, snapshot: Mapping[str, Any]
     ) -> None:
-        said = {"runbook": runbook, "artifact_id": artifact_id, "seq": seq, "before": before}
-        self._sha = hashlib.sha256(
-            leaf_hash("finding_snapshots", {**said, **{name: about[name] for name in SNAPSHOT_COLUMNS}})
-        )
+        identity = {"runbook": runbook, "artifact_id": artifact_id, "seq": seq, "before": before}
+        columns = {name: snapshot[name] for name in SNAPSHOT_COLUMNS}
+        self._sha = hashlib.sha256(leaf_hash("finding_snapshots", {**identity, **columns}))
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Count a finding that begins with this set; all of them by fingerprint, before any that is gone."""
+        """Hash a finding that is new in this snapshot; call it in order of fingerprints, before `remove`."""
         self._sha.update(leaf_hash("findings", {name: row[name] for name in FINDING_COLUMNS}))
 
-    def drop(self, fingerprint: str) -> None:
-        """Count a finding that ended with the set before; by fingerprint."""
+    def remove(self, fingerprint: str) -> None:
+        """Hash a finding whose row ends with the snapshot before; call it in order of fingerprints."""
         self._sha.update(leaf_hash("gone", {"fingerprint": fingerprint}))
 
     @property
@@ -49,10 +48,10 @@ class SnapshotDigest:
         return self._sha.hexdigest()
 
 
-def snapshot_digest(digest: SnapshotDigest, *, added: Iterable[Mapping[str, Any]], gone: Iterable[str]) -> str:
-    """Return the digest of a set with these changes, in any order."""
+def snapshot_digest(digest: SnapshotDigest, *, added: Iterable[Mapping[str, Any]], removed: Iterable[str]) -> str:
+    """Return the digest of a snapshot with these changes, given in any order."""
     for row in sorted(added, key=lambda row: str(row["fingerprint"])):
         digest.add(row)
-    for fingerprint in sorted(gone):
-        digest.drop(fingerprint)
+    for fingerprint in sorted(removed):
+        digest.remove(fingerprint)
     return digest.hex

@@ -1,4 +1,4 @@
-"""The tables of findings and of what was decided about them."""
+"""The tables of findings and of decisions about them."""
 
 import sqlalchemy as sa
 
@@ -28,7 +28,7 @@ finding_snapshots = sa.Table(
     sa.Column("first_at", UtcDateTime, nullable=False),
     sa.Column("last_run_id", sa.String(36), nullable=False),
     sa.Column("last_at", UtcDateTime, nullable=False),
-    sa.Column("rows_digest", Digest, nullable=False),  # of what is new and gone in it, chained to the set before
+    sa.Column("rows_digest", Digest, nullable=False),  # of the changes, chained to the snapshot before
     sa.Index(None, "stream_id", "digest"),
     sqlite_with_rowid=False,
 )
@@ -38,12 +38,12 @@ findings = sa.Table(
     metadata,
     sa.Column("stream_id", sa.Integer, sa.ForeignKey("finding_streams.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("fingerprint", EscapedText, primary_key=True),
-    sa.Column("valid_from", sa.Integer, primary_key=True),  # the first of the sets that hold it as it is
-    sa.Column("valid_to", sa.Integer),  # the last one; none: the newest
+    sa.Column("valid_from", sa.Integer, primary_key=True),  # the first snapshot with these values
+    sa.Column("valid_to", sa.Integer),  # the last one; NULL: the newest
     sa.Column("rule", EscapedText, nullable=False),
     sa.Column("category", EscapedText, nullable=False),
     sa.Column("severity", sa.String(10), nullable=False),
-    sa.Column("special_category", sa.Boolean),  # as a classifier says
+    sa.Column("special_category", sa.Boolean),  # set by a classifier
     sa.Column("source", EscapedText, nullable=False),
     sa.Column("location", EscapedText, nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
@@ -53,11 +53,11 @@ findings = sa.Table(
     sqlite_with_rowid=False,
 )
 
-decisions = sa.Table(  # rows are only ever added
+decisions = sa.Table(  # rows are only added
     "decisions",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("runbook_name", EscapedText),  # none: wherever the finding is found
+    sa.Column("runbook_name", EscapedText),  # NULL: all runbooks
     sa.Column("fingerprint", EscapedText),
     sa.Column("rule", EscapedText),
     sa.Column("location", EscapedText),
@@ -75,26 +75,26 @@ decisions = sa.Table(  # rows are only ever added
     sa.Index(None, "fingerprint"),
 )
 
-decision_files = sa.Table(  # a row each time that it was another one
+decision_files = sa.Table(  # one row whenever a runbook's file changed
     "decision_files",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("runbook_name", EscapedText, nullable=False),
-    sa.Column("name", EscapedText),  # none: from then on there was no file
+    sa.Column("name", EscapedText),  # NULL: the file was removed
     sa.Column("digest", Digest),
     sa.Column("run_id", sa.String(36), nullable=False),
     sa.Column("used_at", UtcDateTime, nullable=False),
     sa.Index(None, "runbook_name", "seq"),
 )
 
-finding_state_cursors = sa.Table(  # by which run the findings of a runbook stand as `current_findings` says
+finding_state_cursors = sa.Table(  # the run up to which `current_findings` of a runbook is refreshed
     "finding_state_cursors",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("runbook_name", EscapedText, nullable=False, unique=True),
     sa.Column("run_id", sa.String(36)),
     sa.Column("run_at", UtcDateTime),
-    sa.Column("snapshots", sa.JSON, nullable=False),  # {artifact id: [which set the run holds, the newest set then]}
+    sa.Column("snapshots", sa.JSON, nullable=False),  # {artifact id: [snapshot of the run, newest snapshot then]}
 )
 
 current_findings = sa.Table(
@@ -104,7 +104,7 @@ current_findings = sa.Table(
     sa.Column("cursor_id", sa.Integer, sa.ForeignKey("finding_state_cursors.id", ondelete="CASCADE"), nullable=False),
     sa.Column("fingerprint", EscapedText, nullable=False),
     sa.Column("state", sa.String(10), nullable=False),
-    sa.Column("since", UtcDateTime, nullable=False),  # when it came, came again, or went
+    sa.Column("since", UtcDateTime, nullable=False),  # when it appeared, reappeared or was fixed
     sa.Column("rule", EscapedText, nullable=False),
     sa.Column("category", EscapedText, nullable=False),
     sa.Column("severity", sa.String(10), nullable=False),
@@ -116,7 +116,7 @@ current_findings = sa.Table(
     sa.Column("match_count", sa.Integer, nullable=False),
     sa.Column("first_run_id", sa.String(36), nullable=False),
     sa.Column("first_at", UtcDateTime, nullable=False),
-    sa.Column("last_run_id", sa.String(36)),  # none while the head's run holds it
+    sa.Column("last_run_id", sa.String(36)),  # NULL: the cursor's run
     sa.Column("last_at", UtcDateTime),
     sa.Column("verdict", sa.String(10)),  # suppressed, accepted
     sa.Column("until", sa.Date),  # the last day on which the verdict is valid; after it, readers determine it again
@@ -138,7 +138,7 @@ current_findings = sa.Table(
     sa.Index(None, "location", postgresql_ops={"location": "text_pattern_ops"}),
 )
 
-finding_locations = sa.Table(  # where something was ever found: what a pattern means is looked up here
+finding_locations = sa.Table(  # all locations of findings, searched by location patterns
     "finding_locations",
     metadata,
     sa.Column("location", EscapedText, primary_key=True),

@@ -1,4 +1,4 @@
-"""How constraints and indexes are named, and what knows of all tables."""
+"""The metadata that all tables belong to, and the names of their constraints and indexes."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""The database's revision: which one it is at, and how it gets to the newest."""
+"""The revision of the database, and how it is upgraded."""
 
 import re
 from collections.abc import Iterator
@@ -15,50 +15,50 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 NEWEST = "0001_initial"
-"""The revision that this code works with. A test holds it to be the head of `migrations/`; reading that folder at
-each start would cost more than the start itself."""
+"""The revision that this code needs: the head of `migrations/`, as a test checks. Reading that folder at each start
+would cost more than the rest of the start."""
 
 _PRE_RELEASE = re.compile(r"\d{4}")
-"""Revisions before the first release: "0001" to "0014", without a name."""
+"""Revisions before the first release: "0001" to "0014", a number without a name."""
 
-_LOCK = 0x57414956  # "WAIV": the advisory lock under which Postgres is migrated
+_LOCK = 0x57414956  # "WAIV": the advisory lock of a migration on Postgres
 
 
 def current_revision(engine: sa.Engine) -> str | None:
-    """Return the revision of the database, or None where it has no tables of ours."""
+    """Return the revision of the database; None if it has no tables of Waivern."""
     with engine.connect() as connection:
         return _revision(connection)
 
 
 def ensure_usable(engine: sa.Engine) -> None:
-    """Check that the tables are those of this code; a fresh SQLite file is given them.
+    """Check that the database is at the revision that this code needs; create the tables of a new SQLite file.
 
     Raises:
-        SchemaOutOfDateError: the database is older or newer than the code, or a Postgres without tables.
+        SchemaOutOfDateError: the database is older or newer than the code, or a Postgres database without tables.
         DatabaseUnavailableError: the database cannot be reached.
     """
-    found = current_revision(engine)
-    if found is None and engine.dialect.name == "sqlite":
-        found = upgrade(engine)
-    if found != NEWEST:
-        raise _out_of_date(engine, found)
+    revision = current_revision(engine)
+    if revision is None and engine.dialect.name == "sqlite":
+        revision = upgrade(engine)
+    if revision != NEWEST:
+        raise _out_of_date(engine, revision)
 
 
 def upgrade(engine: sa.Engine, revision: str = "head") -> str | None:
-    """Bring the database up to `revision`, all or nothing; return the revision it then has.
+    """Upgrade the database to `revision` in one transaction; return its revision afterwards.
 
-    Any number of processes may do so at once: one migrates, the others wait and find it done.
+    Concurrent calls are safe: one process migrates while the others wait.
     """
     return _migrate(engine, "upgrade", revision)
 
 
 def downgrade(engine: sa.Engine, revision: str) -> str | None:
-    """Take the database back to `revision` ("base" for no tables at all), all or nothing."""
+    """Downgrade the database to `revision` in one transaction; "base" drops all tables."""
     return _migrate(engine, "downgrade", revision)
 
 
 def differences(engine: sa.Engine) -> list[str]:
-    """Return in what the database's tables differ from those that this code expects; empty where in nothing."""
+    """Return the differences between the database's tables and those that this code expects."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -71,10 +71,10 @@ def differences(engine: sa.Engine) -> list[str]:
 
 @contextmanager
 def exclusively(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One transaction that nobody else migrates beside, with what SQLite needs for rebuilding a table in it.
+    """Begin a transaction in which no other process migrates, and in which SQLite can rebuild tables.
 
-    SQLite cannot switch foreign keys off within a transaction, and with them on the rebuild of a parent table deletes
-    its children; so they are off before it begins, and what they guard is checked before it commits.
+    While foreign keys are on, rebuilding a parent table in SQLite deletes its children, and they cannot be switched off
+    within a transaction. So they are switched off before it begins, and checked before it commits.
     """
     if engine.dialect.name != "sqlite":
         with writing(engine) as connection:
@@ -110,22 +110,22 @@ def _config() -> "Config":
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
+    config.set_main_option("script_location", str(_migrations_folder()).replace("%", "%%"))
     return config
 
 
-def _migrations() -> Path:
-    """The folder of migrations: packed into the wheel, or at the top of a checkout."""
-    packed = Path(__file__).parents[1] / "migrations"
-    return packed if packed.is_dir() else Path(__file__).parents[3] / "migrations"
+def _migrations_folder() -> Path:
+    """Return the folder of migrations: inside the package in a wheel, at the top in a checkout."""
+    packaged = Path(__file__).parents[1] / "migrations"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "migrations"
 
 
-def _refuse_unknown(engine: sa.Engine, config: "Config", found: str | None) -> None:
+def _refuse_unknown(engine: sa.Engine, config: "Config", revision: str | None) -> None:
     from alembic.script import ScriptDirectory
 
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
-        raise _out_of_date(engine, found)
+    if revision is not None and revision not in known:
+        raise _out_of_date(engine, revision)
 
 
 def _revision(connection: sa.Connection) -> str | None:
@@ -134,20 +134,21 @@ def _revision(connection: sa.Connection) -> str | None:
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
-def _out_of_date(engine: sa.Engine, found: str | None) -> SchemaOutOfDateError:
+def _out_of_date(engine: sa.Engine, revision: str | None) -> SchemaOutOfDateError:
     where = describe(engine)
-    if found is not None and _PRE_RELEASE.fullmatch(found):
+    if revision is not None and _PRE_RELEASE.fullmatch(revision):
         return SchemaOutOfDateError(
-            f"The {where} was made by a pre-release of Waivern (revision {found}), whose tables cannot be upgraded",
-            remedy="Use a new database, and keep this one with the version that made it",
+            f"The {where} was created by a pre-release of Waivern (revision {revision}) and cannot be upgraded",
+            remedy="Use a new database; keep this one for the version that created it",
         )
-    if found is None:
+    if revision is None:
         return SchemaOutOfDateError(f"The {where} has no tables yet", remedy="Run `waivern db upgrade`")
-    if found > NEWEST:
+    if revision > NEWEST:
         return SchemaOutOfDateError(
-            f"The {where} is at revision {found}, newer than {NEWEST}, the newest that this version of Waivern knows",
-            remedy="Use the version of Waivern that made it, or a newer one",
+            f"The {where} is at revision {revision}; the newest that this version of Waivern knows is {NEWEST}",
+            remedy="Use the version of Waivern that upgraded it, or a newer one",
         )
     return SchemaOutOfDateError(
-        f"The {where} is at revision {found}, this version of Waivern needs {NEWEST}", remedy="Run `waivern db upgrade`"
+        f"The {where} is at revision {revision}, this version of Waivern needs {NEWEST}",
+        remedy="Run `waivern db upgrade`",
     )

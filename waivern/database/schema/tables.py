@@ -1,4 +1,4 @@
-"""The tables, as the code of today sees them; how they came to be is told in `migrations/`."""
+"""The tables that the code expects; `migrations/` creates them, and docs/database.md describes every column."""
 
 import sqlalchemy as sa
 
@@ -22,7 +22,7 @@ runbooks = sa.Table(
     metadata,
     sa.Column("digest", Digest, primary_key=True),
     sa.Column("name", EscapedText, nullable=False),
-    sa.Column("sources", sa.JSON, nullable=False),  # {path: text}, the main runbook first, nothing resolved
+    sa.Column("sources", sa.JSON, nullable=False),  # {path: text}, the main runbook first; no ${NAME} is resolved
     sqlite_with_rowid=False,
 )
 
@@ -48,7 +48,7 @@ schedules = sa.Table(
     sa.Column("declared_in", EscapedText),
     sa.Column("status", sa.String(10), nullable=False),
     sa.Column("paused_because", EscapedText),
-    sa.Column("evaluated_until", UtcDateTime, nullable=False),  # every due instant up to here is decided
+    sa.Column("evaluated_until", UtcDateTime, nullable=False),  # schedule_triggers is complete up to here
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.Column("removed_at", UtcDateTime),
@@ -68,9 +68,9 @@ schedules = sa.Table(
 runs = sa.Table(
     "runs",
     metadata,
-    sa.Column("number", sa.Integer, primary_key=True),  # what rows of artifacts name it by: ids are long
+    sa.Column("number", sa.Integer, primary_key=True),  # the key of artifacts: shorter than the id
     sa.Column("id", sa.String(36), nullable=False, unique=True),
-    sa.Column("runbook_digest", Digest, sa.ForeignKey("runbooks.digest")),  # none before a queued run is planned
+    sa.Column("runbook_digest", Digest, sa.ForeignKey("runbooks.digest")),  # NULL until a queued run is planned
     sa.Column("runbook_name", EscapedText, nullable=False),
     sa.Column("trigger", sa.String(20), nullable=False),
     sa.Column("schedule_id", sa.String(36), sa.ForeignKey("schedules.id")),
@@ -87,12 +87,12 @@ runs = sa.Table(
     sa.Column("runbook_path", EscapedText),
     sa.Column("working_directory", EscapedText),
     sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("available_at", UtcDateTime),  # a queued run is not claimed before
-    sa.Column("exclusive", sa.Boolean, nullable=False, server_default=sa.false()),  # among those of its schedule
-    sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),  # begun, without those handed back
+    sa.Column("available_at", UtcDateTime),  # a queued run is not claimed earlier
+    sa.Column("exclusive", sa.Boolean, nullable=False, server_default=sa.false()),  # one run of its schedule at a time
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),  # started, without released ones
     sa.Column("max_attempts", sa.Integer, nullable=False, server_default="1"),
-    sa.Column("event_seq", sa.BigInteger),  # the newest event that tells of it
-    sa.Column("reanalysis_of", sa.String(36)),  # the run whose sources it looks at again
+    sa.Column("event_seq", sa.BigInteger),  # the newest event about the run
+    sa.Column("reanalysis_of", sa.String(36)),  # the run whose sources it analyses again
     sa.Column("restored", sa.String(10)),  # whether an archive's events proved it; null: the run was executed here
     sa.CheckConstraint(
         "status IN ('queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'interrupted')",
@@ -119,25 +119,25 @@ blobs = sa.Table(
     sa.Column("stored_size", sa.BigInteger, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False),
     sa.Column("checksum", sa.BigInteger, nullable=False),  # CRC-32 of the stored bytes
-    sa.Column(
-        "chunked_data", sa.LargeBinary
-    ),  # the bytes, in place of `data`, where they were written a part at a time
+    # The bytes instead of `data`, if they were written in chunks. The last column, because SQLite reads a row up to the
+    # last selected column: selecting a column after a large one would load all of its bytes.
+    sa.Column("chunked_data", sa.LargeBinary),
 )
 
-blob_keys = sa.Table(  # of the encrypted ones: the key of each, wrapped
+blob_keys = sa.Table(  # the encrypted data keys of encrypted blobs
     "blob_keys",
     metadata,
     sa.Column("digest", Digest, sa.ForeignKey("blobs.digest"), primary_key=True),
-    sa.Column("key_id", sa.String(16), nullable=False),  # which key-encryption key wraps it
+    sa.Column("key_id", sa.String(16), nullable=False),  # the key-encryption key
     sa.Column("wrapped", sa.LargeBinary(60), nullable=False),
     sqlite_with_rowid=False,
 )
 
-gc_candidates = sa.Table(  # contents that an artifact let go of: they are emptied unless another one keeps them
+gc_candidates = sa.Table(  # blobs that lost a reference: garbage collection deletes those without any other
     "gc_candidates",
     metadata,
     sa.Column("digest", Digest, sa.ForeignKey("blobs.digest"), primary_key=True),
-    sa.Column("generation", sa.BigInteger, nullable=False),  # another one each time that it is let go of
+    sa.Column("generation", sa.BigInteger, nullable=False),  # random, new for each lost reference
     sqlite_with_rowid=False,
 )
 
@@ -204,7 +204,7 @@ notifications = sa.Table(
     sa.Column("target", sa.String(10), primary_key=True),  # webhook, command
     sa.Column("kind", sa.String(20), primary_key=True),  # failed, timed_out, recovered, gate_tripped
     sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("next_attempt_at", UtcDateTime),  # when it is tried (again); none: it was sent, or given up
+    sa.Column("next_attempt_at", UtcDateTime),  # NULL after delivery, or after the last attempt
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("sent_at", UtcDateTime),
     sa.Column("error", EscapedText),
@@ -212,24 +212,24 @@ notifications = sa.Table(
     sqlite_with_rowid=False,
 )
 
-events = sa.Table(  # what happened, in a chain; only `event_rows` writes it
+events = sa.Table(  # the audit log; rows are only added, by `event_rows`
     "events",
     metadata,
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("body", sa.JSON, nullable=False),  # canonical JSON, which the hash is over as it stands
+    sa.Column("body", sa.JSON, nullable=False),  # canonical JSON, hashed as stored
     sa.Column("previous", Digest, nullable=False),
     sa.Column("hash", Digest, nullable=False),
     sa.Index(None, "kind", "seq"),
     sqlite_with_rowid=False,
 )
 
-imported_events = sa.Table(  # of the chains of databases that runs came from; each as it stands there
+imported_events = sa.Table(  # events of the databases that restored runs came from, unchanged
     "imported_events",
     metadata,
     sa.Column("origin", sa.String(36), primary_key=True),
-    *(sa.Column(each.name, each.type, primary_key=each.primary_key, nullable=False) for each in events.columns),
+    *(sa.Column(column.name, column.type, primary_key=column.primary_key, nullable=False) for column in events.columns),
     sqlite_with_rowid=False,
 )

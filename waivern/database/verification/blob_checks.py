@@ -75,7 +75,7 @@ def _problem_of(row: Any, keys: KeyRing, result: Verification) -> str | None:
         return "its bytes are stored twice"
     if not isinstance(data, bytes) or row.stored_size != len(data):
         return "its stored size does not match its bytes"
-    if row.checksum is not None and row.checksum != zlib.crc32(data):
+    if row.checksum != zlib.crc32(data):
         return "its checksum does not match its bytes"
     if row.codec == TOMBSTONE:
         result.pruned += 1

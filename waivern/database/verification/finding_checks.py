@@ -84,14 +84,14 @@ def _check_snapshot(row: Any, before: Any, added: "_Cursor", removed: "_Cursor",
         artifact_id=row.artifact_id,
         seq=row.seq,
         before=None if before is None else hashable(before.rows_digest),
-        about=row._mapping,
+        snapshot=row._mapping,
     )
     try:
         for finding in added.all_at((row.stream_id, row.seq)):
             result.counts["findings"] += 1
             digest.add(finding._mapping)
         for finding in removed.all_at((row.stream_id, row.seq - 1)):
-            digest.drop(finding.fingerprint)
+            digest.remove(finding.fingerprint)
     except (MessageError, ValueError):
         _report(result, row, name, "cannot read its rows", run=run)
         return
