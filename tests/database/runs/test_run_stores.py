@@ -1,4 +1,4 @@
-"""What every database does with queued runs: one claimant each, and whoever loses a run can write it no more."""
+"""Queued runs on every database: each has one claimant, and an owner that has lost its run writes nothing more."""
 
 import subprocess
 import sys
@@ -30,72 +30,72 @@ from waivern.runs.run_store import MAX_FREE_RELEASES, RELEASED, ClaimedRun, NewR
 from waivern.testing.builders import message_of, plan_of_dag
 
 PLAN = plan_of_dag({"a": [], "b": ["a"]})
-_BEGUN: list[RunHandle] = []
+_ADOPTED: list[RunHandle] = []
 
 
-def new(**terms: object) -> NewRun:
+def new_run(**terms: object) -> NewRun:
     return replace(NewRun(Path("/scan.yaml"), "Scan", "trigger"), **terms)  # type: ignore[arg-type]
 
 
-def claimed_from(queue: SqlRunStore) -> ClaimedRun:
-    claimed = queue.claim()
+def claim(run_store: SqlRunStore) -> ClaimedRun:
+    claimed = run_store.claim()
     assert claimed is not None
     return claimed
 
 
-def begun(engine: sa.Engine, claimed: ClaimedRun, plan: ExecutionPlan = PLAN) -> RunHandle:
+def adopted(engine: sa.Engine, claimed: ClaimedRun, plan: ExecutionPlan = PLAN) -> RunHandle:
     run = SqlRunStore(engine).adopt_claimed(claimed, plan, caller=CALLER)
-    _BEGUN.append(run)
+    _ADOPTED.append(run)
     return run
 
 
 @pytest.fixture(autouse=True)
 def _no_heartbeat_outlives_its_test(engine: sa.Engine) -> Iterator[None]:
     yield
-    for run in _BEGUN:
+    for run in _ADOPTED:
         with suppress(WaivernError, RuntimeError):
             run.log.close(RunStatus.INTERRUPTED)
-    _BEGUN.clear()
+    _ADOPTED.clear()
 
 
-def let_lease_run_out(engine: sa.Engine, run_id: str) -> None:
+def expire_lease(engine: sa.Engine, run_id: str) -> None:
     with writing(engine) as connection:
         past = utc_now() - timedelta(seconds=1)
         connection.execute(sa.update(runs).where(runs.c.id == run_id).values(lease_until=past))
 
 
 def test_a_queued_run_is_claimed_once_with_everything_needed_to_execute_it(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    run_id = queue.enqueue(new(working_directory=Path("/data"), max_attempts=5))
-    claimed = claimed_from(queue)
+    run_store = SqlRunStore(engine)
+    run_id = run_store.enqueue(new_run(working_directory=Path("/data"), max_attempts=5))
+    claimed = claim(run_store)
     assert (claimed.run_id, claimed.epoch, claimed.attempt, claimed.max_attempts) == (run_id, 1, 1, 5)
     assert (claimed.runbook, claimed.working_directory) == (Path("/scan.yaml"), Path("/data"))
-    assert queue.claim() is None
+    assert run_store.claim() is None
 
 
 def test_runs_are_claimed_by_priority_then_in_the_order_of_queueing(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    low, first, second, high = (queue.enqueue(new(priority=priority)) for priority in (-1, 0, 0, 1))
-    assert [claimed_from(queue).run_id for _ in range(4)] == [high, first, second, low]
+    run_store = SqlRunStore(engine)
+    low, first, second, high = (run_store.enqueue(new_run(priority=priority)) for priority in (-1, 0, 0, 1))
+    assert [claim(run_store).run_id for _ in range(4)] == [high, first, second, low]
 
 
 def test_a_run_is_not_claimed_before_it_is_available(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    queue.enqueue(new(available_at=utc_now() + timedelta(hours=1)))
-    assert queue.claim() is None
-    now = queue.enqueue(new(available_at=utc_now() - timedelta(seconds=1), priority=-5))
-    assert claimed_from(queue).run_id == now
+    run_store = SqlRunStore(engine)
+    run_store.enqueue(new_run(available_at=utc_now() + timedelta(hours=1)))
+    assert run_store.claim() is None
+    now = run_store.enqueue(new_run(available_at=utc_now() - timedelta(seconds=1), priority=-5))
+    assert claim(run_store).run_id == now
 
 
 def test_concurrent_claimants_never_claim_the_same_run(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    added = {queue.enqueue(new()) for _ in range(60)}
+    run_store = SqlRunStore(engine)
+    added = {run_store.enqueue(new_run()) for _ in range(60)}
     together = threading.Barrier(6)
 
     def claim_all() -> list[str]:
         together.wait()
         found = []
-        while (claimed := queue.claim()) is not None:
+        while (claimed := run_store.claim()) is not None:
             found.append(claimed.run_id)
         return found
 
@@ -106,9 +106,9 @@ def test_concurrent_claimants_never_claim_the_same_run(engine: sa.Engine) -> Non
 
 
 def test_a_claimed_run_is_recorded_with_its_epoch_and_attempt(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    queue.enqueue(new())
-    run = begun(engine, claimed_from(queue))
+    run_store = SqlRunStore(engine)
+    run_store.enqueue(new_run())
+    run = adopted(engine, claim(run_store))
     run.store.save("a", message_of(found=1))
     run.store.save("b", message_of(found=2))
     run.log.close(RunStatus.SUCCEEDED)
@@ -121,16 +121,16 @@ def test_a_claimed_run_is_recorded_with_its_epoch_and_attempt(engine: sa.Engine)
 
 
 def test_a_failed_attempt_queues_the_run_again_and_the_next_worker_redoes_nothing(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    queue.enqueue(new())
-    first = begun(engine, claimed_from(queue))
+    run_store = SqlRunStore(engine)
+    run_store.enqueue(new_run())
+    first = adopted(engine, claim(run_store))
     first.store.save("a", message_of(found=1))
-    lost = queue.fail_attempt(first.run_id, first.epoch, error="it was killed", caller=CALLER)
-    assert lost is not None
-    assert (lost.status, lost.attempt) == (RunStatus.QUEUED, 1)
-    again = claimed_from(queue)
+    stale = run_store.fail_attempt(first.run_id, first.epoch, error="it was killed", caller=CALLER)
+    assert stale is not None
+    assert (stale.status, stale.attempt) == (RunStatus.QUEUED, 1)
+    again = claim(run_store)
     assert (again.attempt, again.epoch > first.epoch) == (2, True)
-    second = begun(engine, again)
+    second = adopted(engine, again)
     assert second.log.open(PLAN) == {"a"}
     with pytest.raises(RunTakenOverError):
         first.store.save("b", message_of(late=True))
@@ -144,13 +144,13 @@ def test_a_failed_attempt_queues_the_run_again_and_the_next_worker_redoes_nothin
 
 
 def test_the_last_failed_attempt_interrupts_the_run(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    run_id = queue.enqueue(new(max_attempts=2))
+    run_store = SqlRunStore(engine)
+    run_id = run_store.enqueue(new_run(max_attempts=2))
     for attempt in (1, 2):
-        claimed = claimed_from(queue)
-        run = begun(engine, claimed)
-        lost = queue.fail_attempt(run_id, run.epoch, error=f"crash {attempt}", caller=CALLER)
-        assert lost is not None
+        claimed = claim(run_store)
+        run = adopted(engine, claimed)
+        stale = run_store.fail_attempt(run_id, run.epoch, error=f"crash {attempt}", caller=CALLER)
+        assert stale is not None
         with pytest.raises(RunTakenOverError):
             run.store.save("a", message_of(late=True))
     history = SqlHistory(engine)
@@ -159,29 +159,29 @@ def test_the_last_failed_attempt_interrupts_the_run(engine: sa.Engine) -> None:
     assert record.error == "Attempt 2 of 2: crash 2"
     assert [each.error for each in history.attempts_of(run_id)] == ["crash 1", "Attempt 2 of 2: crash 2"]
     assert {each.skip_reason for each in history.artifacts_of(run_id)} == {SkipReason.INTERRUPTED}
-    assert queue.claim() is None
+    assert run_store.claim() is None
 
 
 def test_releasing_a_run_does_not_count_as_an_attempt(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    queue.enqueue(new(max_attempts=1))
+    run_store = SqlRunStore(engine)
+    run_store.enqueue(new_run(max_attempts=1))
     for _ in range(3):
-        claimed = claimed_from(queue)
+        claimed = claim(run_store)
         assert claimed.attempt == 1
-        begun(engine, claimed)
-        assert queue.release(claimed.run_id, claimed.epoch, caller=CALLER)
-    assert not queue.release(claimed.run_id, claimed.epoch, caller=CALLER)
+        adopted(engine, claimed)
+        assert run_store.release(claimed.run_id, claimed.epoch, caller=CALLER)
+    assert not run_store.release(claimed.run_id, claimed.epoch, caller=CALLER)
     outcomes = [each.outcome for each in SqlHistory(engine).attempts_of(claimed.run_id)]
     assert outcomes == [RELEASED] * 3
 
 
 def test_a_run_that_is_released_too_often_is_interrupted(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    run_id = queue.enqueue(new(max_attempts=2))
+    run_store = SqlRunStore(engine)
+    run_id = run_store.enqueue(new_run(max_attempts=2))
     for _ in range(MAX_FREE_RELEASES + 2):
-        claimed = claimed_from(queue)
-        assert queue.release(claimed.run_id, claimed.epoch, caller=CALLER)
-    assert queue.claim() is None
+        claimed = claim(run_store)
+        assert run_store.release(claimed.run_id, claimed.epoch, caller=CALLER)
+    assert run_store.claim() is None
     history = SqlHistory(engine)
     record = history.find(run_id)
     assert record.status is RunStatus.INTERRUPTED
@@ -191,13 +191,15 @@ def test_a_run_that_is_released_too_often_is_interrupted(engine: sa.Engine) -> N
 
 
 def test_a_run_with_an_expired_lease_is_reaped_and_one_with_a_heartbeat_is_not(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    silent, lively = (queue.enqueue(new()) for _ in range(2))
-    dead, alive = begun(engine, claimed_from(queue)), begun(engine, claimed_from(queue))
+    run_store = SqlRunStore(engine)
+    silent, lively = (run_store.enqueue(new_run()) for _ in range(2))
+    dead, alive = adopted(engine, claim(run_store)), adopted(engine, claim(run_store))
     assert (dead.run_id, alive.run_id) == (silent, lively)
-    let_lease_run_out(engine, silent)
-    assert [(lost.run_id, lost.status) for lost in queue.reap_stale(caller=CALLER)] == [(silent, RunStatus.QUEUED)]
-    assert queue.reap_stale(caller=CALLER) == []
+    expire_lease(engine, silent)
+    assert [(stale.run_id, stale.status) for stale in run_store.reap_stale(caller=CALLER)] == [
+        (silent, RunStatus.QUEUED)
+    ]
+    assert run_store.reap_stale(caller=CALLER) == []
     with pytest.raises(RunTakenOverError):
         dead.store.save("a", message_of(late=True))
     alive.store.save("a", message_of(found=1))
@@ -206,26 +208,26 @@ def test_a_run_with_an_expired_lease_is_reaped_and_one_with_a_heartbeat_is_not(e
 def test_a_worker_stopped_in_the_middle_of_a_write_does_not_block_others_for_long(postgres_url: str) -> None:
     engine, stopped = open_engine(postgres_url), open_engine(postgres_url, lease_s=1)
     upgrade(engine)
-    queue = SqlRunStore(engine)
+    run_store = SqlRunStore(engine)
 
     @sa.event.listens_for(engine, "begin")
     def wait_for_no_lock(connection: sa.Connection) -> None:
         connection.exec_driver_sql("SET LOCAL lock_timeout = '0.5s'")
 
-    lost = queue.enqueue(new())
-    claimed_from(queue)
-    other = queue.enqueue(new())
+    stale = run_store.enqueue(new_run())
+    claim(run_store)
+    other = run_store.enqueue(new_run())
     with stopped.connect() as connection:
-        connection.execute(sa.update(runs).where(runs.c.id == lost), {"lease_until": utc_now()})
+        connection.execute(sa.update(runs).where(runs.c.id == stale), {"lease_until": utc_now()})
         connection.commit()
-        connection.execute(sa.update(runs).where(runs.c.id == lost), {"error": "half-way"})
-        assert queue.reap_stale(caller=CALLER) == []
-        assert claimed_from(queue).run_id == other
+        connection.execute(sa.update(runs).where(runs.c.id == stale), {"error": "half-way"})
+        assert run_store.reap_stale(caller=CALLER) == []
+        assert claim(run_store).run_id == other
         began = time.monotonic()
-        while not (recovered := queue.reap_stale(caller=CALLER)):
+        while not (reaped := run_store.reap_stale(caller=CALLER)):
             assert time.monotonic() - began < 30
             time.sleep(0.1)
-        assert [each.run_id for each in recovered] == [lost]
+        assert [each.run_id for each in reaped] == [stale]
         with pytest.raises(DatabaseUnavailableError):
             connection.execute(sa.select(runs.c.id))
     engine.dispose()
@@ -233,31 +235,31 @@ def test_a_worker_stopped_in_the_middle_of_a_write_does_not_block_others_for_lon
 
 
 def test_a_run_of_a_dead_process_is_reaped_at_once(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    run_id = queue.enqueue(new())
-    claimed_from(queue)
+    run_store = SqlRunStore(engine)
+    run_id = run_store.enqueue(new_run())
+    claim(run_store)
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
     owner = str(replace(ProcessIdentity.this_process(), pid=int(ended.stdout)))
     with writing(engine) as connection:
         connection.execute(sa.update(runs).where(runs.c.id == run_id).values(worker_id=owner))
-    assert [lost.run_id for lost in queue.reap_stale(caller=CALLER)] == [run_id]
+    assert [stale.run_id for stale in run_store.reap_stale(caller=CALLER)] == [run_id]
 
 
 def test_a_run_at_a_terminal_is_never_reaped(engine: sa.Engine) -> None:
     run = SqlRunStore(engine).create(PLAN, trigger="manual", caller=CALLER)
-    _BEGUN.append(run)
-    let_lease_run_out(engine, run.run_id)
+    _ADOPTED.append(run)
+    expire_lease(engine, run.run_id)
     assert SqlRunStore(engine).reap_stale(caller=CALLER) == []
 
 
 @pytest.mark.parametrize("status", [RunStatus.TIMED_OUT, RunStatus.FAILED])
 def test_a_run_is_closed_for_a_process_that_cannot_close_it(engine: sa.Engine, status: RunStatus) -> None:
-    queue = SqlRunStore(engine)
-    queue.enqueue(new())
-    run = begun(engine, claimed_from(queue))
+    run_store = SqlRunStore(engine)
+    run_store.enqueue(new_run())
+    run = adopted(engine, claim(run_store))
     run.store.save("a", message_of(found=1))
-    assert queue.close(run.run_id, run.epoch, status, error="stuck", caller=CALLER)
-    assert not queue.close(run.run_id, run.epoch, RunStatus.CANCELLED, caller=CALLER)
+    assert run_store.close(run.run_id, run.epoch, status, error="stuck", caller=CALLER)
+    assert not run_store.close(run.run_id, run.epoch, RunStatus.CANCELLED, caller=CALLER)
     with pytest.raises(RunTakenOverError):
         run.log.close(RunStatus.SUCCEEDED)
     history = SqlHistory(engine)
@@ -269,59 +271,59 @@ def test_a_run_is_closed_for_a_process_that_cannot_close_it(engine: sa.Engine, s
 
 
 def test_queued_and_running_runs_can_be_cancelled(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    running, queued = queue.enqueue(new()), queue.enqueue(new())
-    run = begun(engine, claimed_from(queue))
-    assert queue.cancel(queued, caller=CALLER) is RunStatus.QUEUED
-    assert queue.cancel(running, caller=CALLER) is RunStatus.RUNNING
+    run_store = SqlRunStore(engine)
+    running, queued = run_store.enqueue(new_run()), run_store.enqueue(new_run())
+    run = adopted(engine, claim(run_store))
+    assert run_store.cancel(queued, caller=CALLER) is RunStatus.QUEUED
+    assert run_store.cancel(running, caller=CALLER) is RunStatus.RUNNING
     with pytest.raises(RunTakenOverError):
         run.store.save("a", message_of(late=True))
     history = SqlHistory(engine)
     assert {history.find(each).status for each in (queued, running)} == {RunStatus.CANCELLED}
     assert {each.skip_reason for each in history.artifacts_of(running)} == {SkipReason.CANCELLED}
     with pytest.raises(RunError, match="has already ended: cancelled"):
-        queue.cancel(running, caller=CALLER)
+        run_store.cancel(running, caller=CALLER)
     with pytest.raises(RunError, match="There is no run"):
-        queue.cancel("nowhere", caller=CALLER)
+        run_store.cancel("nowhere", caller=CALLER)
 
 
 def test_a_run_at_a_terminal_can_be_cancelled(engine: sa.Engine) -> None:
     run = SqlRunStore(engine).create(PLAN, trigger="manual", caller=CALLER)
-    _BEGUN.append(run)
+    _ADOPTED.append(run)
     assert SqlRunStore(engine).cancel(run.run_id, caller=CALLER) is RunStatus.RUNNING
     with pytest.raises(RunTakenOverError):
         run.store.save("a", message_of(late=True))
 
 
 def test_the_state_of_a_run_holds_its_epoch(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    queue.enqueue(new())
-    claimed = claimed_from(queue)
-    assert queue.states_of([claimed.run_id])[claimed.run_id].epoch == claimed.epoch
-    queue.fail_attempt(claimed.run_id, claimed.epoch, error="gone", caller=CALLER)
-    state = queue.states_of([claimed.run_id, "nowhere"])[claimed.run_id]
+    run_store = SqlRunStore(engine)
+    run_store.enqueue(new_run())
+    claimed = claim(run_store)
+    assert run_store.states_of([claimed.run_id])[claimed.run_id].epoch == claimed.epoch
+    run_store.fail_attempt(claimed.run_id, claimed.epoch, error="gone", caller=CALLER)
+    state = run_store.states_of([claimed.run_id, "nowhere"])[claimed.run_id]
     assert (state.status, state.epoch > claimed.epoch) == (RunStatus.QUEUED, True)
 
 
 def test_a_run_that_was_released_before_it_started_cannot_be_adopted(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    queue.enqueue(new())
-    claimed = claimed_from(queue)
-    queue.release(claimed.run_id, claimed.epoch, caller=CALLER)
+    run_store = SqlRunStore(engine)
+    run_store.enqueue(new_run())
+    claimed = claim(run_store)
+    run_store.release(claimed.run_id, claimed.epoch, caller=CALLER)
     with pytest.raises(RunTakenOverError, match="changed owners before it started"):
-        begun(engine, claimed)
+        adopted(engine, claimed)
 
 
 def test_a_later_attempt_refuses_a_changed_runbook(engine: sa.Engine) -> None:
-    queue = SqlRunStore(engine)
-    queue.enqueue(new())
-    run = begun(engine, claimed_from(queue))
-    queue.fail_attempt(run.run_id, run.epoch, error="gone", caller=CALLER)
+    run_store = SqlRunStore(engine)
+    run_store.enqueue(new_run())
+    run = adopted(engine, claim(run_store))
+    run_store.fail_attempt(run.run_id, run.epoch, error="gone", caller=CALLER)
     with pytest.raises(RunError, match="another version of the runbook"):
-        begun(engine, claimed_from(queue), plan_of_dag({"a": [], "b": []}))
+        adopted(engine, claim(run_store), plan_of_dag({"a": [], "b": []}))
 
 
 def test_a_queued_run_cannot_be_resumed(engine: sa.Engine) -> None:
-    run_id = SqlRunStore(engine).enqueue(new())
+    run_id = SqlRunStore(engine).enqueue(new_run())
     with pytest.raises(RunError, match="is queued for a worker"):
         SqlRunStore(engine).resume(run_id, PLAN, caller=CALLER)
