@@ -1,4 +1,4 @@
-"""The ports onto one database; each is made, and its module imported, when it is first asked for."""
+"""The ports of one database; each is created, and its module imported, on first use."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class SqlStorage:
-    """All that is kept in one database. Whoever asks for the history does not wait for what archives it.
+    """Everything that is stored in one database. A command that reads the history does not import the archive code.
 
     Args:
-        engine: The database; closed with this.
-        lease_s: Seconds for which a run stays its owner's without a sign of life.
+        engine: The database; `close` closes it.
+        lease_s: The lease of a run: seconds without a heartbeat before another process may take it over.
         actor: Who acts, as events tell it.
 
     Raises:
-        DatabaseError: it cannot be reached, or is not at the revision that this version works with; then it is closed.
+        DatabaseError: it cannot be reached, or is not at the revision that this version needs; the engine is closed.
     """
 
     def __init__(self, engine: Engine, *, lease_s: float, actor: str) -> None:

@@ -1,4 +1,4 @@
-"""A stored content can be gone through item by item, small or large, and what was changed is told before any item."""
+"""Stored contents of any size are read item by item, and altered contents are refused before the first item."""
 
 import random
 import zlib
@@ -21,20 +21,20 @@ SCHEMA = Schema("any", "1.0.0")
 
 def run_of(engine: sa.Engine, number: int) -> str:
     run = SqlRunStore(engine).create(plan_of_dag({"found": []}), trigger="test", caller=CALLER)
-    items = [{"number": each, "text": f"{each:06d}" * 200} for each in range(number)]
+    items = [{"number": index, "text": f"{index:06d}" * 200} for index in range(number)]
     run.store.save("found", Message("", {"before": 1, "items": items, "later": {"items": 2}}, SCHEMA))
     return run.run_id
 
 
 @pytest.mark.parametrize("number", [0, 3, 4000])
-def test_items_come_one_by_one_and_what_stands_around_them_by_itself(engine: sa.Engine, number: int) -> None:
+def test_items_are_read_one_by_one_and_the_envelope_separately(engine: sa.Engine, number: int) -> None:
     run_id, history = run_of(engine, number), SqlHistory(engine)
-    assert [each["number"] for each in history.items_of(run_id, "found", "items")] == list(range(number))
+    assert [item["number"] for item in history.items_of(run_id, "found", "items")] == list(range(number))
     assert history.envelope_without(run_id, "found", "items") == {"before": 1, "later": {"items": 2}}
     assert list(history.items_of(run_id, "found", "nothing")) == []
 
 
-def test_a_changed_content_gives_no_item(engine: sa.Engine) -> None:
+def test_an_altered_content_yields_no_item(engine: sa.Engine) -> None:
     run_id, history = run_of(engine, 4000), SqlHistory(engine)
     with engine.begin() as connection:
         data = bytearray(connection.execute(sa.select(blobs.c.data)).scalar_one())
@@ -44,9 +44,9 @@ def test_a_changed_content_gives_no_item(engine: sa.Engine) -> None:
         next(iter(history.items_of(run_id, "found", "items")))
 
 
-def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(engine: sa.Engine) -> None:
-    chance = random.Random(1)
-    items = [{"text": chance.randbytes(500).hex()} for _ in range(40_000)]
+def test_a_content_larger_than_memory_is_written_and_read_in_chunks(engine: sa.Engine) -> None:
+    generator = random.Random(1)
+    items = [{"text": generator.randbytes(500).hex()} for _ in range(40_000)]
     content = {"before": 1, "items": items, "later": 2}
     run = SqlRunStore(engine).create(plan_of_dag({"found": [], "again": []}), trigger="test", caller=CALLER)
     run.store.save("found", Message("", content, SCHEMA))
@@ -63,6 +63,6 @@ def test_a_content_too_large_to_be_held_at_once_is_written_and_read_in_parts(eng
         assert connection.scalar(sa.select(sa.func.count()).select_from(blobs)) == 1
 
 
-def test_what_was_not_made_is_named(engine: sa.Engine) -> None:
+def test_an_unknown_artifact_is_reported_with_the_known_ones(engine: sa.Engine) -> None:
     with pytest.raises(ArtifactNotFoundError, match="Known: found"):
         SqlHistory(engine).items_of(run_of(engine, 1), "lost", "items")

@@ -1,4 +1,4 @@
-"""What only a SQLite file needs when content is deleted; on Postgres these functions do nothing."""
+"""Delete content from a SQLite file for good; on Postgres these functions do nothing."""
 
 import sqlite3
 from typing import Any

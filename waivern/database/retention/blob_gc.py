@@ -53,7 +53,7 @@ def collect_garbage(engine: sa.Engine, *, actor: str) -> Collected:
         generations = {row.digest: row.generation for row in connection.execute(_CANDIDATES)}
         if not generations:
             return Collected()
-        # Read after the candidates: of a reference that is committed later, the candidate is gone in step 3.
+        # Read after the candidates: a reference that is committed later has removed its candidate by step 3.
         referenced = set(connection.scalars(_REFERENCED))
     total = Collected()
     for digests in batched(sorted(generations)):

@@ -29,7 +29,7 @@ overviews = sa.Table(  # counts that describe messages, interned
     sa.Column("overview", sa.JSON, nullable=False),
 )
 
-artifacts = sa.Table(  # one row per run: what is the same in many runs belongs into artifact_declarations
+artifacts = sa.Table(  # one row per run; what many runs have in common is in artifact_declarations
     "artifacts",
     metadata,
     sa.Column("run_number", sa.Integer, sa.ForeignKey("runs.number", ondelete="CASCADE"), primary_key=True),
