@@ -3,6 +3,7 @@
 import base64
 import http.server
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -55,13 +56,14 @@ class GitServer:
     """Serves the repositories below `root` at `address`.
 
     `password` is the required password, if any; `redirect` is where all requests are redirected to, if set. `seen`
-    records the requests: method, path and credentials.
+    records the requests: method, path and credentials. With `tls` it speaks HTTPS.
     """
 
     root: Path
     address: str = ""
     password: str | None = None
     redirect: str | None = None
+    tls: ssl.SSLContext | None = None
     sent: int = 0
     seen: list[tuple[str, str, str]] = field(default_factory=list)
     on_request: list[Any] = field(default_factory=list)
@@ -76,6 +78,9 @@ def git_server(root: Path, **properties: Any) -> Iterator[GitServer]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         served.address = f"http://127.0.0.1:{server.server_port}"
+        if served.tls is not None:
+            served.address = f"https://127.0.0.1:{server.server_port}"
+            server.socket = served.tls.wrap_socket(server.socket, server_side=True)
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         try:

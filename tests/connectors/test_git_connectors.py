@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import socket
 import tempfile
 import time
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.builders.certificates import self_signed
 from tests.builders.git_repositories import commit, git, git_server, new_repository
+from tests.builders.processes import needs_proc, pids_with, silent_server, wait_until
 from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
 from waivern.components.environment import use_environment
 from waivern.components.working_directory import use_working_directory
@@ -400,3 +403,107 @@ def test_ssh_does_not_prompt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(ComponentError, match="ssh://127.0.0.1"):
         scan(f"ssh://git@127.0.0.1:{port}/shop.git", clone_timeout=20)
+
+
+def environment_of_git(shop: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Scan with a `git` that writes its environment to a file; return the environment."""
+    program = folder / "bin" / "git"
+    program.parent.mkdir()
+    written = folder / "environment"
+    program.write_text(f'#!/bin/sh\nenv -0 > {written}\nexec {shutil.which("git")} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    scan(shop)
+    return dict(line.split("=", 1) for line in written.read_text(encoding="utf-8").rstrip("\0").split("\0"))
+
+
+def test_git_inherits_no_key_no_database_url_and_no_secret(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        *("WAIVERN_ENCRYPTION_KEY", "WAIVERN_DATABASE_URL", "CRM_PASSWORD", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY"),
+        *("PYTHONPATH", "LD_PRELOAD_X", "GIT_DIR", "GIT_TRACE", "GIT_CONFIG_PARAMETERS"),
+    ):
+        monkeypatch.setenv(name, "hidden")
+    passed = {
+        "HOME": str(tmp_path),
+        "https_proxy": "http://proxy.example.org:3128",
+        "NO_PROXY": "127.0.0.1",
+        "SSH_AUTH_SOCK": "/run/agent",
+        "LC_TIME": "C",
+        "GIT_SSL_CAINFO": "/etc/ssl/own.pem",
+    }
+    for name, value in passed.items():
+        monkeypatch.setenv(name, value)
+    environment = environment_of_git(shop, tmp_path, monkeypatch)
+    assert "hidden" not in environment.values()
+    assert passed.items() <= environment.items()
+
+
+def test_settings_of_the_user_reach_git_and_those_of_the_connector_precede_them(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced = [("url./nowhere.insteadOf", str(shop)), ("core.hooksPath", str(tmp_path))]
+    monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(replaced)))
+    for number, (name, value) in enumerate(replaced):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", name)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    with pytest.raises(ComponentError, match="no such repository"):
+        scan(shop)
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "unused")
+    environment = environment_of_git(shop, tmp_path, monkeypatch)
+    settings = [
+        (environment[f"GIT_CONFIG_KEY_{number}"], environment[f"GIT_CONFIG_VALUE_{number}"])
+        for number in range(int(environment["GIT_CONFIG_COUNT"]))
+    ]
+    assert [value for name, value in settings if name == "core.hooksPath"] == [str(tmp_path), os.devnull]
+
+
+@pytest.mark.parametrize("count", ["-1", "x", "9"])
+def test_incomplete_settings_of_the_user_are_left_out(shop: Path, count: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_COUNT", count)
+    assert "README.md" in read(scan(shop))
+
+
+@pytest.mark.parametrize("variable", ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"])
+def test_a_configuration_file_of_the_user_is_used(
+    shop: Path, tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration = tmp_path / "configuration"
+    configuration.write_text(f'[url "{shop.parent}/"]\n\tinsteadOf = https://git.example.org/\n', encoding="utf-8")
+    monkeypatch.setenv(variable, str(configuration))
+    assert "README.md" in read(scan("https://git.example.org/shop.git"))
+
+
+def test_a_proxy_is_used(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with git_server(shop.parent.parent) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.address)
+        assert "README.md" in read(scan("http://git.example.org/anna/shop.git"))
+    _, path, _ = proxy.seen[0]
+    assert path.startswith("http://git.example.org/anna/shop.git/")
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "GIT_SSL_CAINFO"])
+def test_a_certificate_file_is_used(shop: Path, tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, certificate = self_signed(tmp_path)
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"):
+        monkeypatch.delenv(name, raising=False)
+    with git_server(shop.parent.parent, tls=context) as server:
+        address = f"{server.address}/anna/shop.git"
+        with pytest.raises(ComponentError, match="certificate"):
+            scan(address)
+        monkeypatch.setenv(variable, str(certificate))
+        assert "README.md" in read(scan(address))
+
+
+@needs_proc
+def test_a_silent_server_is_given_up_with_everything_that_git_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with silent_server() as port:
+        address = f"http://127.0.0.1:{port}/shop.git"
+        with pytest.raises(ComponentError, match="could not be fetched within `clone_timeout`"):
+            scan(address, clone_timeout=1)
+        wait_until(lambda: not pids_with(f":{port}/"))
+    assert list(tmp_path.iterdir()) == []

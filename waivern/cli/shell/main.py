@@ -10,6 +10,7 @@ from waivern import __version__
 from waivern.cli.shell.exit_codes import exit_code_of, leave, open_missing_streams
 from waivern.cli.shell.groups import LazyCommand, LazyGroup
 from waivern.gc_tuning import raise_gc_threshold
+from waivern.processes.init import split_if_init
 
 COMMANDS = {
     "run": LazyCommand("Run a runbook and store its results.", "runs.run:run"),
@@ -91,6 +92,7 @@ def waivern() -> None:
 
 def main() -> NoReturn:
     """Carry out the command line and leave with its exit code."""
+    split_if_init()
     open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text streams here

@@ -1,10 +1,8 @@
 """The connectors `git` and `github`: files of a repository at one revision."""
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from waivern.components.connector import Connector
@@ -22,6 +20,7 @@ from waivern.messages.compressed_items import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.not_scanned import NotScanned
 from waivern.messages.schema import STANDARD_INPUT, Schema
+from waivern.processes.temporary_folders import temporary_folder
 
 T = TypeVar("T")
 
@@ -76,9 +75,9 @@ class GitConnector(Connector):
     @contextmanager
     def _fetched(self) -> Iterator[tuple[Git, Repository, str]]:
         deadline = time.monotonic() + self._properties.clone_timeout
-        with tempfile.TemporaryDirectory(prefix="waivern-git-", ignore_cleanup_errors=True) as folder:
+        with temporary_folder("git") as folder:
             address = self._address if self._token is None else with_token(self._address, self._token())
-            git = Git(repository_path(Path(folder)), deadline, address.credentials)
+            git = Git(repository_path(folder), deadline, address.credentials)
             repository = Repository(git, address)
             commit = repository.fetch(self._properties.ref, self._properties.clone_strategy)
             yield git, repository, commit

@@ -2,17 +2,22 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from waivern.connectors.git.addresses import Credentials
 from waivern.errors import ComponentError
+from waivern.processes import children
+from waivern.processes.environment import basic_environment, inherited_tree
 
+_INHERITED = (
+    *("SSH_AUTH_SOCK", "SSH_AGENT_PID", "KRB5CCNAME", "KRB5_CONFIG", "DBUS_SESSION_BUS_ADDRESS", "GNUPGHOME"),
+    *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_COUNT"),
+)
+_INHERITED_PREFIXES = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_SSL_", "GIT_PROXY_SSL_")
 _SAFE_CONFIG = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
@@ -34,7 +39,6 @@ _CREDENTIAL_HELPER = (
     """!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' """
     """"$WAIVERN_GIT_USER" "$WAIVERN_GIT_PASSWORD"; }; f"""
 )
-_KILL_TIMEOUT_S = 5.0
 
 
 class GitError(Exception):
@@ -70,50 +74,53 @@ class Git:
         except subprocess.TimeoutExpired:
             raise TimeoutError from None
         finally:
-            kill(process)
+            children.kill(process)
         if process.returncode != 0:
             raise GitError(errors.decode("utf-8", "replace").strip())
         return output
 
     def start(self, *arguments: str, silent: bool = False) -> "subprocess.Popen[bytes]":
-        """Start a git command with pipes, in its own process group; see `kill`."""
+        """Start a git command with pipes; end it with `children.kill`."""
         program = shutil.which("git")
         if program is None:
             raise ComponentError("The program git is not installed", remedy="Install git 2.31 or newer")
         pipe = subprocess.PIPE
-        return subprocess.Popen(  # noqa: S603  arguments from a runbook are checked, and follow `--`
+        return children.start(  # arguments from a runbook are checked, and follow `--`
             [program, f"--git-dir={self.repository}", *arguments],
+            environment=self._environment(),
             stdin=pipe,
             stdout=pipe,
             stderr=subprocess.DEVNULL if silent else pipe,
-            env=self._environment(),
-            cwd="/",
-            start_new_session=True,
         )
 
     def _environment(self) -> dict[str, str]:
-        """Return the user's environment, such as proxies, without variables that change what git does or prints."""
-        variables = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "SSH_ASKPASS"))}
-        settings = list(_SAFE_CONFIG.items())
+        """Return what git inherits, and settings that take precedence over the user's."""
+        variables = basic_environment(names=_INHERITED, prefixes=_INHERITED_PREFIXES)
+        settings = [*_certificate_settings(variables), *_settings_in(variables), *_SAFE_CONFIG.items()]
         if self.credentials is not None:
             settings += [
                 ("credential.helper", ""),
                 (f"credential.{self.credentials.origin}.helper", _CREDENTIAL_HELPER),
             ]
             variables |= {"WAIVERN_GIT_USER": self.credentials.user, "WAIVERN_GIT_PASSWORD": self.credentials.password}
-        return {**variables, **_SAFE_ENVIRONMENT, **_as_variables(settings)}
+        return {**variables, **_SAFE_ENVIRONMENT, **_as_variables(settings), **inherited_tree()}
 
 
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a process and its child processes, and close its pipes."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_KILL_TIMEOUT_S)
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None:
-            with suppress(BrokenPipeError):
-                pipe.close()
+def _certificate_settings(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield settings for the variables of OpenSSL, which git itself ignores; settings for one server precede them."""
+    for name, setting in (("SSL_CERT_FILE", "http.sslCAInfo"), ("SSL_CERT_DIR", "http.sslCAPath")):
+        if environment.get(name):
+            yield setting, environment[name]
+
+
+def _settings_in(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the settings in GIT_CONFIG_KEY_0 and so on, as far as they are complete."""
+    count = environment.get("GIT_CONFIG_COUNT", "")
+    for number in range(int(count) if count.isascii() and count.isdigit() else 0):
+        name, value = environment.get(f"GIT_CONFIG_KEY_{number}"), environment.get(f"GIT_CONFIG_VALUE_{number}")
+        if name is None or value is None:
+            break
+        yield name, value
 
 
 def _as_variables(settings: Sequence[tuple[str, str]]) -> Mapping[str, str]:

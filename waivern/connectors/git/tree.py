@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from waivern.connectors.git.program import Git, kill
+from waivern.connectors.git.program import Git
 from waivern.files.reading import TooLargeError, UnreadableError
 from waivern.messages.not_scanned import NotScanned, ReasonCode
+from waivern.processes import children
 
 _LINK, _SUBMODULE = "120000", "160000"
 _SKIPPED_MODES = {
@@ -68,7 +69,7 @@ class Blobs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        kill(self._process)
+        children.kill(self._process)
 
     def read(self, blob: str, *, limit: int) -> bytes:
         """Return the content of a blob.

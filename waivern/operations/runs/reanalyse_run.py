@@ -1,6 +1,5 @@
 """Reanalyse a run: apply the current rules to what it had read, without reading a source again."""
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from waivern.messages.schema import Schema
 from waivern.operations.application import Application
 from waivern.operations.runs.run_request import RunRequest
 from waivern.plans.replay_sources import MissingSource, ReplaySources
+from waivern.processes.temporary_folders import temporary_folder
 from waivern.runs.run import UNFINISHED, ArtifactStatus, Trigger
 
 _REPLAYED_KINDS = ("source", "reuse")
@@ -41,8 +41,8 @@ def reanalysis_of(application: Application, run: str, *, working_directory: Path
     artifacts = history.artifacts_of(origin.id)
     _refuse_lost_sources(origin, artifacts)
     replay = ReplaySources(origin.id, _missing_sources(origin, artifacts))
-    with tempfile.TemporaryDirectory(prefix="waivern-reanalysis-") as folder:
-        file = _write_runbook(application, origin, Path(folder))
+    with temporary_folder("reanalysis") as folder:
+        file = _write_runbook(application, origin, folder)
         directory = working_directory or Path.cwd()
         yield RunRequest(file, working_directory=directory, trigger=Trigger.REANALYSIS.value, replay=replay)
 

@@ -1,0 +1,44 @@
+"""Temporary folders that are removed even if the process that uses them is killed."""
+
+import fcntl
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from waivern.processes import guard
+from waivern.processes.guard_program import OWNER, PREFIX
+
+
+@contextmanager
+def temporary_folder(name: str) -> Iterator[Path]:
+    """Yield an empty folder, and remove it after the block.
+
+    If this process is killed, its guard removes the folder. If the guard is gone too, the next guard that starts finds
+    the owner file unlocked and removes the folder; the lock is the lease, and the kernel ends it with its owner.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}-"))
+    owner = _lock_owner_file(folder)
+    guard.current().add_folder(folder)
+    try:
+        content = folder / "content"
+        content.mkdir()
+        yield content
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        guard.current().remove_folder(folder)
+        os.close(owner)
+
+
+def _lock_owner_file(folder: Path) -> int:
+    """Create the owner file and return its descriptor. It gets its name when it is locked: until then none is found."""
+    unlocked = folder / f"{OWNER}.new"
+    owner = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with suppress(OSError):  # a file system without locks: then nobody else can lock the file either
+        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.write(owner, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+    unlocked.rename(folder / OWNER)
+    return owner
