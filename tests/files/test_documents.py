@@ -80,7 +80,7 @@ def test_a_pdf_has_one_text_per_page_and_its_author() -> None:
         ("Yours", 3),
     ]
     assert columns_of(scan)["properties", "Author"] == "Anna Smith"
-    assert not_scanned_in(scan) == {"letter.bin (page 2)": "no text: blank, or an image of text"}
+    assert not_scanned_in(scan) == {"letter.bin": "page 2 without text: blank, or an image of text"}
     assert scan.scanned == 1
 
 
@@ -173,7 +173,7 @@ def test_a_damaged_sheet_does_not_affect_others() -> None:
             archive.writestr(name, content[: len(content) // 2] if name.endswith("sheet2.xml") else content)
     scan = scan_of("list.xlsx", broken.getvalue())
     assert columns_of(scan)["Good", "name"] == "Anna"
-    assert list(not_scanned_in(scan)) == ["list.xlsx (sheet Bad)"]
+    assert list(not_scanned_in(scan)) == ["list.xlsx:Bad"]
 
 
 def test_a_sheet_of_two_thousand_columns_is_read() -> None:

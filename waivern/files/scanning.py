@@ -40,7 +40,7 @@ class FileScan:
     Plain text becomes one item per file; other formats are parsed, see `waivern.files.formats`. `scanned` counts the
     files that were read, including each file in archives and mails. `not_scanned` reports every other file, or the
     folder that was excluded as a whole. A file with some bytes that are invalid in its encoding is scanned, and also
-    reported as "name (3 characters)".
+    reported. A name is always that of a file, a folder, or a table in a file; the reason says which part of it.
 
     Args:
         selection: The limits.
@@ -165,7 +165,9 @@ class FileScan:
                 error = UnreadableError(f"{format_.description} that cannot be read", ReasonCode.DAMAGED)
             has_items = len(self.items) > items_before
             self.scanned -= not (format_.is_archive or has_items)
-            self._skip(f"{document.name} (the rest)" if has_items else document.name, str(error), error.code)
+            self._skip(
+                document.name, f"only its beginning was scanned: {error}" if has_items else str(error), error.code
+            )
         if not format_.is_text:
             self._size += size
 
@@ -186,8 +188,9 @@ class FileScan:
 
     def _report_invalid_characters(self, name: str, text: DecodedText | Text) -> None:
         if text.replaced:
-            reason = f"they are not {text.encoding} and were read as U+FFFD; the rest of the file was scanned"
-            self._skip(f"{name} ({text.replaced} characters)", reason, ReasonCode.ENCODING)
+            invalid = "1 character is" if text.replaced == 1 else f"{text.replaced} characters are"
+            reason = f"{invalid} not {text.encoding}, read as U+FFFD; the rest of the file was scanned"
+            self._skip(name, reason, ReasonCode.ENCODING)
 
     def _skip(self, name: str, reason: str, code: ReasonCode) -> None:
         self.not_scanned.append(NotScanned(name, reason, code).as_json())

@@ -11,7 +11,7 @@ from waivern.messages.not_scanned import ReasonCode
 _END_OF_A_NAME = re.compile(r"[.:/]")
 
 
-class NotScanned(msgspec.Struct, frozen=True):
+class NotScanned(msgspec.Struct, frozen=True, omit_defaults=True):
     """A file, folder, table or column that was not scanned.
 
     Args:
@@ -80,7 +80,7 @@ class CoverageGaps:
     def as_json(self) -> dict[str, list[dict[str, Any]]]:
         """Return the gaps as a JSON object without empty lists."""
         gaps = {"not_scanned": self.not_scanned, "partially_scanned": self.partially_scanned}
-        return {kind: msgspec.to_builtins(entries) for kind, entries in gaps.items() if entries}
+        return {kind: msgspec.to_builtins(list(entries)) for kind, entries in gaps.items() if entries}
 
     def reason_for(self, location: str) -> str | None:
         """Return why a location was not scanned completely; None where it was."""

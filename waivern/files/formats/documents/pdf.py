@@ -53,8 +53,8 @@ def _pages(reader: "PdfReader", name: str) -> Iterator[Part | NotScanned]:
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001  a page may be damaged in any way; the others are still read
-            reason = f"a page that cannot be read ({type(error).__name__})"
-            yield NotScanned(f"{name} (page {number})", reason, ReasonCode.DAMAGED)
+            reason = f"page {number} cannot be read ({type(error).__name__})"
+            yield NotScanned(name, reason, ReasonCode.DAMAGED)
             continue
         if text.strip():
             yield Part(text, {"page": number})
@@ -64,7 +64,8 @@ def _pages(reader: "PdfReader", name: str) -> Iterator[Part | NotScanned]:
         listed = ", ".join(map(str, without_text[:_MAX_LISTED_PAGES]))
         more = ", ..." if len(without_text) > _MAX_LISTED_PAGES else ""
         pages = "page" if len(without_text) == 1 else f"{len(without_text)} pages:"
-        yield NotScanned(f"{name} ({pages} {listed}{more})", "no text: blank, or an image of text", ReasonCode.NO_TEXT)
+        reason = f"{pages} {listed}{more} without text: blank, or an image of text"
+        yield NotScanned(name, reason, ReasonCode.NO_TEXT)
 
 
 def _properties(reader: "PdfReader", name: str) -> Iterator[Part | NotScanned]:
@@ -75,8 +76,8 @@ def _properties(reader: "PdfReader", name: str) -> Iterator[Part | NotScanned]:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  as above
-        reason = f"they cannot be read ({type(error).__name__})"
-        yield NotScanned(f"{name} (form and properties)", reason, ReasonCode.DAMAGED)
+        reason = f"form and properties cannot be read ({type(error).__name__})"
+        yield NotScanned(name, reason, ReasonCode.DAMAGED)
         return
     for table, column, value in values:
         if value is not None and str(value).strip():

@@ -41,4 +41,4 @@ def _sheets(archive: ZipFile, workbook: Workbook, name: str) -> Iterator[Part | 
             raise
         except Exception as error:  # noqa: BLE001  a sheet may be damaged in any way; the others are still read
             reason = f"a sheet that cannot be read to its end ({type(error).__name__})"
-            yield NotScanned(f"{name} (sheet {title})", reason, ReasonCode.DAMAGED)
+            yield NotScanned(f"{name}:{title}", reason, ReasonCode.DAMAGED)
