@@ -1,4 +1,4 @@
-"""Many claimants at one queue: `python -m benchmarks.claims [RUNS]`, 2,000 by default."""
+"""Concurrent claims from one queue: `python -m benchmarks.claims [RUNS]`, 2,000 by default."""
 
 import multiprocessing
 import sys
@@ -17,14 +17,14 @@ _CLAIMANTS = (1, 2, 4, 8)
 
 
 def claim_all(url: str, ready: Any, shares: Any) -> None:
-    """What one claimant does: claim until nothing waits; hand over what it got, and its longest wait."""
+    """Claim until the queue is empty, in a process; put the claimed ids and the longest wait into `shares`."""
     application = build_application(Settings(database_url=url))
-    queue = application.storage.runs
+    runs = application.storage.runs
     ready.wait()
     claimed, longest = [], 0.0
     while True:
         began = time.perf_counter()
-        run = queue.claim()
+        run = runs.claim()
         longest = max(longest, time.perf_counter() - began)
         if run is None:
             break
@@ -34,7 +34,7 @@ def claim_all(url: str, ready: Any, shares: Any) -> None:
 
 
 def contend(installation: Installation, *, runs: int, claimants: int) -> tuple[int, int, float, float]:
-    """Return runs claimed twice, runs not claimed, the longest wait in ms, and claims a second."""
+    """Return runs claimed twice, runs not claimed, the longest wait in ms, and claims per second."""
     with installation.application() as application:
         added = {application.storage.runs.enqueue(NewRun(Path("/x.yaml"), "x", "trigger")) for _ in range(runs)}
     processes = multiprocessing.get_context("spawn")
@@ -42,14 +42,14 @@ def contend(installation: Installation, *, runs: int, claimants: int) -> tuple[i
     started = [
         processes.Process(target=claim_all, args=(installation.database_url, ready, shares)) for _ in range(claimants)
     ]
-    for each in started:
-        each.start()
+    for process in started:
+        process.start()
     ready.wait()
     began = time.perf_counter()
     found = [shares.get() for _ in started]
     took = time.perf_counter() - began
-    for each in started:
-        each.join()
+    for process in started:
+        process.join()
     claimed = [run_id for share, _ in found for run_id in share]
     return (
         len(claimed) - len(set(claimed)),
@@ -66,7 +66,7 @@ def main() -> None:
         for claimants in _CLAIMANTS:
             with installation_on(database) as installation:
                 rows.append((database, claimants, *contend(installation, runs=runs, claimants=claimants)))
-    header = ("database", "claimants", "double", "left over", "longest wait ms", "claims a second")
+    header = ("database", "claimants", "claimed twice", "not claimed", "longest wait ms", "claims per second")
     print_table(f"{runs:,} queued runs", header, rows)
 
 

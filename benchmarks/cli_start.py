@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 
 from benchmarks.databases import sqlite
-from benchmarks.executor import chain, on
+from benchmarks.executor import chain, on_database
 from benchmarks.measuring import print_table
 from waivern.testing.builders import plan_of_dag
 
@@ -35,7 +35,7 @@ def main() -> None:
     waivern = [sys.executable, "-m", "waivern"]
     with sqlite("NORMAL") as engine, tempfile.TemporaryDirectory() as folder:
         for _ in range(20):
-            on(engine)(plan_of_dag(chain(10)))
+            on_database(engine)(plan_of_dag(chain(10)))
         environment = {**os.environ, "WAIVERN_DATABASE_URL": engine.url.render_as_string(), "HOME": folder}
         floor = median_cpu_ms([sys.executable, "-c", "pass"], environment)
         commands = {

@@ -1,4 +1,4 @@
-"""The newest 20 of very many runs.
+"""Listing the newest 20 of many runs.
 
 `python -m benchmarks.history [--runs 100000] [--artifacts 10] [--postgres]`
 """
@@ -24,7 +24,7 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def fill(engine: sa.Engine, number: int, artifacts_each: int) -> None:
-    """Write `number` ended runs, a minute apart, in statements of a thousand rows."""
+    """Insert `number` ended runs, a minute apart, a thousand rows per statement."""
     with writing(engine) as connection:
         connection.execute(sa.insert(runbooks), {"digest": DIGEST, "name": "nightly", "sources": {}})
         connection.execute(
@@ -67,17 +67,17 @@ def artifact(run_id: str, index: int) -> dict[str, object]:
     }
 
 
-def median_ms(history: SqlHistory, wanted: RunFilter) -> float:
+def median_ms(history: SqlHistory, run_filter: RunFilter) -> float:
     times = []
     for _ in range(31):
         started = time.perf_counter()
-        assert len(history.recent(wanted, limit=20)) == 20
+        assert len(history.recent(run_filter, limit=20)) == 20
         times.append((time.perf_counter() - started) * 1000)
     return statistics.median(times[1:])
 
 
-def floor_ms(engine: sa.Engine) -> float:
-    """The floor: the driver alone fetching the same 20 rows of runs."""
+def driver_ms(engine: sa.Engine) -> float:
+    """Return the lower bound: the driver alone fetching the same 20 rows of runs."""
     query = "SELECT * FROM runs ORDER BY created_at DESC, id DESC LIMIT 20"
     times = []
     with engine.connect() as connection:
@@ -92,17 +92,17 @@ def floor_ms(engine: sa.Engine) -> float:
 
 def measure(name: str, engine: sa.Engine, number: int, artifacts_each: int) -> list[list[object]]:
     fill(engine, number, artifacts_each)
-    history, floor = SqlHistory(engine), floor_ms(engine)
+    history, driver = SqlHistory(engine), driver_ms(engine)
     filters = {
         "newest 20": RunFilter(),
         "of one runbook": RunFilter(runbook="nightly 30"),
-        "that failed": RunFilter(status=RunStatus.FAILED),
+        "failed ones": RunFilter(status=RunStatus.FAILED),
         "before the middle": RunFilter(until=BEGIN + timedelta(minutes=number // 2)),
     }
     rows: list[list[object]] = []
-    for what, wanted in filters.items():
-        took = median_ms(history, wanted)
-        rows.append([name, what, took, floor, took / floor])
+    for question, run_filter in filters.items():
+        took = median_ms(history, run_filter)
+        rows.append([name, question, took, driver, took / driver])
     return rows
 
 
@@ -111,14 +111,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=100_000)
     parser.add_argument("--artifacts", type=int, default=10)
     parser.add_argument("--postgres", action="store_true", help="measure on Postgres too (slow to fill)")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with sqlite("NORMAL") as engine:
-        rows = measure("SQLite", engine, asked.runs, asked.artifacts)
-    if asked.postgres:
+        rows = measure("SQLite", engine, arguments.runs, arguments.artifacts)
+    if arguments.postgres:
         with postgres() as engine:
-            rows += measure("Postgres", engine, asked.runs, asked.artifacts)
+            rows += measure("Postgres", engine, arguments.runs, arguments.artifacts)
     print_table(
-        f"History over {asked.runs:,} runs with {asked.artifacts} artifacts each (ms in process, medians of 30)",
+        f"History over {arguments.runs:,} runs with {arguments.artifacts} artifacts each (ms, medians of 30)",
         ("database", "question", "ms", "driver alone ms", "x driver"),
         rows,
     )

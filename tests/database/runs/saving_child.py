@@ -1,4 +1,4 @@
-"""Processes that are killed while they save (in sound order, or state first, to see that it is noticed) or prune."""
+"""Processes that are killed while they save (correctly, or status first, to prove the check) or prune."""
 
 import itertools
 from datetime import timedelta
@@ -19,22 +19,22 @@ from waivern.testing.builders import message_of, plan_of, plan_of_dag
 
 
 def save_wrongly(engine: sa.Engine) -> None:
-    """From now on commit an artifact's state first, and its message in a transaction after it."""
+    """From now on commit an artifact's status first, and its message in a later transaction."""
 
-    def write(store, connection, values, schema, form, blob, found) -> None:  # type: ignore[no-untyped-def]
+    def write(store, connection, values, schema, form, blob, snapshot) -> None:  # type: ignore[no-untyped-def]
         connection.execute(sa.text("PRAGMA defer_foreign_keys = ON"))
-        sound(store, connection, values, schema, form, None, found)
+        original_write(store, connection, values, schema, form, None, snapshot)
         if blob is not None:
             late.append(blob)
 
     def save(store, artifact_id, message) -> None:  # type: ignore[no-untyped-def]
-        saved(store, artifact_id, message)
+        original_save(store, artifact_id, message)
         with writing(engine) as connection:
             blobs.store(connection, late.pop())
 
     late: list[blobs.Blob] = []
-    sound = artifact_store.SqlArtifactStore._write
-    saved = artifact_store.SqlArtifactStore.save
+    original_write = artifact_store.SqlArtifactStore._write
+    original_save = artifact_store.SqlArtifactStore.save
     artifact_store.SqlArtifactStore._write = write  # type: ignore[method-assign]
     artifact_store.SqlArtifactStore.save = save  # type: ignore[method-assign]
     blobs.protect = lambda *_any: None  # there is no blob yet to protect
@@ -44,8 +44,8 @@ def save_wrongly(engine: sa.Engine) -> None:
         connection.execute("PRAGMA foreign_keys = OFF")
 
 
-def let_go_until_killed(url: str, parent: Connection) -> None:
-    """Make runs that keep nothing, or share what they keep, and prune all that is older than nothing."""
+def prune_until_killed(url: str, parent: Connection) -> None:
+    """Execute runs that keep nothing or share content, and prune whatever is older than 50 ms."""
     engine = open_engine(url, synchronous="NORMAL")
     retain: tuple[str | None, ...] = ("none", "until_success", None)
     for number in itertools.count():
@@ -64,7 +64,7 @@ def let_go_until_killed(url: str, parent: Connection) -> None:
 def save_until_killed(url: str, order: str, parent: Connection) -> None:
     """Save artifact after artifact in a new run; tell the parent when the first is saved."""
     engine = open_engine(url, synchronous="NORMAL")
-    if order == "state first":
+    if order == "status first":
         save_wrongly(engine)
     run = SqlRunStore(engine).create(plan_of_dag({"first": []}), trigger="test", caller=CALLER)
     for number in itertools.count():

@@ -31,20 +31,20 @@ from waivern.messages.overview import overview_of
 from waivern.messages.schema import Schema
 from waivern.runs.run import ArtifactStatus, utc_now
 
-_LOOKED_UP_FROM = 16 * 1024
-_REMEMBERED_BYTES = 48 * 1024 * 1024
+_MIN_LOOKUP_BYTES = 16 * 1024
+_MAX_CACHED_BYTES = 48 * 1024 * 1024
 
-_OF_RUN = artifacts.c.run_number == sa.bindparam("of_run")
-_OF_ARTIFACT = (_OF_RUN, artifacts.c.artifact_id == sa.bindparam("of_artifact"))
-_OF_RUN_SUCCEEDED = (
-    _OF_RUN,
+_IN_RUN = artifacts.c.run_number == sa.bindparam("key_run")
+_ONE_ARTIFACT = (_IN_RUN, artifacts.c.artifact_id == sa.bindparam("key_artifact"))
+_SUCCEEDED_IN_RUN = (
+    _IN_RUN,
     artifacts.c.status == ArtifactStatus.SUCCEEDED.value,
 )
-_SUCCEEDED = (
+_MARK_SUCCEEDED = (
     sa.update(artifacts)
-    .where(*_OF_ARTIFACT)
+    .where(*_ONE_ARTIFACT)
     .values(
-        save_order=sa.func.coalesce(artifacts.c.save_order, sa.bindparam("next_position", type_=sa.Integer)),
+        save_order=sa.func.coalesce(artifacts.c.save_order, sa.bindparam("next_save_order", type_=sa.Integer)),
         skip_reason=None,
         skipped_because=None,
         error=None,
@@ -52,15 +52,15 @@ _SUCCEEDED = (
         pruned_because=None,
     )
 )
-_SUCCEEDED_FIRST = _SUCCEEDED.where(
+_MARK_SUCCEEDED_IF_SAME = _MARK_SUCCEEDED.where(
     (artifacts.c.status != ArtifactStatus.SUCCEEDED.value)
-    | (artifacts.c.digest == sa.bindparam("of_digest", type_=artifacts.c.digest.type))
+    | (artifacts.c.digest == sa.bindparam("saved_digest", type_=artifacts.c.digest.type))
 )
-_HELD_BEFORE = sa.select(artifacts.c.digest).where(*_OF_ARTIFACT, *HAS_CONTENT)
-_HELD = sa.select(artifacts.c.digest).where(*_OF_RUN_SUCCEEDED, *HAS_CONTENT)
-_FORGET = (
+_DIGEST_OF_ONE = sa.select(artifacts.c.digest).where(*_ONE_ARTIFACT, *HAS_CONTENT)
+_DIGESTS_IN_RUN = sa.select(artifacts.c.digest).where(*_SUCCEEDED_IN_RUN, *HAS_CONTENT)
+_RESET = (
     sa.update(artifacts)
-    .where(*_OF_RUN_SUCCEEDED)
+    .where(*_SUCCEEDED_IN_RUN)
     .values(
         status=ArtifactStatus.PENDING.value,
         digest=None,
@@ -71,7 +71,7 @@ _FORGET = (
         pruned_because=None,
     )
 )
-STORED = sa.select(
+STORED_MESSAGES = sa.select(
     artifacts.c.message_id,
     artifacts.c.message_context,
     artifact_declarations.c.schema,
@@ -83,40 +83,40 @@ STORED = sa.select(
     .join(blobs_table, artifacts.c.digest == blobs_table.c.digest)
     .outerjoin(blob_keys, blob_keys.c.digest == blobs_table.c.digest)
 )
-_STORED_ONE = STORED.where(*_OF_ARTIFACT)
-_SAVED = sa.select(artifacts.c.artifact_id).where(*_OF_RUN_SUCCEEDED).order_by(artifacts.c.save_order)
-_EXISTS = sa.select(artifacts.c.artifact_id).where(*_OF_ARTIFACT, artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
-_NEXT_POSITION = sa.select(sa.func.coalesce(sa.func.max(artifacts.c.save_order), 0) + 1).where(_OF_RUN)
-_SCHEMAS = sa.select(artifacts.c.artifact_id, artifact_declarations.c.schema).where(_OF_RUN, DECLARATION_JOIN)
+_STORED_ARTIFACT = STORED_MESSAGES.where(*_ONE_ARTIFACT)
+_SAVED_IDS = sa.select(artifacts.c.artifact_id).where(*_SUCCEEDED_IN_RUN).order_by(artifacts.c.save_order)
+_EXISTS = sa.select(artifacts.c.artifact_id).where(*_ONE_ARTIFACT, artifacts.c.status == ArtifactStatus.SUCCEEDED.value)
+_NEXT_SAVE_ORDER = sa.select(sa.func.coalesce(sa.func.max(artifacts.c.save_order), 0) + 1).where(_IN_RUN)
+_SCHEMAS = sa.select(artifacts.c.artifact_id, artifact_declarations.c.schema).where(_IN_RUN, DECLARATION_JOIN)
 
 _UNPLANNED = {"kind": "unplanned", "output": False, "optional": False}
 
 
 class SqlArtifactStore(ArtifactStore):
-    """Keeps each content once, whatever the number of runs that made it; `save` returns when it is committed.
+    """Stores each content once, however many runs have produced it; `save` returns when it is committed.
 
     Args:
-        engine: Reads go over connections of this; safe for many threads.
-        writer: Writes go through this, in the name of its run.
+        engine: The database; each read uses a connection of its own, so reads are safe from many threads.
+        writer: Writes for the run.
     """
 
     def __init__(self, engine: sa.Engine, writer: RunWriter) -> None:
         self._engine = engine
         self._writer = writer
-        self._recent = _RecentContents(_REMEMBERED_BYTES)
-        self._next_position: int | None = None
-        self._schemas: dict[str, str | None] | None = None  # as declared; none: to be read
+        self._recent = _RecentMessages(_MAX_CACHED_BYTES)
+        self._next_save_order: int | None = None
+        self._schemas: dict[str, str | None] | None = None  # as declared; None: to be read
 
     def save(self, artifact_id: str, message: Message) -> None:
         form = message.canonical_form()
-        blob = None if self._has(form.digest, form.size) else self._packed(form)
-        found = FindingSnapshot.of(message, form.digest)
+        blob = None if self._is_stored(form.digest, form.size) else self._encrypted_blob(form)
+        snapshot = FindingSnapshot.of(message, form.digest)
         values, schema = self._values(artifact_id, message, form.digest), str(message.schema)
         try:
             self._writer.submit(
-                lambda connection: self._write(connection, values, schema, form, blob, found), key=artifact_id
+                lambda connection: self._write(connection, values, schema, form, blob, snapshot), key=artifact_id
             ).result()
-        except sa.exc.DBAPIError as error:  # of this one message: what concerns all of the database is a DatabaseError
+        except sa.exc.DBAPIError as error:  # about this message only; otherwise it is a DatabaseError
             raise ArtifactStoreError(f"The database refuses the message of '{artifact_id}': {error.orig}") from error
         self._recent.put(artifact_id, message, form.whole)
 
@@ -125,33 +125,33 @@ class SqlArtifactStore(ArtifactStore):
         if recent is not None:
             return recent
         with self._engine.connect() as connection:
-            row = connection.execute(_STORED_ONE, self._named(artifact_id)).first()
+            row = connection.execute(_STORED_ARTIFACT, self._key(artifact_id)).first()
             if row is not None:
-                return message_of(connection, row, what=f"artifact '{artifact_id}' of run {self._writer.run_id}")
+                return message_of(connection, row, subject=f"artifact '{artifact_id}' of run {self._writer.run_id}")
         raise ArtifactNotFoundError(artifact_id, self.list_artifacts())
 
     def exists(self, artifact_id: str) -> bool:
         with self._engine.connect() as connection:
-            return connection.execute(_EXISTS, self._named(artifact_id)).first() is not None
+            return connection.execute(_EXISTS, self._key(artifact_id)).first() is not None
 
     def list_artifacts(self) -> list[str]:
         with self._engine.connect() as connection:
-            return list(connection.scalars(_SAVED, {"of_run": self._writer.run_number}))
+            return list(connection.scalars(_SAVED_IDS, {"key_run": self._writer.run_number}))
 
     def clear(self) -> None:
-        def forget(connection: sa.Connection) -> None:
-            held = connection.scalars(_HELD, self._of_run).all()
-            connection.execute(_FORGET, self._of_run)
-            add_gc_candidates(connection, set(held))
+        def reset(connection: sa.Connection) -> None:
+            digests = connection.scalars(_DIGESTS_IN_RUN, self._run).all()
+            connection.execute(_RESET, self._run)
+            add_gc_candidates(connection, set(digests))
 
-        self._writer.submit(forget).result()
+        self._writer.submit(reset).result()
         self._recent.clear()
 
     def _values(self, artifact_id: str, message: Message, digest: str) -> dict[str, Any]:
         overview = overview_of(message)
         values = {
-            "of_run": self._writer.run_number,
-            "of_artifact": artifact_id,
+            "key_run": self._writer.run_number,
+            "key_artifact": artifact_id,
             "status": ArtifactStatus.SUCCEEDED.value,
             "epoch": self._writer.epoch,
             "ended_at": utc_now(),
@@ -160,16 +160,16 @@ class SqlArtifactStore(ArtifactStore):
             "overview": None if overview is None else overview.as_json(),
             "digest": digest,
         }
-        if artifact_id in self._writer.started_at:  # the note that says so may be left out then
+        if artifact_id in self._writer.started_at:  # then the change to `running` may be left out
             values["started_at"] = self._writer.started_at.pop(artifact_id)
         return values
 
-    def _packed(self, form: CanonicalForm) -> Blob:
+    def _encrypted_blob(self, form: CanonicalForm) -> Blob:
         return Blob.of(form).encrypted(keyring_of(self._engine))
 
-    def _has(self, digest: str, size: int) -> bool:
-        """Say whether the content is stored; not worth asking where packing it costs less than the question."""
-        if size < _LOOKED_UP_FROM:
+    def _is_stored(self, digest: str, size: int) -> bool:
+        """Return whether the content is stored; False without asking if compressing it is cheaper."""
+        if size < _MIN_LOOKUP_BYTES:
             return False
         with self._engine.connect() as connection:
             return blobs.exists(connection, digest)
@@ -181,34 +181,34 @@ class SqlArtifactStore(ArtifactStore):
         schema: str,
         form: CanonicalForm,
         blob: Blob | None,
-        found: FindingSnapshot | None,
+        snapshot: FindingSnapshot | None,
     ) -> None:
-        run_id, artifact_id = self._writer.run_id, values["of_artifact"]
+        run_id, artifact_id = self._writer.run_id, values["key_artifact"]
         if blob is not None:
             blobs.store(connection, blob)
         else:
-            blobs.protect(connection, form.digest, lambda: self._packed(form))
-        if self._next_position is None:
-            self._next_position = connection.execute(_NEXT_POSITION, self._of_run).scalar_one()
-        self._see_to_its_row(connection, artifact_id, schema, self._next_position)
-        seq = None if found is None else record(connection, run_id, artifact_id, found, at=values["ended_at"])
+            blobs.protect(connection, form.digest, lambda: self._encrypted_blob(form))
+        if self._next_save_order is None:
+            self._next_save_order = connection.execute(_NEXT_SAVE_ORDER, self._run).scalar_one()
+        self._ensure_declared(connection, artifact_id, schema, self._next_save_order)
+        seq = None if snapshot is None else record(connection, run_id, artifact_id, snapshot, at=values["ended_at"])
         (overview_id,) = intern_overviews(connection, [values["overview"]])
-        saved = {**values, "overview_id": overview_id, "snapshot_seq": seq, "next_position": self._next_position}
+        saved = {**values, "overview_id": overview_id, "snapshot_seq": seq, "next_save_order": self._next_save_order}
         del saved["overview"]
-        if connection.execute(_SUCCEEDED_FIRST, {**saved, "of_digest": form.digest}).rowcount == 0:
-            self._write_over(connection, saved)
-        self._next_position += 1
+        if connection.execute(_MARK_SUCCEEDED_IF_SAME, {**saved, "saved_digest": form.digest}).rowcount == 0:
+            self._replace(connection, saved)
+        self._next_save_order += 1
 
-    def _write_over(self, connection: sa.Connection, saved: Mapping[str, Any]) -> None:
-        """Save what was saved before with another content, which nobody may keep now."""
-        before = connection.scalars(_HELD_BEFORE, self._named(saved["of_artifact"])).all()
-        connection.execute(_SUCCEEDED, saved)
+    def _replace(self, connection: sa.Connection, saved: Mapping[str, Any]) -> None:
+        """Replace a message that was saved with different content, whose blob may be garbage now."""
+        before = connection.scalars(_DIGEST_OF_ONE, self._key(saved["key_artifact"])).all()
+        connection.execute(_MARK_SUCCEEDED, saved)
         add_gc_candidates(connection, before)
 
-    def _see_to_its_row(self, connection: sa.Connection, artifact_id: str, schema: str, position: int) -> None:
-        """Declare it here where no plan did so, or another schema: somebody uses the store by itself."""
+    def _ensure_declared(self, connection: sa.Connection, artifact_id: str, schema: str, position: int) -> None:
+        """Declare an artifact that is not in the plan, or has another schema: the store may be used without a plan."""
         if self._schemas is None:
-            self._schemas = {row.artifact_id: row.schema for row in connection.execute(_SCHEMAS, self._of_run)}
+            self._schemas = {row.artifact_id: row.schema for row in connection.execute(_SCHEMAS, self._run)}
         if self._schemas.get(artifact_id) == schema:
             return
         if artifact_id in self._schemas:
@@ -221,75 +221,75 @@ class SqlArtifactStore(ArtifactStore):
             connection.execute(
                 sa.insert(artifacts), {**row, "status": ArtifactStatus.PENDING.value, "epoch": self._writer.epoch}
             )
-        self._schemas = None  # read again when it is sure that this stays written
+        self._schemas = None  # read again after this transaction, which may be rolled back
 
     @property
-    def _of_run(self) -> dict[str, int]:
-        return {"of_run": self._writer.run_number}
+    def _run(self) -> dict[str, int]:
+        return {"key_run": self._writer.run_number}
 
-    def _named(self, artifact_id: str) -> dict[str, Any]:
-        return {**self._of_run, "of_artifact": artifact_id}
+    def _key(self, artifact_id: str) -> dict[str, Any]:
+        return {**self._run, "key_artifact": artifact_id}
 
 
-def message_of(connection: sa.Connection, row: Any, *, what: str) -> Message:
-    """Return the message of a row of `STORED`.
+def message_of(connection: sa.Connection, row: Any, *, subject: str) -> Message:
+    """Return the message of a row of `STORED_MESSAGES`.
 
     Raises:
-        PrunedArtifactError: it is not kept any more.
-        CorruptArtifactError: what is stored is not what was saved.
-        EncryptionError: it is encrypted under a key that is not known.
+        PrunedArtifactError: its content was deleted.
+        CorruptArtifactError: the stored content does not match its digest.
+        EncryptionError: it is encrypted with an unknown key.
     """
-    blob, name, schema = _kept(connection, row, what), row.message_id or "", Schema.parse(row.schema)
-    packed = blob.compressed_items(subject=what)
-    if packed is not None:
-        return CompressedMessage(name, *packed, schema, row.message_context)
-    return Message(name, blob.content(subject=what), schema, row.message_context)
+    blob, name, schema = _blob_of(connection, row, subject), row.message_id or "", Schema.parse(row.schema)
+    compressed = blob.compressed_items(subject=subject)
+    if compressed is not None:
+        return CompressedMessage(name, *compressed, schema, row.message_context)
+    return Message(name, blob.content(subject=subject), schema, row.message_context)
 
 
-def parts_of(connection: sa.Connection, row: Any, *, what: str) -> Iterator[bytes]:
-    """Yield the parts of the message of a row of `STORED`; raises what `message_of` does."""
-    return _kept(connection, row, what).parts(subject=what)
+def parts_of(connection: sa.Connection, row: Any, *, subject: str) -> Iterator[bytes]:
+    """Yield the parts of the message of a row of `STORED_MESSAGES`; raises as `message_of` does."""
+    return _blob_of(connection, row, subject).parts(subject=subject)
 
 
-def _kept(connection: sa.Connection, row: Any, what: str) -> Blob:
+def _blob_of(connection: sa.Connection, row: Any, subject: str) -> Blob:
     if row.pruned_at is not None:
-        raise PrunedArtifactError(what, at=row.pruned_at, reason=row.pruned_because)
-    return blobs.read(connection, row, subject=what).decrypted(keyring_of(connection), subject=what)
+        raise PrunedArtifactError(subject, at=row.pruned_at, reason=row.pruned_because)
+    return blobs.read(connection, row, subject=subject).decrypted(keyring_of(connection), subject=subject)
 
 
-class _RecentContents:
-    """What was saved last, up to a number of bytes: it is most likely what is read next."""
+class _RecentMessages:
+    """The messages that were saved last, up to a number of bytes: they are likely to be read next."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
-        self._held_bytes = 0
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._cached_bytes = 0
         self._contents: OrderedDict[str, CachedMessage] = OrderedDict()
-        self._changing = threading.Lock()
+        self._lock = threading.Lock()
 
     def put(self, artifact_id: str, message: Message, canonical: bytes | None) -> None:
-        """Remember a message; where its canonical bytes are too many to be given, only if it is packed."""
+        """Cache a message; one that is too large to have its canonical bytes at hand only if it is compressed."""
         is_small = canonical is not None or isinstance(message, CompressedMessage)
-        held = CachedMessage.from_message(message, canonical) if is_small else None
-        with self._changing:
+        cached = CachedMessage.from_message(message, canonical) if is_small else None
+        with self._lock:
             self._drop(artifact_id)
-            if held is None:
+            if cached is None:
                 return
-            self._contents[artifact_id] = held
-            self._held_bytes += held.size
-            while self._held_bytes > self._most_bytes:
+            self._contents[artifact_id] = cached
+            self._cached_bytes += cached.size
+            while self._cached_bytes > self._max_bytes:
                 self._drop(next(iter(self._contents)))
 
     def get(self, artifact_id: str) -> Message | None:
-        with self._changing:
-            held = self._contents.get(artifact_id)
-        return None if held is None else held.message()
+        with self._lock:
+            cached = self._contents.get(artifact_id)
+        return None if cached is None else cached.message()
 
     def clear(self) -> None:
-        with self._changing:
+        with self._lock:
             self._contents.clear()
-            self._held_bytes = 0
+            self._cached_bytes = 0
 
     def _drop(self, artifact_id: str) -> None:
         dropped = self._contents.pop(artifact_id, None)
         if dropped is not None:
-            self._held_bytes -= dropped.size
+            self._cached_bytes -= dropped.size

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.artifacts.store import PastArtifact
-from waivern.database.runs.artifact_store import STORED, message_of, parts_of
+from waivern.database.runs.artifact_store import STORED_MESSAGES, message_of, parts_of
 from waivern.database.schema.artifact_view import artifact_view, run_number_of
 from waivern.database.schema.tables import artifacts, runs
 from waivern.errors import ArtifactNotFoundError, PrunedArtifactError, RunError
@@ -64,8 +64,8 @@ def saved_message(connection: sa.Connection, run_id: str, artifact: str) -> Mess
         ArtifactNotFoundError: the run has produced no such artifact; names those that it has.
         CorruptArtifactError: the stored content does not match its digest.
     """
-    row, what = _stored(connection, run_id, artifact)
-    return message_of(connection, row, what=what)
+    row, subject = _stored(connection, run_id, artifact)
+    return message_of(connection, row, subject=subject)
 
 
 def saved_parts(connection: sa.Connection, run_id: str, artifact: str) -> Iterator[bytes]:
@@ -74,14 +74,14 @@ def saved_parts(connection: sa.Connection, run_id: str, artifact: str) -> Iterat
     Raises:
         As `saved_message`.
     """
-    row, what = _stored(connection, run_id, artifact)
-    return parts_of(connection, row, what=what)
+    row, subject = _stored(connection, run_id, artifact)
+    return parts_of(connection, row, subject=subject)
 
 
 def _stored(connection: sa.Connection, run_id: str, artifact: str) -> tuple[Any, str]:
     """The row of the stored message, and a description of the artifact for errors."""
     artifact_id = _artifact_with_alias(connection, run_id, artifact) or artifact
-    row = connection.execute(STORED.where(*_succeeded(run_number_of(run_id), artifact_id))).first()
+    row = connection.execute(STORED_MESSAGES.where(*_succeeded(run_number_of(run_id), artifact_id))).first()
     if row is None:
         raise ArtifactNotFoundError(artifact, _succeeded_in(connection, run_id))
     return row, f"artifact '{artifact_id}' of run {run_id}"
