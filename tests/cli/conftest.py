@@ -14,6 +14,7 @@ from tests.cli.odd_components import install_odd_components
 from waivern.cli.shell.exit_codes import exit_code_of
 from waivern.cli.shell.main import waivern
 
+REPOSITORY = Path(__file__).parents[2]
 PATIENCE_S = 30
 
 
@@ -36,7 +37,7 @@ def folder(tmp_path: Path, odd_components: Path, monkeypatch: pytest.MonkeyPatch
     """An empty working directory, with the test components installed and no settings."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(odd_components))
-    monkeypatch.setenv("PYTHONPATH", str(odd_components))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(odd_components), str(REPOSITORY)]))
     for name in [name for name in os.environ if name.startswith("WAIVERN_")]:
         monkeypatch.delenv(name)
     return tmp_path

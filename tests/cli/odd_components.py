@@ -6,7 +6,7 @@ Runs start as real processes, so they must find the components through entry poi
 from pathlib import Path
 
 _CONNECTORS = """
-import logging, os, sys, threading, time
+import logging, os, subprocess, sys, threading, time
 from waivern import ComponentError, ComponentFactory, Connector, Message, Schema
 
 STANDARD = Schema("standard_input", "1.0.0")
@@ -71,6 +71,31 @@ class Odd(Connector):
         logging.getLogger("odd").error("It says %s", self.properties["text"])
         logging.getLogger("odd").error("and in a traceback", exc_info=RuntimeError(self.properties["text"]))
         return self.gives()
+
+    def breaks_a_thread(self):
+        def fail():
+            raise RuntimeError(self.properties["text"])
+
+        thread = threading.Thread(target=fail, name="broken")
+        thread.start()
+        thread.join()
+        return self.gives()
+
+    def breaks_a_finaliser(self):
+        text = self.properties["text"]
+
+        class Broken:
+            def __del__(self):
+                raise RuntimeError(text)
+
+        Broken()
+        return self.gives()
+
+    def starts_a_program(self):
+        program = ["setsid", "sleep", "1000"] if self.properties.get("in_own_session") else ["sleep", "1000"]
+        pid = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).pid
+        print("started", pid, flush=True)
+        return self.hangs() if self.properties.get("hangs") else self.gives()
 
 
 class OddFactory(ComponentFactory):

@@ -43,3 +43,17 @@ def test_the_log_format_can_be_set_and_an_invalid_one_is_refused(ask, runbook, m
     refused = ask("run", path)
     assert refused.code == 2
     assert "text, json" in refused.err
+
+
+@pytest.mark.parametrize("does", ["breaks_a_thread", "breaks_a_finaliser"])
+def test_an_uncaught_exception_is_logged_without_secrets(ask_process, runbook, does: str) -> None:
+    path = str(runbook({"a": {"does": does, "text": "${WORD}"}}))
+    ended = ask_process("run", path, "--log-format", "json", "--quiet", environment={"WORD": "hunter2hunter2"})
+    assert ended.code == 0
+    assert "hunter2" not in ended.err
+    (line,) = logged(ended)
+    assert line["level"] == "ERROR"
+    assert "RuntimeError: ${WORD}" in line["error"]
+    as_text = ask_process("run", path, "--quiet", environment={"WORD": "hunter2hunter2"})
+    assert "hunter2" not in as_text.err
+    assert "RuntimeError: ${WORD}" in as_text.err

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from typing import Any
 from waivern.cli.shell.escaping import json_text, lines
 from waivern.runs.run import short_id
 from waivern.runs.run_context import current_run
+
+logger = logging.getLogger(__name__)
 
 _SHOWN_BY_PROGRESS = "waivern.runs.executor"
 
@@ -35,6 +38,23 @@ def log_to_standard_error(
         root.removeHandler(installed)
     root.addHandler(handler)
     root.setLevel(level)
+
+
+def log_uncaught_exceptions() -> None:
+    """Log exceptions that end a thread or come from a finaliser: Python itself would print them with all secrets."""
+    threading.excepthook = _log_thread_exception
+    sys.unraisablehook = _log_unraisable
+
+
+def _log_thread_exception(uncaught: threading.ExceptHookArgs) -> None:
+    if uncaught.exc_type is not SystemExit and uncaught.exc_value is not None:
+        name = "unknown" if uncaught.thread is None else uncaught.thread.name
+        logger.error("The thread %s ended with an exception", name, exc_info=uncaught.exc_value)
+
+
+def _log_unraisable(ignored: "sys.UnraisableHookArgs") -> None:
+    text = ignored.err_msg or "Exception ignored in"
+    logger.error("%s: %s", text, type(ignored.object).__qualname__, exc_info=ignored.exc_value)
 
 
 class _StandardErrorHandler(logging.StreamHandler[Any]):

@@ -9,6 +9,7 @@ import click
 from waivern import __version__
 from waivern.cli.shell.exit_codes import exit_code_of, leave, open_missing_streams
 from waivern.cli.shell.groups import LazyCommand, LazyGroup
+from waivern.cli.shell.logs import log_uncaught_exceptions
 from waivern.gc_tuning import raise_gc_threshold
 from waivern.processes.init import split_if_init
 
@@ -97,5 +98,6 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text streams here
     logging.captureWarnings(capture=True)
+    log_uncaught_exceptions()
     raise_gc_threshold()
     leave(exit_code_of(waivern, sys.argv[1:]))

@@ -1,7 +1,7 @@
 """Set-up of a worker's run processes: the same settings, logging and plug-ins as the service."""
 
 from waivern.bootstrap import build_application
-from waivern.cli.shell.logs import log_to_standard_error
+from waivern.cli.shell.logs import log_to_standard_error, log_uncaught_exceptions
 from waivern.operations.application import Application
 from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 from waivern.settings import Settings
@@ -11,4 +11,5 @@ def set_up(settings: Settings) -> Application:
     """Return the application of a run process. Called once, in that process."""
     environment = WatchedEnvironment()
     log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact, has_progress=False)
+    log_uncaught_exceptions()
     return build_application(settings, environment=environment)

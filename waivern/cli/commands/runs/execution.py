@@ -23,6 +23,7 @@ from waivern.operations.application import Application
 from waivern.operations.runs.execute_run import execute_run
 from waivern.operations.runs.run_report import RunReport, report_as_json
 from waivern.operations.runs.run_request import RunListener, RunRequest, StartedRun
+from waivern.processes.guard import guarding_descendants
 from waivern.runs.run import ArtifactChange, RunStatus
 
 
@@ -45,7 +46,8 @@ def execute_with_progress(application: Application, request: RunRequest, progres
             until_closed.close()
 
         listener = RunListener(started, changed, closed)
-        return execute_run(application, request, caller=current_caller(), listener=listener)
+        with guarding_descendants():
+            return execute_run(application, request, caller=current_caller(), listener=listener)
 
 
 @contextmanager
