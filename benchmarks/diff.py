@@ -72,9 +72,9 @@ def measure(name: str, engine: sa.Engine, number: int) -> list[list[object]]:
     hundredth = number // 100
     head = run_with(engine, message(range(hundredth, number + hundredth), others=100))
     compared = measured(lambda: compare_runs(application, base, head), times=3)
-    told = compare_runs(application, base, head)
-    as_json = measured(lambda: comparison_as_json(told), times=3)
-    print(f"{name}: {told.counts()}")
+    comparison = compare_runs(application, base, head)
+    as_json = measured(lambda: comparison_as_json(comparison), times=3)
+    print(f"{name}: {comparison.counts()}")
     application.close()
     return [
         [name, "diff, wall s", compared.wall_s],
@@ -89,12 +89,12 @@ def measure(name: str, engine: sa.Engine, number: int) -> list[list[object]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--findings", type=int, default=100_000)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with sqlite("NORMAL") as engine:
-        table = measure("SQLite", engine, asked.findings)
+        table = measure("SQLite", engine, arguments.findings)
     with postgres() as engine:
-        table += measure("Postgres", engine, asked.findings)
-    print_table(f"Two runs with {asked.findings:,} findings each", ("database", "what", "measured"), table)
+        table += measure("Postgres", engine, arguments.findings)
+    print_table(f"Two runs with {arguments.findings:,} findings each", ("database", "what", "measured"), table)
 
 
 if __name__ == "__main__":

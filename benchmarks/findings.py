@@ -8,6 +8,7 @@ Builds a database of 10,000 runs of 100 runbooks. Each finding has four rows in 
 import argparse
 import statistics
 import time
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -48,26 +49,26 @@ _POSTGRES = {
     "fingerprint": "md5(f::text)",
     "instant": "timestamptz '2026-01-01 00:00+00' + ({minutes}) * interval '1 minute'",
 }
-_PLACE = "'folder' || (f % 100) || '/file' || (f / 100 % 1000) || CASE f % 7 WHEN 0 THEN '.csv' ELSE '.txt' END"
+_LOCATION = "'folder' || (f % 100) || '/file' || (f / 100 % 1000) || CASE f % 7 WHEN 0 THEN '.csv' ELSE '.txt' END"
 _RANK = "CASE WHEN f % 100 = 0 THEN 3 WHEN f % 10 = 0 THEN 2 WHEN f % 3 = 0 THEN 0 ELSE 1 END"
 _SEVERITY = (
     "CASE WHEN f % 100 = 0 THEN 'critical' WHEN f % 10 = 0 THEN 'high' WHEN f % 3 = 0 THEN 'low' ELSE 'medium' END"
 )
 _STATE = "CASE WHEN f % 1000 = 1 THEN 'new' WHEN f % 100 = 2 THEN 'unknown' WHEN f % 3 = 0 THEN 'fixed' ELSE 'open' END"
 _VERDICT = "CASE WHEN f % 10000 = 4 THEN 'suppressed' WHEN f % 10000 = 5 THEN 'accepted' END"
-_SET = f"1 + f / {RUNBOOKS} % {RUNS_EACH - VERSIONS + 1}"
+_SNAPSHOT = f"1 + f / {RUNBOOKS} % {RUNS_EACH - VERSIONS + 1}"
 _WHAT = f"'rule' || (f % 200), 'category' || (f % 50), {_SEVERITY}"
-_WHERE = f"'files', {_PLACE}, 0.9, 1"
+_WHERE = f"'files', {_LOCATION}, 0.9, 1"
 
 _INSERT_FINDINGS = f"""
 INSERT INTO findings (stream_id, fingerprint, valid_from, valid_to, rule, category, severity, source, location,
     confidence, match_count)
 {_NUMBERS}, v(version) AS (VALUES (0), (1), (2), (3))
-SELECT 1 + f % {RUNBOOKS}, {{fingerprint}}, {_SET} + version,
-    CASE WHEN version < {VERSIONS - 1} OR f % 3 = 0 THEN {_SET} + version END, {_WHAT}, {_WHERE}
+SELECT 1 + f % {RUNBOOKS}, {{fingerprint}}, {_SNAPSHOT} + version,
+    CASE WHEN version < {VERSIONS - 1} OR f % 3 = 0 THEN {_SNAPSHOT} + version END, {_WHAT}, {_WHERE}
 FROM n CROSS JOIN v ORDER BY 1, 2, 3
 """
-_INSERT_KNOWN = f"""
+_INSERT_CURRENT = f"""
 INSERT INTO current_findings (cursor_id, fingerprint, state, since, rule, category, severity, severity_rank,
     source, location, confidence, match_count, first_run_id, first_at, verdict)
 {_NUMBERS}
@@ -76,22 +77,22 @@ SELECT 1 + f % {RUNBOOKS}, {{fingerprint}}, {_STATE}, {{instant}}, {_WHAT}, {_RA
 FROM n ORDER BY 2
 """
 
-_INSERT_PLACES = "INSERT INTO finding_locations SELECT DISTINCT location FROM current_findings"
+_INSERT_LOCATIONS = "INSERT INTO finding_locations SELECT DISTINCT location FROM current_findings"
 
 
 def fill(engine: sa.Engine, rows: int) -> None:
-    """Write everything that the questions look at; indexes are made when the rows are there."""
+    """Insert the rows; the indexes are created afterwards."""
     _fill_runs(engine)
     name = engine.dialect.name
     words = dict(_SQLITE if name == "sqlite" else _POSTGRES)
-    words["instant"] = words["instant"].format(minutes=f"({_SET}) * {RUNBOOKS} + f % {RUNBOOKS}")
+    words["instant"] = words["instant"].format(minutes=f"({_SNAPSHOT}) * {RUNBOOKS} + f % {RUNBOOKS}")
     indexes = [*findings.indexes, *current_findings.indexes]
     with writing(engine) as connection:
         if name == "sqlite":
             connection.exec_driver_sql("PRAGMA cache_size = -400000")
         for index in indexes:
             index.drop(connection)
-        for statement in (_INSERT_FINDINGS, _INSERT_KNOWN, _INSERT_PLACES):
+        for statement in (_INSERT_FINDINGS, _INSERT_CURRENT, _INSERT_LOCATIONS):
             written = statement.format(findings=rows // VERSIONS, **words)
             connection.exec_driver_sql(written if name == "sqlite" else written.replace("%", "%%"))
         for index in indexes:
@@ -103,25 +104,37 @@ def fill(engine: sa.Engine, rows: int) -> None:
 def _fill_runs(engine: sa.Engine) -> None:
     with writing(engine) as connection:
         connection.execute(sa.insert(runbooks), {"digest": DIGEST, "name": "nightly", "sources": {}})
-        blob = {"digest": DIGEST, "codec": "raw", "size": 2, "stored_size": 2, "data": b"{}"}
+        blob = {
+            "digest": DIGEST,
+            "codec": "raw",
+            "size": 2,
+            "stored_size": 2,
+            "checksum": zlib.crc32(b"{}"),
+            "data": b"{}",
+        }
         connection.execute(sa.insert(blobs), blob)
         for number in range(RUNBOOKS):
             name = f"runbook {number}"
             instants = [BEGIN + timedelta(minutes=seq * RUNBOOKS + number) for seq in range(1, RUNS_EACH + 1)]
-            made = [{**run(new_run_id(at), at), "runbook_name": name, "status": "succeeded"} for at in instants]
-            connection.execute(sa.insert(runs), made)
-            insert_artifacts(connection, [_artifact(each["id"], seq) for seq, each in enumerate(made, 1)])
-            line = {"id": number + 1, "runbook_name": name, "artifact_id": "found", "last_seq": RUNS_EACH}
-            connection.execute(sa.insert(finding_streams), line)
+            run_rows = [{**run(new_run_id(at), at), "runbook_name": name, "status": "succeeded"} for at in instants]
+            connection.execute(sa.insert(runs), run_rows)
+            insert_artifacts(connection, [_artifact(run_row["id"], seq) for seq, run_row in enumerate(run_rows, 1)])
+            stream = {"id": number + 1, "runbook_name": name, "artifact_id": "found", "last_seq": RUNS_EACH}
+            connection.execute(sa.insert(finding_streams), stream)
             connection.execute(
-                sa.insert(finding_snapshots), [_set(number + 1, s, each) for s, each in enumerate(made, 1)]
+                sa.insert(finding_snapshots),
+                [_snapshot(number + 1, s, run_row) for s, run_row in enumerate(run_rows, 1)],
             )
-            newest = {"run_id": made[-1]["id"], "run_at": instants[-1], "snapshots": {"found": [RUNS_EACH, RUNS_EACH]}}
+            newest = {
+                "run_id": run_rows[-1]["id"],
+                "run_at": instants[-1],
+                "snapshots": {"found": [RUNS_EACH, RUNS_EACH]},
+            }
             connection.execute(sa.insert(finding_state_cursors), {"id": number + 1, "runbook_name": name, **newest})
 
 
 def _artifact(run_id: object, seq: int) -> dict[str, object]:
-    said = {
+    values = {
         "run_id": run_id,
         "artifact_id": "found",
         "position": 0,
@@ -129,16 +142,17 @@ def _artifact(run_id: object, seq: int) -> dict[str, object]:
         "status": "succeeded",
         "epoch": 1,
     }
-    return {**said, "output": False, "optional": False, "digest": DIGEST, "snapshot_seq": seq}
+    return {**values, "output": False, "optional": False, "digest": DIGEST, "snapshot_seq": seq}
 
 
-def _set(stream_id: int, seq: int, made: dict[str, object]) -> dict[str, object]:
-    seen = {"first_run_id": made["id"], "first_at": made["started_at"]}
-    last = {"last_run_id": made["id"], "last_at": made["started_at"]}
+def _snapshot(stream_id: int, seq: int, run_row: dict[str, object]) -> dict[str, object]:
+    seen = {"first_run_id": run_row["id"], "first_at": run_row["started_at"]}
+    last = {"last_run_id": run_row["id"], "last_at": run_row["started_at"]}
     return {
         "stream_id": stream_id,
         "seq": seq,
         "digest": f"{stream_id:032x}{seq:032x}",
+        "rows_digest": f"{seq:032x}{stream_id:032x}",
         "coverage_gaps": {},
         **seen,
         **last,
@@ -151,7 +165,7 @@ FILTERS: dict[str, tuple[FindingFilter, Order]] = {
     "--runbook": (FindingFilter(runbook="runbook 7"), Order.NEWEST),
     "--category": (FindingFilter(category="category7"), Order.NEWEST),
     "--severity critical": (FindingFilter(severity="critical"), Order.NEWEST),
-    **{f"--status {each.value}": (FindingFilter(status=each), Order.NEWEST) for each in FindingStatus},
+    **{f"--status {status.value}": (FindingFilter(status=status), Order.NEWEST) for status in FindingStatus},
     "--since, the last hour": (FindingFilter(since=BEGIN + timedelta(minutes=9740)), Order.NEWEST),
     "--location, one place": (FindingFilter(location="folder7/file7.txt"), Order.NEWEST),
     "--location, few begin so": (FindingFilter(location="folder7/file77*"), Order.NEWEST),
@@ -174,16 +188,16 @@ def measure(name: str, engine: sa.Engine, rows: int) -> list[list[object]]:
     began = time.perf_counter()
     fill(engine, rows)
     print(f"{name}: filled in {time.perf_counter() - began:,.0f} s, {bytes_in(engine) / 1e9:.1f} GB", flush=True)
-    known = SqlCurrentFindings(engine)
+    current = SqlCurrentFindings(engine)
     table: list[list[object]] = []
-    for what, (wanted, order) in FILTERS.items():
-        found, took = _median_ms(partial(_first_page, known, wanted, order))
-        table.append([name, what, found, took])
-    middle = known.page(FindingFilter(since=None), order=Order.NEWEST, after=_middle(), limit=1, today=TODAY)[0].key
-    found, took = _median_ms(lambda: _first_page(known, FindingFilter(), Order.NEWEST, after=middle))
+    for question, (finding_filter, order) in FILTERS.items():
+        found, took = _median_ms(partial(_first_page, current, finding_filter, order))
+        table.append([name, question, found, took])
+    middle = current.page(FindingFilter(since=None), order=Order.NEWEST, after=_middle(), limit=1, today=TODAY)[0].key
+    found, took = _median_ms(lambda: _first_page(current, FindingFilter(), Order.NEWEST, after=middle))
     table.append([name, "--after, half way down", found, took])
-    one = known.page(FindingFilter(), order=Order.NEWEST, after=None, limit=1, today=TODAY)[0].finding.fingerprint
-    found, took = _median_ms(lambda: len(known.presences_of(one)))
+    one = current.page(FindingFilter(), order=Order.NEWEST, after=None, limit=1, today=TODAY)[0].finding.fingerprint
+    found, took = _median_ms(lambda: len(current.presences_of(one)))
     return [*table, [name, "show FINGERPRINT, its runs", found, took]]
 
 
@@ -192,8 +206,10 @@ def _middle() -> str:
     return f"0-{(at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)}-0"
 
 
-def _first_page(known: SqlCurrentFindings, wanted: FindingFilter, order: Order, after: str | None = None) -> int:
-    return len(known.page(wanted, order=order, after=after, limit=20, today=TODAY))
+def _first_page(
+    current: SqlCurrentFindings, finding_filter: FindingFilter, order: Order, after: str | None = None
+) -> int:
+    return len(current.page(finding_filter, order=order, after=after, limit=20, today=TODAY))
 
 
 def _median_ms(ask: Callable[[], int]) -> tuple[int, float]:
@@ -210,16 +226,16 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--sqlite-only", action="store_true")
     parser.add_argument("--postgres-only", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     table: list[list[object]] = []
-    if not asked.postgres_only:
+    if not arguments.postgres_only:
         with sqlite("NORMAL") as engine:
-            table += measure("SQLite", engine, asked.rows)
-    if not asked.sqlite_only:
+            table += measure("SQLite", engine, arguments.rows)
+    if not arguments.sqlite_only:
         with postgres() as engine:
-            table += measure("Postgres", engine, asked.rows)
+            table += measure("Postgres", engine, arguments.rows)
     print_table(
-        f"The first 20 of {asked.rows:,} rows of findings of {RUNBOOKS * RUNS_EACH:,} runs (in process, medians of 15)",
+        f"The first 20 of {arguments.rows:,} rows of {RUNBOOKS * RUNS_EACH:,} runs (in process, medians of 15)",
         ("database", "question", "found", "ms"),
         table,
     )

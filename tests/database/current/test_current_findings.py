@@ -49,7 +49,7 @@ def statuses(engine: sa.Engine, finding_filter: FindingFilter = ANY, *, today: d
 
 
 def names(found: list[CurrentFinding]) -> str:
-    return "".join(each.finding.fingerprint[0] for each in found)
+    return "".join(current.finding.fingerprint[0] for current in found)
 
 
 def test_a_finding_is_new_in_its_first_run_and_open_in_the_next(engine: sa.Engine) -> None:
@@ -63,9 +63,9 @@ def test_a_finding_is_new_in_its_first_run_and_open_in_the_next(engine: sa.Engin
 
 def test_no_finding_is_last_seen_before_it_is_first_seen(engine: sa.Engine) -> None:
     run_with(engine, [entry("a"), entry("b")])
-    assert all(each.first_at <= each.last_at for each in pages(engine))
+    assert all(current.first_at <= current.last_at for current in pages(engine))
     run_with(engine, [entry("b")])
-    assert all(each.first_at <= each.last_at for each in pages(engine))
+    assert all(current.first_at <= current.last_at for current in pages(engine))
 
 
 def test_a_finding_that_disappears_is_fixed_and_open_when_it_reappears(engine: sa.Engine) -> None:
@@ -76,8 +76,8 @@ def test_a_finding_that_disappears_is_fixed_and_open_when_it_reappears(engine: s
     assert (fixed.first_run, fixed.last_run) == (first, first)
     run_with(engine, [entry("a"), entry("b")])
     assert statuses(engine) == {"a": "open", "b": "open"}
-    assert {each.first_run for each in pages(engine)} == {first}
-    assert second not in {each.last_run for each in pages(engine)}
+    assert {current.first_run for current in pages(engine)} == {first}
+    assert second not in {current.last_run for current in pages(engine)}
 
 
 def test_each_run_is_applied_when_it_is_closed(engine: sa.Engine) -> None:
@@ -85,7 +85,7 @@ def test_each_run_is_applied_when_it_is_closed(engine: sa.Engine) -> None:
     run_with(engine, [entry("b", count=2), entry("c")])
     last = run_with(engine, [entry("b", count=2), entry("d")])
     assert statuses(engine) == {"a": "fixed", "b": "open", "c": "fixed", "d": "new"}
-    (b,) = [each for each in pages(engine) if each.finding.fingerprint[0] == "b"]
+    (b,) = [current for current in pages(engine) if current.finding.fingerprint[0] == "b"]
     assert (b.finding.match_count, b.last_run) == (2, last)
 
 
@@ -199,7 +199,7 @@ def test_unchanged_findings_are_not_written(engine: sa.Engine) -> None:
     with writing(engine) as connection:
         connection.execute(sa.text("UPDATE current_findings SET location = 'left alone'"))
     run_with(engine, [entry("a"), entry("b")])
-    assert {each.finding.location for each in pages(engine)} == {"left alone"}
+    assert {current.finding.location for current in pages(engine)} == {"left alone"}
 
 
 def decide(engine: sa.Engine, verdict: Verdict, name: str, until: date | None = None) -> None:
@@ -241,7 +241,7 @@ def test_when_a_verdict_expires_an_older_decision_applies_again(engine: sa.Engin
     for status, expected in {None: {"a": "accepted", "b": "new"}, FindingStatus.ACCEPTED: {"a": "accepted"}}.items():
         for order in Order:
             found = pages(engine, FindingFilter(status=status), order=order, today=TOMORROW)
-            assert {each.finding.fingerprint[0]: each.status.value for each in found} == expected
+            assert {current.finding.fingerprint[0]: current.status.value for current in found} == expected
             decisions = log.active(runbook, today=TOMORROW)
             for current in found:
                 decision = decisions.decision_on(current.finding)
@@ -329,7 +329,7 @@ def test_pages_are_complete_and_in_order(many: sa.Engine, order: Order, status: 
         one_by_one += page
     assert one_by_one == whole
     if order is Order.SEVERITY:
-        assert [each.finding.severity for each in whole] == ["critical", "high", "medium", "low"]
+        assert [current.finding.severity for current in whole] == ["critical", "high", "medium", "low"]
 
 
 def test_an_invalid_key_is_refused(engine: sa.Engine) -> None:
@@ -340,7 +340,7 @@ def test_an_invalid_key_is_refused(engine: sa.Engine) -> None:
 def test_a_finding_lists_the_runs_in_which_it_was_present(engine: sa.Engine) -> None:
     made = [run_with(engine, held) for held in ([entry("a")], [entry("a")], [], [entry("a")], [entry("a", count=3)])]
     presences = SqlCurrentFindings(engine).presences_of("a" * 32)
-    found = [(each.first_run, each.last_run, each.runs, each.finding.match_count) for each in presences]
+    found = [(current.first_run, current.last_run, current.runs, current.finding.match_count) for current in presences]
     assert found == [
         (made[0], made[1], 2, 1),
         (made[3], made[3], 1, 1),

@@ -29,8 +29,8 @@ def log(engine: sa.Engine) -> SqlDecisionLog:
 
 
 def decision(verdict: Verdict = Verdict.SUPPRESSED, fingerprint: str | None = A, **more: Any) -> Decision:
-    said = {"reason": "a test account", "owner": "dpo@example.org", **more}
-    return Decision(verdict, fingerprint=fingerprint, **said)
+    values = {"reason": "a test account", "owner": "dpo@example.org", **more}
+    return Decision(verdict, fingerprint=fingerprint, **values)
 
 
 def found(fingerprint: str = A, *, rule: str = "email_address", location: str = "a.txt") -> Finding:
@@ -46,7 +46,7 @@ def file_of(*decisions: Decision, digest: str = "1") -> DecisionFile:
 
 
 def verdicts(decisions: Sequence[Decision]) -> list[Verdict]:
-    return [each.verdict for each in decisions]
+    return [item.verdict for item in decisions]
 
 
 def test_a_decision_is_stored_with_its_caller_and_time(log: SqlDecisionLog) -> None:
@@ -74,7 +74,7 @@ def test_a_decision_applies_until_the_end_of_its_last_day(log: SqlDecisionLog) -
     assert log.active("built", today=TODAY).decision_on(found()) is not None
     tomorrow = log.active("built", today=date(2026, 11, 26))
     assert tomorrow.decision_on(found()) is None
-    assert [each.fingerprint for each in tomorrow.expired] == [A]
+    assert [item.fingerprint for item in tomorrow.expired] == [A]
 
 
 def test_a_decision_needs_a_finding_that_a_run_has_found(log: SqlDecisionLog) -> None:
@@ -145,15 +145,15 @@ def test_a_file_is_not_stale_before_a_run_of_its_runbook_is_complete(log: SqlDec
 
 def test_decisions_about_rules_are_returned_with_those_about_a_fingerprint(log: SqlDecisionLog) -> None:
     log.use_file("built", file_of(by_rule("b*"), decision(), by_rule("c*")), run_id=RUN, caller=Caller("ada"))
-    told = log.decisions_about(A, rules=["email_address", "iban"])
-    assert [each.location or each.fingerprint for each in told] == ["b*", A, "c*"]
+    found_decisions = log.decisions_about(A, rules=["email_address", "iban"])
+    assert [item.location or item.fingerprint for item in found_decisions] == ["b*", A, "c*"]
     assert log.decisions_about(B, rules=["iban"]) == []
 
 
-@pytest.mark.parametrize("said", [{"reason": "  "}, {"owner": ""}, {"rule": "x"}, {"fingerprint": None}])
-def test_a_decision_needs_a_reason_an_owner_and_one_target(said: dict[str, Any]) -> None:
+@pytest.mark.parametrize("values", [{"reason": "  "}, {"owner": ""}, {"rule": "x"}, {"fingerprint": None}])
+def test_a_decision_needs_a_reason_an_owner_and_one_target(values: dict[str, Any]) -> None:
     with pytest.raises(DecisionError):
-        decision(**{"fingerprint": A, **said})
+        decision(**{"fingerprint": A, **values})
 
 
 def test_every_decision_and_every_changed_file_is_an_event(log: SqlDecisionLog, engine: sa.Engine) -> None:
@@ -163,4 +163,4 @@ def test_every_decision_and_every_changed_file_is_an_event(log: SqlDecisionLog, 
     by_hand, by_file = SqlAuditLog(engine).read(kinds=["decision.made", "decision_file.used"])
     assert (by_hand.actor, by_hand.body["fingerprint"], by_hand.body["until"]) == ("user:ada", A, TODAY.isoformat())
     assert (by_file.actor, by_file.body["digest"], by_file.body["run_id"]) == ("user:bo", "1" * 64, RUN)
-    assert [each["location"] for each in by_file.body["decisions"]] == ["*"]
+    assert [item["location"] for item in by_file.body["decisions"]] == ["*"]

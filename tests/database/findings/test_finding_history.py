@@ -63,8 +63,8 @@ def test_the_findings_of_each_run_are_returned_as_they_were(engine: sa.Engine) -
     third = run_with(engine, [])
     history = SqlHistory(engine)
     assert (names_of(engine, first), names_of(engine, second), names_of(engine, third)) == (["a", "b"], ["b", "c"], [])
-    (artifact_id, told) = history.findings_of(second)[0]
-    assert (artifact_id, told.match_count, told.location, told.source) == ("found", 2, "b.txt", "files")
+    (artifact_id, finding) = history.findings_of(second)[0]
+    assert (artifact_id, finding.match_count, finding.location, finding.source) == ("found", 2, "b.txt", "files")
     assert [history.snapshots_of(run)["found"].rules_version for run in (first, second, third)] == ["1", "2", "1"]
     assert set(history.snapshots_of(third)) == {"found"}
 
@@ -137,5 +137,5 @@ def test_entries_with_the_same_fingerprint_are_combined() -> None:
 def test_any_sequence_of_runs_is_returned_as_it_was(engine: sa.Engine, runs: list[dict[str, int]]) -> None:
     made = [run_with(engine, [entry(name, count=count) for name, count in run.items()]) for run in runs]
     for run_id, run in zip(made, runs, strict=True):
-        told = {finding.fingerprint[0]: finding.match_count for _, finding in SqlHistory(engine).findings_of(run_id)}
-        assert told == run
+        finding = {finding.fingerprint[0]: finding.match_count for _, finding in SqlHistory(engine).findings_of(run_id)}
+        assert finding == run

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from waivern.operations.runs.show_history import show_history, show_run
 
 from tests.builders.callers import CALLER
 from tests.database.findings.test_finding_history import entry, run_with
@@ -27,6 +26,7 @@ from waivern.operations.findings.decide import decide
 from waivern.operations.findings.decision_status import list_inactive_decisions
 from waivern.operations.findings.explain_finding import explain_finding
 from waivern.operations.findings.find_findings import list_findings, show_finding
+from waivern.operations.history.show_history import show_history, show_run
 from waivern.settings import Settings
 
 A = "a" * 32

@@ -12,8 +12,8 @@ TEXT = "Dear all,\nwrite to ann@example.org\nfirst_name: Zoë\n"
 def answers(*lines: object, options: tuple[str, ...] = ()) -> list[list[dict[str, object]]]:
     given = "".join(f"{json.dumps(line)}\n" for line in lines)
     command = [sys.executable, "-m", "waivern", "detect", "--jsonl", *options]
-    told = subprocess.run(command, input=given, capture_output=True, text=True, check=True, timeout=60)
-    return [json.loads(line)["spans"] for line in told.stdout.splitlines()]
+    completed = subprocess.run(command, input=given, capture_output=True, text=True, check=True, timeout=60)
+    return [json.loads(line)["spans"] for line in completed.stdout.splitlines()]
 
 
 def test_matches_are_printed_with_their_position_and_masked(ask, folder) -> None:
@@ -69,14 +69,14 @@ def test_matches_below_the_minimum_confidence_are_dropped(ask, folder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "text"),
     [("no json", "Cannot read line 1"), ('{"text": 1}', "Cannot read line 1"), ('{"txt": "x"}', "`text`")],
 )
-def test_an_invalid_line_is_named(line: str, said: str) -> None:
+def test_an_invalid_line_is_named(line: str, text: str) -> None:
     command = [sys.executable, "-m", "waivern", "detect", "--jsonl"]
-    told = subprocess.run(command, input=line, capture_output=True, text=True, check=False, timeout=60)
-    assert (told.returncode, told.stdout) == (2, "")
-    assert said in told.stderr
+    completed = subprocess.run(command, input=line, capture_output=True, text=True, check=False, timeout=60)
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert text in completed.stderr
 
 
 def test_unreadable_input_is_refused(ask, folder) -> None:

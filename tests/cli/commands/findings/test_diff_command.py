@@ -31,22 +31,22 @@ def scan(ask, folder):
 
 def test_a_run_ends_with_what_changed_since_the_one_before(scan) -> None:
     assert "Since run" not in scan(a="ann@example.org", b="bo@example.org")
-    told = scan(a="ann@example.org", b=None, c="cy@example.org")
-    assert "1 new, 1 fixed, 1 unchanged" in told
-    assert "c.txt in ./files: the data changed" in told
+    outcome = scan(a="ann@example.org", b=None, c="cy@example.org")
+    assert "1 new, 1 fixed, 1 unchanged" in outcome
+    assert "c.txt in ./files: the data changed" in outcome
 
 
 def test_the_last_two_runs_are_compared_by_name_or_file(ask, scan) -> None:
     scan(a="ann@example.org", b="bo@example.org")
     scan(b="\x00\x01\x02" * 50, c="cy@example.org")
     for named in ("Files", "files.yaml"):
-        told = ask("diff", named)
-        assert (told.code, told.err) == (0, "")
-        assert "1 new, 1 unknown, 1 unchanged" in told.out
-    assert "b.txt in ./files: not scanned (b.txt: binary" in told.out
+        outcome = ask("diff", named)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert "1 new, 1 unknown, 1 unchanged" in outcome.out
+    assert "b.txt in ./files: not scanned (b.txt: binary" in outcome.out
     content = json.loads(ask("diff", "Files", "--format", "json").out)
     assert content["summary"] == {"new": 1, "reopened": 0, "fixed": 0, "changed": 0, "unknown": 1, "unchanged": 1}
-    assert [each["location"] for each in content["new"]] == ["c.txt"]
+    assert [finding["location"] for finding in content["new"]] == ["c.txt"]
     assert content["unknown"][0]["reason"] == "scope"
 
 
@@ -62,9 +62,9 @@ def test_what_comes_back_is_reopened(ask, scan) -> None:
 
 def test_a_run_as_json_says_what_changed(ask, scan) -> None:
     scan(a="ann@example.org")
-    told = json.loads(ask("run", "files.yaml", "--quiet", "--format", "json").out)
-    assert told["since_last_run"]["unchanged"] == 1
-    assert told["since_last_run"]["base"] == json.loads(ask("history", "--format", "json").out)[1]["id"]
+    outcome = json.loads(ask("run", "files.yaml", "--quiet", "--format", "json").out)
+    assert outcome["since_last_run"]["unchanged"] == 1
+    assert outcome["since_last_run"]["base"] == json.loads(ask("history", "--format", "json").out)[1]["id"]
 
 
 def test_what_cannot_be_compared_is_told(ask, scan, runbook) -> None:

@@ -26,7 +26,7 @@ def listed(ask):
 
 
 def statuses(found) -> dict[str, str]:
-    return {each["location"]: each["status"] for each in found}
+    return {item["location"]: item["status"] for item in found}
 
 
 def test_the_status_of_findings_comes_from_the_newest_complete_run(scan, listed) -> None:
@@ -42,10 +42,10 @@ def test_the_status_of_findings_comes_from_the_newest_complete_run(scan, listed)
 
 def test_the_list_is_printed_as_table_and_csv_page_by_page(ask, scan, listed) -> None:
     scan(a="ann@example.org", b="bo@example.org", c="cy@example.org")
-    told = ask("findings", "--limit", "2")
-    assert told.out.startswith("FINDING")
-    assert len(told.out.splitlines()) == 3
-    key = told.err.split()[-1]
+    outcome = ask("findings", "--limit", "2")
+    assert outcome.out.startswith("FINDING")
+    assert len(outcome.out.splitlines()) == 3
+    key = outcome.err.split()[-1]
     assert len(listed("--after", key)) == 1
     rows = list(csv.DictReader(io.StringIO(ask("findings", "--format", "csv").out)))
     assert {row["status"] for row in rows} == {"new"}
@@ -66,12 +66,12 @@ def test_one_finding_is_shown_with_its_runs_decisions_and_evidence(ask, scan, li
     (finding,) = listed()
     name = finding["fingerprint"]
     assert ask("accept", name[:8], *WHO).code == 0
-    told = ask("findings", "show", name[:8])
-    assert (told.code, told.err) == (0, "")
-    for said in (f"Finding {name}", "a.txt in ./files", "accepted in Files since", "1 match", "2 matches"):
-        assert said in told.out
-    assert "accepted by dpo@example.org: a made-up address" in told.out
-    assert "ann@example.org" not in told.out
+    outcome = ask("findings", "show", name[:8])
+    assert (outcome.code, outcome.err) == (0, "")
+    for text in (f"Finding {name}", "a.txt in ./files", "accepted in Files since", "1 match", "2 matches"):
+        assert text in outcome.out
+    assert "accepted by dpo@example.org: a made-up address" in outcome.out
+    assert "ann@example.org" not in outcome.out
     details = json.loads(ask("findings", "show", name, "--format", "json").out)
     assert [presence["runs"] for presence in details["presences"]] == [1, 1]
     assert details["current"][0]["first_run"] == details["presences"][0]["first_run"]
@@ -93,7 +93,7 @@ def test_a_decision_applies_until_the_finding_is_reopened(ask, scan, listed) -> 
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("text", "why"),
     [
         (("f" * 32, *WHO), "No run has found 'ffff"),
         (("ffff", *WHO), "'ffff' is too short"),
@@ -103,10 +103,10 @@ def test_a_decision_applies_until_the_finding_is_reopened(ask, scan, listed) -> 
         (("NAME", "--reason", "why"), "--owner"),
     ],
 )
-def test_an_invalid_decision_is_refused(ask, scan, listed, said, why: str) -> None:
+def test_an_invalid_decision_is_refused(ask, scan, listed, text, why: str) -> None:
     scan(a="ann@example.org")
     name = listed()[0]["fingerprint"]
-    refused = ask("suppress", *(name if each == "NAME" else each for each in said))
+    refused = ask("suppress", *(name if item == "NAME" else item for item in text))
     assert refused.code == 2
     assert why in refused.err
     assert statuses(listed()) == {"a.txt": "new"}

@@ -27,7 +27,7 @@ def scan(ask, folder: Path):
 
 
 def decide(folder: Path, *entries: str) -> None:
-    (folder / "waivern-decisions.yaml").write_text("decisions:\n" + "".join(f"  - {{{each}}}\n" for each in entries))
+    (folder / "waivern-decisions.yaml").write_text("decisions:\n" + "".join(f"  - {{{item}}}\n" for item in entries))
 
 
 def by_location(location: str, *, until: str = "2999-01-01", rule: str = "email_address") -> str:
@@ -49,10 +49,12 @@ def test_a_new_finding_fails_a_gate_and_a_known_one_does_not(scan) -> None:
 
 
 def test_the_json_lists_the_findings_that_violate_each_gate(ask, scan) -> None:
-    told = json.loads(scan("--fail-on", "any", "--fail-on", "incomplete", "--format", "json", a="ann@example.org").out)
-    of_findings, incomplete = told["gates"]
+    outcome = json.loads(
+        scan("--fail-on", "any", "--fail-on", "incomplete", "--format", "json", a="ann@example.org").out
+    )
+    of_findings, incomplete = outcome["gates"]
     assert (of_findings["gate"], of_findings["violations"]) == ("any", 1)
-    assert [each["location"] for each in of_findings["findings"]] == ["a.txt"]
+    assert [item["location"] for item in of_findings["findings"]] == ["a.txt"]
     assert incomplete == {"gate": "incomplete", "violations": 0, "findings": [], "coverage_gaps": []}
     shown = json.loads(ask("history", "show", "latest", "--format", "json").out)
     assert shown["gates"] == [{"gate": "any", "violations": 1}, {"gate": "incomplete", "violations": 0}]
@@ -112,8 +114,8 @@ def test_the_gates_of_a_child_runbook_have_no_effect(ask, folder: Path) -> None:
     checked = ask("validate", "main.yaml")
     assert checked.code == 0
     assert "child.yaml:4: gates: gates of a child runbook have no effect: move them to 'Main'" in checked.out
-    (told,) = json.loads(ask("validate", "main.yaml", "--format", "json").out)
-    assert (told["valid"], len(told["warnings"])) == (True, 1)
+    (outcome,) = json.loads(ask("validate", "main.yaml", "--format", "json").out)
+    assert (outcome["valid"], len(outcome["warnings"])) == (True, 1)
     assert ask("run", "main.yaml", "--quiet").code == 0
     (folder / "main.yaml").write_text(MAIN + "gates: [any]\n")
     failed = ask("run", "main.yaml", "--quiet")
@@ -140,7 +142,7 @@ def test_findings_that_the_file_suppresses_violate_no_gate(ask, folder: Path, sc
     passed = scan("--fail-on", "any", a="ann@example.org")
     assert passed.code == 0
     found = json.loads(ask("findings", "--format", "json").out)
-    assert [each["status"] for each in found] == ["suppressed"]
+    assert [item["status"] for item in found] == ["suppressed"]
     decide(folder, by_location("b*"))
     assert scan("--fail-on", "any").code == 1
     (folder / "waivern-decisions.yaml").unlink()
@@ -149,13 +151,13 @@ def test_findings_that_the_file_suppresses_violate_no_gate(ask, folder: Path, sc
 
 def test_inactive_decisions_are_reported_by_run_and_validate(ask, folder: Path, scan) -> None:
     decide(folder, by_location("a*", until=YESTERDAY), by_location("gone*"))
-    told = scan(a="ann@example.org")
-    assert told.code == 0
-    assert "rule email_address at a*, suppressed by qa (made up): has expired" in told.out
-    assert "rule email_address at gone*, suppressed by qa (made up): matches no finding" in told.out
+    outcome = scan(a="ann@example.org")
+    assert outcome.code == 0
+    assert "rule email_address at a*, suppressed by qa (made up): has expired" in outcome.out
+    assert "rule email_address at gone*, suppressed by qa (made up): matches no finding" in outcome.out
     decisions = json.loads(scan("--format", "json").out)["decisions"]
-    assert [each["location"] for each in decisions["expired"]] == ["a*"]
-    assert [each["location"] for each in decisions["stale"]] == ["gone*"]
+    assert [item["location"] for item in decisions["expired"]] == ["a*"]
+    assert [item["location"] for item in decisions["stale"]] == ["gone*"]
     checked = ask("validate", "files.yaml")
     assert checked.code == 0
     assert f"rule email_address at a*: the decision has expired on {YESTERDAY}" in checked.out
@@ -168,8 +170,8 @@ def test_the_list_of_findings_reports_inactive_decisions_on_standard_error(ask, 
     scan(a="ann@example.org")
     stale = "Decisions:\n  rule email_address at gone*, suppressed by qa (made up): matches no finding\n"
     for form in ("table", "json", "csv"):
-        told = ask("findings", "--format", form)
-        assert (told.code, told.err) == (0, stale)
+        outcome = ask("findings", "--format", form)
+        assert (outcome.code, outcome.err) == (0, stale)
     assert ask("findings", "--runbook", "Another").err == "No matching findings\n"
     decide(folder, by_location("a*", until=YESTERDAY))
     scan()
@@ -182,13 +184,13 @@ def test_one_finding_shows_the_matching_decisions_and_their_state(ask, folder: P
     (finding,) = json.loads(ask("findings", "--format", "json").out)
     name = finding["fingerprint"]
 
-    def told() -> list[tuple[str, str]]:
+    def states() -> list[tuple[str, str]]:
         shown = json.loads(ask("findings", "show", name, "--format", "json").out)
-        return [(each["location"] or each["verdict"], each["state"]) for each in shown["decisions"]]
+        return [(item["location"] or item["verdict"], item["state"]) for item in shown["decisions"]]
 
-    assert told() == [("a*", "active"), ("?.txt", "expired")]
+    assert states() == [("a*", "active"), ("?.txt", "expired")]
     assert ask("reopen", name, "--reason", "it is real", "--owner", "dpo").code == 0
-    assert told() == [("a*", "superseded"), ("?.txt", "expired"), ("reopened", "active")]
+    assert states() == [("a*", "superseded"), ("?.txt", "expired"), ("reopened", "active")]
     text = ask("findings", "show", name).out
     assert "(waivern-decisions.yaml, rule email_address at a*): superseded by a newer decision" in text
     assert f"suppressed until {YESTERDAY} by qa: made up (waivern-decisions.yaml, rule email_address at ?.txt)" in text
@@ -196,9 +198,9 @@ def test_one_finding_shows_the_matching_decisions_and_their_state(ask, folder: P
         f"decisions:\n  - {{fingerprint: {name}, verdict: accepted, reason: contract, owner: dpo}}\n"
     )
     scan()
-    assert told()[-1] == ("accepted", "active")
+    assert states()[-1] == ("accepted", "active")
     scan(a="nothing")
-    assert told()[-1] == ("accepted", "stale")
+    assert states()[-1] == ("accepted", "stale")
     assert "matches no finding" in ask("findings", "show", name).out
 
 
@@ -229,6 +231,6 @@ def test_a_run_without_analysers_can_fail_the_gate_incomplete(ask, runbook) -> N
     not_scanned = [{"name": f"{number}.bin", "reason": "binary", "code": "binary"} for number in range(9)]
     not_scanned += [{"name": "b", "reason": "matches an exclude pattern", "code": "excluded"}]
     file = runbook({"files": {"not_scanned": not_scanned[::-1]}})
-    told = json.loads(ask("run", file, "--fail-on", "incomplete", "--format", "json").out)
-    (gate,) = told["gates"]
+    outcome = json.loads(ask("run", file, "--fail-on", "incomplete", "--format", "json").out)
+    (gate,) = outcome["gates"]
     assert (gate["violations"], gate["coverage_gaps"][0]) == (9, "8.bin: binary")

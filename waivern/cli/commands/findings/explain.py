@@ -13,7 +13,7 @@ from waivern.operations.application import Application
 from waivern.operations.findings.explain_finding import Explanation, explain_finding, explanation_as_json
 from waivern.rulesets.model.rule import Rule
 
-_MOST_WORDS = 12
+_MAX_WORDS = 12
 
 
 @click.command(short_help="Explain a finding: rule, law, matches, confidence.")
@@ -57,20 +57,20 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if rule is not None:
         yield "meaning", rule.description
         yield "basis", rule.source
-        yield from _looked_for(rule)
+        yield from _detection(rule)
     yield "rules", _rules(explanation)
 
 
-def _looked_for(rule: Rule) -> Iterator[tuple[str, str]]:
+def _detection(rule: Rule) -> Iterator[tuple[str, str]]:
     keywords, names = rule.keywords, rule.field_names
-    yield "words", _some(keywords.terms if keywords is not None else (), "said by")
-    yield "", _some(keywords.weak if keywords is not None else (), "where context speaks for it, by")
-    yield "context", _some(rule.context_words, "surer near")
-    yield "doubt", _some(rule.negative_context_words, "less sure near")
-    yield "names", _some(names.strong, "fields called")
-    yield "", _some(names.weak, "beside fields of a person, fields called")
-    yield "", _some(names.weak_columns, "in a table of people, columns called")
-    yield "only", "in tables of people" if rule.person_tables_only else ""
+    yield "keywords", _listed("", keywords.terms if keywords is not None else ())
+    yield "", _listed("with supporting context: ", keywords.weak if keywords is not None else ())
+    yield "context", _listed("higher confidence near: ", rule.context_words)
+    yield "", _listed("lower confidence near: ", rule.negative_context_words)
+    yield "fields", _listed("named: ", names.strong)
+    yield "", _listed("beside other fields about a person, named: ", names.weak)
+    yield "", _listed("in a table about people, named: ", names.weak_columns)
+    yield "limited to", "tables about people" if rule.person_tables_only else ""
 
 
 def _location(finding: Mapping[str, Any]) -> str:
@@ -112,9 +112,9 @@ def _evidence_line(sample: Mapping[str, Any]) -> str:
     return f"{line}{sample.get('content', '')}"
 
 
-def _some(words: Sequence[str], meaning: str) -> str:
-    more = f" and {len(words) - _MOST_WORDS} more" if len(words) > _MOST_WORDS else ""
-    return f"{meaning} {', '.join(words[:_MOST_WORDS])}{more}" if words else ""
+def _listed(label: str, words: Sequence[str]) -> str:
+    more = f" and {len(words) - _MAX_WORDS} more" if len(words) > _MAX_WORDS else ""
+    return f"{label}{', '.join(words[:_MAX_WORDS])}{more}" if words else ""
 
 
 def _section(title: str, items: Sequence[str]) -> list[str]:
