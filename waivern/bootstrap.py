@@ -1,4 +1,4 @@
-"""Settings become an application: the one place that knows every concrete class."""
+"""Build the application from the settings: the only module that knows every concrete class."""
 
 import os
 from collections.abc import Mapping
@@ -22,10 +22,13 @@ def build_application(
     may_create: bool = True,
     actor: str = UNNAMED,
 ) -> Application:
-    """Return the application; its database is opened when something is first asked of it.
+    """Return the application; its database is opened when it is first needed.
 
-    `environment` is what `${NAME}` in a runbook stands for; `may_create` whether a SQLite file may be made;
-    `actor` who acts, as events tell it.
+    Args:
+        settings: The settings.
+        environment: Where `${NAME}` in a runbook is looked up.
+        may_create: Whether a SQLite file may be created.
+        actor: Who acts, for schedule events.
     """
     return Application(
         open_storage=lambda: _open_storage(settings, may_create=may_create, actor=actor),
@@ -35,7 +38,7 @@ def build_application(
 
 
 def configured_engine(settings: Settings | None = None, *, may_create: bool = True) -> "Engine":
-    """Return an engine for the database of the settings, whatever revision it is at."""
+    """Return an engine for the configured database, whatever its revision is."""
     from waivern.database.connection.engine import open_engine
 
     settings = settings or Settings.from_environment()
@@ -51,7 +54,7 @@ def configured_engine(settings: Settings | None = None, *, may_create: bool = Tr
 
 
 def new_encryption_key() -> str:
-    """Return a fresh key for WAIVERN_ENCRYPTION_KEY."""
+    """Return a new key for WAIVERN_ENCRYPTION_KEY."""
     from waivern.database.connection.keyring import new_key
 
     return new_key()
@@ -60,7 +63,9 @@ def new_encryption_key() -> str:
 def _keys(settings: Settings) -> "KeyRing":
     from waivern.database.connection.keyring import read_keyring
 
-    text, file = (None if said == "none" else said for said in (settings.encryption_key, settings.encryption_key_file))
+    text, file = (
+        None if value == "none" else value for value in (settings.encryption_key, settings.encryption_key_file)
+    )
     if text is not None and file is not None:
         raise UsageError(
             "WAIVERN_ENCRYPTION_KEY and WAIVERN_ENCRYPTION_KEY_FILE are both set", remedy="Unset one of them"
@@ -69,7 +74,7 @@ def _keys(settings: Settings) -> "KeyRing":
 
 
 def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storage:
-    """Open the database; a start that only asks for help, or checks a runbook, does not import SQLAlchemy."""
+    """Open the database. Commands that need none, such as --help, do not import SQLAlchemy."""
     from waivern.database.storage import SqlStorage
 
     engine = configured_engine(settings, may_create=may_create)

@@ -1,4 +1,4 @@
-"""The ports that one installation has, joined."""
+"""The application: the storage, the environment and the components of one installation."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Storage(Protocol):
-    """Where runs are kept: the ports onto one database, and how its connections are closed."""
+    """The ports of one database."""
 
     @property
     def runs(self) -> RunStore: ...
@@ -47,12 +47,12 @@ class Storage(Protocol):
 
 
 class Application:
-    """What every operation is handed.
+    """What every operation receives.
 
     Args:
-        open_storage: Opens the database; called once, when something is first asked of it, so that what needs no
-            database works without one.
-        environment: What `${NAME}` in a runbook stands for.
+        open_storage: Opens the database; called once, when it is first needed, so that commands that need no database
+            work without one.
+        environment: Where `${NAME}` in a runbook is looked up.
         actor: Who acts, as events tell it.
     """
 
@@ -74,17 +74,17 @@ class Application:
 
     @functools.cached_property
     def registry(self) -> ComponentRegistry:
-        """The components, discovered once; past runs are found through its container."""
+        """The components, discovered once; their container provides the artifacts of past runs."""
         container = ServiceContainer()
-        container.register(ServiceDescriptor(PastArtifacts, _Later(lambda: self.storage.history)))
+        container.register(ServiceDescriptor(PastArtifacts, _Deferred(lambda: self.storage.history)))
         return ComponentRegistry(container)
 
 
 @dataclass(frozen=True)
-class _Later(Generic[T]):
-    """A service factory around a function."""
+class _Deferred(Generic[T]):
+    """A service factory that calls a function when the service is first needed."""
 
-    make: Callable[[], T]
+    factory: Callable[[], T]
 
     def create(self) -> T:
-        return self.make()
+        return self.factory()

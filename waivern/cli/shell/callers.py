@@ -1,4 +1,4 @@
-"""The caller of an operation: the person at the terminal, a service or a worker."""
+"""Who calls operations: the person at the terminal, a service or a worker."""
 
 import getpass
 import os
@@ -7,23 +7,21 @@ import socket
 from waivern.caller import Caller, CallerKind
 
 
-def person_at_terminal() -> str:
-    """Return USER@HOST: the login name that the operating system knows, not what a variable says."""
-    return f"{_login_name()}@{socket.gethostname()}"
-
-
 def current_caller() -> Caller:
-    """Return the person at the terminal as the caller of an operation."""
-    return Caller(person_at_terminal(), CallerKind.USER)
+    """Return the person at the terminal, as USER@HOST.
+
+    USER is the login name that the operating system knows, because an environment variable can be changed.
+    """
+    return Caller(f"{_login_name()}@{socket.gethostname()}", CallerKind.USER)
 
 
 def service_caller() -> Caller:
-    """Return this host's service, with a scheduler, as the caller of an operation."""
+    """Return the caller of a `waivern serve` process on this host."""
     return Caller(socket.gethostname(), CallerKind.SERVICE)
 
 
 def worker_caller() -> Caller:
-    """Return this host's worker, without a scheduler, as the caller of an operation."""
+    """Return the caller of a `waivern worker` process on this host."""
     return Caller(socket.gethostname(), CallerKind.WORKER)
 
 
@@ -32,6 +30,6 @@ def _login_name() -> str:
         import pwd
 
         return pwd.getpwuid(os.geteuid()).pw_name
-    except (ImportError, KeyError):  # another system, or a container whose user has a number alone
+    except (ImportError, KeyError):  # not a POSIX system, or a container whose user has no name
         pass
     return str(os.geteuid()) if hasattr(os, "geteuid") else getpass.getuser()

@@ -1,4 +1,4 @@
-"""Rows that are written when an attempt at a run begins or ends, and when the run is closed, whoever closes it."""
+"""Rows that are written when an attempt at a run begins or ends, and when the run is closed."""
 
 from datetime import datetime
 

@@ -133,7 +133,7 @@ def test_corrupt_content_is_exit_code_4(ask, two_runs, folder) -> None:
 def test_options_before_the_subcommand_are_refused(ask, two_runs) -> None:
     refused = ask("history", "--format", "json", "show", "latest")
     assert (refused.code, refused.out) == (2, "")
-    assert "stands behind it" in refused.err
+    assert "put options of" in refused.err
     assert ask("history", "show", "latest", "--format", "json").code == 0
 
 

@@ -38,7 +38,7 @@ def test_findings_are_counted_by_category(ask, runbook, folder) -> None:
     assert "1 finding: email 1" in outcome.out
     table = ask("artifacts", "show", "latest", "found", "--format", "text").out
     assert "bob@example.com" not in table
-    assert table.splitlines()[0].split() == ["CATEGORY", "RULE", "WHERE", "SURE", "EVIDENCE"]
+    assert table.splitlines()[0].split() == ["CATEGORY", "RULE", "LOCATION", "CONFIDENCE", "EVIDENCE"]
 
 
 def test_progress_is_one_line_per_change_on_standard_error(ask, runbook) -> None:

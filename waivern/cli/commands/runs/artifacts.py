@@ -37,9 +37,9 @@ _CSV_COLUMNS = (
 
 @click.group(cls=PatientGroup, short_help="List, show and export a run's artifacts.")
 def artifacts() -> None:
-    """List, show and export what a run made.
+    """List, show and export the artifacts of a run.
 
-    RUN is a run's id, the beginning of one, or 'latest'.
+    RUN is a run's id, a prefix of it, or 'latest'.
     """
 
 
@@ -49,17 +49,17 @@ def artifacts() -> None:
 @format_option("table", "json", "csv")
 @pass_existing
 def list_artifacts(application: Application, run: str, form: str) -> None:
-    """List the artifacts of a run: which were made, and why others were not.
+    """List the artifacts of a run with their statuses, and the reasons for failures and skips.
 
     \b
     Example:
       waivern artifacts list latest
     """
-    found = show_run(application, run).artifacts
+    records = show_run(application, run).artifacts
     if form == "json":
-        write(as_json([artifact_as_json(artifact) for artifact in found]))
+        write(as_json([artifact_as_json(artifact) for artifact in records]))
     elif form == "csv":
-        write(as_csv([artifact_as_json(artifact) for artifact in found], _CSV_COLUMNS))
+        write(as_csv([artifact_as_json(artifact) for artifact in records], _CSV_COLUMNS))
     else:
         rows = [
             (
@@ -70,21 +70,21 @@ def list_artifacts(application: Application, run: str, form: str) -> None:
                 duration(artifact.duration_seconds),
                 result(artifact),
             )
-            for artifact in found
+            for artifact in records
         ]
         write(as_table(_TITLES, rows, right=("TIME",)))
 
 
-@artifacts.command(short_help="Print what an artifact holds.")
+@artifacts.command(short_help="Print the content of an artifact.")
 @click.argument("run")
 @click.argument("artifact")
 @database_option
 @format_option("json", "text")
 @pass_existing
 def show(application: Application, run: str, artifact: str, form: str) -> None:
-    """Print what an artifact holds.
+    """Print the content of an artifact.
 
-    ARTIFACT is its id, or the name that the runbook gives to what its child runbook makes.
+    ARTIFACT is its id, or the name that the runbook gives to an output of a child runbook.
 
     \b
     Examples:
@@ -95,17 +95,19 @@ def show(application: Application, run: str, artifact: str, form: str) -> None:
     write(_as_text(content) if form == "text" else as_json(content))
 
 
-@artifacts.command(short_help="Write the artifacts of a run into files.")
+@artifacts.command(short_help="Write the artifacts of a run to files.")
 @click.argument("run")
-@click.option("--output-dir", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where to write.")
-@click.option("--only-outputs", is_flag=True, help="Only what the runbook marks as output.")
+@click.option(
+    "--output-dir", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The folder to write to."
+)
+@click.option("--only-outputs", is_flag=True, help="Only artifacts that are marked as output.")
 @database_option
 @format_option("text", "json")
 @pass_existing
 def export(application: Application, run: str, output_dir: Path, only_outputs: bool, form: str) -> None:
-    """Write the artifacts of a run into files, one JSON file each.
+    """Write the artifacts of a run to files, one JSON file each.
 
-    They are readable by this user only: what a connector extracted is the data that was scanned.
+    Only this user can read the files, because source artifacts contain the scanned data.
 
     \b
     Example:
@@ -121,7 +123,7 @@ def export(application: Application, run: str, output_dir: Path, only_outputs: b
 
 
 def _as_text(content: Mapping[str, Any]) -> str:
-    """The findings as a table, what was extracted as texts under their sources; anything else as JSON."""
+    """Return findings as a table, extracted texts under their sources, and any other content as JSON."""
     if isinstance(content.get("findings"), list):
         return _findings(content["findings"])
     if isinstance(content.get("data"), list):
@@ -136,11 +138,15 @@ def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
             str(finding.get("rule", "")),
             _location(finding),
             _confidence(finding),
-            ", ".join(str(each.get("content", "")) for each in finding.get("evidence") or []),
+            ", ".join(str(evidence.get("content", "")) for evidence in finding.get("evidence") or []),
         )
         for finding in findings
     ]
-    return as_table(("CATEGORY", "RULE", "WHERE", "SURE", "EVIDENCE"), rows, right=("SURE",)) if rows else "No findings"
+    return (
+        as_table(("CATEGORY", "RULE", "LOCATION", "CONFIDENCE", "EVIDENCE"), rows, right=("CONFIDENCE",))
+        if rows
+        else "No findings"
+    )
 
 
 def _confidence(finding: Mapping[str, Any]) -> str:
@@ -149,12 +155,12 @@ def _confidence(finding: Mapping[str, Any]) -> str:
 
 
 def _location(finding: Mapping[str, Any]) -> str:
-    """Where something was found, in short: "a.txt:1,7", "customers.email", or what the source is called."""
+    """Return the location of a finding in short: "a.txt:1,7", "customers.email", or the name of the source."""
     location, metadata = (_mapping(finding.get(key)) for key in ("location", "metadata"))
     inside = ".".join(str(location[key]) for key in ("table", "column") if location.get(key))
     place = str(location.get("file_path") or inside or metadata.get("source", ""))
-    found_on = location.get("lines") or ([location["line"]] if location.get("line") else [])
-    return f"{place}:{','.join(map(str, found_on))}" if found_on else place
+    line_numbers = location.get("lines") or ([location["line"]] if location.get("line") else [])
+    return f"{place}:{','.join(map(str, line_numbers))}" if line_numbers else place
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -27,23 +27,25 @@ _CSV_COLUMNS = (
 
 
 @click.group(cls=PatientGroup, invoke_without_command=True, short_help="List past runs, or show one.")
-@click.option("--runbook", metavar="NAME", help="Only the runs of this runbook.")
-@click.option("--status", type=click.Choice([status.value for status in RunStatus]), help="Only runs of this status.")
-@click.option("--schedule", metavar="NAME", help="Only the runs of this schedule.")
-@click.option("--trigger", type=click.Choice([each.value for each in Trigger]), help="Only runs that this caused.")
+@click.option("--runbook", metavar="NAME", help="Only runs of this runbook.")
+@click.option("--status", type=click.Choice([status.value for status in RunStatus]), help="Only runs with this status.")
+@click.option("--schedule", metavar="NAME", help="Only runs of this schedule.")
 @click.option(
-    "--since", callback=as_instant, metavar="WHEN", help="Only runs created then or later: 7d, 12h, 2026-11-01."
+    "--trigger", type=click.Choice([trigger.value for trigger in Trigger]), help="Only runs with this trigger."
 )
-@click.option("--until", callback=as_instant, metavar="WHEN", help="Only runs created before that.")
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="At most so many.")
+@click.option("--since", callback=as_instant, metavar="WHEN", help="Only runs created at or after this time.")
+@click.option("--until", callback=as_instant, metavar="WHEN", help="Only runs created before this time.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="The maximum number of runs."
+)
 @database_option
 @format_option("table", "json", "csv")
 @click.pass_context
 def history(context: click.Context, /, **options: Any) -> None:
     """List past runs, newest first.
 
-    Times are written as 7d, 12h, 30m (so long ago), 2026-11-01 or 2026-11-01T09:30; where they name no zone, the one
-    of this machine is meant. Tables show times here, JSON and CSV show UTC.
+    A time is 7d, 12h or 30m ago, or 2026-11-01 or 2026-11-01T09:30, in the time zone of this machine unless it names
+    one. Tables show local times, JSON and CSV show UTC.
 
     \b
     Examples:
@@ -56,9 +58,9 @@ def history(context: click.Context, /, **options: Any) -> None:
         return
     for option in context.command.params:
         if option.name in options and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
-            said = f"{option.opts[0]} is about the list of runs"
             raise click.UsageError(
-                f"{said}; what is meant for '{context.invoked_subcommand}' stands behind it", context
+                f"{option.opts[0]} filters the list of runs; put options of '{context.invoked_subcommand}' after it",
+                context,
             )
 
 
@@ -75,8 +77,8 @@ def _list(
     limit: int,
     form: str,
 ) -> None:
-    wanted = RunFilter(runbook, RunStatus(status) if status else None, since, until, schedule, trigger)
-    runs = listed(lambda: show_history(application, wanted, limit=limit))
+    run_filter = RunFilter(runbook, RunStatus(status) if status else None, since, until, schedule, trigger)
+    runs = listed(lambda: show_history(application, run_filter, limit=limit))
     if form == "json":
         write(as_json([run_as_json(run) for run in runs]))
     elif form == "csv":
@@ -84,7 +86,7 @@ def _list(
     elif runs:
         write(as_table(_TITLES, [_as_row(run) for run in runs], right=("TIME",)))
     else:
-        click.echo("No such run" if wanted != RunFilter() else "No runs yet", err=True)
+        click.echo("No matching runs" if run_filter != RunFilter() else "No runs yet", err=True)
 
 
 @history.command(short_help="Show one run and its artifacts.")
@@ -93,9 +95,9 @@ def _list(
 @format_option("text", "json")
 @pass_existing
 def show(application: Application, run: str, form: str) -> None:
-    """Show one run: what it made, what it did not make and why.
+    """Show one run with its artifacts, and the reasons for failures and skips.
 
-    RUN is a run's id, the beginning of one, or 'latest'.
+    RUN is a run's id, a prefix of it, or 'latest'.
 
     \b
     Examples:
@@ -116,14 +118,14 @@ def _as_row(run: RunRecord) -> Sequence[Cell]:
         state(run.status),
         "" if run.started_at is None else local_time(run.started_at),
         duration(run.duration_seconds),
-        _in_words(run.artifacts),
+        _artifact_counts(run.artifacts),
     )
 
 
-def _in_words(counts: ArtifactCounts) -> str:
+def _artifact_counts(counts: ArtifactCounts) -> str:
     others = [(counts.failed, "failed"), (counts.skipped, "skipped")]
-    made = f"{counts.succeeded:,} of {counts.total:,}"
-    return ", ".join([made, *(f"{number:,} {word}" for number, word in others if number)])
+    succeeded = f"{counts.succeeded:,} of {counts.total:,}"
+    return ", ".join([succeeded, *(f"{number:,} {word}" for number, word in others if number)])
 
 
 def _as_csv_row(run: RunRecord) -> dict[str, Any]:
