@@ -13,7 +13,10 @@ Progress = Callable[[str, int], None]
 
 
 class RecordKind(StrEnum):
-    """What kind of record a mismatch is in; `artifact` is an artifact's row, `content` its message."""
+    """What kind of record a mismatch is in.
+
+    `artifact` is an artifact's row, `content` its message, `row` any row with a value of a wrong type.
+    """
 
     EVENT = "event"
     RUN = "run"
@@ -24,6 +27,10 @@ class RecordKind(StrEnum):
     OVERVIEW = "overview"
     FINDINGS = "findings"
     CONTENT = "content"
+    DECISION = "decision"
+    SCHEDULE = "schedule"
+    GATE = "gate"
+    ROW = "row"
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,7 @@ class Verification:
         counts: How many records were verified, by kind: events, imported_events, runs, artifacts, runbooks, findings,
             contents, bytes.
         open_runs: Runs that are queued or running: no root exists yet.
-        unproven_runs: Runs that had ended before the chain was started: only their contents are proven.
-        restored_unproven: Runs that were restored although no event of their archive proved them.
+        unproven_runs: Runs that were restored although no event of their archive proved them.
         pruned: Contents that were deleted; their digests are proven all the same.
         undecryptable: Contents that are encrypted with an unknown key: only their checksums are proven.
         mismatches: The first 20 mismatches in the order of discovery.
@@ -75,7 +81,6 @@ class Verification:
     counts: "Counter[str]" = field(default_factory=Counter)
     open_runs: int = 0
     unproven_runs: int = 0
-    restored_unproven: int = 0
     pruned: int = 0
     undecryptable: int = 0
     mismatches: list[Mismatch] = field(default_factory=list)

@@ -49,7 +49,7 @@ def test_the_first_event_holds_the_id_of_the_chain(log: SqlAuditLog) -> None:
     appended(log)
     first, second = log.read()
     assert (first.seq, first.kind, first.previous) == (1, EventKind.CHAIN_STARTED, GENESIS_HASH)
-    assert (len(first.body["installation"]), first.body["runs_before"]) == (36, 0)
+    assert len(first.body["installation"]) == 36
     assert (second.seq, second.previous) == (2, first.hash)
 
 

@@ -20,6 +20,7 @@ from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.engine import open_engine
 from waivern.database.connection.keyring import new_key, read_keyring
 from waivern.database.data.sql_retention import SqlRetention
+from waivern.database.decisions.decision_log import SqlDecisionLog
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.artifact_view import artifact_view, run_number_of
 from waivern.database.schema.tables import (
@@ -28,6 +29,7 @@ from waivern.database.schema.tables import (
     artifacts,
     blob_keys,
     blobs,
+    decisions,
     events,
     finding_snapshots,
     finding_streams,
@@ -39,6 +41,7 @@ from waivern.database.schema.tables import (
     runs,
 )
 from waivern.database.verification.run_checks import _report_changed_rows
+from waivern.history.decisions import Decision, Verdict
 from waivern.history.retention import PruneRequest
 from waivern.history.verification import Mismatch, RecordKind, Verification
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus, utc_now
@@ -395,13 +398,10 @@ def test_a_run_that_was_changed_to_queued_is_reported(history: sa.Engine) -> Non
     assert {item.record for item in verified(history).mismatches} == {f"run {first}"}
 
 
-def test_runs_from_before_the_chain_are_counted_as_unproven(history: sa.Engine) -> None:
+def test_ended_runs_without_events_are_reported(history: sa.Engine) -> None:
     deleted(history, events)
     execute(history, sa.update(runs).values(event_seq=None))
-    assert (verified(history).unproven_runs, verified(history).mismatch_count) == (3, 0)
-    run_with(history, entry("z"))
-    result = verified(history)
-    assert (result.unproven_runs, result.mismatch_count, result.counts["runs"]) == (3, 0, 4)
+    assert [item.kind for item in verified(history).mismatches] == [RecordKind.RUN] * 3
 
 
 def test_queued_and_running_runs_are_counted_as_open(engine: sa.Engine) -> None:
@@ -422,7 +422,9 @@ def test_a_pruned_content_is_not_a_mismatch(history: sa.Engine) -> None:
 
 def test_a_content_that_was_emptied_by_hand_is_reported(history: sa.Engine) -> None:
     execute(history, sa.update(blobs).values(codec=TOMBSTONE, data=b"", stored_size=0, checksum=0))
-    assert verified(history).mismatch_count == 6
+    problems = [item.problem for item in verified(history).mismatches]
+    assert problems.count("it is missing, but was never pruned or erased") == 6
+    assert problems.count("it is deleted, but no event recorded that") == 4
 
 
 @pytest.fixture
@@ -512,3 +514,35 @@ def test_any_flipped_bit_of_a_content_is_reported(history: sa.Engine, data: st.D
     assert replaced(history, blobs, blobs.c.data, [key], flipped)
     assert is_named(history, blobs, blobs.c.data, [key], verified(history).mismatches)
     assert replaced(history, blobs, blobs.c.data, [key], value)
+
+
+def test_a_deleted_restored_run_is_reported(restored: sa.Engine) -> None:
+    run_id = run_ids(restored)[0]
+    deleted(restored, artifacts, artifacts.c.run_number == run_number_of(run_id))
+    for table in (run_attempts, artifact_attempts):
+        deleted(restored, table, table.c.run_id == run_id)
+    deleted(restored, runs, runs.c.id == run_id)
+    assert (RecordKind.RUN, f"run {run_id}") in {(item.kind, item.record) for item in verified(restored).mismatches}
+
+
+def test_a_truncated_chain_is_reported_once(history: sa.Engine) -> None:
+    deleted(history, events, events.c.seq > 4)
+    (mismatch,) = verified(history).mismatches
+    assert (mismatch.kind, mismatch.record) == (RecordKind.EVENT, "audit log")
+    assert mismatch.problem == "the newest events are missing: runs refer to events up to 7, the chain ends at 4"
+
+
+def test_decisions_that_were_swapped_are_reported(history: sa.Engine) -> None:
+    log = SqlDecisionLog(history)
+    for verdict in (Verdict.SUPPRESSED, Verdict.REOPENED):
+        log.decide(Decision(verdict, fingerprint="a" * 32, reason="why", owner="dpo"), caller=CALLER)
+    assert verified(history).mismatches == []
+    execute(history, sa.update(decisions).values(seq=-decisions.c.seq))
+    assert [item.record for item in verified(history).mismatches] == ["every decision"]
+
+
+def test_contents_that_were_emptied_by_hand_with_their_artifacts_marked_are_reported(history: sa.Engine) -> None:
+    execute(history, sa.update(artifacts).values(pruned_at=utc_now(), pruned_because="retain: none"))
+    execute(history, sa.update(blobs).values(codec=TOMBSTONE, data=b"", stored_size=0, checksum=0))
+    kinds = {item.kind for item in verified(history).mismatches}
+    assert kinds == {RecordKind.ARTIFACT, RecordKind.CONTENT}

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from waivern.database.archive.archived_records import ArchivedRecords, refused
 from waivern.database.connection.batches import batched
 from waivern.database.events.decision_events import decisions_in
+from waivern.database.events.recorded_changes import RecordedChanges
 from waivern.database.events.stored_events import chain_id
 from waivern.database.schema.tables import events, imported_events
 from waivern.history.events import EventKind, event_hash
@@ -34,6 +35,9 @@ class ArchivedEvents:
         # the archived database's own events come last: they are newer than those that it imported
         self._events: list[Event] = [*sorted(imported, key=lambda event: event["at"]), *own]
         _check_hashes(self._events)
+        self.recorded = RecordedChanges()
+        for event in self._events:
+            self.recorded.note(at=event["at"], kind=event["kind"], body=event["body"])
         self._closing = {event["body"].get("run"): event for event in self._events if event["kind"] in _ENDS_RUN}
         self._gates = {
             event["body"].get("run"): event for event in self._events if event["kind"] == EventKind.GATES_EVALUATED

@@ -13,10 +13,8 @@ from waivern.database.connection.column_types import json_text
 from waivern.database.findings.finding_digests import SnapshotDigest, snapshot_digest
 from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import finding_snapshots, finding_streams, findings, runs
+from waivern.database.verification.finding_checks import NOT_ARCHIVED
 from waivern.errors import ArchiveError
-
-NOT_ARCHIVED = "not_archived"
-"""Placeholder for `last_run_id` when that run is not in the archive."""
 
 _STREAM = sa.select(finding_streams).where(
     finding_streams.c.runbook_name == sa.bindparam("wanted_runbook"),

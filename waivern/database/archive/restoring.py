@@ -28,7 +28,7 @@ from waivern.database.connection.inserts import insert_ignore
 from waivern.database.current.refresh import refresh_all
 from waivern.database.events import event_rows
 from waivern.database.events.run_merkle import ARTIFACT_MAY_CHANGE, RUN_MAY_CHANGE, RunMerkle
-from waivern.database.events.schedule_rows import schedule_of
+from waivern.database.events.schedule_rows import TERM_COLUMNS, schedule_of
 from waivern.database.schema.artifact_view import artifact_view, insert_artifacts
 from waivern.database.schema.tables import (
     artifact_attempts,
@@ -45,6 +45,7 @@ from waivern.errors import ArchiveError, WaivernError
 from waivern.formats.archive_file import ArchiveReader
 from waivern.history.archives import RestoredRuns, RestoreOptions
 from waivern.history.events import EventKind
+from waivern.history.merkle import hashable
 from waivern.messages.canonical import canonical_bytes, digest_of
 from waivern.schedules.schedule import ScheduleStatus
 
@@ -54,7 +55,9 @@ _INVALID_ROWS = (
 )
 """What rows that were altered on purpose may raise; all of it means that the archive is not valid."""
 
-_ERASED_HERE = sa.select(events.c.body).where(events.c.kind == EventKind.CONTENTS_ERASED)
+_ERASED_HERE = (
+    sa.select(events.c.at, events.c.body).where(events.c.kind == EventKind.CONTENTS_ERASED).order_by(events.c.seq)
+)
 
 
 def restore_runs(engine: sa.Engine, path: Path, options: RestoreOptions, *, actor: str) -> RestoredRuns:
@@ -88,6 +91,7 @@ class _Restore:
     options: RestoreOptions
     actor: str
     unproven: list[str] = field(default_factory=list)
+    gates: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def write(self) -> RestoredRuns:
         new, present = self._new_and_present()
@@ -181,7 +185,9 @@ class _Restore:
                 raise refused(f"its schedule {row['id'][:36]} is not valid: {error.happened}") from None
             inserted = self.connection.execute(insert_ignore(self.connection, schedules), removed)
             if inserted.rowcount:
-                body = {"schedule": row["id"], "name": row["name"], "made_by": self.records.made_by}
+                terms = {name: removed[name] for name in TERM_COLUMNS if removed[name] is not None}
+                body = {"schedule": row["id"], "name": row["name"], "terms": terms, "made_by": self.records.made_by}
+                body |= {name: removed[name] for name in ("created_at", "removed_at")}
                 self._append(EventKind.SCHEDULE_RESTORED, body)
 
     def _write_contents(self, new: Collection[str]) -> tuple[int, int]:
@@ -191,6 +197,7 @@ class _Restore:
         kept, held, erased = set[str](), set[str](), set[str]()
         for row in self.records.rows_of_runs(artifact_view, new):
             held.add(row["digest"])
+            self._check_pruned(row)
             if row["digest"] in erased_here and row["pruned_at"] is None:
                 erased.add(row["digest"])
                 row = {**row, **erased_here[row["digest"]]}
@@ -208,28 +215,34 @@ class _Restore:
         insert_artifacts(self.connection, artifacts)
         return number, len(erased)
 
+    def _check_pruned(self, row: Mapping[str, Any]) -> None:
+        if row["pruned_at"] is not None:
+            deletion = (str(hashable(row["pruned_at"])), str(row["pruned_because"]))
+            if not self.events.recorded.expects_deletion(row["run_id"], row["artifact_id"], row["digest"], deletion):
+                reason = f"no event proves that '{row['artifact_id'][:80]}' of its run {row['run_id']} was pruned"
+                self._accept_unproven(row["run_id"], reason)
+
     def _erased_here(self) -> Mapping[str, Mapping[str, Any]]:
         """By digest of each content that was erased here and is not stored again: how its artifacts are marked."""
-        reasons = {
-            digest: str(body.get("reason"))
-            for body in self.connection.scalars(_ERASED_HERE)
-            for digest in body.get("digests", ())
+        erased = {
+            digest: {"pruned_at": event.at, "pruned_because": f"erased: {event.body.get('reason')}"}
+            for event in self.connection.execute(_ERASED_HERE)
+            for digest in event.body.get("digests", ())
         }
-        archived = {row["digest"] for row in self.records.rows(blobs)} & reasons.keys()
-        now = database_now(self.connection)
+        archived = {row["digest"] for row in self.records.rows(blobs)} & erased.keys()
         marks: dict[str, Mapping[str, Any]] = {}
         for batch in batched(sorted(archived)):
             stored = sa.select(blobs.c.digest).where(blobs.c.digest.in_(batch), blobs.c.codec != TOMBSTONE)
             stored_again = set(self.connection.scalars(stored))
             for digest in set(batch) - stored_again:
-                marks[digest] = {"pruned_at": now, "pruned_because": f"erased: {reasons[digest]}"}
+                marks[digest] = erased[digest]
         return marks
 
     def _write_gates(self, new: Sequence[str]) -> None:
-        rows: dict[str, dict[str, int]] = {run_id: {} for run_id in new}
+        self.gates = {run_id: {} for run_id in new}
         for row in self.records.rows_of_runs(run_gates, set(new)):
-            rows[row["run_id"]][row["gate"]] = row["violations"]
-        for run_id, gates in rows.items():
+            self.gates[row["run_id"]][row["gate"]] = row["violations"]
+        for run_id, gates in self.gates.items():
             recorded = self.events.gates(run_id)
             if recorded is not None and recorded != gates:
                 raise refused(f"the gates of its run {run_id} are not those that its events recorded")
@@ -265,6 +278,7 @@ class _Restore:
             "root": merkle.root,
             "leaf_prefixes": merkle.leaf_prefixes,
             "artifacts": merkle.counts,
+            "gates": self.gates[run_id],
             "made_by": self.records.made_by,
             "proven": is_proven,
         }

@@ -10,7 +10,6 @@ from waivern import __version__
 from waivern.database.archive.archive_rows import Rows, row_as_json
 from waivern.database.archive.archived_events import concerns
 from waivern.database.archive.archived_records import WITH_RUN_ID
-from waivern.database.archive.restored_findings import NOT_ARCHIVED
 from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.blobs.blob_store import STORED_BYTES
 from waivern.database.connection.batches import batched
@@ -35,6 +34,7 @@ from waivern.database.schema.tables import (
     runs,
     schedules,
 )
+from waivern.database.verification.finding_checks import NOT_ARCHIVED
 from waivern.errors import RunError
 from waivern.formats.archive_file import ArchiveWriter
 from waivern.history.archives import ArchivedRuns

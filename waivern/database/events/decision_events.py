@@ -5,7 +5,8 @@ from datetime import date, datetime
 from typing import Any
 
 from waivern.database.connection.column_types import escape_text
-from waivern.history.events import EventKind, iso_instant
+from waivern.history.events import EventKind
+from waivern.history.merkle import hashable
 
 _COLUMNS = (
     *("runbook_name", "fingerprint", "rule", "location", "verdict", "reason", "owner", "until"),
@@ -17,10 +18,9 @@ def recorded(decision: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row of `decisions` as events record it: every column but `seq` that is not null."""
     values = {name: decision[name] for name in _COLUMNS if decision[name] is not None}
     for name, value in values.items():
-        if isinstance(value, datetime):
-            values[name] = iso_instant(value)
-        elif isinstance(value, date):
-            values[name] = value.isoformat()
+        if name == "decided_at" or not isinstance(value, str):
+            is_day = isinstance(value, date) and not isinstance(value, datetime)
+            values[name] = value.isoformat() if is_day else hashable(value)
     return values
 
 
@@ -41,6 +41,6 @@ def decisions_in(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             decisions = [body.get("decision")]
     for decision in decisions if isinstance(decisions, list) else ():
         if isinstance(decision, Mapping):
-            with_time = {"decided_at": iso_instant(event["at"]), **decision}
+            with_time = {"decided_at": hashable(event["at"]), **decision}
             # a row holds what a database accepts, an event the text as it was given
             yield {name: escape_text(value) if isinstance(value, str) else value for name, value in with_time.items()}

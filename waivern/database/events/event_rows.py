@@ -12,7 +12,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from waivern.database.connection.column_types import escape_text
-from waivern.database.schema.tables import events, runs
+from waivern.database.schema.tables import events
 from waivern.history.events import GENESIS_HASH, Event, EventKind, canonical_body, event_hash
 from waivern.messages.canonical import canonical_bytes
 
@@ -20,7 +20,6 @@ _LOCK_KEY = 0x57414945  # "WAIE"; SQLite needs no lock because it has one writer
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(:key)")
 _NEWEST = sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
 _INSERT = sa.insert(events)
-_RUN_COUNT = sa.select(sa.func.count()).select_from(runs)
 
 
 def append(connection: sa.Connection, *, actor: str, kind: str, body: Mapping[str, Any], at: datetime) -> Event:
@@ -40,7 +39,7 @@ def append(connection: sa.Connection, *, actor: str, kind: str, body: Mapping[st
             GENESIS_HASH,
             actor=actor,
             kind=EventKind.CHAIN_STARTED.value,
-            body=_first_body(connection),
+            body={"installation": str(uuid4())},
             at=at,
         )
     return _insert(connection, newest.seq + 1, newest.hash, actor=actor, kind=kind, body=canonical, at=at)
@@ -54,8 +53,3 @@ def _insert(
     event = Event(seq=seq, at=at, actor=actor, kind=kind, body=body, previous=previous, hash=digest)
     connection.execute(_INSERT, vars(event))
     return event
-
-
-def _first_body(connection: sa.Connection) -> dict[str, Any]:
-    """The chain's random id, and how many runs it does not cover."""
-    return {"installation": str(uuid4()), "runs_before": connection.execute(_RUN_COUNT).scalar_one()}

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.blobs.blob import TOMBSTONE, Blob
+from waivern.database.blobs.blob import ENCRYPTED_CODECS, TOMBSTONE, Blob
 from waivern.database.connection.engine import keyring_of
 from waivern.database.connection.keyring import KeyRing, WrappedKey
 from waivern.database.connection.stored_values import as_stored
@@ -30,6 +30,13 @@ _MISSING = (
     .where(*HAS_CONTENT, sa.or_(blobs.c.digest.is_(None), blobs.c.codec == TOMBSTONE))
     .order_by(artifacts.c.run_number, artifacts.c.artifact_id)
 )
+_WITHOUT_TOMBSTONE = (
+    sa.select(runs.c.id.label("run_id"), artifacts.c.artifact_id)
+    .join(runs, runs.c.number == artifacts.c.run_number)
+    .outerjoin(blobs, blobs.c.digest == artifacts.c.digest)
+    .where(artifacts.c.digest.is_not(None), artifacts.c.pruned_at.is_not(None), blobs.c.digest.is_(None))
+    .order_by(artifacts.c.run_number, artifacts.c.artifact_id)
+)
 _HOLDERS = (
     sa.select(runs.c.id.label("run_id"), artifacts.c.artifact_id)
     .join(runs, runs.c.number == artifacts.c.run_number)
@@ -40,21 +47,24 @@ _HOLDERS = (
 
 def check_blobs(connection: sa.Connection, result: Verification, progress: Progress, *, run_id: str | None) -> None:
     """Verify every content, or those of one run."""
-    stored, missing, keys = _BLOBS, _MISSING, keyring_of(connection)
+    stored, missing, without_tombstone, keys = _BLOBS, _MISSING, _WITHOUT_TOMBSTONE, keyring_of(connection)
     if run_id is not None:
         is_of_run = artifacts.c.run_number == run_number_of(run_id)
         stored = stored.where(blobs.c.digest.in_(sa.select(artifacts.c.digest).where(is_of_run)))
-        missing = missing.where(is_of_run)
+        missing, without_tombstone = missing.where(is_of_run), without_tombstone.where(is_of_run)
     for row in rows_of(connection, stored, page=_PAGE):
         problem = _problem_of(row, keys, result)
         if problem is not None:
             _report(connection, str(hashable(row.digest)), problem, result)
         result.counts["contents"] += 1
         progress("contents", result.counts["contents"])
-    for row in connection.execute(missing):
-        name = f"content of artifact '{row.artifact_id}' of run {row.run_id}"
-        problem = "it is missing, but was never pruned or erased"
-        result.report(RecordKind.CONTENT, name, problem, run=row.run_id, artifact_id=row.artifact_id)
+    for query, problem in (
+        (missing, "it is missing, but was never pruned or erased"),
+        (without_tombstone, "it was deleted, but its digest and size are missing too"),
+    ):
+        for row in connection.execute(query):
+            name = f"content of artifact '{row.artifact_id}' of run {row.run_id}"
+            result.report(RecordKind.CONTENT, name, problem, run=row.run_id, artifact_id=row.artifact_id)
 
 
 def _report(connection: sa.Connection, digest: str, problem: str, result: Verification) -> None:
@@ -79,7 +89,11 @@ def _problem_of(row: Any, keys: KeyRing, result: Verification) -> str | None:
         return "its checksum does not match its bytes"
     if row.codec == TOMBSTONE:
         result.pruned += 1
-        return "it is marked as deleted, but has bytes" if data else None
+        if data or row.key_id is not None:
+            return "it is marked as deleted, but has bytes or a key"
+        return None
+    if row.key_id is not None and row.codec not in ENCRYPTED_CODECS:
+        return "it has a key, but is not encrypted"
     return _digest_problem_of(row, data, keys, result)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.connection.batches import batched
+from waivern.database.events.recorded_changes import RecordedChanges
 from waivern.database.events.stored_events import EVENTS, body_of, expected_hash, installation_of
 from waivern.database.schema.tables import runs
 from waivern.history.events import GENESIS_HASH, EventKind
@@ -15,16 +16,24 @@ from waivern.history.merkle import hashable
 from waivern.history.verification import ChainEnd, Progress, RecordKind, Verification
 
 PAGE = 500
+_NEWEST_EVENT_OF_RUNS = sa.select(sa.func.max(runs.c.event_seq)).where(runs.c.event_seq.between(1, 2**63 - 1))
 _KINDS_OF_RUNS = (EventKind.RUN_OPENED, EventKind.RUN_RESUMED, EventKind.RUN_CLOSED, EventKind.RUN_RESTORED)
 
 
-def check_events(connection: sa.Connection, result: Verification, progress: Progress) -> None:
-    """Verify the whole chain, and set the end of the chain in the result."""
+def check_events(
+    connection: sa.Connection, result: Verification, progress: Progress, recorded: RecordedChanges
+) -> bool:
+    """Verify the whole chain, set the end of the chain in the result, and note what the events recorded.
+
+    Returns:
+        Whether the newest events are missing, as runs refer to them.
+    """
     previous, expected_seq, first = GENESIS_HASH, 1, None
     for page in batched(rows_of(connection, EVENTS), PAGE):
         for row in page:
             _check_link(row, expected_seq, previous, result)
             first = first or row
+            recorded.note(at=row.at, kind=row.kind, body=body_of(row))
             previous, expected_seq = hashable(row.hash), row.seq + 1
             result.end = ChainEnd(
                 installation_of(first) or "", row.seq, str(hashable(row.hash)), _parsed_instant(row.at)
@@ -32,6 +41,17 @@ def check_events(connection: sa.Connection, result: Verification, progress: Prog
         _check_runs_exist(connection, page, result)
         result.counts["events"] += len(page)
         progress("events", result.counts["events"])
+    return _is_truncated(connection, 0 if result.end is None else result.end.seq, result)
+
+
+def _is_truncated(connection: sa.Connection, end: int, result: Verification) -> bool:
+    """One mismatch, and not one for each of the records that the missing events are about."""
+    newest = connection.scalar(_NEWEST_EVENT_OF_RUNS)
+    if newest is None or newest <= end:
+        return False
+    problem = f"the newest events are missing: runs refer to events up to {newest}, the chain ends at {end}"
+    result.report(RecordKind.EVENT, "audit log", problem)
+    return True
 
 
 def rows_of(connection: sa.Connection, statement: "sa.Select[Any]", *, page: int = PAGE) -> Iterator[Any]:

@@ -32,15 +32,42 @@ _REMOVED = (
 _STREAMS = sa.select(
     finding_streams.c.id, as_stored(finding_streams.c.runbook_name), as_stored(finding_streams.c.artifact_id)
 )
-_WRONG_LAST_RUN = (  # snapshots whose last run is here, but held them at a different time
-    sa.select(finding_snapshots.c.stream_id, finding_snapshots.c.seq, finding_snapshots.c.last_run_id)
-    .join(finding_streams, finding_streams.c.id == finding_snapshots.c.stream_id)
-    .join(runs, runs.c.id == finding_snapshots.c.last_run_id)
+NOT_ARCHIVED = "not_archived"
+"""Placeholder for `last_run_id` of a restored snapshot whose last run was not in the archive."""
+
+_HOLDERS = (
+    sa.select(finding_streams.c.id.label("stream_id"), artifacts.c.snapshot_seq.label("seq"))
+    .join(runs, runs.c.runbook_name == finding_streams.c.runbook_name)
     .join(
         artifacts,
         (artifacts.c.run_number == runs.c.number) & (artifacts.c.artifact_id == finding_streams.c.artifact_id),
     )
-    .where(artifacts.c.snapshot_seq == finding_snapshots.c.seq, artifacts.c.ended_at != finding_snapshots.c.last_at)
+    .where(artifacts.c.snapshot_seq.is_not(None))
+    .distinct()
+    .subquery()
+)
+_IS_LAST_RUN = (artifacts.c.snapshot_seq == finding_snapshots.c.seq) & (
+    artifacts.c.ended_at == finding_snapshots.c.last_at
+)
+_IS_WITHOUT_RUN = (
+    _HOLDERS.c.seq.is_(None)
+    & (finding_snapshots.c.last_at == finding_snapshots.c.first_at)
+    & (finding_snapshots.c.last_run_id.in_([NOT_ARCHIVED, finding_snapshots.c.first_run_id]))
+)
+_WRONG_LAST_RUN = (
+    sa.select(finding_snapshots.c.stream_id, finding_snapshots.c.seq, as_stored(finding_snapshots.c.last_run_id))
+    .join(finding_streams, finding_streams.c.id == finding_snapshots.c.stream_id)
+    .outerjoin(
+        _HOLDERS,
+        (_HOLDERS.c.stream_id == finding_snapshots.c.stream_id) & (_HOLDERS.c.seq == finding_snapshots.c.seq),
+    )
+    .outerjoin(runs, runs.c.id == finding_snapshots.c.last_run_id)
+    .outerjoin(
+        artifacts,
+        (artifacts.c.run_number == runs.c.number) & (artifacts.c.artifact_id == finding_streams.c.artifact_id),
+    )
+    .where(~sa.func.coalesce(_IS_LAST_RUN, sa.false()), ~sa.func.coalesce(_IS_WITHOUT_RUN, sa.false()))
+    .order_by(finding_snapshots.c.stream_id, finding_snapshots.c.seq)
 )
 _WITHOUT_SNAPSHOTS = (
     sa.select(finding_streams.c.id)
@@ -69,8 +96,10 @@ def check_findings(connection: sa.Connection, result: Verification, progress: Pr
     for stray in (*added.all_before(None), *removed.all_before(None)):
         _report_stray(stray, streams.get(stray.stream_id), result)
     for row in connection.execute(_only(_WRONG_LAST_RUN, finding_snapshots.c.stream_id, stream_ids)):
-        problem = f"its last run {row.last_run_id} did not hold it at that time"
-        _report(result, streams[row.stream_id], f"snapshot {row.seq}", problem, run=row.last_run_id)
+        if row.stream_id not in streams:
+            continue  # reported above
+        problem = f"its last run {hashable(row.last_run_id)} did not hold it at that time"
+        _report(result, streams[row.stream_id], f"snapshot {row.seq}", problem, run=str(hashable(row.last_run_id)))
     for stream_id in connection.scalars(_only(_WITHOUT_SNAPSHOTS, finding_streams.c.id, stream_ids)):
         _report(result, streams[stream_id], "all snapshots", "they are missing")
 
@@ -95,7 +124,7 @@ def _check_snapshot(row: Any, before: Any, added: "_Cursor", removed: "_Cursor",
     except (MessageError, ValueError):
         _report(result, row, name, "cannot read its rows", run=run)
         return
-    if row.rows_digest is not None and hashable(row.rows_digest) != digest.hex:
+    if hashable(row.rows_digest) != digest.hex:
         _report(result, row, name, "its rows do not match its digest", run=run)
 
 

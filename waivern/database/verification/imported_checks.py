@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.stored_values import as_stored, collate_binary
 from waivern.database.events.event_rows import append
+from waivern.database.events.recorded_changes import RecordedChanges
 from waivern.database.events.stored_events import body_of, expected_hash
 from waivern.database.schema.tables import events, imported_events
 from waivern.database.verification.chain_checks import rows_of
@@ -27,17 +28,22 @@ _LEAF_COLUMNS = ("origin", "seq", "hash")
 _LEAVES = _IMPORTED.with_only_columns(*(as_stored(imported_events.c[name]) for name in _LEAF_COLUMNS))
 
 
-def check_imported_events(connection: sa.Connection, result: Verification, progress: Progress) -> None:
-    """Verify each imported event, and that all recorded ones are here and no others."""
+def check_imported_events(
+    connection: sa.Connection, result: Verification, progress: Progress, imported: RecordedChanges
+) -> None:
+    """Verify each imported event, and that all recorded ones are here and no others; note what they recorded."""
     tree, before = MerkleTree(), None
     for row in rows_of(connection, _IMPORTED):
         _check_link(row, before, result)
         tree.add(_leaf(row))
         before = row
+        imported.note(at=row.at, kind=row.kind, body=body_of(row))
         result.counts["imported_events"] += 1
         progress("imported events", result.counts["imported_events"])
     recorded = connection.execute(_NEWEST_RECORD).first()
-    if recorded is not None and body_of(recorded).get("root") != tree.root:
+    if recorded is None and tree.size:
+        result.report(RecordKind.EVENT, "imported events", "no event recorded their import")
+    elif recorded is not None and body_of(recorded).get("root") != tree.root:
         number = body_of(recorded).get("events")
         problem = f"they are not those that event {recorded.seq} recorded: {number} then, {tree.size} now"
         result.report(RecordKind.EVENT, "imported events", problem)

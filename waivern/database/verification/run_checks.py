@@ -33,10 +33,9 @@ from waivern.runs.run import RunStatus
 
 _OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 _OPENING = (EventKind.RUN_OPENED, EventKind.RUN_RESUMED)
-_RUN_COLUMNS = ("id", "status", "event_seq", "created_at", "restored")
+_RUN_COLUMNS = ("id", "status", "event_seq", "restored", "lease_until")
 _RUNS = sa.select(*(as_stored(runs.c[name]) for name in _RUN_COLUMNS)).order_by(runs.c.id)
 _IMPORTED = sa.select(as_stored(imported_events.c.hash), as_stored(imported_events.c.body))
-_CHAIN_STARTED_AT = sa.select(as_stored(events.c.at)).order_by(events.c.seq).limit(1)
 _RUNBOOKS = sa.select(*map(as_stored, runbooks.columns)).order_by(runbooks.c.digest)
 
 _INTERNED = (
@@ -44,6 +43,9 @@ _INTERNED = (
     (RecordKind.OVERVIEW, overviews, artifacts.c.overview_id),
 )
 
+_UNUSED_RUNBOOKS = sa.select(as_stored(runbooks.c.digest)).where(
+    ~sa.exists().where(runs.c.runbook_digest == runbooks.c.digest)
+)
 _WITHOUT_RUNBOOK = (
     sa.select(runs.c.id, as_stored(runs.c.runbook_digest))
     .outerjoin(runbooks, runbooks.c.digest == runs.c.runbook_digest)
@@ -55,14 +57,13 @@ _WITHOUT_RUNBOOK = (
 
 def check_runs(connection: sa.Connection, result: Verification, progress: Progress, *, run_id: str | None) -> None:
     """Verify each closed run against the event that its row refers to."""
-    chain_started_at = hashable(connection.execute(_CHAIN_STARTED_AT).scalar())
     query = _RUNS if run_id is None else _RUNS.where(runs.c.id == run_id)
     for page in batched(rows_of(connection, query), PAGE):
         events_by_seq = _events_of(connection, page)
         for run in page:
             event = events_by_seq.get(run.event_seq)
             if event is None:
-                _check_without_event(run, chain_started_at, result)
+                _check_without_event(run, result)
             else:
                 _check_run(connection, run, event, result)
             result.counts["runs"] += 1
@@ -80,6 +81,8 @@ def check_runbooks(connection: sa.Connection, result: Verification, progress: Pr
             result.report(RecordKind.RUNBOOK, f"runbook {hashable(row.digest)}", "its text does not match its digest")
         result.counts["runbooks"] += 1
         progress("runbooks", result.counts["runbooks"])
+    for row in connection.execute(_UNUSED_RUNBOOKS) if run_id is None else ():
+        result.report(RecordKind.RUNBOOK, f"runbook {hashable(row.digest)}", "no run refers to it")
     for row in connection.execute(without_runbook):
         problem = f"it is missing, or has a different name than run {row.id} recorded"
         result.report(RecordKind.RUNBOOK, f"runbook {hashable(row.runbook_digest)}", problem, run=row.id)
@@ -109,15 +112,15 @@ def _events_of(connection: sa.Connection, page: Sequence[Any]) -> Mapping[Any, A
     return {row.seq: row for row in connection.execute(EVENTS.where(events.c.seq.in_(seqs)))}
 
 
-def _check_without_event(run: Any, chain_started_at: str | None, result: Verification) -> None:
-    """A run without an event has not started, or had ended before the chain was started."""
+def _check_without_event(run: Any, result: Verification) -> None:
+    """A run without an event waits in the queue: starting, cancelling and restoring a run all record one."""
     run_id = str(hashable(run.id))
     if run.event_seq is not None:
-        _report(result, run_id, f"its event {run.event_seq} is missing")
-    elif run.status in _OPEN:
+        _report(result, run_id, f"its event {hashable(run.event_seq)} is missing")
+    elif run.status == RunStatus.QUEUED:
         result.open_runs += 1
-    elif chain_started_at is None or str(hashable(run.created_at)) < chain_started_at:
-        result.unproven_runs += 1
+    elif run.status == RunStatus.RUNNING:
+        _report(result, run_id, "it is running, but no event recorded its start")
     else:
         _report(result, run_id, "it has ended, but no event recorded that")
 
@@ -130,6 +133,8 @@ def _check_run(connection: sa.Connection, run: Any, event: Any, result: Verifica
         result.open_runs += 1
         if event.kind not in _OPENING:
             _report(result, run_id, f"its status is {run.status}, but event {event.seq} closed it")
+    elif run.lease_until is not None:
+        _report(result, run_id, "it has ended, but has a lease")
     elif "root" not in body:
         _report(result, run_id, f"it has ended, but its newest event {event.seq} does not say so")
     else:
@@ -147,7 +152,7 @@ def _check_mark(run: Any, event: Any, body: Mapping[str, Any], result: Verificat
         recorded = "that it was executed here" if mark is None else f"'{mark}'"
         _report(result, str(hashable(run.id)), f"it is marked '{run.restored}', but event {event.seq} says {recorded}")
     if mark == "unproven":
-        result.restored_unproven += 1
+        result.unproven_runs += 1
 
 
 def _check_origin(

@@ -125,7 +125,6 @@ def verified_as_json(verified: Verified) -> Mapping[str, Any]:
         "verified": {name: result.counts[name] for name in _COUNTED},
         "open_runs": result.open_runs,
         "unproven_runs": result.unproven_runs,
-        "restored_unproven_runs": result.restored_unproven,
         "pruned_contents": result.pruned,
         "undecryptable_contents": result.undecryptable,
         "newest_event": None if end is None else {"seq": end.seq, "hash": end.hash, "at": iso_instant(end.at)},

@@ -136,9 +136,7 @@ def _coverage(result: Verification) -> list[str]:
     if result.open_runs:
         lines.append(f"{count(result.open_runs, 'run')} queued or running: not verified yet")
     if result.unproven_runs:
-        lines.append(f"{count(result.unproven_runs, 'run')} from before the audit chain: only contents are verified")
-    if result.restored_unproven:
-        lines.append(f"{count(result.restored_unproven, 'run')} restored without proof of what it was before")
+        lines.append(f"{count(result.unproven_runs, 'run')} restored without proof of what it was before")
     if result.end is not None:
         lines.append(f"Newest event: {result.end.seq}, {result.end.hash}")
     return lines
