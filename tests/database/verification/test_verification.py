@@ -528,8 +528,8 @@ def test_a_deleted_restored_run_is_reported(restored: sa.Engine) -> None:
 def test_a_truncated_chain_is_reported_once(history: sa.Engine) -> None:
     deleted(history, events, events.c.seq > 4)
     (mismatch,) = verified(history).mismatches
-    assert (mismatch.kind, mismatch.record) == (RecordKind.EVENT, "audit log")
-    assert mismatch.problem == "the newest events are missing: runs refer to events up to 7, the chain ends at 4"
+    assert (mismatch.kind, mismatch.run) == (RecordKind.RUN, run_ids(history)[-1])
+    assert "it refers to event 7, but the chain ends at event 4: the newest events are missing" in mismatch.problem
 
 
 def test_decisions_that_were_swapped_are_reported(history: sa.Engine) -> None:

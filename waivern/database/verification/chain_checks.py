@@ -16,7 +16,12 @@ from waivern.history.merkle import hashable
 from waivern.history.verification import ChainEnd, Progress, RecordKind, Verification
 
 PAGE = 500
-_NEWEST_EVENT_OF_RUNS = sa.select(sa.func.max(runs.c.event_seq)).where(runs.c.event_seq.between(1, 2**63 - 1))
+_NEWEST_REFERENCE = (
+    sa.select(runs.c.id, runs.c.event_seq)
+    .where(runs.c.event_seq.between(1, 2**63 - 1))
+    .order_by(runs.c.event_seq.desc())
+    .limit(1)
+)
 _KINDS_OF_RUNS = (EventKind.RUN_OPENED, EventKind.RUN_RESUMED, EventKind.RUN_CLOSED, EventKind.RUN_RESTORED)
 
 
@@ -46,11 +51,12 @@ def check_events(
 
 def _is_truncated(connection: sa.Connection, end: int, result: Verification) -> bool:
     """One mismatch, and not one for each of the records that the missing events are about."""
-    newest = connection.scalar(_NEWEST_EVENT_OF_RUNS)
-    if newest is None or newest <= end:
+    run = connection.execute(_NEWEST_REFERENCE).first()
+    if run is None or run.event_seq <= end:
         return False
-    problem = f"the newest events are missing: runs refer to events up to {newest}, the chain ends at {end}"
-    result.report(RecordKind.EVENT, "audit log", problem)
+    run_id = str(hashable(run.id))
+    problem = f"it refers to event {run.event_seq}, but the chain ends at event {end}: the newest events are missing"
+    result.report(RecordKind.RUN, f"run {run_id}", problem, run=run_id)
     return True
 
 
