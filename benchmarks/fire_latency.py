@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.measuring import print_table
 from benchmarks.services import DATABASES, installation_on, middle_and_worst
+from tests.builders.callers import CALLER
 from tests.builders.faulty_services import Installation, this_second
 from waivern.schedules.schedule import Overlap, ScheduleDefinition
 from waivern.schedules.timing import Cron, Every
@@ -45,7 +46,9 @@ def idle(installation: Installation) -> tuple[float, float, float]:
     with installation.application() as application:
         for number in range(1000):
             timing = Cron(f"{number % 60} {number % 24} 1 1 *")
-            application.storage.schedules.add(ScheduleDefinition(f"seldom-{number}", runbook, "seldom", timing))
+            application.storage.schedules.add(
+                ScheduleDefinition(f"seldom-{number}", runbook, "seldom", timing), caller=CALLER
+            )
     with installation.service("serve", "--workers", "1") as process:
         time.sleep(5)
         family = [process.pid, *children_of(process.pid)]

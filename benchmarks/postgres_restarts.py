@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import print_table
+from tests.builders.callers import CALLER
 from tests.builders.faulty_services import Installation, eventually, this_second
 from tests.builders.installations import migrated
 from tests.servers.databases import _private_lock_folder
@@ -72,14 +73,14 @@ def torment(installation: Installation, server: Any, times: int, away_s: float) 
         load.stop()
         with installation.application() as application:
             (schedule,) = application.storage.schedules.all()
-            application.storage.schedules.pause(schedule.id)
+            application.storage.schedules.pause(schedule.id, caller=CALLER)
         unfinished = "SELECT count(*) AS n FROM runs WHERE status IN ('queued', 'running')"
         eventually(lambda: installation.query(unfinished)[0].n == 0, within_s=300, what=installation.said)
     states = {row.id: row.status for row in installation.query("SELECT id, status FROM runs")}
     lost = sum(run_id not in states for run_id in load.acknowledged)
     not_succeeded = sum(status != "succeeded" for status in states.values())
-    without_run = "SELECT count(*) AS n FROM schedule_triggers WHERE run_id IS NULL AND skipped <> 'paused'"
-    missed = installation.query(without_run)[0].n
+    times_without_run = "SELECT count(*) AS n FROM schedule_triggers WHERE run_id IS NULL AND skip_reason <> 'paused'"
+    missed = installation.query(times_without_run)[0].n
     return times, len(load.acknowledged), load.refused, lost, not_succeeded, made_again(installation), missed
 
 

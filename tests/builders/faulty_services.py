@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tests.builders.callers import CALLER
 from tests.builders.faulty_components import install
 from waivern.bootstrap import build_application
 from waivern.operations.application import Application
@@ -59,7 +60,7 @@ class Installation:
     def schedule(self, runbook: Path, timing: Timing, *, name: str = "often", **terms: Any) -> Schedule:
         definition = ScheduleDefinition(name=name, runbook=runbook, runbook_name=runbook.stem, timing=timing, **terms)
         with self.application() as application:
-            return application.storage.schedules.add(definition)
+            return application.storage.schedules.add(definition, caller=CALLER)
 
     def environment(self) -> dict[str, str]:
         plug_in = install(self.folder / "plug_in")

@@ -7,16 +7,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.docs.pages import text_of
 from waivern.runs.run import utc_now
-from waivern.runs.service_register import Status
+from waivern.runs.service_store import Status
+from waivern.service.metrics import ServiceMetrics
 from waivern.service.monitoring import Monitor
-from waivern.service.tally import Tally
 
 
 def test_every_metric_is_documented() -> None:
-    tally = Tally()
+    metrics = ServiceMetrics()
     status = Status(utc_now(), services=[], queued=0, oldest_queued_at=None, running=[], schedules=0)
-    Monitor(read_status=lambda: status, tally=tally, service_is_well=list)
-    families = list(text_string_to_metric_families(generate_latest(tally.registry).decode()))
+    Monitor(read_status=lambda: status, metrics=metrics, find_problems=list)
+    families = list(text_string_to_metric_families(generate_latest(metrics.registry).decode()))
     answered = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
     described = set(re.findall(r"`(waivern_\w+)`", text_of("docs/service.md")))
     assert {name for name in answered if not name.endswith("_created")} == described

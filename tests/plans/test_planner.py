@@ -327,8 +327,8 @@ def test_only_the_runbooks_variables_are_read_from_the_environment():
     ("schedule", "problem"),
     [
         ({"cron": "0 0 31 2 *"}, "schedule.cron: '0 0 31 2 *' is never due"),
-        ({"cron": "61 * * * *"}, "schedule.cron: '61 * * * *' cannot be read as cron: '61' is no minute"),
-        ({"every": 0.5}, "schedule.every: Every 0.5 s is no interval"),
+        ({"cron": "61 * * * *"}, "schedule.cron: '61 * * * *' is not valid cron: '61' is not a valid minute"),
+        ({"every": 0.5}, "schedule.every: 0.5 s is not a valid interval"),
     ],
 )
 def test_an_invalid_schedule_is_a_problem(schedule, problem):

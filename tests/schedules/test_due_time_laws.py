@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from tests.builders.schedules import a_schedule
 from waivern.errors import ScheduleError
-from waivern.schedules.deciding import Fire, SkippedFire, decide
+from waivern.schedules.evaluation import TriggerOutcome, TriggerSkipReason, evaluate
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule
 from waivern.schedules.timing import Cron, Every, Timing, due_between
 
@@ -188,17 +188,17 @@ def after_so_many(schedule: Schedule, number: int) -> datetime:
     return (due[-1] if due else schedule.evaluated_until) + timedelta(seconds=number % 40)
 
 
-def after_all_goes(schedule: Schedule, *, now: datetime, at_most: int, is_busy: bool) -> list[Fire]:
+def after_all_goes(schedule: Schedule, *, now: datetime, at_most: int, is_busy: bool) -> list[TriggerOutcome]:
     """The fires of as many goes as it takes; as in the database, what was queued in one is unfinished in the next."""
-    fires: list[Fire] = []
+    outcomes: list[TriggerOutcome] = []
     is_complete = False
     while not is_complete:
-        decision = decide(schedule, now=now, has_unfinished_run=is_busy, at_most=at_most)
-        fires.extend(decision.fires)
-        is_busy = is_busy or any(fire.skipped is None for fire in decision.fires)
-        schedule = replace(schedule, evaluated_until=decision.evaluated_until)
-        is_complete = decision.is_complete
-    return fires
+        evaluation = evaluate(schedule, now=now, has_unfinished_run=is_busy, at_most=at_most)
+        outcomes.extend(evaluation.outcomes)
+        is_busy = is_busy or any(outcome.skipped is None for outcome in evaluation.outcomes)
+        schedule = replace(schedule, evaluated_until=evaluation.evaluated_until)
+        is_complete = evaluation.is_complete
+    return outcomes
 
 
 def due_of(timing: Timing, since: datetime, now: datetime) -> list[datetime]:
@@ -219,21 +219,21 @@ def test_in_however_many_goes_it_is_decided_the_outcome_is_the_same(
 @given(schedules, spans, st.booleans())
 def test_every_due_instant_is_decided_once_and_nothing_else(schedule: Schedule, number: int, is_busy: bool) -> None:
     now = after_so_many(schedule, number)
-    fires = after_all_goes(schedule, now=now, at_most=1_000, is_busy=is_busy)
-    assert [fire.due_at for fire in fires] == due_of(schedule.definition.timing, schedule.evaluated_until, now)
+    outcomes = after_all_goes(schedule, now=now, at_most=1_000, is_busy=is_busy)
+    assert [outcome.due_at for outcome in outcomes] == due_of(schedule.definition.timing, schedule.evaluated_until, now)
 
 
 @settings(deadline=None, max_examples=150)
 @given(schedules, spans)
 def test_as_many_of_the_missed_are_run_as_the_schedule_says(schedule: Schedule, number: int) -> None:
-    fires = after_all_goes(schedule, now=after_so_many(schedule, number), at_most=1_000, is_busy=False)
-    late = [fire for fire in fires if fire.is_late]
-    run = [fire for fire in late if fire.skipped is None]
+    outcomes = after_all_goes(schedule, now=after_so_many(schedule, number), at_most=1_000, is_busy=False)
+    late = [outcome for outcome in outcomes if outcome.is_late]
+    run = [outcome for outcome in late if outcome.skipped is None]
     wanted: dict[CatchUp, Any] = {
         CatchUp.SKIP: 0,
-        CatchUp.LATEST: int(bool(late) and len(late) == len(fires)),
+        CatchUp.LATEST: int(bool(late) and len(late) == len(outcomes)),
         CatchUp.ALL: min(schedule.definition.max_catch_up, len(late)),
     }
     assert len(run) == wanted[schedule.definition.catch_up]
     assert run == late[len(late) - len(run) :]
-    assert all(fire.skipped is SkippedFire.CATCH_UP for fire in late if fire not in run)
+    assert all(outcome.skipped is TriggerSkipReason.CATCH_UP for outcome in late if outcome not in run)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.builders.callers import CALLER
+from tests.builders.callers import CALLER, SERVICE
 from tests.builders.faulty_services import Installation, eventually, stop, this_second
 from tests.builders.installations import migrated
 from tests.servers.databases import sqlite_url
@@ -30,8 +30,8 @@ from waivern.runs.run import RunStatus, SkipReason
 from waivern.runs.run_store import NewRun
 from waivern.schedules.schedule import CatchUp, Overlap
 from waivern.schedules.timing import Every
-from waivern.service.run_process import Begun, Closed, _carry_out_one
-from waivern.service.self_watch import SelfWatch
+from waivern.service.workers.run_process import Closed, Started, _execute
+from waivern.service.workers.watchdog import Watchdog
 from waivern.testing.builders import message_of, plan_of
 
 STUCK = ("hangs", "loops_in_python", "loops_in_c", "matches_for_ever")
@@ -79,9 +79,9 @@ def test_a_service_runs_what_is_due_and_ends_when_it_is_told(installation: Insta
     with installation.service() as process:
         eventually(lambda: installation.times_begun()["b"] >= 3, what=installation.said)
         assert stop(process) == 0
-    fires = installation.query("SELECT due_at, run_id, skip_reason FROM schedule_triggers ORDER BY due_at")
-    assert len(fires) >= 3
-    assert all(fire.run_id and not fire.skip_reason for fire in fires)
+    triggers = installation.query("SELECT due_at, run_id, skip_reason FROM schedule_triggers ORDER BY due_at")
+    assert len(triggers) >= 3
+    assert all(trigger.run_id and not trigger.skip_reason for trigger in triggers)
     with installation.application() as application:
         runs = application.storage.history.recent(RunFilter(schedule="often"), limit=100)
     assert {run.trigger for run in runs} <= {"schedule", "catch_up"}
@@ -94,12 +94,12 @@ def test_changes_of_schedules_reach_a_service_that_is_at_work(on_sqlite: Install
         schedule = on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
         eventually(lambda: on_sqlite.times_begun()["a"] >= 2, what=on_sqlite.said)
         with on_sqlite.application() as application:
-            application.storage.schedules.pause(schedule.id)
+            application.storage.schedules.pause(schedule.id, caller=CALLER)
             time.sleep(2)
             paused = on_sqlite.times_begun()["a"]
             time.sleep(2)
             assert on_sqlite.times_begun()["a"] == paused
-            application.storage.schedules.resume(schedule.id)
+            application.storage.schedules.resume(schedule.id, caller=CALLER)
         eventually(lambda: on_sqlite.times_begun()["a"] > paused, what=on_sqlite.said)
 
 
@@ -295,7 +295,7 @@ def test_health_and_metrics_are_answered(on_sqlite: Installation) -> None:
                 return str(answer.read().decode())
 
         assert json.loads(page("/healthz"))["status"] == "ok"
-        eventually(lambda: "waivern_fires_total 0.0" not in page("/metrics"))
+        eventually(lambda: "waivern_triggers_total 0.0" not in page("/metrics"))
         metrics = page("/metrics")
         for name in ("waivern_database_up 1.0", 'waivern_services_alive{kind="serve"} 1.0', "waivern_schedules 1.0"):
             assert name in metrics
@@ -372,8 +372,8 @@ def test_a_run_whose_service_was_killed_as_it_began_goes_on(on_sqlite: Installat
     with on_sqlite.application() as application, ours:
         claimed = application.storage.runs.claim()
         assert claimed is not None
-        watch = SelfWatch(multiprocessing.RawValue("d", 0.0), 60, ours)
-        assert _carry_out_one(application, claimed, ours, watch, CALLER) is RunOutcome.CLOSED
+        watch = Watchdog(multiprocessing.RawValue("d", 0.0), 60, ours)
+        assert _execute(application, claimed, ours, watch, SERVICE) is RunOutcome.CLOSED
     assert record(on_sqlite, run_id).status is RunStatus.SUCCEEDED
 
 
@@ -403,8 +403,8 @@ def test_a_scheduled_run_that_trips_a_gate_tells_whom_the_schedule_names(install
     runbook = installation.folder / "shop.yaml"
     runbook.write_text(json.dumps(SCANS))
     told = installation.folder / "told"
-    script = f"import os, sys; open({str(told)!r}, 'a').write(os.environ['WAIVERN_NOTICE'] + ' ' + sys.stdin.read())"
-    notify = {"events": ["gate_tripped", "failed"], "command": [sys.executable, "-c", script]}
+    recording = f"open({str(told)!r}, 'a').write(os.environ['WAIVERN_NOTIFICATION'] + ' ' + sys.stdin.read())"
+    notify = {"events": ["gate_tripped", "failed"], "command": [sys.executable, "-c", f"import os, sys; {recording}"]}
     soon = this_second() + timedelta(seconds=2)
     installation.schedule(runbook, Every(3600, soon - timedelta(hours=1)), name="nightly", notify=notify)
     with installation.service():
@@ -432,21 +432,21 @@ def test_the_deadline_of_a_run_does_not_hold_for_its_gates(
     runbook.write_text(json.dumps({**SCANS, "config": {"timeout": 3}}))
     run_id = queue(on_sqlite, runbook)
     inside, outside = multiprocessing.Pipe()
-    watch = SelfWatch(multiprocessing.get_context("fork").RawValue("d", 0.0), 5.0, outside)
+    watch = Watchdog(multiprocessing.get_context("fork").RawValue("d", 0.0), 5.0, outside)
     limits: list[float | None] = []
     conclude = execute_run.conclude_run
 
     def noting(*arguments: Any, **options: Any) -> Any:
-        limits.append(watch._end_at)
+        limits.append(watch._deadline)
         return conclude(*arguments, **options)
 
     monkeypatch.setattr(execute_run, "conclude_run", noting)
     with on_sqlite.application() as application:
         claimed = application.storage.runs.claim()
         assert claimed is not None
-        assert _carry_out_one(application, claimed, outside, watch, CALLER) is RunOutcome.CLOSED
+        assert _execute(application, claimed, outside, watch, SERVICE) is RunOutcome.CLOSED
         assert set(application.storage.decisions.gates_of(run_id)) == set(SCANS["gates"])
-    assert [type(inside.recv()) for _ in range(2)] == [Begun, Closed]
+    assert [type(inside.recv()) for _ in range(2)] == [Started, Closed]
     assert limits == [None]
 
 
@@ -466,9 +466,7 @@ def test_each_night_one_of_the_services_prunes(installation: Installation) -> No
         run = application.storage.runs.create(plan, trigger="test", caller=CALLER)
         run.store.save("a", message_of(text="x"))
         run.log.close(RunStatus.SUCCEEDED)
-        assert application.storage.retention.claim_periodic_task(
-            "prune", next_run_at=this_second() - timedelta(hours=1)
-        )
+        assert application.storage.retention.claim_periodic_task("prune", next_run_at=this_second() - timedelta(hours=1))
 
     def is_pruned() -> bool:
         with installation.application() as application:

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from waivern.history.decision_log import DecisionLog
     from waivern.history.history import History
     from waivern.history.retention import Retention
-    from waivern.runs.notifications import Notifications
     from waivern.runs.run_store import RunStore
-    from waivern.runs.service_register import ServiceRegister
+    from waivern.runs.service_store import ServiceStore
     from waivern.schedules.schedule_store import ScheduleStore
 
 
@@ -60,19 +59,13 @@ class SqlStorage:
     def schedules(self) -> "ScheduleStore":
         from waivern.database.schedules.schedule_store import SqlScheduleStore
 
-        return SqlScheduleStore(self._engine, actor=self._actor)
+        return SqlScheduleStore(self._engine)
 
     @cached_property
-    def services(self) -> "ServiceRegister":
-        from waivern.database.schedules.service_registry import SqlServiceRegister
+    def services(self) -> "ServiceStore":
+        from waivern.database.schedules.service_store import SqlServiceStore
 
-        return SqlServiceRegister(self._engine)
-
-    @cached_property
-    def notifications(self) -> "Notifications":
-        from waivern.database.runs.outbox import SqlNotifications
-
-        return SqlNotifications(self._engine)
+        return SqlServiceStore(self._engine)
 
     @cached_property
     def audit(self) -> "AuditLog":

@@ -14,9 +14,8 @@ from waivern.history.decision_log import DecisionLog
 from waivern.history.events import UNNAMED
 from waivern.history.history import History
 from waivern.history.retention import Retention
-from waivern.runs.notifications import Notifications
 from waivern.runs.run_store import RunStore
-from waivern.runs.service_register import ServiceRegister
+from waivern.runs.service_store import ServiceStore
 from waivern.schedules.schedule_store import ScheduleStore
 
 T = TypeVar("T")
@@ -32,9 +31,7 @@ class Storage(Protocol):
     @property
     def schedules(self) -> ScheduleStore: ...
     @property
-    def services(self) -> ServiceRegister: ...
-    @property
-    def notifications(self) -> Notifications: ...
+    def services(self) -> ServiceStore: ...
     @property
     def audit(self) -> AuditLog: ...
     @property

@@ -1,7 +1,6 @@
-"""The port through which notices of how runs ended are sent, and what decides which there are."""
+"""Notifications about runs: which events there are, and which a run causes. Pure."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -9,18 +8,14 @@ from typing import Any
 from waivern.runbooks.model.notification_limits import MAX_NOTIFY_TIMEOUT_S
 from waivern.runs.run import RunStatus
 
-_MARGIN_S = 60.0
 TARGETS = ("webhook", "command")
+"""The targets of a notification, as keys of a schedule's `notify`."""
 
-_FAILURES = {
-    RunStatus.FAILED: "failed",
-    RunStatus.INTERRUPTED: "failed",
-    RunStatus.TIMED_OUT: "timed_out",
-}
+_LEASE_MARGIN_S = 60.0
 
 
 class NotificationKind(StrEnum):
-    """What there is to tell of a run that has ended."""
+    """The events about which notifications are sent."""
 
     FAILED = "failed"
     TIMED_OUT = "timed_out"
@@ -28,9 +23,16 @@ class NotificationKind(StrEnum):
     GATE_TRIPPED = "gate_tripped"
 
 
+_FAILURES = {
+    RunStatus.FAILED: NotificationKind.FAILED,
+    RunStatus.INTERRUPTED: NotificationKind.FAILED,
+    RunStatus.TIMED_OUT: NotificationKind.TIMED_OUT,
+}
+
+
 @dataclass(frozen=True)
 class DueNotification:
-    """A notice that is to be sent now, for the `attempt`-th time; `notify` is the schedule's, unresolved."""
+    """A claimed notification, to be delivered for the `attempt`-th time; `notify` is the schedule's, unresolved."""
 
     run_id: str
     target: str
@@ -40,56 +42,29 @@ class DueNotification:
     notify: Mapping[str, Any]
 
 
-def notice_of(status: RunStatus, before: RunStatus | None, on: Collection[str]) -> NotificationKind | None:
-    """Return what is to be told of a run, or None.
+def notification_for(status: RunStatus, previous: RunStatus | None, events: Collection[str]) -> NotificationKind | None:
+    """Return which notification a closed run causes, or None.
 
     Args:
         status: How it ended.
-        before: How the run of the same schedule that ended before it did so, leaving out those that were cancelled.
-        on: The names of the notices that are wanted.
+        previous: How the run of the same schedule that ended before it did so; cancelled runs do not count.
+        events: The events that the schedule notifies of.
     """
     if status is RunStatus.SUCCEEDED:
-        name = NotificationKind.RECOVERED.value if before in _FAILURES else None
+        kind = NotificationKind.RECOVERED if previous in _FAILURES else None
     else:
-        name = _FAILURES.get(status)
-    return NotificationKind(name) if name is not None and name in on else None
+        kind = _FAILURES.get(status)
+    return kind if kind is not None and kind.value in events else None
 
 
-def gate_notice_of(status: RunStatus, on: Collection[str]) -> NotificationKind | None:
-    """Return what is to be told of a run by whose findings a gate tripped: of one that failed, that is told alone."""
-    return (
-        NotificationKind.GATE_TRIPPED
-        if status is RunStatus.SUCCEEDED and NotificationKind.GATE_TRIPPED.value in on
-        else None
-    )
+def gate_notification_for(status: RunStatus, events: Collection[str]) -> NotificationKind | None:
+    """Return which notification a run with a tripped gate causes; of a failed run only the failure is reported."""
+    kind = NotificationKind.GATE_TRIPPED
+    return kind if status is RunStatus.SUCCEEDED and kind.value in events else None
 
 
-def lease_s(target: str, notify: Mapping[str, Any]) -> float:
-    """Return for how many seconds a notice is left to whoever delivers it: longer than that may take."""
-    about = notify.get("webhook") if target == "webhook" else notify
-    timeout = about.get("timeout") if isinstance(about, Mapping) else None
-    return _MARGIN_S + (timeout if isinstance(timeout, int | float) else MAX_NOTIFY_TIMEOUT_S)
-
-
-class Notifications(ABC):
-    """Where notices wait until they are sent: at least once each, however many services send them.
-
-    A notice is queued in the transaction in which its run ends, by whoever writes that: one for each target that the
-    run's schedule has then; that a gate tripped, in the transaction that writes down how its gates came out. So there
-    is exactly one of each kind, or none, and nobody has to look for runs that have ended.
-    """
-
-    @abstractmethod
-    def claim_due(self, *, limit: int) -> Sequence[DueNotification]:
-        """Take up to `limit` notices that are due, each for as long as `lease_s` says; then it is due again."""
-
-    @abstractmethod
-    def sent(self, notice: DueNotification) -> None:
-        """Note that a notice has arrived."""
-
-    @abstractmethod
-    def failed(self, notice: DueNotification, *, error: str, retry_in_s: float | None) -> None:
-        """Note that a notice did not arrive; None gives it up.
-
-        Nothing is noted where it has arrived by now, or where somebody else has claimed it since.
-        """
+def delivery_lease_s(target: str, notify: Mapping[str, Any]) -> float:
+    """Return for how many seconds a claimed notification is due nowhere else: longer than a delivery may take."""
+    config = notify.get("webhook") if target == "webhook" else notify
+    timeout = config.get("timeout") if isinstance(config, Mapping) else None
+    return _LEASE_MARGIN_S + (timeout if isinstance(timeout, int | float) else MAX_NOTIFY_TIMEOUT_S)

@@ -1,1 +1,1 @@
-"""When runbooks are due: pure, without a clock and without a database."""
+"""Schedules and the times at which they are due: pure, without a clock or a database."""

@@ -1,4 +1,4 @@
-"""A schedule: which runbook is run when, and what happens when that cannot be kept."""
+"""A schedule: which runbook runs when, and what happens to missed and overlapping runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from typing import Any
 from waivern.errors import ScheduleError
 from waivern.schedules.timing import Timing
 
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 
 class CatchUp(StrEnum):
-    """Which of the instants that were missed are run after all: none, the newest, or as many as are allowed."""
+    """Which missed scheduled times get a run after all: none, the newest, or up to `max_catch_up`."""
 
     SKIP = "skip"
     LATEST = "latest"
@@ -22,7 +22,7 @@ class CatchUp(StrEnum):
 
 
 class Overlap(StrEnum):
-    """What becomes of a due instant while the last run is going on: no run, a run after it, or a run beside it."""
+    """What happens at a scheduled time while an earlier run is unfinished: no run, a later one, or a parallel one."""
 
     SKIP = "skip"
     QUEUE = "queue"
@@ -30,7 +30,7 @@ class Overlap(StrEnum):
 
 
 class ScheduleStatus(StrEnum):
-    """Whether due instants are run, skipped, or no longer there."""
+    """Whether scheduled times are run, skipped, or have ended."""
 
     ACTIVE = "active"
     PAUSED = "paused"
@@ -39,25 +39,25 @@ class ScheduleStatus(StrEnum):
 
 @dataclass(frozen=True)
 class ScheduleDefinition:
-    """What a person decides about a schedule.
+    """The terms of a schedule.
 
     Args:
-        name: What it is called, in one line.
+        name: Its name, in one line.
         runbook: The runbook's file, absolute.
         runbook_name: The runbook's name.
         timing: When it is due.
-        catch_up: What becomes of instants that were missed.
-        max_catch_up: With `CatchUp.ALL`, how many of them are run; the newest.
-        overlap: What becomes of an instant while the last run is going on.
-        jitter_s: A run on time begins up to so many seconds later, each instant by a share of its own.
-        priority: Higher ones are claimed first.
-        max_attempts: How often a run may be begun before it counts as interrupted.
-        working_directory: The folder that relative paths in properties are meant from, absolute.
-        notify: Whom to tell, as the runbook's `schedule.notify` has it, unresolved.
-        declared_in: The folder of runbooks that it was read from; None where a person added it.
+        catch_up: Which missed scheduled times get a run.
+        max_catch_up: With `CatchUp.ALL`, the largest number of them; the newest are run.
+        overlap: What happens while an earlier run is unfinished.
+        jitter_s: A run on time is delayed by a random time of up to so many seconds.
+        priority: Runs with a higher priority are claimed first.
+        max_attempts: How often a run is attempted before it is interrupted for good.
+        working_directory: The base folder of relative paths in properties, absolute.
+        notify: Where notifications go, as in the runbook's `schedule.notify`, with variables unresolved.
+        declared_in: The folder of runbooks that declares it; None if a person added it.
 
     Raises:
-        ScheduleError: the name is none.
+        ScheduleError: the name is not valid.
     """
 
     name: str
@@ -76,16 +76,16 @@ class ScheduleDefinition:
 
     def __post_init__(self) -> None:
         name = self.name
-        if not name or name != name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+        if not name or name != name.strip() or not name.isprintable() or len(name) > _MAX_NAME_LENGTH:
             raise ScheduleError(
-                f"{name[:60]!r} is no name for a schedule",
-                remedy=f"Use 1 to {_LONGEST_NAME} printable characters, without blanks at the ends",
+                f"{name[:60]!r} is not a valid name for a schedule",
+                remedy=f"Use 1 to {_MAX_NAME_LENGTH} printable characters without leading or trailing spaces",
             )
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule as it is kept; each due instant up to `evaluated_until` has been decided."""
+    """A stored schedule; each scheduled time up to `evaluated_until` has been decided."""
 
     id: str
     definition: ScheduleDefinition

@@ -1,34 +1,39 @@
-"""The port through which schedules are kept, and their due instants become runs."""
+"""The port through which schedules are stored, and their scheduled times become runs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from waivern.schedules.deciding import SkippedFire
+from waivern.caller import Caller
+from waivern.schedules.evaluation import TriggerSkipReason
 from waivern.schedules.schedule import Schedule, ScheduleDefinition
 
 
 @dataclass(frozen=True)
-class FireRecord:
-    """What became of one due instant: a run, or the reason why there is none."""
+class TriggerRecord:
+    """What followed from one scheduled time: a run, or the reason why there is none."""
 
     due_at: datetime
     run_id: str | None
-    skipped: SkippedFire | None
+    skipped: TriggerSkipReason | None
     decided_at: datetime
 
 
 @dataclass(frozen=True)
-class Fired:
-    """What firing a schedule came to.
+class EvaluationResult:
+    """The result of evaluating one schedule.
 
-    `runs` leads from due instants to the ids of their runs. `is_complete` is False where more instants are due than
-    were decided at once. `decided_at` is the present by the clock that decided.
+    Args:
+        schedule_id: The schedule.
+        evaluated_at: The present by the database's clock.
+        runs: The ids of the queued runs by scheduled time.
+        skipped: The number of scheduled times without a run.
+        is_complete: False if more times are due than were decided in one call.
     """
 
     schedule_id: str
-    decided_at: datetime
+    evaluated_at: datetime
     runs: Mapping[datetime, str]
     skipped: int
     is_complete: bool
@@ -36,7 +41,7 @@ class Fired:
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest run of a schedule; `status` is a run's, and `due_at` None where it was not made by the clock."""
+    """The newest run of a schedule; `status` is a run's, and `due_at` None unless it was triggered on schedule."""
 
     run_id: str
     status: str
@@ -45,84 +50,84 @@ class LastRun:
 
     @property
     def lateness_seconds(self) -> float | None:
-        """Return the seconds from the instant that it was due to its start."""
+        """Return the seconds from its scheduled time to its start."""
         if self.due_at is None or self.started_at is None:
             return None
         return (self.started_at - self.due_at).total_seconds()
 
 
 class ScheduleStore(ABC):
-    """Where schedules are kept.
+    """Where schedules are stored.
 
-    Each change first decides what was due by then under the old terms, so that no due instant is left without a record.
+    Every change first decides what was due by then under the old terms, so that each scheduled time has a record.
     """
 
     @abstractmethod
-    def add(self, definition: ScheduleDefinition) -> Schedule:
-        """Keep a new schedule; what was due before now is not its affair.
+    def add(self, definition: ScheduleDefinition, *, caller: Caller) -> Schedule:
+        """Store a new schedule; it is due only from now on.
 
         Raises:
-            ScheduleError: there is one of this name.
+            ScheduleError: there is already a schedule with this name.
         """
 
     @abstractmethod
-    def change(self, schedule_id: str, definition: ScheduleDefinition) -> Schedule:
-        """Give a schedule other terms.
+    def change(self, schedule_id: str, definition: ScheduleDefinition, *, caller: Caller) -> Schedule:
+        """Replace the definition of a schedule.
 
         Raises:
-            ScheduleError: it is gone, or its new name is another's.
+            ScheduleError: it was removed, or a different schedule has the new name.
         """
 
     @abstractmethod
     def find(self, name: str) -> Schedule:
-        """Return the schedule of this name that has not been removed.
+        """Return the schedule with this name that has not been removed.
 
         Raises:
-            ScheduleError: there is none; names the nearest.
+            ScheduleError: there is none; the error names the nearest.
         """
 
     @abstractmethod
     def all(self) -> Sequence[Schedule]:
-        """Return all that have not been removed, by name."""
+        """Return all schedules that have not been removed, by name."""
 
     @abstractmethod
-    def pause(self, schedule_id: str, *, because: str | None = None) -> None:
-        """Let what becomes due be skipped, with that as the reason, until it is resumed."""
+    def pause(self, schedule_id: str, *, caller: Caller, because: str | None = None) -> None:
+        """Skip its scheduled times, for the reason given, until it is resumed."""
 
     @abstractmethod
-    def resume(self, schedule_id: str) -> None:
-        """Let what becomes due from now on be run again."""
+    def resume(self, schedule_id: str, *, caller: Caller) -> None:
+        """Queue runs again from the next scheduled time on."""
 
     @abstractmethod
-    def remove(self, schedule_id: str) -> None:
-        """Let nothing of it become due again; its runs and its name in the history stay."""
+    def remove(self, schedule_id: str, *, caller: Caller) -> None:
+        """End a schedule; its runs and its name in the history stay."""
 
     @abstractmethod
     def revision(self) -> str:
-        """Return a text that is another one after any schedule was added, changed, paused, resumed or removed."""
+        """Return a text that changes whenever a schedule is added, changed, paused, resumed or removed."""
 
     @abstractmethod
-    def fire(self, schedule_ids: Collection[str]) -> Sequence[Fired]:
-        """Decide what is due by now and has not been decided, and queue the runs, in one transaction.
+    def evaluate(self, schedule_ids: Collection[str]) -> Sequence[EvaluationResult]:
+        """Decide what is due and undecided, and queue its runs, in one transaction.
 
-        However many processes do so at once, each due instant is decided once.
+        However many processes do so at the same time, each scheduled time is decided once.
         """
 
     @abstractmethod
     def trigger(self, schedule_id: str) -> str:
-        """Queue a run of it now, whatever is due; return the run's id."""
+        """Queue a run now, independently of the scheduled times; return the run's id."""
 
     @abstractmethod
-    def without_run(self, schedule_id: str, instants: Sequence[datetime]) -> Sequence[datetime]:
-        """Return those of these past due instants that have no run."""
+    def times_without_run(self, schedule_id: str, times: Sequence[datetime]) -> Sequence[datetime]:
+        """Return those of these past scheduled times that have no run."""
 
     @abstractmethod
-    def backfill(self, schedule_id: str, instants: Sequence[datetime]) -> Mapping[datetime, str]:
-        """Queue runs for those of these past due instants that have none; return the runs' ids."""
+    def backfill(self, schedule_id: str, times: Sequence[datetime]) -> Mapping[datetime, str]:
+        """Queue runs for those of these past scheduled times that have none; return the ids of the runs."""
 
     @abstractmethod
-    def fires(self, schedule_id: str, *, limit: int) -> Sequence[FireRecord]:
-        """Return what became of the newest due instants, newest first."""
+    def triggers(self, schedule_id: str, *, limit: int) -> Sequence[TriggerRecord]:
+        """Return what followed from the newest scheduled times, newest first."""
 
     @abstractmethod
     def last_runs(self) -> Mapping[str, LastRun]:

@@ -1,4 +1,4 @@
-"""The instants at which a schedule is due: by cron, at an interval, or once."""
+"""The scheduled times of a schedule: by cron, at an interval, or once."""
 
 import functools
 from collections.abc import Iterator
@@ -27,25 +27,25 @@ _ALLOWED = {
     "month": "1-12 or jan-dec",
     "day-of-week": "0-7 (0 and 7 are Sunday) or sun-sat",
 }
-_SOME_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
-_SHORTEST_S, _LONGEST_S = 1.0, 366 * 86_400.0
-_HOUR_S, _QUARTER_S = 3_600, 900  # no clock of our time is set at anything but a full quarter of an hour
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+_MIN_INTERVAL_S, _MAX_INTERVAL_S = 1.0, 366 * 86_400.0
+_HOUR_S, _QUARTER_S = 3_600, 900  # every time zone of today changes its clock at a full quarter of an hour
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """Due by a cron expression of five fields, read by the clock on the wall of a time zone.
+    """Due by a cron expression of five fields, in the local time of a time zone.
 
-    Fields are minute, hour, day of month, month and day of week, with names, ranges, steps and lists; where both days
-    are restricted either suffices, as in Debian's cron. `@daily` and its kin are shorthands. At a change of the clock
-    a due time that does not exist is moved behind the gap, and one that comes twice is due the first time, unless
-    minute or hour is a `*`: then what is due follows the elapsed time. Two times that fall together are due once.
+    Fields are minute, hour, day of month, month and day of week, with names, ranges, steps and lists. If both days are
+    restricted, one of them has to match, as in Debian's cron. Macros such as `@daily` are allowed. When the clock
+    changes, a time that does not exist is due at the end of the gap, and one that occurs twice is due the first time,
+    unless minute or hour is `*`: then due times follow the elapsed time. Times that coincide are due once.
 
     Raises:
-        ScheduleError: the expression cannot be read or is never due, or there is no such time zone.
+        ScheduleError: the expression is not valid or is never due, or there is no such time zone.
 
-    Source: crontab(5) of Debian's cron, as the package cronsim reads it.
+    Source: crontab(5) of Debian's cron, as the package cronsim implements it.
     """
 
     expression: str
@@ -55,11 +55,11 @@ class Cron:
         _check(self.expression, self.timezone)
 
     def after(self, instant: datetime) -> datetime | None:
-        """Return the first due instant (UTC) strictly after `instant` (aware), or None where there is none."""
+        """Return the first due time (UTC) strictly after `instant` (aware), or None if there is none."""
         return next(self.from_(instant), None)
 
     def from_(self, instant: datetime) -> Iterator[datetime]:
-        """Yield all due instants (UTC) strictly after `instant` (aware), ascending, each once."""
+        """Yield all due times (UTC) strictly after `instant` (aware), ascending, each once."""
         last = instant
         for local in _simulated(self.expression, instant.astimezone(_zone(self.timezone))):
             due = local.astimezone(UTC)
@@ -70,7 +70,7 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """Due at `anchor` (aware) and each multiple of `seconds` after it, whatever happens in between.
+    """Due at `anchor` (aware) and at each multiple of `seconds` after it, whatever happens in between.
 
     Raises:
         ScheduleError: `seconds` is less than 1 or more than 366 days.
@@ -80,15 +80,15 @@ class Every:
     anchor: datetime
 
     def __post_init__(self) -> None:
-        if not _SHORTEST_S <= self.seconds <= _LONGEST_S:
-            raise ScheduleError(f"Every {self.seconds:g} s is no interval", remedy="Give one from 1 second to 366 days")
+        if not _MIN_INTERVAL_S <= self.seconds <= _MAX_INTERVAL_S:
+            raise ScheduleError(f"{self.seconds:g} s is not a valid interval", remedy="Use 1 second to 366 days")
 
     @property
     def step(self) -> timedelta:
         return timedelta(seconds=self.seconds)
 
     def after(self, instant: datetime) -> datetime | None:
-        """Return the first due instant (UTC) strictly after `instant` (aware)."""
+        """Return the first due time (UTC) strictly after `instant` (aware)."""
         steps_until = (instant - self.anchor) // _MICROSECOND // (self.step // _MICROSECOND)
         try:
             return (self.anchor + max(steps_until + 1, 1) * self.step).astimezone(UTC)
@@ -96,7 +96,7 @@ class Every:
             return None
 
     def from_(self, instant: datetime) -> Iterator[datetime]:
-        """Yield all due instants (UTC) strictly after `instant` (aware), ascending."""
+        """Yield all due times (UTC) strictly after `instant` (aware), ascending."""
         due = self.after(instant)
         while due is not None:
             yield due
@@ -105,16 +105,16 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """Due one single time, at an instant (aware)."""
+    """Due once, at a time (aware)."""
 
     at: datetime
 
     def after(self, instant: datetime) -> datetime | None:
-        """Return the due instant (UTC) if it is strictly after `instant` (aware)."""
+        """Return the due time (UTC) if it is strictly after `instant` (aware)."""
         return self.at.astimezone(UTC) if self.at > instant else None
 
     def from_(self, instant: datetime) -> Iterator[datetime]:
-        """Yield the due instant (UTC) if it is strictly after `instant` (aware)."""
+        """Yield the due time (UTC) if it is strictly after `instant` (aware)."""
         if self.at > instant:
             yield self.at.astimezone(UTC)
 
@@ -123,7 +123,7 @@ Timing = Cron | Every | Once
 
 
 def due_between(timing: Timing, *, after: datetime, until: datetime) -> Iterator[datetime]:
-    """Yield the due instants (UTC) strictly after `after` and not after `until` (both aware), ascending."""
+    """Yield the due times (UTC) strictly after `after` and not after `until` (both aware), ascending."""
     for due in timing.from_(after):
         if due > until:
             return
@@ -131,7 +131,7 @@ def due_between(timing: Timing, *, after: datetime, until: datetime) -> Iterator
 
 
 def describe(timing: Timing) -> str:
-    """Say when it is due: "cron 0 2 * * * in Europe/London", "every 6 h", "once at 2026-12-01T02:00:00Z"."""
+    """Describe a timing: "cron 0 2 * * * in Europe/London", "every 6 h", "once at 2026-12-01T02:00:00Z"."""
     match timing:
         case Cron():
             return f"cron {timing.expression} in {timing.timezone}"
@@ -149,10 +149,10 @@ def _in_units(seconds: float) -> str:
 
 
 class _ForwardCronSim(CronSim):
-    """Passes over no change of the clock; decision 11 says why.
+    """Steps forward in elapsed time, so that it never steps over a change of the clock (decision 11).
 
-    cronsim 2.8 goes back to the beginning of an hour, and on by whole hours. Where a clock was set within that hour, as
-    from 3:45 to 2:45 in the Pacific/Chatham zone, it turns in a circle for ever, or loses a due time.
+    cronsim 2.8 goes back to the start of an hour and on by whole hours. If the clock changes within that hour, as from
+    3:45 to 2:45 in Pacific/Chatham, it loops forever or loses a due time.
     """
 
     def advance_hour(self) -> bool:
@@ -190,18 +190,18 @@ def _zone(name: str) -> tzinfo:
 def _check(expression: str, timezone: str) -> None:
     _check_zone(timezone)
     if expression.startswith("@") and expression.lower() not in _MACROS:
-        remedy = did_you_mean(expression.lower(), _MACROS) or f"There are: {', '.join(_MACROS)}"
-        raise ScheduleError(f"'{expression}' is no shorthand for a schedule", remedy=remedy)
+        remedy = did_you_mean(expression.lower(), _MACROS) or f"Use one of {', '.join(_MACROS)}"
+        raise ScheduleError(f"'{expression}' is not a valid cron macro", remedy=remedy)
     fields = _MACROS.get(expression.lower(), expression).split()
     if len(fields) != len(_FIELDS):
         raise ScheduleError(
             f"'{expression}' has {len(fields)} fields; cron has five: minute hour day month weekday",
-            remedy='Write one such as "0 2 * * *": each night at two',
+            remedy='For example "0 2 * * *": every night at two',
         )
     try:
-        due = next(_simulated(expression, _SOME_INSTANT), None)
+        due = next(_simulated(expression, _ANY_TIME), None)
     except CronSimError as error:
-        raise _unreadable(expression, fields, str(error)) from None
+        raise _invalid(expression, fields, str(error)) from None
     if due is None:
         raise _never_due(expression)
 
@@ -210,15 +210,15 @@ def _check_zone(timezone: str) -> None:
     try:
         _zone(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        remedy = did_you_mean(timezone, available_timezones()) or "Write one such as Europe/London"
-        raise ScheduleError(f"'{timezone}' is no time zone", remedy=remedy) from None
+        remedy = did_you_mean(timezone, available_timezones()) or "Use a name such as Europe/London"
+        raise ScheduleError(f"'{timezone}' is not a known time zone", remedy=remedy) from None
 
 
-def _unreadable(expression: str, fields: list[str], said: str) -> ScheduleError:
-    """What cronsim calls "Bad minute" in words; a day that no month has is a bad day to it."""
-    name = said.removeprefix("Bad ")
+def _invalid(expression: str, fields: list[str], message: str) -> ScheduleError:
+    """Translate cronsim's "Bad minute"; it says "Bad day-of-month" also of a day that no month has, as 30 February."""
+    name = message.removeprefix("Bad ")
     if name not in _FIELDS:
-        return ScheduleError(f"'{expression}' cannot be read as cron: {said}")
+        return ScheduleError(f"'{expression}' is not valid cron: {message}")
     field = fields[_FIELDS.index(name)]
     if (
         name == "day-of-month"
@@ -227,10 +227,10 @@ def _unreadable(expression: str, fields: list[str], said: str) -> ScheduleError:
     ):
         return _never_due(expression)
     return ScheduleError(
-        f"'{expression}' cannot be read as cron: '{field}' is no {name.replace('-', ' ')}",
-        remedy=f"Write {_ALLOWED[name]}, a range, a list or a step such as */5",
+        f"'{expression}' is not valid cron: '{field}' is not a valid {name.replace('-', ' ')}",
+        remedy=f"Use {_ALLOWED[name]}, a range, a list or a step such as */5",
     )
 
 
 def _never_due(expression: str) -> ScheduleError:
-    return ScheduleError(f"'{expression}' is never due: there is no such day", remedy="Mend day or month")
+    return ScheduleError(f"'{expression}' is never due: there is no such day", remedy="Correct the day or the month")

@@ -1,1 +1,1 @@
-"""The clock: schedules become runs, and runs are carried out, each in a process of its own."""
+"""The service: a scheduler that queues runs when they are due, and workers that execute them."""

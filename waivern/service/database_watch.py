@@ -1,45 +1,58 @@
-"""Whether the database answers: said once when it goes, and once when it is back."""
+"""Whether the database answers: logged once when it stops, and once when it is back."""
 
 import logging
+import threading
 import time
 
 from waivern.errors import DatabaseUnavailableError
-from waivern.service.tally import Tally
+from waivern.service.metrics import ServiceMetrics
 
 logger = logging.getLogger(__name__)
 
-AWAY_S = 1.0
+RETRY_S = 1.0
 """Seconds until a database that did not answer is asked again."""
 
 
 class DatabaseWatch:
-    """What one thread knows of the database.
+    """What the parts of a service know about the database; safe to be called from any thread.
+
+    Several parts use the database at different intervals, and some not at each run. So the database counts as back
+    when every part that failed has succeeded.
 
     Args:
-        meanwhile: What cannot be done while the database is away, for the log.
-        tally: Where is counted how often it did not answer.
+        metrics: Counts the failures.
     """
 
-    def __init__(self, meanwhile: str, tally: Tally) -> None:
-        self._meanwhile = meanwhile
-        self._tally = tally
-        self._away_since: float | None = None
+    def __init__(self, metrics: ServiceMetrics) -> None:
+        self._metrics = metrics
+        self._lock = threading.Lock()
+        self._failing: set[str] = set()
+        self._since = 0.0
 
     @property
-    def away_s(self) -> float:
-        """Return for how many seconds the database has not answered; 0 where it does."""
-        since = self._away_since
-        return 0.0 if since is None else time.monotonic() - since
+    def unavailable_s(self) -> float:
+        """Return for how many seconds the database has not answered; 0 if it does."""
+        with self._lock:
+            return time.monotonic() - self._since if self._failing else 0.0
 
-    def failed(self, error: DatabaseUnavailableError) -> None:
-        """Note that it did not answer."""
-        self._tally.database_failed()
-        if self._away_since is None:
-            self._away_since = time.monotonic()
-            logger.error("%s until the database is back: %s", self._meanwhile, error)
+    def failed(self, part: str, error: DatabaseUnavailableError) -> None:
+        """Record that the database did not answer a part of the service."""
+        self._metrics.database_failed()
+        with self._lock:
+            is_first = not self._failing
+            self._failing.add(part)
+            if is_first:
+                self._since = time.monotonic()
+        if is_first:
+            logger.error("The service pauses until the database is back: %s", error)
 
-    def answered(self) -> None:
-        """Note that it answered."""
-        if self._away_since is not None:
-            logger.warning("The database is back after %.0f s", self.away_s)
-        self._away_since = None
+    def answered(self, part: str) -> None:
+        """Record that a part of the service has done its work."""
+        with self._lock:
+            if part not in self._failing:
+                return
+            self._failing.discard(part)
+            is_back = not self._failing
+            unavailable_s = time.monotonic() - self._since
+        if is_back:
+            logger.warning("The database is back after %.0f s", unavailable_s)

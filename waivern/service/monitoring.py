@@ -1,4 +1,4 @@
-"""`/healthz` and `/metrics`, for whatever watches over a service."""
+"""Serves `/healthz` and `/metrics` of a service over HTTP."""
 
 import json
 import socket
@@ -14,97 +14,98 @@ from prometheus_client.registry import Collector
 
 from waivern import __version__
 from waivern.errors import UsageError, WaivernError
-from waivern.runs.service_register import Status
-from waivern.service.tally import Tally
+from waivern.runs.service_store import Status
+from waivern.service.metrics import ServiceMetrics
 
-_SLOW_CLIENT_S = 5
+_CLIENT_TIMEOUT_S = 5
 
 
 class Monitor:
-    """Answers over HTTP, in threads of its own.
+    """An HTTP server in threads of its own.
 
     Args:
-        read_status: Asks the database how the installation stands.
-        tally: What this process has done.
-        service_is_well: What is wrong with this process; nothing where all is well.
+        read_status: Reads the status of the installation from the database.
+        metrics: What this process has done.
+        find_problems: Returns what is wrong with this process; nothing if it is healthy.
     """
 
     def __init__(
-        self, *, read_status: Callable[[], Status], tally: Tally, service_is_well: Callable[[], Sequence[str]]
+        self,
+        *,
+        read_status: Callable[[], Status],
+        metrics: ServiceMetrics,
+        find_problems: Callable[[], Sequence[str]],
     ) -> None:
-        self._tally = tally
-        self._complaints = service_is_well
-        self._server: ThreadingHTTPServer | None = None
-        tally.registry.register(_Installation(read_status))
+        self._metrics = metrics
+        self._find_problems = find_problems
+        metrics.registry.register(_InstallationMetrics(read_status))
 
     def start(self, host: str, port: int) -> int:
-        """Begin to answer; return the port, which is a free one where 0 was asked for.
+        """Start to answer; return the port, which is a free one if `port` is 0.
 
         Raises:
-            UsageError: the address cannot be had.
+            UsageError: the address cannot be bound.
         """
-        handler = type("Handler", (_Handler,), {"pages": {"/healthz": self._health, "/metrics": self._metrics}})
+        handler = type(
+            "Handler", (_Handler,), {"pages": {"/healthz": self._health_page, "/metrics": self._metrics_page}}
+        )
         try:
-            self._server = (_OnIPv6 if ":" in host else ThreadingHTTPServer)((host, port), handler)
+            server = (_IPv6Server if ":" in host else ThreadingHTTPServer)((host, port), handler)
         except OSError as error:
             raise UsageError(
-                f"Nothing can be answered on {host}:{port}: {error.strerror}", remedy="Give another --metrics-port"
+                f"Cannot listen on {host}:{port}: {error.strerror}", remedy="Choose a different --metrics-port"
             ) from None
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, name="waivern-monitor", daemon=True).start()
-        return int(self._server.server_address[1])
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, name="waivern-monitor", daemon=True).start()
+        return int(server.server_address[1])
 
-    def close(self) -> None:
-        """Answer no more."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+    def _health_page(self) -> tuple[HTTPStatus, str, bytes]:
+        problems = list(self._find_problems())
+        health = {"status": "unhealthy" if problems else "ok", "version": __version__, "problems": problems}
+        code = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
+        return code, "application/json", json.dumps(health).encode()
 
-    def _health(self) -> tuple[HTTPStatus, str, bytes]:
-        complaints = list(self._complaints())
-        said = {"status": "unwell" if complaints else "ok", "version": __version__, "complaints": complaints}
-        code = HTTPStatus.SERVICE_UNAVAILABLE if complaints else HTTPStatus.OK
-        return code, "application/json", json.dumps(said).encode()
-
-    def _metrics(self) -> tuple[HTTPStatus, str, bytes]:
-        return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._tally.registry)
+    def _metrics_page(self) -> tuple[HTTPStatus, str, bytes]:
+        return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._metrics.registry)
 
 
-class _OnIPv6(ThreadingHTTPServer):
+class _IPv6Server(ThreadingHTTPServer):
     address_family = socket.AF_INET6
 
 
-class _Installation(Collector):
-    """What all services share: asked of the database when somebody looks."""
+class _InstallationMetrics(Collector):
+    """Metrics of the whole installation, read from the database at each scrape."""
 
     def __init__(self, read_status: Callable[[], Status]) -> None:
         self._read_status = read_status
 
     def describe(self) -> Iterator[Metric]:
-        """Say nothing beforehand: that would ask the database."""
+        """Describe nothing in advance: that would query the database."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
         try:
             status = self._read_status()
         except WaivernError:
-            yield GaugeMetricFamily("waivern_database_up", "Whether the database answers", value=0)
+            yield GaugeMetricFamily("waivern_database_up", "Whether the database is available", value=0)
             return
-        yield GaugeMetricFamily("waivern_database_up", "Whether the database answers", value=1)
-        oldest = 0.0 if status.oldest_queued_at is None else (status.now - status.oldest_queued_at).total_seconds()
-        yield GaugeMetricFamily("waivern_queued_runs", "Runs that wait for a worker", value=status.queued)
-        yield GaugeMetricFamily("waivern_oldest_queued_seconds", "How long the oldest of them has waited", value=oldest)
-        yield GaugeMetricFamily("waivern_running_runs", "Runs that are going on", value=len(status.running))
-        yield GaugeMetricFamily("waivern_schedules", "Schedules that are active", value=status.schedules)
-        alive = GaugeMetricFamily("waivern_services_alive", "Services that give signs of life", labels=["kind"])
+        yield GaugeMetricFamily("waivern_database_up", "Whether the database is available", value=1)
+        waiting_s = 0.0 if status.oldest_queued_at is None else (status.now - status.oldest_queued_at).total_seconds()
+        yield GaugeMetricFamily("waivern_queued_runs", "Runs waiting for a worker", value=status.queued)
+        yield GaugeMetricFamily(
+            "waivern_oldest_queued_seconds", "Waiting time of the oldest queued run", value=waiting_s
+        )
+        yield GaugeMetricFamily("waivern_running_runs", "Runs being executed", value=len(status.running))
+        yield GaugeMetricFamily("waivern_schedules", "Active schedules", value=status.schedules)
+        alive = GaugeMetricFamily("waivern_services_alive", "Services with a recent heartbeat", labels=["kind"])
         for kind in ("serve", "worker"):
-            alive.add_metric([kind], sum(each.is_alive and each.kind == kind for each in status.services))
+            alive.add_metric([kind], sum(service.is_alive and service.kind == kind for service in status.services))
         yield alive
 
 
 class _Handler(BaseHTTPRequestHandler):
     pages: ClassVar[dict[str, Callable[[], tuple[HTTPStatus, str, bytes]]]] = {}
-    timeout = _SLOW_CLIENT_S
+    timeout = _CLIENT_TIMEOUT_S
 
     def version_string(self) -> str:
         return "Waivern"
@@ -127,4 +128,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the standard library's name
-        """Write no line for each question."""
+        """Log no line per request."""

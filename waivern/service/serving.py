@@ -1,4 +1,4 @@
-"""One process of the service: a clock, workers, or both, from start to shutdown."""
+"""A process of `waivern serve` or `waivern worker`, from start to shutdown."""
 
 import logging
 import signal
@@ -13,25 +13,24 @@ from waivern import __version__
 from waivern.caller import Caller
 from waivern.errors import DatabaseUnavailableError
 from waivern.operations.application import Application
-from waivern.runs.service_register import SIGN_OF_LIFE_S, Status
-from waivern.service.clock import Clock
-from waivern.service.database_watch import AWAY_S, DatabaseWatch
-from waivern.service.housekeeping import Chore, Housekeeping
-from waivern.service.notifying import Notifier
-from waivern.service.pruning import NightlyPruning
-from waivern.service.run_process import MakeApplication
-from waivern.service.tally import Tally
-from waivern.service.watched_folder import WatchedFolder
-from waivern.service.workers import Workers
+from waivern.runs.service_store import HEARTBEAT_S, Status
+from waivern.service.database_watch import RETRY_S, DatabaseWatch
+from waivern.service.jobs.background_jobs import BackgroundJobs, PeriodicTask
+from waivern.service.metrics import ServiceMetrics
+from waivern.service.nightly_pruning import prune_if_due
+from waivern.service.notifications.notifier import Notifier
+from waivern.service.runbook_folder import RunbookFolder
+from waivern.service.scheduler import Scheduler
+from waivern.service.workers.pool import WorkerPool
+from waivern.service.workers.run_process import MakeApplication
 
 logger = logging.getLogger(__name__)
 
-_UNWELL_AFTER_S = 30.0
-_AT_ONCE_S = 0.0
-_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_FOLDER_S = 1.0
-_NOTICES_S = 1.0
-_PRUNING_S = 30.0
+_UNHEALTHY_AFTER_S = 30.0
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_FOLDER_INTERVAL_S = 1.0
+_NOTIFICATIONS_INTERVAL_S = 1.0
+_PRUNING_INTERVAL_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -39,16 +38,16 @@ class ServiceOptions:
     """What a service does.
 
     Args:
-        keeps_time: Whether it decides what is due.
-        workers: How many runs it makes at a time; 0: none.
-        runbooks: A folder whose runbooks' `schedule:` it follows.
-        drain_s: Seconds that runs are given to end at a shutdown, before they are handed back to the queue.
-        metrics_host: The address that `/healthz` and `/metrics` are bound to.
-        metrics_port: Their port; 0 means any free one, None that there are none.
-        prune_at: When what need not be kept is let go of each day, in UTC; None: never.
+        has_scheduler: Whether it queues runs when they are due.
+        workers: How many runs it executes at a time; 0: none.
+        runbooks: A folder of runbooks whose `schedule:` it follows.
+        drain_s: Seconds that runs get to finish at shutdown, before they are released to the queue.
+        metrics_host: The address to which `/healthz` and `/metrics` are bound.
+        metrics_port: Their port; 0 means any free one, None that they are not served.
+        prune_at: The time of day (UTC) at which content past its retention is deleted; None: never.
     """
 
-    keeps_time: bool
+    has_scheduler: bool
     workers: int
     runbooks: Path | None = None
     drain_s: float = 30.0
@@ -58,12 +57,12 @@ class ServiceOptions:
 
 
 class Service:
-    """Starts what the options ask for, and ends it in order.
+    """Starts what the options ask for, and stops it in order.
 
     Args:
         application: What is installed.
-        caller: The service, for the audit log.
-        make_application: Sets up the processes that runs are made in.
+        caller: Who the service is, for the audit log.
+        make_application: Sets up the processes in which runs are executed.
         options: What it does.
     """
 
@@ -79,22 +78,23 @@ class Service:
         self._caller = caller
         self._make_application = make_application
         self._options = options
-        self._tally = Tally()
-        self._stopping = threading.Event()
-        self._at_once = threading.Event()
+        self._metrics = ServiceMetrics()
+        self._database = DatabaseWatch(self._metrics)
+        self._jobs = BackgroundJobs(self._database)
+        self._stop_requested = threading.Event()
+        self._stop_now_requested = threading.Event()
         self._service_id = ""
-        self._has_begun = False
-        self._clock: Clock | None = None
-        self._workers: Workers | None = None
-        self._housekeeping: Housekeeping | None = None
+        self._has_started = False
+        self._scheduler: Scheduler | None = None
+        self._workers: WorkerPool | None = None
 
     def run(self, *, started: Callable[[], None] = lambda: None) -> None:
-        """Serve until SIGTERM or SIGINT, then drain; a second one hands all runs back and ends at once.
+        """Serve until SIGTERM, SIGINT or SIGHUP, then drain; a second signal releases all runs and stops at once.
 
-        `started` is called when everything is at work.
+        `started` is called when everything has started.
 
         Raises:
-            DatabaseError: the database can be reached and cannot be used, as one that is out of date.
+            DatabaseError: the database can be reached but not used, for example because its schema is out of date.
         """
         with self._signals():
             self._start_monitor()
@@ -102,120 +102,121 @@ class Service:
                 return
             self._start()
             started()
-            self._stopping.wait()
+            self._stop_requested.wait()
             self._shut_down()
 
-    def complaints(self) -> Sequence[str]:
-        """Say what is not well with it; nothing where all is."""
-        found = [] if self._has_begun else ["the service waits for its database"]
-        parts = (("clock", self._clock), ("workers", self._workers), ("housekeeping", self._housekeeping))
-        for name, part in parts:
-            if part is not None and not part.thread.is_alive():
-                found.append(f"the thread of the {name} has ended")
-            elif part is not None and part.database.away_s > _UNWELL_AFTER_S:
-                found.append(f"the {name} could not use the database for {part.database.away_s:.0f} s")
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong with this process; nothing if it is healthy."""
+        found = [] if self._has_started else ["the service waits for its database"]
+        if self._workers is not None and not self._workers.thread.is_alive():
+            found.append("the thread of the workers has ended")
+        if self._jobs.stalled_s > _UNHEALTHY_AFTER_S:
+            found.append(f"no schedule or periodic task has been started for {self._jobs.stalled_s:.0f} s")
+        if self._has_started and self._database.unavailable_s > _UNHEALTHY_AFTER_S:
+            found.append(f"the database has not answered for {self._database.unavailable_s:.0f} s")
         return found
 
     def _wait_for_database(self) -> bool:
-        """Open the database as soon as it answers; False where the service is stopped before."""
-        watch = DatabaseWatch("The service cannot begin", self._tally)
-        while not self._stopping.is_set():
+        """Open the database as soon as it answers; return False if the service is stopped before."""
+        while not self._stop_requested.is_set():
             try:
-                self._application.storage  # noqa: B018  opening it is what is wanted
+                self._application.storage  # noqa: B018  reading the property opens the database
             except DatabaseUnavailableError as error:
-                watch.failed(error)
-                self._stopping.wait(AWAY_S)
+                self._database.failed("start", error)
+                self._stop_requested.wait(RETRY_S)
             else:
-                watch.answered()
+                self._database.answered("start")
                 return True
         return False
 
     def _start(self) -> None:
         storage, options = self._application.storage, self._options
         if options.workers:
-            self._workers = Workers(
+            self._workers = WorkerPool(
                 storage.runs,
                 number=options.workers,
                 make_application=self._make_application,
-                tally=self._tally,
                 caller=self._caller,
+                database=self._database,
+                metrics=self._metrics,
             )
             self._workers.start()
-        if options.keeps_time:
-            queued = self._workers.wake if self._workers is not None else lambda: None
-            self._clock = Clock(storage.schedules, queued=queued, tally=self._tally)
-            self._clock.start()
-        self._housekeeping = Housekeeping(self._chores(), tally=self._tally)
-        self._housekeeping.start()
-        self._has_begun = True
+        if options.has_scheduler:
+            on_queued = self._workers.wake if self._workers is not None else lambda: None
+            self._scheduler = Scheduler(storage.schedules, self._jobs, on_queued=on_queued, metrics=self._metrics)
+            self._scheduler.start()
+        for task in self._periodic_tasks():
+            self._jobs.add_task(task)
+        self._jobs.start()
+        self._has_started = True
 
     def _start_monitor(self) -> None:
-        """Before anything else: that the service waits for its database is what somebody wants to be told."""
+        """Start it before anything else, so that a service that waits for its database can say so."""
         host, port = self._options.metrics_host, self._options.metrics_port
         if port is None:
             return
         from waivern.service.monitoring import Monitor
 
-        monitor = Monitor(read_status=self._status, tally=self._tally, service_is_well=self.complaints)
-        bound = monitor.start(host, port)
-        shown = f"[{host}]" if ":" in host else host
-        logger.warning("Health on http://%s:%d/healthz, metrics on /metrics", shown, bound)
+        monitor = Monitor(read_status=self._status, metrics=self._metrics, find_problems=self.problems)
+        bound_port = monitor.start(host, port)
+        shown_host = f"[{host}]" if ":" in host else host
+        logger.warning("Health on http://%s:%d/healthz, metrics on /metrics", shown_host, bound_port)
 
     def _status(self) -> Status:
-        if not self._has_begun:
+        if not self._has_started:
             raise DatabaseUnavailableError("The service waits for its database")
         return self._application.storage.services.status()
 
-    def _chores(self) -> Sequence[Chore]:
-        chores = [Chore("a sign of life", SIGN_OF_LIFE_S, self._give_sign_of_life)]
-        if self._options.runbooks is not None:
-            chores.append(
-                Chore(
-                    "the folder of runbooks", _FOLDER_S, WatchedFolder(self._application, self._options.runbooks).look
-                )
-            )
-        if self._options.keeps_time:
-            chores.append(Chore("notices", _NOTICES_S, Notifier(self._application, tally=self._tally).deliver_due))
-        if self._options.prune_at is not None:
-            pruning = NightlyPruning(self._application, at=self._options.prune_at)
-            chores.append(Chore("pruning", _PRUNING_S, pruning.look))
-        return chores
+    def _periodic_tasks(self) -> Iterator[PeriodicTask]:
+        application, options = self._application, self._options
+        yield PeriodicTask("heartbeat", HEARTBEAT_S, self._heartbeat)
+        if options.runbooks is not None:
+            folder = RunbookFolder(application, options.runbooks, caller=self._caller)
+            yield PeriodicTask("runbook folder", _FOLDER_INTERVAL_S, folder.sync_if_changed)
+        if options.has_scheduler:
+            notifier = Notifier(application, jobs=self._jobs, metrics=self._metrics)
+            yield PeriodicTask("notifications", _NOTIFICATIONS_INTERVAL_S, notifier.deliver_due)
+        if options.prune_at is not None:
+            prune_at = options.prune_at
+            yield PeriodicTask("pruning", _PRUNING_INTERVAL_S, lambda: prune_if_due(application, at=prune_at, caller=self._caller))
 
-    def _give_sign_of_life(self) -> None:
-        """The first is an introduction; so is one after the machine has slept for longer than others remember."""
+    def _heartbeat(self) -> None:
+        """Register at first, and again if the entry was deleted, as after the machine has slept for a day."""
         services, options = self._application.storage.services, self._options
-        if not self._service_id or not services.give_sign_of_life(self._service_id):
-            kind = "serve" if options.keeps_time else "worker"
-            self._service_id = services.appear(kind=kind, workers=options.workers, version=__version__)
+        if not self._service_id or not services.heartbeat(self._service_id):
+            kind = "serve" if options.has_scheduler else "worker"
+            self._service_id = services.register(kind=kind, workers=options.workers, version=__version__)
 
     def _shut_down(self) -> None:
-        logger.warning("Stopping: nothing new is begun, runs have %.0f s to end", self._options.drain_s)
-        if self._clock is not None:
-            self._clock.stop()
+        logger.warning("Stopping: no new runs are started, running ones have %.0f s to finish", self._options.drain_s)
+        if self._scheduler is not None:
+            self._scheduler.stop()
         if self._workers is not None:
-            self._workers.drain(_AT_ONCE_S if self._at_once.is_set() else self._options.drain_s)
-            while self._workers.thread.is_alive():
-                self._workers.thread.join(timeout=0.2)
-                if self._at_once.is_set():
-                    self._workers.drain(_AT_ONCE_S)
-                    self._workers.thread.join()
-        if self._housekeeping is not None:
-            self._housekeeping.stop()
+            self._drain(self._workers)
+        self._jobs.stop()
         with suppress(DatabaseUnavailableError):
-            self._application.storage.services.leave(self._service_id)
+            self._application.storage.services.deregister(self._service_id)
         logger.warning("Stopped")
+
+    def _drain(self, workers: WorkerPool) -> None:
+        workers.drain(0.0 if self._stop_now_requested.is_set() else self._options.drain_s)
+        while workers.thread.is_alive():
+            workers.thread.join(timeout=0.2)
+            if self._stop_now_requested.is_set():
+                workers.drain(0.0)
+                workers.thread.join()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        numbers = [each for each in _STOPS if signal.getsignal(each) is not signal.SIG_IGN]  # `nohup` means it
-        before = [signal.signal(number, self._asked_to_stop) for number in numbers]
+        numbers = [number for number in _STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # as by nohup
+        before = [signal.signal(number, self._on_stop_signal) for number in numbers]
         try:
             yield
         finally:
             for number, handler in zip(numbers, before, strict=True):
                 signal.signal(number, handler)
 
-    def _asked_to_stop(self, _number: int, _frame: object) -> None:
-        if self._stopping.is_set():
-            self._at_once.set()
-        self._stopping.set()
+    def _on_stop_signal(self, _number: int, _frame: object) -> None:
+        if self._stop_requested.is_set():
+            self._stop_now_requested.set()
+        self._stop_requested.set()

@@ -1,6 +1,7 @@
 """Events of runs and schedules on every database."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -152,16 +153,16 @@ def test_a_refused_message_leaves_no_event(engine: sa.Engine) -> None:
 
 
 def test_every_change_of_a_schedule_is_recorded(engine: sa.Engine) -> None:
-    store = SqlScheduleStore(engine, actor=str(CALLER))
+    store = SqlScheduleStore(engine)
     daily = ScheduleDefinition(
         name="daily", runbook=Path("/x.yaml"), runbook_name="x", timing=Cron("0 2 * * *", "Europe/London")
     )
     hourly = Every(3600.0, datetime(2026, 1, 1, tzinfo=UTC))
-    schedule = store.add(daily)
-    store.change(schedule.id, ScheduleDefinition(name="daily", runbook=daily.runbook, runbook_name="x", timing=hourly))
-    store.pause(schedule.id, because="holidays")
-    store.resume(schedule.id)
-    store.remove(schedule.id)
+    schedule = store.add(daily, caller=CALLER)
+    store.change(schedule.id, replace(daily, timing=hourly), caller=CALLER)
+    store.pause(schedule.id, because="holidays", caller=CALLER)
+    store.resume(schedule.id, caller=CALLER)
+    store.remove(schedule.id, caller=CALLER)
     added, changed, paused, resumed, removed = recorded(engine)
     assert [event.kind.removeprefix("schedule.") for event in recorded(engine)] == [
         *("added", "changed", "paused", "resumed", "removed")
@@ -177,7 +178,7 @@ def test_every_change_of_a_schedule_is_recorded(engine: sa.Engine) -> None:
 def test_a_refused_schedule_leaves_no_event(engine: sa.Engine) -> None:
     store = SqlScheduleStore(engine)
     daily = ScheduleDefinition(name="daily", runbook=Path("/x.yaml"), runbook_name="x", timing=Cron("0 2 * * *", "UTC"))
-    store.add(daily)
+    store.add(daily, caller=CALLER)
     with pytest.raises(WaivernError):
-        store.add(daily)
+        store.add(daily, caller=CALLER)
     assert kinds(engine) == ["schedule.added"]

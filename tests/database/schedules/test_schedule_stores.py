@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from waivern.database.schema.tables import runs, schedules
 from waivern.errors import ScheduleError
 from waivern.history.run_records import RunFilter
 from waivern.runs.run import RunStatus, utc_now
-from waivern.schedules.deciding import SkippedFire
+from waivern.schedules.evaluation import TriggerSkipReason
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule, ScheduleDefinition, ScheduleStatus
 from waivern.schedules.timing import Cron, Every, Once, Timing, due_between
 
@@ -47,9 +48,9 @@ def unattended_for(engine: sa.Engine, schedule: Schedule, span: timedelta) -> da
 def fire_all(store: SqlScheduleStore, schedule: Schedule) -> Iterator[str]:
     is_complete = False
     while not is_complete:
-        (fired,) = store.fire([schedule.id])
-        yield from fired.runs.values()
-        is_complete = fired.is_complete
+        (result,) = store.evaluate([schedule.id])
+        yield from result.runs.values()
+        is_complete = result.is_complete
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_a_schedule_is_found_as_it_was_added(store: SqlScheduleStore, timing: Ti
         notify={"webhook": {"url": "${HOOK}"}},
         declared_in="/books",
     )
-    added = store.add(definition)
+    added = store.add(definition, caller=CALLER)
     found = store.find("Ünusual name")
     assert found == added
     assert (found.definition, found.status) == (definition, ScheduleStatus.ACTIVE)
@@ -79,38 +80,38 @@ def test_a_schedule_is_found_as_it_was_added(store: SqlScheduleStore, timing: Ti
 
 
 def test_a_name_is_given_once_until_its_schedule_is_removed(store: SqlScheduleStore) -> None:
-    first = store.add(a_definition(HOURLY))
-    with pytest.raises(ScheduleError, match="There is a schedule 'nightly' already"):
-        store.add(a_definition(HOURLY))
-    store.remove(first.id)
-    assert store.add(a_definition(HOURLY)).id != first.id
-    other = store.add(a_definition(HOURLY, name="other"))
+    first = store.add(a_definition(HOURLY), caller=CALLER)
+    with pytest.raises(ScheduleError, match="There is already a schedule 'nightly'"):
+        store.add(a_definition(HOURLY), caller=CALLER)
+    store.remove(first.id, caller=CALLER)
+    assert store.add(a_definition(HOURLY), caller=CALLER).id != first.id
+    other = store.add(a_definition(HOURLY, name="other"), caller=CALLER)
     with pytest.raises(ScheduleError, match="already"):
-        store.change(other.id, a_definition(HOURLY))
+        store.change(other.id, a_definition(HOURLY), caller=CALLER)
 
 
 def test_an_unknown_name_is_told_with_the_nearest(store: SqlScheduleStore) -> None:
-    store.add(a_definition(HOURLY))
+    store.add(a_definition(HOURLY), caller=CALLER)
     with pytest.raises(ScheduleError, match="Did you mean 'nightly'"):
         store.find("nigthly")
 
 
 def test_a_new_schedule_is_not_due_for_what_was_before_it(store: SqlScheduleStore) -> None:
-    schedule = store.add(a_definition(Every(1, LONG_AGO)))
-    (fired,) = store.fire([schedule.id])
-    assert all(due > schedule.created_at for due in fired.runs)
+    schedule = store.add(a_definition(Every(1, LONG_AGO)), caller=CALLER)
+    (result,) = store.evaluate([schedule.id])
+    assert all(due > schedule.created_at for due in result.runs)
 
 
 def test_each_missed_instant_has_a_run_or_a_reason(engine: sa.Engine, store: SqlScheduleStore) -> None:
-    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL, max_catch_up=3))
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL, max_catch_up=3), caller=CALLER)
     since = unattended_for(engine, schedule, timedelta(hours=30))
     queued = list(fire_all(store, schedule))
     due = list(due_between(HOURLY, after=since, until=utc_now()))
-    fires = store.fires(schedule.id, limit=100)
-    assert [fire.due_at for fire in fires] == due[::-1]
-    assert [fire.run_id for fire in fires if fire.run_id] == queued[::-1]
+    triggers = store.triggers(schedule.id, limit=100)
+    assert [record.due_at for record in triggers] == due[::-1]
+    assert [record.run_id for record in triggers if record.run_id] == queued[::-1]
     assert len(queued) == 3
-    assert {fire.skipped for fire in fires if not fire.run_id} == {SkippedFire.CATCH_UP}
+    assert {record.skipped for record in triggers if not record.run_id} == {TriggerSkipReason.CATCH_UP}
     history = SqlHistory(engine)
     record = history.find(queued[0])
     assert (record.status, record.trigger, record.schedule) == (RunStatus.QUEUED, "catch_up", "nightly")
@@ -118,46 +119,46 @@ def test_each_missed_instant_has_a_run_or_a_reason(engine: sa.Engine, store: Sql
 
 
 def test_thousands_of_missed_instants_are_decided_piece_by_piece(engine: sa.Engine, store: SqlScheduleStore) -> None:
-    schedule = store.add(a_definition(Every(1, LONG_AGO)))
+    schedule = store.add(a_definition(Every(1, LONG_AGO)), caller=CALLER)
     unattended_for(engine, schedule, timedelta(seconds=2500))
     assert len(list(fire_all(store, schedule))) <= 1
-    assert len(store.fires(schedule.id, limit=10_000)) in (2500, 2501, 2502)
+    assert len(store.triggers(schedule.id, limit=10_000)) in (2500, 2501, 2502)
 
 
 def test_many_services_that_fire_at_once_make_one_run_of_each_instant(
     engine: sa.Engine, store: SqlScheduleStore
 ) -> None:
-    several = [store.add(a_definition(HOURLY, name=f"s{n}", catch_up=CatchUp.ALL)) for n in range(5)]
+    several = [store.add(a_definition(HOURLY, name=f"s{n}", catch_up=CatchUp.ALL), caller=CALLER) for n in range(5)]
     for schedule in several:
         unattended_for(engine, schedule, timedelta(hours=12))
     together = threading.Barrier(6)
 
-    def fire(order: int) -> int:
+    def evaluate(order: int) -> int:
         ids = [schedule.id for schedule in several]
         together.wait()
-        return sum(len(fired.runs) for fired in store.fire(ids[::-1] if order % 2 else ids))
+        return sum(len(result.runs) for result in store.evaluate(ids[::-1] if order % 2 else ids))
 
     with ThreadPoolExecutor(6) as services:
-        shares = list(services.map(fire, range(6)))
+        shares = list(services.map(evaluate, range(6)))
     assert sum(shares) == 5 * 12
     for schedule in several:
-        fires = store.fires(schedule.id, limit=100)
-        assert len({fire.run_id for fire in fires}) == len(fires) == 12
+        triggers = store.triggers(schedule.id, limit=100)
+        assert len({record.run_id for record in triggers}) == len(triggers) == 12
 
 
 def test_while_a_run_is_unfinished_the_next_instant_is_skipped(engine: sa.Engine, store: SqlScheduleStore) -> None:
-    schedule = store.add(a_definition(HOURLY))
+    schedule = store.add(a_definition(HOURLY), caller=CALLER)
     store.trigger(schedule.id)
     unattended_for(engine, schedule, timedelta(minutes=61))
     list(fire_all(store, schedule))
-    newest = store.fires(schedule.id, limit=1)[0]
-    assert newest.skipped is SkippedFire.OVERLAP
+    newest = store.triggers(schedule.id, limit=1)[0]
+    assert newest.skipped is TriggerSkipReason.OVERLAP
 
 
 def test_runs_of_a_schedule_go_one_at_a_time_in_the_order_in_which_they_were_due(
     engine: sa.Engine, store: SqlScheduleStore
 ) -> None:
-    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL, overlap=Overlap.QUEUE))
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL, overlap=Overlap.QUEUE), caller=CALLER)
     unattended_for(engine, schedule, timedelta(hours=4))
     list(fire_all(store, schedule))
     queue = SqlRunStore(engine)
@@ -174,7 +175,7 @@ def test_runs_of_a_schedule_go_one_at_a_time_in_the_order_in_which_they_were_due
 def test_claiming_and_firing_are_no_more_work_after_years_of_runs_and_grow_only_with_what_waits(
     engine: sa.Engine, store: SqlScheduleStore
 ) -> None:
-    queue, schedule = SqlRunStore(engine), store.add(a_definition(EVERY_MINUTE))
+    queue, schedule = SqlRunStore(engine), store.add(a_definition(EVERY_MINUTE), caller=CALLER)
     waiting = list(due_between(EVERY_MINUTE, after=LONG_AGO, until=LONG_AGO + timedelta(minutes=1_000)))
 
     def claim_and_fire() -> None:
@@ -182,7 +183,7 @@ def test_claiming_and_firing_are_no_more_work_after_years_of_runs_and_grow_only_
         assert claimed is not None
         assert claimed.due_at == waiting.pop(0)
         assert queue.claim() is None
-        store.fire([schedule.id])
+        store.evaluate([schedule.id])
         queue.close(claimed.run_id, claimed.epoch, RunStatus.SUCCEEDED, caller=CALLER)
 
     store.backfill(schedule.id, waiting[:12])
@@ -214,7 +215,7 @@ def test_where_runs_go_one_at_a_time_nobody_claims_an_earlier_one_beside_a_claim
     engine, slow = open_engine(postgres_url), open_engine(postgres_url)
     upgrade(engine)
     store = SqlScheduleStore(engine)
-    schedule = store.add(a_definition(HOURLY, overlap=Overlap.QUEUE))
+    schedule = store.add(a_definition(HOURLY, overlap=Overlap.QUEUE), caller=CALLER)
     late, early = due_between(HOURLY, after=LONG_AGO, until=LONG_AGO + timedelta(hours=2))
     store.backfill(schedule.id, [early])
     about_to_commit, may_commit = threading.Event(), threading.Event()
@@ -240,7 +241,7 @@ def test_where_runs_go_one_at_a_time_nobody_claims_an_earlier_one_beside_a_claim
 def test_where_overlap_is_allowed_runs_are_claimed_beside_each_other(
     engine: sa.Engine, store: SqlScheduleStore
 ) -> None:
-    schedule = store.add(a_definition(HOURLY, overlap=Overlap.ALLOW))
+    schedule = store.add(a_definition(HOURLY, overlap=Overlap.ALLOW), caller=CALLER)
     for _ in range(3):
         store.trigger(schedule.id)
     queue = SqlRunStore(engine)
@@ -250,77 +251,80 @@ def test_where_overlap_is_allowed_runs_are_claimed_beside_each_other(
 def test_what_is_due_while_a_schedule_is_paused_is_skipped_and_remembered(
     engine: sa.Engine, store: SqlScheduleStore
 ) -> None:
-    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL))
-    store.pause(schedule.id, because="holidays")
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL), caller=CALLER)
+    store.pause(schedule.id, because="holidays", caller=CALLER)
     assert store.find("nightly").paused_because == "holidays"
     unattended_for(engine, schedule, timedelta(hours=5))
-    store.resume(schedule.id)
+    store.resume(schedule.id, caller=CALLER)
     assert store.find("nightly").status is ScheduleStatus.ACTIVE
-    fires = store.fires(schedule.id, limit=100)
-    assert [fire.skipped for fire in fires] == [SkippedFire.PAUSED] * 5
+    triggers = store.triggers(schedule.id, limit=100)
+    assert [record.skipped for record in triggers] == [TriggerSkipReason.PAUSED] * 5
 
 
 def test_a_change_decides_first_what_was_due_under_the_old_terms(engine: sa.Engine, store: SqlScheduleStore) -> None:
-    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL))
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL), caller=CALLER)
     unattended_for(engine, schedule, timedelta(hours=3))
-    store.change(schedule.id, a_definition(Cron("30 1 1 1 *")))
+    store.change(schedule.id, a_definition(Cron("30 1 1 1 *")), caller=CALLER)
     assert len(SqlHistory(engine).recent(RunFilter(schedule="nightly"), limit=10)) == 3
 
 
 def test_a_removed_schedule_is_due_no_more_and_its_runs_keep_its_name(
     engine: sa.Engine, store: SqlScheduleStore
 ) -> None:
-    schedule = store.add(a_definition(HOURLY))
+    schedule = store.add(a_definition(HOURLY), caller=CALLER)
     run_id = store.trigger(schedule.id)
-    store.remove(schedule.id)
-    assert store.fire([schedule.id]) == []
+    store.remove(schedule.id, caller=CALLER)
+    assert store.evaluate([schedule.id]) == []
     assert store.all() == []
     assert SqlHistory(engine).find(run_id).schedule == "nightly"
-    with pytest.raises(ScheduleError, match="removed meanwhile"):
+    with pytest.raises(ScheduleError, match="removed in the meantime"):
         store.trigger(schedule.id)
 
 
 def test_every_change_shows_in_the_revision_and_firing_does_not(store: SqlScheduleStore) -> None:
     seen = {store.revision()}
-    schedule = store.add(a_definition(HOURLY))
+    schedule = store.add(a_definition(HOURLY), caller=CALLER)
     for change in (
         lambda: None,
-        lambda: store.pause(schedule.id),
-        lambda: store.resume(schedule.id),
-        lambda: store.change(schedule.id, a_definition(Cron("@daily"))),
-        lambda: store.remove(schedule.id),
+        lambda: store.pause(schedule.id, caller=CALLER),
+        lambda: store.resume(schedule.id, caller=CALLER),
+        lambda: store.change(schedule.id, a_definition(Cron("@daily")), caller=CALLER),
+        lambda: store.remove(schedule.id, caller=CALLER),
     ):
         change()
         assert store.revision() not in seen
         seen.add(store.revision())
-    store.fire([schedule.id])
+    store.evaluate([schedule.id])
     assert store.revision() in seen
 
 
 def test_a_change_shows_in_the_revision_although_the_clock_was_set_back(
     engine: sa.Engine, store: SqlScheduleStore
 ) -> None:
-    schedule, other = store.add(a_definition(HOURLY)), store.add(a_definition(HOURLY, name="other"))
+    schedule, other = (
+        store.add(a_definition(HOURLY), caller=CALLER),
+        store.add(a_definition(HOURLY, name="other"), caller=CALLER),
+    )
     with writing(engine) as connection:
         an_hour_ahead = sa.update(schedules).where(schedules.c.id == other.id)
         connection.execute(an_hour_ahead.values(changed_at=utc_now() + timedelta(hours=1)))
     before = store.revision()
-    store.change(schedule.id, a_definition(Cron("1 1 * * *")))
+    store.change(schedule.id, a_definition(Cron("1 1 * * *")), caller=CALLER)
     assert store.revision() != before
 
 
 def test_of_changes_that_are_made_at_once_none_is_missed(engine: sa.Engine, store: SqlScheduleStore) -> None:
     names = [f"s{number}" for number in range(8)]
-    ids = [store.add(a_definition(HOURLY, name=name)).id for name in names]
+    ids = [store.add(a_definition(HOURLY, name=name), caller=CALLER).id for name in names]
     with ThreadPoolExecutor(8) as people:
         for _ in range(5):
-            list(people.map(store.pause, ids))
+            list(people.map(partial(store.pause, caller=CALLER), ids))
     changed = [each.changed_at for each in store.all()]
     assert len(set(changed)) == len(changed)
 
 
 def test_a_backfill_makes_the_runs_that_are_not_there_once(engine: sa.Engine, store: SqlScheduleStore) -> None:
-    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.SKIP))
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.SKIP), caller=CALLER)
     unattended_for(engine, schedule, timedelta(hours=4))
     list(fire_all(store, schedule))
     until = utc_now()
@@ -328,22 +332,25 @@ def test_a_backfill_makes_the_runs_that_are_not_there_once(engine: sa.Engine, st
     past = [instant for instant in instants if instant <= until]
     made = store.backfill(schedule.id, instants)
     assert list(made) == past
-    assert store.without_run(schedule.id, past) == []
+    assert store.times_without_run(schedule.id, past) == []
     assert store.backfill(schedule.id, instants) == {}
-    assert {fire.run_id for fire in store.fires(schedule.id, limit=100)} == set(made.values())
+    assert {record.run_id for record in store.triggers(schedule.id, limit=100)} == set(made.values())
     record = SqlHistory(engine).find(made[past[0]])
     assert (record.trigger, record.due_at, record.lateness_seconds) == ("backfill", past[0], None)
 
 
 def test_a_run_on_time_waits_its_share_of_the_jitter(engine: sa.Engine, store: SqlScheduleStore) -> None:
-    schedule = store.add(a_definition(Every(1, LONG_AGO), jitter_s=3600, overlap=Overlap.ALLOW))
+    schedule = store.add(a_definition(Every(1, LONG_AGO), jitter_s=3600, overlap=Overlap.ALLOW), caller=CALLER)
     unattended_for(engine, schedule, timedelta(seconds=3))
     assert len(list(fire_all(store, schedule))) >= 2
     assert SqlRunStore(engine).claim() is None
 
 
 def test_the_newest_run_of_each_schedule_is_told(engine: sa.Engine, store: SqlScheduleStore) -> None:
-    ran, never = store.add(a_definition(HOURLY)), store.add(a_definition(HOURLY, name="never"))
+    ran, never = (
+        store.add(a_definition(HOURLY), caller=CALLER),
+        store.add(a_definition(HOURLY, name="never"), caller=CALLER),
+    )
     store.trigger(ran.id)
     newest = store.trigger(ran.id)
     assert {each: last.run_id for each, last in store.last_runs().items()} == {ran.id: newest}
@@ -353,10 +360,13 @@ def test_the_newest_run_of_each_schedule_is_told(engine: sa.Engine, store: SqlSc
 def test_a_schedule_that_cannot_be_kept_here_stops_no_other(
     engine: sa.Engine, store: SqlScheduleStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken, sound = store.add(a_definition(HOURLY, name="broken")), store.add(a_definition(HOURLY))
+    broken, sound = (
+        store.add(a_definition(HOURLY, name="broken"), caller=CALLER),
+        store.add(a_definition(HOURLY), caller=CALLER),
+    )
     unattended_for(engine, sound, timedelta(minutes=61))
     with writing(engine) as connection:
         connection.execute(sa.update(schedules).where(schedules.c.id == broken.id).values(timezone="Moon/Base"))
     assert [schedule.name for schedule in store.all()] == ["nightly"]
-    assert [fired.schedule_id for fired in store.fire([broken.id, sound.id])] == [sound.id]
-    assert "'broken' cannot be kept: 'Moon/Base' is no time zone" in caplog.text
+    assert [result.schedule_id for result in store.evaluate([broken.id, sound.id])] == [sound.id]
+    assert "'broken' cannot be used: 'Moon/Base' is not a known time zone" in caplog.text

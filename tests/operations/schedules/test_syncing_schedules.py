@@ -1,6 +1,6 @@
 """Schedules follow what the runbooks of a folder say, on both databases."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
+from tests.builders.callers import CALLER
 from waivern.bootstrap import build_application
 from waivern.errors import ScheduleError
 from waivern.operations.application import Application
@@ -15,7 +16,7 @@ from waivern.operations.schedules.manage_schedules import add_schedule, pause_sc
 from waivern.operations.schedules.sync_schedules import Synced, SyncStep, sync_schedules
 from waivern.schedules.schedule import Schedule, ScheduleStatus
 from waivern.schedules.timing import Every
-from waivern.service.watched_folder import WatchedFolder
+from waivern.service.runbook_folder import RunbookFolder
 from waivern.settings import Settings
 
 NIGHTLY = {"cron": "0 2 * * *", "timezone": "Europe/London"}
@@ -33,6 +34,10 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "books"
     (made / "below").mkdir(parents=True)
     return made
+
+
+def sync(application: Application, folder: Path, *, dry_run: bool = False) -> Sequence[SyncStep]:
+    return sync_schedules(application, folder, caller=CALLER, dry_run=dry_run)
 
 
 def write_runbook(path: Path, name: str, schedule: Mapping[str, object] | None = NIGHTLY) -> Path:
@@ -58,24 +63,27 @@ def test_every_runbook_that_declares_a_schedule_gets_it(application: Application
     write_runbook(folder / "child.yaml", "Child", None)
     write_runbook(folder / ".hidden.yaml", "Hidden")
     write_runbook(folder / "notes.txt", "Notes")
-    assert done(sync_schedules(application, folder, dry_run=True)) == [("Other", "added"), ("Scan", "added")]
+    assert done(sync(application, folder, dry_run=True)) == [
+        ("Other", "added"),
+        ("Scan", "added"),
+    ]
     assert application.storage.schedules.all() == []
-    assert done(sync_schedules(application, folder)) == [("Other", "added"), ("Scan", "added")]
+    assert done(sync(application, folder)) == [("Other", "added"), ("Scan", "added")]
     definition = application.storage.schedules.find("Scan").definition
     assert (definition.runbook, definition.overlap.value, definition.priority) == (scan, "queue", 5)
     assert definition.declared_in == str(folder)
-    assert done(sync_schedules(application, folder)) == [("Other", "unchanged"), ("Scan", "unchanged")]
+    assert done(sync(application, folder)) == [("Other", "unchanged"), ("Scan", "unchanged")]
 
 
 def test_an_interval_keeps_its_anchor_until_it_is_another_one(application: Application, folder: Path) -> None:
     path = write_runbook(folder / "scan.yaml", "Scan", {"every": "6h"})
-    sync_schedules(application, folder)
+    sync(application, folder)
     first = the_only(application).definition.timing
     write_runbook(path, "Scan", {"every": 21600, "priority": 1})
-    assert done(sync_schedules(application, folder)) == [("Scan", "changed")]
+    assert done(sync(application, folder)) == [("Scan", "changed")]
     assert the_only(application).definition.timing == first
     write_runbook(path, "Scan", {"every": "7h", "priority": 1})
-    assert done(sync_schedules(application, folder)) == [("Scan", "changed")]
+    assert done(sync(application, folder)) == [("Scan", "changed")]
     second = the_only(application).definition.timing
     assert isinstance(first, Every)
     assert isinstance(second, Every)
@@ -89,19 +97,19 @@ def test_what_disappeared_is_paused_with_the_reason_and_resumed_when_it_is_back(
     application: Application, folder: Path, how: str
 ) -> None:
     path = write_runbook(folder / "scan.yaml", "Scan")
-    sync_schedules(application, folder)
+    sync(application, folder)
     if how == "gone":
         path.unlink()
     else:
         write_runbook(path, "Scan" if how == "no schedule" else "New", None if how == "no schedule" else NIGHTLY)
-    assert ("Scan", "paused") in done(sync_schedules(application, folder, dry_run=True))
+    assert ("Scan", "paused") in done(sync(application, folder, dry_run=True))
     assert application.storage.schedules.find("Scan").status is ScheduleStatus.ACTIVE
-    assert ("Scan", "paused") in done(sync_schedules(application, folder))
-    reason = f"gone from {folder}" if how == "gone" else "declares no schedule of this name any more"
+    assert ("Scan", "paused") in done(sync(application, folder))
+    reason = f"gone from {folder}" if how == "gone" else "no longer declares a schedule with this name"
     assert reason in str(application.storage.schedules.find("Scan").paused_because)
-    assert ("Scan", "paused") not in done(sync_schedules(application, folder))
+    assert ("Scan", "paused") not in done(sync(application, folder))
     write_runbook(path, "Scan")
-    assert ("Scan", "resumed") in done(sync_schedules(application, folder))
+    assert ("Scan", "resumed") in done(sync(application, folder))
     resumed = application.storage.schedules.find("Scan")
     assert (resumed.status, resumed.paused_because) == (ScheduleStatus.ACTIVE, None)
 
@@ -111,21 +119,21 @@ def test_what_a_person_paused_is_never_resumed_by_the_folder(
     application: Application, folder: Path, first: str
 ) -> None:
     path = write_runbook(folder / "scan.yaml", "Scan")
-    sync_schedules(application, folder)
+    sync(application, folder)
     if first == "a person":
-        pause_schedule(application, "Scan")
+        pause_schedule(application, "Scan", caller=CALLER)
     path.unlink()
-    sync_schedules(application, folder)
+    sync(application, folder)
     if first == "the folder":
-        pause_schedule(application, "Scan")
-    with pytest.raises(ScheduleError, match="paused already"):
-        pause_schedule(application, "Scan")
+        pause_schedule(application, "Scan", caller=CALLER)
+    with pytest.raises(ScheduleError, match="already paused"):
+        pause_schedule(application, "Scan", caller=CALLER)
     write_runbook(path, "Scan", {"cron": "0 3 * * *"})
-    (step,) = sync_schedules(application, folder)
+    (step,) = sync(application, folder)
     assert (step.done, step.reason) == (Synced.CHANGED, "it is paused")
     assert the_only(application).status is ScheduleStatus.PAUSED
-    resume_schedule(application, "Scan")
-    assert sync_schedules(application, folder) == [SyncStep(Synced.UNCHANGED, "Scan", path)]
+    resume_schedule(application, "Scan", caller=CALLER)
+    assert sync(application, folder) == [SyncStep(Synced.UNCHANGED, "Scan", path)]
 
 
 @pytest.mark.parametrize(
@@ -141,11 +149,11 @@ def test_a_broken_runbook_leaves_its_schedule_and_holds_up_no_other(
     application: Application, folder: Path, broken: str
 ) -> None:
     path = write_runbook(folder / "scan.yaml", "Scan")
-    sync_schedules(application, folder)
+    sync(application, folder)
     before = the_only(application)
     path.write_text(broken)
     write_runbook(folder / "zebra.yaml", "Zebra")
-    refused, added = sync_schedules(application, folder)
+    refused, added = sync(application, folder)
     assert (refused.done, refused.runbook, added.done) == (Synced.REFUSED, path, Synced.ADDED)
     assert str(path) in refused.reason
     assert application.storage.schedules.find("Scan") == before
@@ -156,17 +164,20 @@ def test_a_copy_of_a_runbook_is_refused_and_takes_no_schedule_over(
     application: Application, folder: Path, copy: str
 ) -> None:
     path = write_runbook(folder / "scan.yaml", "Scan")
-    sync_schedules(application, folder)
+    sync(application, folder)
     before = the_only(application)
     write_runbook(folder / copy, "Scan", {"every": "1h"})
-    steps = {step.runbook: step for step in sync_schedules(application, folder)}
+    steps = {step.runbook: step for step in sync(application, folder)}
     assert (steps[path].done, steps[folder / copy].done) == (Synced.UNCHANGED, Synced.REFUSED)
     assert f"{path} has the same name" in steps[folder / copy].reason
     path.write_text("name: [unclosed")
-    assert [step.done for step in sync_schedules(application, folder)] == [Synced.REFUSED, Synced.REFUSED]
+    assert [step.done for step in sync(application, folder)] == [
+        Synced.REFUSED,
+        Synced.REFUSED,
+    ]
     assert the_only(application) == before
     path.unlink()
-    (step,) = sync_schedules(application, folder)
+    (step,) = sync(application, folder)
     assert (step.done, step.runbook) == (Synced.CHANGED, folder / copy)
 
 
@@ -176,12 +187,14 @@ def test_a_schedule_of_the_same_name_from_elsewhere_is_a_conflict(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     write_runbook(elsewhere / "scan.yaml", "Scan")
-    sync_schedules(application, elsewhere)
-    add_schedule(application, "Hand", write_runbook(tmp_path / "hand.yaml", "Hand", None), {"every": "1h"})
+    sync(application, elsewhere)
+    add_schedule(
+        application, "Hand", write_runbook(tmp_path / "hand.yaml", "Hand", None), {"every": "1h"}, caller=CALLER
+    )
     before = application.storage.schedules.all()
     write_runbook(folder / "scan.yaml", "Scan", {"every": "1h"})
     write_runbook(folder / "hand.yaml", "Hand")
-    steps = {step.name: step for step in sync_schedules(application, folder)}
+    steps = {step.name: step for step in sync(application, folder)}
     assert {step.done for step in steps.values()} == {Synced.REFUSED}
     assert f"by the runbooks in {elsewhere}" in steps["Scan"].reason
     assert "by hand" in steps["Hand"].reason
@@ -190,16 +203,16 @@ def test_a_schedule_of_the_same_name_from_elsewhere_is_a_conflict(
 
 def test_a_folder_that_is_not_there_pauses_nothing(application: Application, folder: Path) -> None:
     write_runbook(folder / "scan.yaml", "Scan")
-    watched = WatchedFolder(application, folder)
-    watched.look()
+    watched = RunbookFolder(application, folder, caller=CALLER)
+    watched.sync_if_changed()
     away = folder.rename(folder.with_name("away"))
     with pytest.raises(ScheduleError, match="There is no folder"):
-        sync_schedules(application, folder)
-    watched.look()
+        sync(application, folder)
+    watched.sync_if_changed()
     assert the_only(application).status is ScheduleStatus.ACTIVE
     (away / "scan.yaml").unlink()
     away.rename(folder)
-    watched.look()
+    watched.sync_if_changed()
     assert the_only(application).status is ScheduleStatus.PAUSED
 
 
@@ -208,7 +221,7 @@ def test_services_that_follow_one_folder_at_once_add_each_schedule_once(applicat
     for name in names:
         write_runbook(folder / f"{name}.yaml", name, {"every": "1h"})
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(lambda _: sync_schedules(application, folder), range(4)))
+        told = list(pool.map(lambda _: sync(application, folder), range(4)))
     assert sorted(schedule.name for schedule in application.storage.schedules.all()) == names
     assert not [step for steps in told for step in steps if step.done is Synced.REFUSED]
     assert sum(step.done is Synced.ADDED for steps in told for step in steps) == len(names)

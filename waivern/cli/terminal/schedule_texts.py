@@ -1,4 +1,4 @@
-"""How a person reads schedules."""
+"""Schedules as text and as CSV."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,9 +10,11 @@ from waivern.cli.terminal.formatting import duration, local_time, short_id, stat
 from waivern.cli.terminal.output import Cell
 from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary
 from waivern.operations.schedules.schedules_as_json import summary_as_json
+from waivern.runs.notifications import TARGETS
 from waivern.runs.run import RunStatus
+from waivern.schedules.evaluation import TriggerSkipReason
 from waivern.schedules.schedule import CatchUp, Schedule, ScheduleDefinition, ScheduleStatus
-from waivern.schedules.schedule_store import FireRecord
+from waivern.schedules.schedule_store import TriggerRecord
 from waivern.schedules.timing import Cron, describe
 
 CSV_COLUMNS = (
@@ -22,9 +24,15 @@ CSV_COLUMNS = (
     *("max_attempts", "working_directory", "declared_in", "created_at", "id"),
 )
 
+_SKIP_REASONS = {
+    TriggerSkipReason.CATCH_UP: "missed, not caught up",
+    TriggerSkipReason.OVERLAP: "an earlier run was unfinished",
+    TriggerSkipReason.PAUSED: "paused",
+}
+
 
 def row_of(summary: ScheduleSummary) -> Sequence[Cell]:
-    """Return a schedule's row in a table."""
+    """Return the table row of a schedule."""
     schedule, last = summary.schedule, summary.last_run
     return (
         schedule.name,
@@ -38,7 +46,7 @@ def row_of(summary: ScheduleSummary) -> Sequence[Cell]:
 
 
 def as_text(details: ScheduleDetails) -> str:
-    """Return a schedule whole: its terms, what comes, and what was."""
+    """Return the text of a schedule: its terms, its next scheduled times and its last runs."""
     schedule = details.summary.schedule
     definition = schedule.definition
     terms = [
@@ -50,24 +58,24 @@ def as_text(details: ScheduleDetails) -> str:
         ("jitter", duration(definition.jitter_s) if definition.jitter_s else "none"),
         ("priority", str(definition.priority)),
         ("attempts", f"at most {definition.max_attempts}"),
-        ("tells", _told(definition)),
-        ("relative to", str(definition.working_directory or "the runbook's folder")),
-        ("declared in", definition.declared_in or "added by hand"),
+        ("notifies", _notifications(definition)),
+        ("base folder", str(definition.working_directory or "the runbook's folder")),
+        ("declared in", definition.declared_in or "(added manually)"),
     ]
-    parts = ["\n".join([one_line(schedule.name), *(f"  {name:<13}{one_line(said)}" for name, said in terms)])]
-    due = "Due next, and skipped while it is paused" if schedule.status is ScheduleStatus.PAUSED else "Due next"
-    parts.append(f"{due}:\n" + (instants_as_text(details.next_due, schedule, indent="  ") or "  never again"))
+    parts = ["\n".join([one_line(schedule.name), *(f"  {name:<13}{one_line(value)}" for name, value in terms)])]
+    due = "Due next (skipped while paused)" if schedule.status is ScheduleStatus.PAUSED else "Due next"
+    parts.append(f"{due}:\n" + (instants_as_text(details.next_due, schedule, indent="  ") or "  never"))
     if details.runs:
         rows = [f"  {short_id(run.id)}  {_status(run.status)}{_late(run.lateness_seconds)}" for run in details.runs]
         parts.append("Last runs:\n" + "\n".join(rows))
-    skipped = [fire for fire in details.fires if fire.skipped is not None]
+    skipped = [record for record in details.triggers if record.skipped is not None]
     if skipped:
-        parts.append("Skipped lately:\n" + "\n".join(f"  {_skipped(fire)}" for fire in skipped))
+        parts.append("Skipped recently:\n" + "\n".join(f"  {_skipped(record)}" for record in skipped))
     return "\n\n".join(parts)
 
 
 def instants_as_text(instants: Sequence[datetime], schedule: Schedule, *, indent: str = "") -> str:
-    """Return instants line by line, by the clock here, and by the schedule's where that is another one."""
+    """Return one line per time, in local time, and in the schedule's time zone if that has a different offset."""
     timing = schedule.definition.timing
     zone = ZoneInfo(timing.timezone) if isinstance(timing, Cron) else None
     lines = []
@@ -80,10 +88,10 @@ def instants_as_text(instants: Sequence[datetime], schedule: Schedule, *, indent
 
 
 def as_csv_row(summary: ScheduleSummary) -> Mapping[str, Any]:
-    """Return a schedule's JSON without what is nested: its last run's parts are columns."""
+    """Return the CSV row of a schedule: its JSON with the keys of its last run as columns."""
     row = summary_as_json(summary)
     last = row["last_run"] or {}
-    return {**dict.fromkeys(CSV_COLUMNS), **row, **{f"last_run_{name}": said for name, said in last.items()}}
+    return {**dict.fromkeys(CSV_COLUMNS), **row, **{f"last_run_{name}": value for name, value in last.items()}}
 
 
 def _catch_up(definition: ScheduleDefinition) -> str:
@@ -91,13 +99,13 @@ def _catch_up(definition: ScheduleDefinition) -> str:
     return f"{definition.catch_up.value}{at_most}"
 
 
-def _told(definition: ScheduleDefinition) -> str:
-    """Without the address: that alone may let somebody in."""
+def _notifications(definition: ScheduleDefinition) -> str:
+    """Return which targets are notified of what, without the URL, which may itself be a secret."""
     notify = definition.notify
     if notify is None:
-        return "nobody"
+        return "nothing"
     events = ", ".join(str(event).replace("_", " ") for event in notify.get("events", ()))
-    return f"{' and '.join(by for by in ('webhook', 'command') if notify.get(by))} of {events}"
+    return f"{' and '.join(target for target in TARGETS if notify.get(target))}: {events}"
 
 
 def _status(status: RunStatus) -> str:
@@ -105,9 +113,9 @@ def _status(status: RunStatus) -> str:
 
 
 def _late(seconds: float | None) -> str:
-    return "" if seconds is None else f", began {duration(seconds)} after it was due"
+    return "" if seconds is None else f", started {duration(seconds)} late"
 
 
-def _skipped(fire: FireRecord) -> str:
-    reasons = {"catch_up": "missed, and not caught up", "overlap": "the last run went on", "paused": "paused"}
-    return f"{local_time(fire.due_at)}: {reasons[fire.skipped.value] if fire.skipped else ''}"
+def _skipped(record: TriggerRecord) -> str:
+    reason = "" if record.skipped is None else _SKIP_REASONS[record.skipped]
+    return f"{local_time(record.due_at)}: {reason}"

@@ -1,4 +1,4 @@
-"""Notices in the database: an outbox beside the runs that they are about."""
+"""The outbox: notifications are queued in the transaction of the event, and wait here until they are delivered."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -7,117 +7,118 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.connection.clock import database_now
-from waivern.database.connection.engine import writing
 from waivern.database.connection.inserts import insert_ignore
 from waivern.database.schema.tables import notifications, runs, schedules
 from waivern.runs.notifications import (
     TARGETS,
     DueNotification,
     NotificationKind,
-    Notifications,
-    gate_notice_of,
-    lease_s,
-    notice_of,
+    delivery_lease_s,
+    gate_notification_for,
+    notification_for,
 )
 from waivern.runs.run import RunStatus
 
-_RUNS_BEFORE = 100  # among so many the last one that ended is looked for, however many more there were
-_TOLD_OF = [each.value for each in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.INTERRUPTED)]
+_MAX_PREVIOUS_RUNS = 100  # the previous run is looked for among the newest ones, so that the query stays fast
+_CONCLUSIVE = [
+    status.value for status in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.INTERRUPTED)
+]
 _SCHEDULE = (
     sa.select(runs.c.schedule_id, runs.c.status, schedules.c.notify)
     .join(schedules, schedules.c.id == runs.c.schedule_id)
     .where(runs.c.id == sa.bindparam("of_run"), schedules.c.notify.is_not(None))
 )
-_LAST_ONES = (
+_NEWEST_RUNS = (
     sa.select(runs.c.status, runs.c.ended_at)
     .where(runs.c.schedule_id == sa.bindparam("of_schedule"), runs.c.id != sa.bindparam("of_run"))
-    .where(runs.c.status.in_(_TOLD_OF))
+    .where(runs.c.status.in_(_CONCLUSIVE))
     .order_by(runs.c.created_at.desc())
-    .limit(_RUNS_BEFORE)
+    .limit(_MAX_PREVIOUS_RUNS)
     .subquery()
 )
-_BEFORE = sa.select(_LAST_ONES.c.status).order_by(_LAST_ONES.c.ended_at.desc()).limit(1)
+_PREVIOUS_STATUS = sa.select(_NEWEST_RUNS.c.status).order_by(_NEWEST_RUNS.c.ended_at.desc()).limit(1)
 
 
-def queue_notices(connection: sa.Connection, run_id: str, status: RunStatus, *, at: datetime) -> None:
-    """Queue what is to be told of a run that ends, in the transaction that writes down that it does."""
+def queue_notifications(connection: sa.Connection, run_id: str, status: RunStatus, *, at: datetime) -> None:
+    """Queue the notifications about the end of a run, in the transaction that closes it."""
     schedule = connection.execute(_SCHEDULE, {"of_run": run_id}).first()
     if schedule is None:
         return
-    before = _status_before(connection, run_id, schedule.schedule_id) if status is RunStatus.SUCCEEDED else None
-    _queue(connection, run_id, notice_of(status, before, _wanted(schedule.notify)), schedule.notify, at=at)
+    previous = _previous_status(connection, run_id, schedule.schedule_id) if status is RunStatus.SUCCEEDED else None
+    kind = notification_for(status, previous, _events(schedule.notify))
+    _queue(connection, run_id, kind, schedule.notify, at=at)
 
 
-def queue_gate_notices(connection: sa.Connection, run_id: str, *, at: datetime) -> None:
-    """Queue that a gate of a run tripped, in the transaction that writes that down."""
+def queue_gate_notifications(connection: sa.Connection, run_id: str, *, at: datetime) -> None:
+    """Queue the notifications about a tripped gate, in the transaction that records the gates of the run."""
     schedule = connection.execute(_SCHEDULE, {"of_run": run_id}).first()
     if schedule is not None:
-        notice = gate_notice_of(RunStatus(schedule.status), _wanted(schedule.notify))
-        _queue(connection, run_id, notice, schedule.notify, at=at)
+        kind = gate_notification_for(RunStatus(schedule.status), _events(schedule.notify))
+        _queue(connection, run_id, kind, schedule.notify, at=at)
 
 
-def _wanted(notify: Mapping[str, Any]) -> Collection[str]:
-    wanted: Collection[str] = notify.get("events", list(NotificationKind))
-    return wanted
+def claim_due(connection: sa.Connection, *, limit: int) -> Sequence[DueNotification]:
+    """Claim due notifications, each for as long as its delivery may take."""
+    now = database_now(connection)
+    due = _due(now).limit(limit).with_for_update(of=notifications, skip_locked=True)
+    rows = connection.execute(due).all()
+    for row in rows:
+        lease_ends_at = now + timedelta(seconds=delivery_lease_s(row.target, row.notify or {}))
+        claimed = {"next_attempt_at": lease_ends_at, "attempts": row.attempts + 1}
+        connection.execute(sa.update(notifications).where(*_key(row)), claimed)
+    return [
+        DueNotification(
+            row.run_id, row.target, NotificationKind(row.kind), row.attempts + 1, row.name, row.notify or {}
+        )
+        for row in rows
+    ]
+
+
+def has_due(connection: sa.Connection) -> bool:
+    """Return whether a notification is due."""
+    return connection.execute(_due(database_now(connection)).limit(1)).first() is not None
+
+
+def mark_delivered(connection: sa.Connection, notification: DueNotification) -> None:
+    """Record that a notification was delivered."""
+    delivered = {"next_attempt_at": None, "sent_at": database_now(connection), "error": None}
+    connection.execute(sa.update(notifications).where(*_key(notification)), delivered)
+
+
+def mark_failed(
+    connection: sa.Connection, notification: DueNotification, *, error: str, retry_in_s: float | None
+) -> None:
+    """Record a failed delivery, unless the notification was delivered or claimed again in the meantime."""
+    retry_at = None if retry_in_s is None else database_now(connection) + timedelta(seconds=retry_in_s)
+    is_current = (notifications.c.attempts == notification.attempt, notifications.c.sent_at.is_(None))
+    failed = sa.update(notifications).where(*_key(notification), *is_current)
+    connection.execute(failed, {"next_attempt_at": retry_at, "error": error})
+
+
+def _events(notify: Mapping[str, Any]) -> Collection[str]:
+    events: Collection[str] = notify.get("events", list(NotificationKind))
+    return events
 
 
 def _queue(
-    connection: sa.Connection, run_id: str, notice: NotificationKind | None, notify: Mapping[str, Any], *, at: datetime
+    connection: sa.Connection, run_id: str, kind: NotificationKind | None, notify: Mapping[str, Any], *, at: datetime
 ) -> None:
-    if notice is None:
+    if kind is None:
         return
-    row = {"run_id": run_id, "kind": notice.value, "created_at": at, "next_attempt_at": at, "attempts": 0}
+    row = {"run_id": run_id, "kind": kind.value, "created_at": at, "next_attempt_at": at, "attempts": 0}
     rows = [{**row, "target": target} for target in TARGETS if notify.get(target)]
     if rows:
         connection.execute(insert_ignore(connection, notifications), rows)
 
 
-def _status_before(connection: sa.Connection, run_id: str, schedule_id: str) -> RunStatus | None:
-    """How the run that ended last did so; one that was cancelled says nothing about the scan."""
-    status = connection.execute(_BEFORE, {"of_run": run_id, "of_schedule": schedule_id}).scalar_one_or_none()
+def _previous_status(connection: sa.Connection, run_id: str, schedule_id: str) -> RunStatus | None:
+    """Return how the run that ended last before this one did so; a cancelled run says nothing about the scan."""
+    status = connection.execute(_PREVIOUS_STATUS, {"of_run": run_id, "of_schedule": schedule_id}).scalar_one_or_none()
     return None if status is None else RunStatus(status)
 
 
-class SqlNotifications(Notifications):
-    """A row for each notice and each that is told."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-
-    def claim_due(self, *, limit: int) -> Sequence[DueNotification]:
-        with self._engine.connect() as connection:
-            if connection.execute(_due(database_now(connection)).limit(1)).first() is None:
-                return []
-        with writing(self._engine) as connection:
-            now = database_now(connection)
-            due = _due(now).limit(limit).with_for_update(of=notifications, skip_locked=True)
-            rows = connection.execute(due).all()
-            for row in rows:
-                later = now + timedelta(seconds=lease_s(row.target, row.notify or {}))
-                claimed = {"next_attempt_at": later, "attempts": row.attempts + 1}
-                connection.execute(sa.update(notifications).where(*_key(row)), claimed)
-            return [
-                DueNotification(
-                    row.run_id, row.target, NotificationKind(row.kind), row.attempts + 1, row.name, row.notify or {}
-                )
-                for row in rows
-            ]
-
-    def sent(self, notice: DueNotification) -> None:
-        with writing(self._engine) as connection:
-            settled = {"next_attempt_at": None, "sent_at": database_now(connection), "error": None}
-            connection.execute(sa.update(notifications).where(*_key(notice)), settled)
-
-    def failed(self, notice: DueNotification, *, error: str, retry_in_s: float | None) -> None:
-        with writing(self._engine) as connection:
-            again = None if retry_in_s is None else database_now(connection) + timedelta(seconds=retry_in_s)
-            mine = (notifications.c.attempts == notice.attempt, notifications.c.sent_at.is_(None))
-            unsent = sa.update(notifications).where(*_key(notice), *mine)
-            connection.execute(unsent, {"next_attempt_at": again, "error": error})
-
-
-def _key(notice: Any) -> tuple[sa.ColumnElement[bool], ...]:
-    return tuple(notifications.c[name] == getattr(notice, name) for name in ("run_id", "target", "kind"))
+def _key(notification: Any) -> tuple[sa.ColumnElement[bool], ...]:
+    return tuple(notifications.c[name] == getattr(notification, name) for name in ("run_id", "target", "kind"))
 
 
 def _due(now: Any) -> sa.Select[Any]:

@@ -9,7 +9,7 @@ from waivern.database.current.refresh import refresh_after_closing
 from waivern.database.current.state_changes import StateChanges
 from waivern.database.events import run_events
 from waivern.database.retention.retention_rules import prune_at_run_end
-from waivern.database.runs.outbox import queue_notices
+from waivern.database.runs.outbox import queue_notifications
 from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, run_attempts, runs
 from waivern.runs.run import ArtifactStatus, RunStatus, SkipReason
@@ -50,7 +50,7 @@ def close_run(
     connection.execute(_CLOSE_RUN, {"closed_run": run_id, "status": status.value, "ended_at": at, "error": error})
     refresh_after_closing(connection, run_id, prepared)
     close_attempt(connection, run_id, status.value, at=at, error=error)
-    queue_notices(connection, run_id, status, at=at)
+    queue_notifications(connection, run_id, status, at=at)
     prune_at_run_end(connection, run_id, status, at=at, actor=str(caller))
     run_events.closed(connection, run_id, actor=str(caller), at=at)
 

@@ -1,13 +1,15 @@
-"""Add, change and look at schedules."""
+"""Add, show, pause, resume, remove and trigger schedules."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from waivern.caller import Caller
 from waivern.errors import ScheduleError
 from waivern.history.run_records import RunFilter, RunRecord
 from waivern.operations.application import Application
@@ -17,15 +19,15 @@ from waivern.runbooks.model.schedule_config import ScheduleConfig
 from waivern.runbooks.reading.problems import problems_in
 from waivern.runs.run import utc_now
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule, ScheduleDefinition, ScheduleStatus
-from waivern.schedules.schedule_store import FireRecord, LastRun, ScheduleStore
+from waivern.schedules.schedule_store import LastRun, ScheduleStore, TriggerRecord
 from waivern.schedules.timing import Every
 
-_SHOWN = 5
+_SHOWN_COUNT = 5
 
 
 @dataclass(frozen=True)
 class ScheduleSummary:
-    """A schedule, when it is due next (None: never, or it is paused), and its newest run."""
+    """A schedule, its next scheduled time (None if it ended or is paused), and its newest run."""
 
     schedule: Schedule
     next_due_at: datetime | None
@@ -34,12 +36,12 @@ class ScheduleSummary:
 
 @dataclass(frozen=True)
 class ScheduleDetails:
-    """A schedule with its next due instants, its newest runs, and what became of its newest due instants."""
+    """A schedule with its next scheduled times, its newest runs, and the outcomes of its newest scheduled times."""
 
     summary: ScheduleSummary
     next_due: Sequence[datetime]
     runs: Sequence[RunRecord]
-    fires: Sequence[FireRecord]
+    triggers: Sequence[TriggerRecord]
 
 
 def add_schedule(
@@ -48,20 +50,22 @@ def add_schedule(
     runbook: Path,
     terms: Mapping[str, Any],
     *,
+    caller: Caller,
     working_directory: Path | None = None,
 ) -> Schedule:
-    """Keep a schedule for a runbook, which is checked whole first.
+    """Add a schedule for a runbook, which is planned first.
 
     Args:
         application: What is installed.
-        name: What the schedule is called.
+        name: The name of the schedule.
         runbook: The runbook's file.
-        terms: As a runbook's `schedule:` has them; what is None is left to its default.
-        working_directory: The folder that relative paths in properties are meant from.
+        terms: The keys of a runbook's `schedule:`; None means the default.
+        caller: Who adds it.
+        working_directory: The base folder of relative paths in properties.
 
     Raises:
-        RunbookError, PlanError: the runbook cannot be carried out.
-        ScheduleError: the terms make no schedule, or there is one of this name.
+        RunbookError, PlanError: the runbook does not plan.
+        ScheduleError: the terms are not valid, or there is already a schedule with this name.
     """
     config = _config_of(terms)
     plan = plan_runbook(application, runbook, working_directory=working_directory)
@@ -69,12 +73,12 @@ def add_schedule(
     if working_directory is not None:
         definition = replace(definition, working_directory=working_directory.absolute())
     if definition.timing.after(utc_now()) is None:
-        raise ScheduleError(f"'{name}' would never be due: its time has passed", remedy="Give one that is to come")
-    return application.storage.schedules.add(definition)
+        raise ScheduleError(f"'{name}' would never be due: its time has passed", remedy="Choose a time in the future")
+    return application.storage.schedules.add(definition, caller=caller)
 
 
 def definition_of(config: ScheduleConfig, *, name: str, runbook: Path, runbook_name: str) -> ScheduleDefinition:
-    """Return what a `schedule:` decides; an interval counts from now on, to the second.
+    """Return the definition for a `schedule:`; an interval counts from now, to the second.
 
     Raises:
         ScheduleError: it is never due.
@@ -95,7 +99,7 @@ def definition_of(config: ScheduleConfig, *, name: str, runbook: Path, runbook_n
 
 
 def with_anchor_of(new: ScheduleDefinition, old: ScheduleDefinition) -> ScheduleDefinition:
-    """Return the new definition, in which an interval that has not changed counts from where it did."""
+    """Return the new definition; an interval that has not changed keeps its anchor."""
     both_every = isinstance(new.timing, Every) and isinstance(old.timing, Every)
     is_same = both_every and new.timing.seconds == old.timing.seconds  # type: ignore[union-attr]
     return replace(new, timing=old.timing) if is_same else new
@@ -112,59 +116,66 @@ def show_schedule(application: Application, name: str) -> ScheduleDetails:
     """Return one schedule.
 
     Raises:
-        ScheduleError: there is none of this name.
+        ScheduleError: there is no schedule with this name.
     """
     storage = application.storage
     schedule = storage.schedules.find(name)
     return ScheduleDetails(
         summary=_summary_in(storage.schedules, schedule),
-        next_due=next_due(schedule, count=_SHOWN),
-        runs=storage.history.recent(RunFilter(schedule=name), limit=_SHOWN),
-        fires=storage.schedules.fires(schedule.id, limit=_SHOWN),
+        next_due=next_due(schedule, count=_SHOWN_COUNT),
+        runs=storage.history.recent(RunFilter(schedule=name), limit=_SHOWN_COUNT),
+        triggers=storage.schedules.triggers(schedule.id, limit=_SHOWN_COUNT),
     )
 
 
 def next_due(schedule: Schedule, *, count: int) -> Sequence[datetime]:
-    """Return the next instants at which it is due, paused or not."""
-    found: list[datetime] = []
-    for due in schedule.definition.timing.from_(utc_now()):
-        found.append(due)
-        if len(found) == count:
-            break
-    return found
+    """Return the next scheduled times, even if the schedule is paused."""
+    return list(islice(schedule.definition.timing.from_(utc_now()), count))
 
 
-def pause_schedule(application: Application, name: str) -> ScheduleSummary:
-    """Let what becomes due be skipped until a person resumes it, also where it was paused for want of its runbook."""
+def pause_schedule(application: Application, name: str, *, caller: Caller) -> ScheduleSummary:
+    """Skip its scheduled times until a person resumes it, even if it was paused because its runbook is gone.
+
+    Raises:
+        ScheduleError: there is no schedule with this name, or a person has paused it already.
+    """
     store = application.storage.schedules
     schedule = store.find(name)
     if schedule.status is ScheduleStatus.PAUSED and schedule.paused_because is None:
-        raise ScheduleError(f"'{name}' is paused already", remedy=f"`waivern schedule resume {name}` ends that")
-    store.pause(schedule.id)
+        raise ScheduleError(f"'{name}' is already paused", remedy=f"Resume it with `waivern schedule resume {name}`")
+    store.pause(schedule.id, caller=caller)
     return _summary_in(store, store.find(name))
 
 
-def resume_schedule(application: Application, name: str) -> ScheduleSummary:
-    """Let what becomes due from now on be run again."""
+def resume_schedule(application: Application, name: str, *, caller: Caller) -> ScheduleSummary:
+    """Queue runs again from the next scheduled time on.
+
+    Raises:
+        ScheduleError: there is no schedule with this name, or it is not paused.
+    """
     store = application.storage.schedules
     schedule = store.find(name)
     if schedule.status is not ScheduleStatus.PAUSED:
         raise ScheduleError(f"'{name}' is not paused")
-    store.resume(schedule.id)
+    store.resume(schedule.id, caller=caller)
     return _summary_in(store, store.find(name))
 
 
-def remove_schedule(application: Application, name: str) -> ScheduleSummary:
-    """Let nothing of it become due again; its runs stay in the history. Return it as it was."""
+def remove_schedule(application: Application, name: str, *, caller: Caller) -> ScheduleSummary:
+    """Remove a schedule and return it; its runs stay in the history.
+
+    Raises:
+        ScheduleError: there is no schedule with this name.
+    """
     store = application.storage.schedules
     schedule = store.find(name)
-    last = _summary_in(store, replace(schedule, status=ScheduleStatus.REMOVED))
-    store.remove(schedule.id)
-    return last
+    removed = _summary_in(store, replace(schedule, status=ScheduleStatus.REMOVED))
+    store.remove(schedule.id, caller=caller)
+    return removed
 
 
 def trigger_schedule(application: Application, name: str) -> RunRecord:
-    """Queue a run of it now; return the run."""
+    """Queue a run of a schedule now; return the run."""
     storage = application.storage
     return storage.history.find(storage.schedules.trigger(storage.schedules.find(name).id))
 

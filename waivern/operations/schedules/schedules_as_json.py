@@ -1,4 +1,4 @@
-"""Schedules and the state of the service as JSON objects, on the terms of `records_as_json`."""
+"""Schedules and the status of the installation as JSON objects, with the conventions of `run_as_json`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,13 +6,14 @@ from typing import Any
 from waivern.formats.records_as_json import instant_as_json, run_as_json
 from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary
 from waivern.operations.schedules.sync_schedules import SyncStep
-from waivern.runs.service_register import RunningRun, ServiceRecord, Status
-from waivern.schedules.schedule_store import FireRecord, LastRun
+from waivern.runs.notifications import TARGETS
+from waivern.runs.service_store import RunningRun, ServiceRecord, Status
+from waivern.schedules.schedule_store import LastRun, TriggerRecord
 from waivern.schedules.timing import Cron, Every, Timing
 
 
 def summary_as_json(summary: ScheduleSummary) -> dict[str, Any]:
-    """Return a schedule as lists show it."""
+    """Return the JSON object of a schedule in a list."""
     schedule, definition = summary.schedule, summary.schedule.definition
     return {
         "name": schedule.name,
@@ -38,17 +39,17 @@ def summary_as_json(summary: ScheduleSummary) -> dict[str, Any]:
 
 
 def details_as_json(details: ScheduleDetails) -> dict[str, Any]:
-    """Return one schedule whole."""
+    """Return the JSON object of one schedule with its details."""
     return {
         **summary_as_json(details.summary),
         "next_due": [instant_as_json(instant) for instant in details.next_due],
         "runs": [run_as_json(run) for run in details.runs],
-        "fires": [_fire(fire) for fire in details.fires],
+        "triggers": [_trigger(record) for record in details.triggers],
     }
 
 
 def step_as_json(step: SyncStep) -> dict[str, Any]:
-    """Return what was done about one schedule."""
+    """Return the JSON object of what was done about one schedule."""
     return {
         "done": step.done.value,
         "name": step.name,
@@ -58,7 +59,7 @@ def step_as_json(step: SyncStep) -> dict[str, Any]:
 
 
 def status_as_json(status: Status) -> dict[str, Any]:
-    """Return how an installation stands."""
+    """Return the JSON object of the status of an installation."""
     return {
         "now": instant_as_json(status.now),
         "services": [_service(service) for service in status.services],
@@ -80,8 +81,9 @@ def _timing(timing: Timing) -> dict[str, Any]:
 
 
 def _notify(notify: Mapping[str, Any]) -> dict[str, Any]:
-    """Whom is told what, without the address: that alone may let somebody in."""
-    return {"events": list(notify.get("events", ())), "by": [by for by in ("webhook", "command") if notify.get(by)]}
+    """Return which events are sent by which targets, without the URL, which may itself be a secret."""
+    targets = [target for target in TARGETS if notify.get(target)]
+    return {"events": list(notify.get("events", ())), "targets": targets}
 
 
 def _last_run(run: LastRun) -> dict[str, Any]:
@@ -94,12 +96,12 @@ def _last_run(run: LastRun) -> dict[str, Any]:
     }
 
 
-def _fire(fire: FireRecord) -> dict[str, Any]:
+def _trigger(record: TriggerRecord) -> dict[str, Any]:
     return {
-        "due_at": instant_as_json(fire.due_at),
-        "run_id": fire.run_id,
-        "skipped": None if fire.skipped is None else fire.skipped.value,
-        "decided_at": instant_as_json(fire.decided_at),
+        "due_at": instant_as_json(record.due_at),
+        "run_id": record.run_id,
+        "skipped": None if record.skipped is None else record.skipped.value,
+        "decided_at": instant_as_json(record.decided_at),
     }
 
 

@@ -1,36 +1,36 @@
-"""Ask how an installation stands: who is there, what waits, what is being run."""
+"""Show the status of an installation: its services, its queue and its running runs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from waivern.operations.application import Application
-from waivern.runs.service_register import ServiceRecord, Status
+from waivern.runs.service_store import ServiceRecord, Status
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How it stands, and what nobody sees to; `unattended` is empty where all is well."""
+class InstallationStatus:
+    """The status, and the `problems` that no service takes care of; none if all is well."""
 
     status: Status
-    unattended: Sequence[str]
+    problems: Sequence[str]
 
 
-def show_status(application: Application) -> Standing:
-    """Return how the installation stands."""
+def show_status(application: Application) -> InstallationStatus:
+    """Return the status of the installation."""
     status = application.storage.services.status()
-    return Standing(status, list(_unattended(status)))
+    return InstallationStatus(status, list(_problems(status)))
 
 
-def _unattended(status: Status) -> Iterator[str]:
+def _problems(status: Status) -> Iterator[str]:
     alive = [service for service in status.services if service.is_alive]
     if not alive and (status.queued or status.schedules):
-        yield "No service is alive; start one with `waivern serve`"
+        yield "No service is running; start one with `waivern serve`"
         return
-    if status.schedules and not any(_keeps_time(service) for service in alive):
-        yield "No service keeps time, so nothing becomes due; start one with `waivern serve`"
+    if status.schedules and not any(_has_scheduler(service) for service in alive):
+        yield "No service has a scheduler, so schedules are not run; start one with `waivern serve`"
     if status.queued and not any(service.workers for service in alive):
         yield "No service has workers, so queued runs wait; start one with `waivern worker`"
 
 
-def _keeps_time(service: ServiceRecord) -> bool:
+def _has_scheduler(service: ServiceRecord) -> bool:
     return service.kind == "serve"

@@ -1,4 +1,4 @@
-"""`waivern status`, `waivern cancel` and `waivern backfill`: what is done, and what is yet to be."""
+"""`waivern status`, `waivern cancel` and `waivern backfill`: the queue of runs."""
 
 from datetime import datetime, timedelta
 
@@ -16,9 +16,9 @@ from waivern.operations.schedules.backfill import backfill as backfill_schedule
 from waivern.operations.schedules.schedules_as_json import status_as_json
 from waivern.operations.schedules.show_status import show_status
 from waivern.runs.run import utc_now
-from waivern.runs.service_register import RunningRun, ServiceRecord, Status
+from waivern.runs.service_store import RunningRun, ServiceRecord, Status
 
-_UNATTENDED = 3
+_EXIT_UNATTENDED = 3
 
 
 @click.command(short_help="Show services, the queue and running runs.")
@@ -26,17 +26,16 @@ _UNATTENDED = 3
 @format_option("text", "json")
 @pass_existing
 def status(application: Application, form: str) -> None:
-    """Show which services are alive, what waits and what is being run.
+    """Show services, the queue and running runs.
 
-    The exit code is 3 where something is scheduled and no service keeps time, or waits and no service has workers.
+    The exit code is 3 if there are schedules but no scheduler is running, or queued runs but no worker.
     """
-    standing = show_status(application)
-    found = standing.status
-    write(as_json(status_as_json(found)) if form == "json" else _as_text(found))
-    for said in standing.unattended:
-        click.echo(said, err=True)
-    if standing.unattended:
-        click.get_current_context().exit(_UNATTENDED)
+    shown = show_status(application)
+    write(as_json(status_as_json(shown.status)) if form == "json" else _as_text(shown.status))
+    for problem in shown.problems:
+        click.echo(problem, err=True)
+    if shown.problems:
+        click.get_current_context().exit(_EXIT_UNATTENDED)
 
 
 @click.command(short_help="Cancel a queued or running run.")
@@ -45,9 +44,9 @@ def status(application: Application, form: str) -> None:
 @format_option("text", "json")
 @pass_existing
 def cancel(application: Application, run: str, form: str) -> None:
-    """End a queued or running run; nothing more of it is recorded from then on.
+    """Cancel a queued or running run; nothing more of it is recorded.
 
-    RUN is a run's id, the beginning of one, or 'latest'.
+    RUN is the id of a run, the beginning of one, or 'latest'.
     """
     cancelled = cancel_run(application, run, caller=current_caller())
     write(
@@ -57,44 +56,42 @@ def cancel(application: Application, run: str, form: str) -> None:
 
 @click.command(short_help="Queue runs for past scheduled times.")
 @click.argument("name")
-@click.option(
-    "--from", "since", callback=as_instant, required=True, metavar="TIME", help="The first instant that counts."
-)
+@click.option("--from", "since", callback=as_instant, required=True, metavar="TIME", help="First time to include.")
 @click.option(
     "--to",
     "until",
     callback=as_end,
     metavar="TIME",
-    help="The last instant that counts; a date means its end [now].",
+    help="Last time to include; a date means its end [now].",
 )
-@click.option("--dry-run", is_flag=True, help="Only say which runs would be queued.")
+@click.option("--dry-run", is_flag=True, help="Only show which runs would be queued.")
 @database_option
 @format_option("text", "json")
 @pass_existing
 def backfill(
     application: Application, name: str, since: datetime, until: datetime | None, dry_run: bool, form: str
 ) -> None:
-    """Queue the runs of the schedule NAME for past instants that have none.
+    """Queue runs of the schedule NAME for past scheduled times that have none.
 
-    A runbook can tell by ${WAIVERN_DUE_AT} which instant a run is for.
+    A runbook can read the scheduled time of its run from ${WAIVERN_DUE_AT}.
 
     \b
     Example:
       waivern backfill nightly --from 2026-11-01 --to 2026-11-14 --dry-run
     """
-    made = backfill_schedule(application, name, since=since, until=until or utc_now(), dry_run=dry_run)
+    runs = backfill_schedule(application, name, since=since, until=until or utc_now(), dry_run=dry_run)
     if form == "json":
-        write(as_json([{"due_at": instant_as_json(each.due_at), "run_id": each.run_id} for each in made]))
+        write(as_json([{"due_at": instant_as_json(run.due_at), "run_id": run.run_id} for run in runs]))
         return
-    lines = [f"{local_time(each.due_at)}  {short_id(each.run_id) if each.run_id else ''}".rstrip() for each in made]
+    lines = [f"{local_time(run.due_at)}  {short_id(run.run_id) if run.run_id else ''}".rstrip() for run in runs]
     verb = "would be queued" if dry_run else "queued"
-    write("\n".join([*lines, f"{count(len(made), 'run')} {verb}"]))
+    write("\n".join([*lines, f"{count(len(runs), 'run')} {verb}"]))
 
 
 def _as_text(status: Status) -> str:
     services = [f"  {_service(service, status)}" for service in status.services] or ["  none"]
     lines = ["Services:", *services, f"Queue: {count(status.queued, 'run')} waiting{_oldest(status)}", "Running:"]
-    return "\n".join([*lines, *([f"  {_running(run, status)}" for run in status.running] or ["  nothing"])])
+    return "\n".join([*lines, *([f"  {_running(run, status)}" for run in status.running] or ["  none"])])
 
 
 def _service(service: ServiceRecord, status: Status) -> str:
@@ -103,8 +100,8 @@ def _service(service: ServiceRecord, status: Status) -> str:
     elif service.stopped_at is not None:
         state = f"stopped at {local_time(service.stopped_at)}"
     else:
-        state = f"gone; last seen {_ago(status, service.heartbeat_at)} ago"
-    return f"{service.kind} on {service.host}, process {service.pid}, {count(service.workers, 'worker')}: {state}"
+        state = f"gone; last heartbeat {_ago(status, service.heartbeat_at)} ago"
+    return f"{service.kind} on {service.host}, PID {service.pid}, {count(service.workers, 'worker')}: {state}"
 
 
 def _oldest(status: Status) -> str:
@@ -113,9 +110,9 @@ def _oldest(status: Status) -> str:
 
 def _running(run: RunningRun, status: Status) -> str:
     since = "just claimed" if run.started_at is None else f"for {_ago(status, run.started_at)}"
-    silent = "; gives no sign of life" if run.lease_until < status.now else ""
+    stale = "; no heartbeat" if run.lease_until < status.now else ""
     attempt = f", attempt {run.attempt}" if run.attempt > 1 else ""
-    return f"{short_id(run.run_id)}  {run.runbook}, {since}, by process {run.pid} on {run.host}{attempt}{silent}"
+    return f"{short_id(run.run_id)}  {run.runbook}, {since}, worker {run.host}, PID {run.pid}{attempt}{stale}"
 
 
 def _ago(status: Status, instant: datetime) -> str:

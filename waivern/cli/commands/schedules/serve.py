@@ -1,4 +1,4 @@
-"""`waivern serve` and `waivern worker`: the service, until it is told to stop."""
+"""`waivern serve` and `waivern worker`: the service in the foreground."""
 
 import functools
 from dataclasses import replace
@@ -19,7 +19,7 @@ _DRAIN_S = 30.0
 
 
 def _service_options(command: AnyCommand) -> AnyCommand:
-    """Add what both commands take."""
+    """Add the options of both commands."""
     options = [
         click.option(
             "--drain",
@@ -28,20 +28,20 @@ def _service_options(command: AnyCommand) -> AnyCommand:
             default=_DRAIN_S,
             show_default=True,
             metavar="SECONDS",
-            help="How long runs may go on after SIGTERM, before they are handed back.",
+            help="Time for runs to finish after SIGTERM before they requeue.",
         ),
         click.option(
             "--metrics-port",
             type=click.IntRange(0, 65535),
             metavar="PORT",
-            help="Answer /healthz and /metrics (Prometheus) on this port; 0 takes any free one.",
+            help="Port for /healthz and /metrics (Prometheus); 0: any.",
         ),
         click.option(
             "--metrics-host",
             default="127.0.0.1",
             show_default=True,
             metavar="ADDRESS",
-            help="The address that they are answered on.",
+            help="Bind address of --metrics-port.",
         ),
         log_format_option,
         database_option,
@@ -58,13 +58,13 @@ def _service_options(command: AnyCommand) -> AnyCommand:
     default=2,
     show_default=True,
     metavar="N",
-    help="How many runs are made at a time, each in its own process; 0 only keeps time.",
+    help="Runs at a time, each in its own process; 0: schedule only.",
 )
 @click.option(
     "--runbooks",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Follow the `schedule:` of all runbooks in this folder.",
+    help="Sync schedules with the runbooks of this folder.",
 )
 @_service_options
 @pass_application
@@ -76,10 +76,10 @@ def serve(
     metrics_port: int | None,
     metrics_host: str,
 ) -> None:
-    """Queue a run whenever a schedule is due, and make queued runs.
+    """Queue a run whenever a schedule is due, and execute queued runs.
 
-    Any number of services may share one database: each due instant makes one run, and each run has one worker. SIGTERM
-    or Ctrl-C lets runs end first; a second one hands them back to the queue and ends at once.
+    Any number of services may share one database: each scheduled time has one run, and each run one worker. On SIGTERM
+    or Ctrl-C runs may finish first; on a second one they return to the queue and the service stops at once.
 
     \b
     Examples:
@@ -87,9 +87,9 @@ def serve(
       waivern serve --workers 0 --metrics-port 9464
     """
     if runbooks is not None and not runbooks.is_dir():
-        raise UsageError(f"There is no folder {runbooks}", remedy="Give --runbooks a folder of runbooks")
+        raise UsageError(f"There is no folder {runbooks}", remedy="Give --runbooks an existing folder")
     options = ServiceOptions(
-        keeps_time=True,
+        has_scheduler=True,
         workers=workers,
         runbooks=runbooks,
         drain_s=drain_s,
@@ -106,19 +106,19 @@ def serve(
     default=2,
     show_default=True,
     metavar="N",
-    help="How many runs are made at a time, each in its own process.",
+    help="Runs at a time, each in its own process.",
 )
 @_service_options
 @pass_application
 def worker(application: Application, workers: int, drain_s: float, metrics_port: int | None, metrics_host: str) -> None:
-    """Make queued runs, and leave it to others to keep time.
+    """Execute queued runs, without a scheduler.
 
     \b
     Example:
       waivern worker --workers 4 --db postgresql://waivern@db.example.org/waivern
     """
     options = ServiceOptions(
-        keeps_time=False, workers=workers, drain_s=drain_s, metrics_host=metrics_host, metrics_port=metrics_port
+        has_scheduler=False, workers=workers, drain_s=drain_s, metrics_host=metrics_host, metrics_port=metrics_port
     )
     _serve(application, options, worker_caller())
 

@@ -26,21 +26,23 @@ from waivern.bootstrap import build_application
 from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import writing
 from waivern.database.decisions.decision_log import SqlDecisionLog
-from waivern.database.runs.outbox import SqlNotifications
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schedules.schedule_store import SqlScheduleStore
+from waivern.database.schedules.service_store import SqlServiceStore
 from waivern.database.schema.tables import notifications, runs
 from waivern.history.gates import GateResult
 from waivern.operations.application import Application
 from waivern.runbooks.model.gate import parse_gate
 from waivern.runbooks.model.notify_config import NotifyConfig
-from waivern.runs.notifications import NotificationKind, lease_s, notice_of
+from waivern.runs.notifications import NotificationKind, delivery_lease_s, notification_for
 from waivern.runs.run import RunStatus, utc_now
 from waivern.schedules.timing import Cron
-from waivern.service.hook_command import run_command
-from waivern.service.notifying import Notifier
-from waivern.service.tally import Tally
-from waivern.service.webhook import DeliveryError, _Pinned, post, signature
+from waivern.service.database_watch import DatabaseWatch
+from waivern.service.jobs.background_jobs import BackgroundJobs
+from waivern.service.metrics import ServiceMetrics
+from waivern.service.notifications.hook_command import run_command
+from waivern.service.notifications.notifier import Notifier
+from waivern.service.notifications.webhook import DeliveryError, _PinnedConnection, post, signature
 from waivern.settings import Settings
 
 ALL = ("failed", "timed_out", "recovered", "gate_tripped")
@@ -98,7 +100,7 @@ def send(url: str, **terms: Any) -> None:
 def test_only_wanted_notices_are_sent_and_recovered_only_after_a_failure(
     status: RunStatus, before: RunStatus | None, on: set[str]
 ) -> None:
-    notice = notice_of(status, before, on)
+    notice = notification_for(status, before, on)
     if notice is None:
         assert not ({"failed", "timed_out"} <= on and status in (RunStatus.FAILED, RunStatus.TIMED_OUT))
     else:
@@ -162,7 +164,7 @@ def test_an_address_that_is_not_public_is_not_asked(url: str) -> None:
 def test_the_host_is_asked_for_by_its_name_without_the_port_that_goes_without_saying(port: int, named: str) -> None:
     here, there = socket.socketpair()
     with here, there:
-        connection = _Pinned("hooks.example.org", port, "203.0.113.1", is_secure=True, timeout_s=5)
+        connection = _PinnedConnection("hooks.example.org", port, "203.0.113.1", is_secure=True, timeout_s=5)
         connection.sock = here
         connection.request("POST", "/")
         assert f"Host: {named}\r\n".encode() in there.recv(4096)
@@ -221,7 +223,7 @@ def test_what_tells_nobody_is_refused(written: dict[str, Any], said: str) -> Non
 
 
 def ended_runs(engine: sa.Engine, *statuses: RunStatus, notify: dict[str, Any] | None) -> list[str]:
-    SqlScheduleStore(engine).add(a_definition(HOURLY, notify=notify))
+    SqlScheduleStore(engine).add(a_definition(HOURLY, notify=notify), caller=CALLER)
     return more_runs(engine, *statuses)
 
 
@@ -251,45 +253,45 @@ def test_each_run_that_deserves_it_has_one_notice_for_each_target(engine: sa.Eng
         *(RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.SUCCEEDED, RunStatus.SUCCEEDED, RunStatus.TIMED_OUT),
         notify={"events": list(ALL), "webhook": {"url": "https://x"}, "command": ["y"]},
     )
-    box = SqlNotifications(engine)
-    due = box.claim_due(limit=100)
+    store = SqlServiceStore(engine)
+    due = store.claim_notifications(limit=100)
     assert sorted((made.index(each.run_id), each.kind.value, each.target) for each in due) == [
         *((1, "failed", "command"), (1, "failed", "webhook")),
         *((2, "recovered", "command"), (2, "recovered", "webhook")),
         *((4, "timed_out", "command"), (4, "timed_out", "webhook")),
     ]
-    assert box.claim_due(limit=100) == []
+    assert store.claim_notifications(limit=100) == []
 
 
 def test_what_did_not_arrive_is_due_again_until_it_is_given_up(engine: sa.Engine) -> None:
     ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "command": ["y"]})
-    box = SqlNotifications(engine)
-    (first,) = box.claim_due(limit=5)
-    box.failed(first, error="busy", retry_in_s=0)
-    (second,) = box.claim_due(limit=5)
+    store = SqlServiceStore(engine)
+    (first,) = store.claim_notifications(limit=5)
+    store.notification_failed(first, error="busy", retry_in_s=0)
+    (second,) = store.claim_notifications(limit=5)
     assert (first.attempt, second.attempt) == (1, 2)
     make_due(engine)  # whoever claimed it is gone
-    (third,) = box.claim_due(limit=5)
-    box.failed(third, error="busy", retry_in_s=None)
+    (third,) = store.claim_notifications(limit=5)
+    store.notification_failed(third, error="busy", retry_in_s=None)
     make_due(engine)
-    assert box.claim_due(limit=5) == []
+    assert store.claim_notifications(limit=5) == []
 
 
 def test_switching_notices_on_tells_nothing_of_what_was_before(engine: sa.Engine) -> None:
     ended_runs(engine, RunStatus.FAILED, notify=None)
-    store = SqlScheduleStore(engine)
-    (schedule,) = store.all()
-    store.change(schedule.id, a_definition(HOURLY, notify={"events": list(ALL), "command": ["y"]}))
-    box = SqlNotifications(engine)
-    assert box.claim_due(limit=5) == []
+    schedules = SqlScheduleStore(engine)
+    (schedule,) = schedules.all()
+    schedules.change(schedule.id, a_definition(HOURLY, notify={"events": list(ALL), "command": ["y"]}), caller=CALLER)
+    store = SqlServiceStore(engine)
+    assert store.claim_notifications(limit=5) == []
     (later,) = more_runs(engine, RunStatus.SUCCEEDED)
-    (due,) = box.claim_due(limit=5)
+    (due,) = store.claim_notifications(limit=5)
     assert (due.run_id, due.kind) == (later, NotificationKind.RECOVERED)
 
 
 def test_a_run_that_waited_for_days_is_told_of_like_any_other(engine: sa.Engine) -> None:
     notify = {"events": ["failed"], "command": ["y"]}
-    schedule = SqlScheduleStore(engine).add(a_definition(HOURLY, notify=notify))
+    schedule = SqlScheduleStore(engine).add(a_definition(HOURLY, notify=notify), caller=CALLER)
     waiting = SqlScheduleStore(engine).trigger(schedule.id)
     with writing(engine) as connection:
         long_ago = utc_now() - timedelta(days=9)
@@ -297,21 +299,21 @@ def test_a_run_that_waited_for_days_is_told_of_like_any_other(engine: sa.Engine)
     claimed = SqlRunStore(engine).claim()
     assert claimed is not None
     SqlRunStore(engine).close(claimed.run_id, claimed.epoch, RunStatus.FAILED, caller=CALLER)
-    (due,) = SqlNotifications(engine).claim_due(limit=5)
+    (due,) = SqlServiceStore(engine).claim_notifications(limit=5)
     assert due.run_id == waiting
 
 
 def test_what_arrived_is_not_said_to_have_failed_by_whoever_was_late(engine: sa.Engine) -> None:
     ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "command": ["y"]})
-    box = SqlNotifications(engine)
-    (late,) = box.claim_due(limit=5)
+    store = SqlServiceStore(engine)
+    (late,) = store.claim_notifications(limit=5)
     make_due(engine)
-    (second,) = box.claim_due(limit=5)
-    box.failed(late, error="too late", retry_in_s=0)
-    assert box.claim_due(limit=5) == []
-    box.sent(second)
-    box.failed(second, error="too late", retry_in_s=0)
-    assert box.claim_due(limit=5) == []
+    (second,) = store.claim_notifications(limit=5)
+    store.notification_failed(late, error="too late", retry_in_s=0)
+    assert store.claim_notifications(limit=5) == []
+    store.notification_delivered(second)
+    store.notification_failed(second, error="too late", retry_in_s=0)
+    assert store.claim_notifications(limit=5) == []
 
 
 def tripped(engine: sa.Engine, run_id: str, **numbers: int) -> None:
@@ -320,7 +322,7 @@ def tripped(engine: sa.Engine, run_id: str, **numbers: int) -> None:
 
 
 def told_of(engine: sa.Engine) -> list[tuple[str, str]]:
-    return sorted((each.run_id, each.kind.value) for each in SqlNotifications(engine).claim_due(limit=100))
+    return sorted((each.run_id, each.kind.value) for each in SqlServiceStore(engine).claim_notifications(limit=100))
 
 
 def test_a_gate_that_tripped_is_told_once_beside_a_recovery(engine: sa.Engine) -> None:
@@ -336,9 +338,9 @@ def test_no_gate_is_told_that_passed_or_is_not_asked_for_or_is_of_a_run_that_fai
     tripped(engine, passed, any=0)
     (failed,) = more_runs(engine, RunStatus.FAILED)
     tripped(engine, failed, incomplete=1)
-    store = SqlScheduleStore(engine)
-    (schedule,) = store.all()
-    store.change(schedule.id, a_definition(HOURLY, notify={"events": ["failed"], "command": ["y"]}))
+    schedules = SqlScheduleStore(engine)
+    (schedule,) = schedules.all()
+    schedules.change(schedule.id, a_definition(HOURLY, notify={"events": ["failed"], "command": ["y"]}), caller=CALLER)
     (unasked,) = more_runs(engine, RunStatus.SUCCEEDED)
     tripped(engine, unasked, any=1)
     assert told_of(engine) == []
@@ -347,11 +349,11 @@ def test_no_gate_is_told_that_passed_or_is_not_asked_for_or_is_of_a_run_that_fai
 def test_what_one_notice_came_to_says_nothing_of_another_of_the_same_run(engine: sa.Engine) -> None:
     _, run_id = ended_runs(engine, RunStatus.FAILED, RunStatus.SUCCEEDED, notify={"command": ["y"]})
     tripped(engine, run_id, any=1)
-    box = SqlNotifications(engine)
-    due = {each.kind: each for each in box.claim_due(limit=5)}
-    box.sent(due[NotificationKind.RECOVERED])
-    box.failed(due[NotificationKind.GATE_TRIPPED], error="busy", retry_in_s=0)
-    (again,) = box.claim_due(limit=5)
+    store = SqlServiceStore(engine)
+    due = {each.kind: each for each in store.claim_notifications(limit=5)}
+    store.notification_delivered(due[NotificationKind.RECOVERED])
+    store.notification_failed(due[NotificationKind.GATE_TRIPPED], error="busy", retry_in_s=0)
+    (again,) = store.claim_notifications(limit=5)
     assert (again.run_id, again.kind, again.attempt) == (run_id, NotificationKind.GATE_TRIPPED, 2)
 
 
@@ -363,12 +365,12 @@ def test_how_gates_came_out_is_an_event(engine: sa.Engine) -> None:
 
 
 def test_a_notice_of_a_gate_says_by_how_much_each_tripped(
-    engine: sa.Engine, application: Application, receiver: Receiver
+    engine: sa.Engine, application: Application, jobs: BackgroundJobs, receiver: Receiver
 ) -> None:
     webhook = {"url": receiver.url, "allow_private": True}
     (run_id,) = ended_runs(engine, RunStatus.SUCCEEDED, notify={"events": ["gate_tripped"], "webhook": webhook})
     tripped(engine, run_id, any=2, incomplete=0)
-    Notifier(application, tally=Tally()).deliver_due()
+    Notifier(application, jobs=jobs, metrics=ServiceMetrics()).deliver_due()
     eventually(lambda: receiver.received)
     ((headers, body),) = receiver.received
     told = json.loads(body)
@@ -389,7 +391,7 @@ def test_a_notice_of_a_gate_says_by_how_much_each_tripped(
 def test_nobody_else_delivers_a_notice_while_it_may_be_on_its_way(
     target: str, notify: dict[str, Any], longest: float
 ) -> None:
-    assert lease_s(target, notify) > longest
+    assert delivery_lease_s(target, notify) > longest
 
 
 @pytest.fixture
@@ -400,6 +402,14 @@ def application(database_url: str, engine: sa.Engine) -> Iterator[Application]:
     built.close()
 
 
+@pytest.fixture
+def jobs() -> Iterator[BackgroundJobs]:
+    started = BackgroundJobs(DatabaseWatch(ServiceMetrics()))
+    started.start()
+    yield started
+    started.stop()
+
+
 def eventually(is_so: Any) -> None:
     deadline = time.monotonic() + 20
     while not is_so():
@@ -408,11 +418,11 @@ def eventually(is_so: Any) -> None:
 
 
 def test_a_notice_arrives_with_its_run_and_is_marked_as_sent(
-    engine: sa.Engine, application: Application, receiver: Receiver
+    engine: sa.Engine, application: Application, jobs: BackgroundJobs, receiver: Receiver
 ) -> None:
     webhook = {"url": receiver.url, "secret": "${HOOK_SECRET}", "allow_private": True}
     (run_id,) = ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "webhook": webhook})
-    Notifier(application, tally=Tally()).deliver_due()
+    Notifier(application, jobs=jobs, metrics=ServiceMetrics()).deliver_due()
     eventually(lambda: receiver.received)
     ((headers, body),) = receiver.received
     told = json.loads(body)
@@ -429,19 +439,19 @@ def test_a_notice_arrives_with_its_run_and_is_marked_as_sent(
 
 
 def test_a_receiver_that_is_away_is_told_later_and_no_secret_is_kept(
-    engine: sa.Engine, application: Application
+    engine: sa.Engine, application: Application, jobs: BackgroundJobs
 ) -> None:
     webhook = {"url": "http://127.0.0.1:1/${HOOK_SECRET}", "allow_private": True}
     ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "webhook": webhook})
-    tally = Tally()
-    Notifier(application, tally=tally).deliver_due()
+    metrics = ServiceMetrics()
+    Notifier(application, jobs=jobs, metrics=metrics).deliver_due()
 
     def row() -> Any:
         with engine.connect() as connection:
             return connection.execute(sa.select(notifications)).one()
 
     eventually(lambda: row().error is not None)
-    assert "127.0.0.1 could not be asked" in row().error
+    assert "Request to 127.0.0.1 failed" in row().error
     assert "hunter2" not in row().error
-    assert row().next_attempt_attempt_at is not None
-    assert tally.registry.get_sample_value("waivern_notices_total", {"outcome": "failed"}) == 1
+    assert row().next_attempt_at is not None
+    assert metrics.registry.get_sample_value("waivern_notifications_total", {"outcome": "failed"}) == 1

@@ -1,0 +1,43 @@
+"""What services share, on every database."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from waivern.database.connection.engine import writing
+from waivern.database.schedules.service_store import SqlServiceStore
+from waivern.database.schema.tables import services
+from waivern.runs.run import utc_now
+
+
+@pytest.fixture
+def store(engine: sa.Engine) -> SqlServiceStore:
+    return SqlServiceStore(engine)
+
+
+def test_a_service_is_alive_until_it_deregisters(store: SqlServiceStore) -> None:
+    service_id = store.register(kind="serve", workers=2, version="1")
+    assert store.heartbeat(service_id)
+    (service,) = store.status().services
+    assert (service.id, service.kind, service.workers, service.is_alive) == (service_id, "serve", 2, True)
+    store.deregister(service_id)
+    (service,) = store.status().services
+    assert (service.is_alive, service.stopped_at is not None) == (False, True)
+
+
+def test_a_service_without_a_heartbeat_is_not_alive_and_is_deleted_after_a_day(
+    engine: sa.Engine, store: SqlServiceStore
+) -> None:
+    silent = store.register(kind="serve", workers=1, version="1")
+    set_last_heartbeat(engine, timedelta(minutes=10))
+    assert [service.is_alive for service in store.status().services] == [False]
+    set_last_heartbeat(engine, timedelta(days=2))
+    registered = store.register(kind="worker", workers=1, version="1")
+    assert [service.id for service in store.status().services] == [registered]
+    assert not store.heartbeat(silent)
+
+
+def set_last_heartbeat(engine: sa.Engine, ago: timedelta) -> None:
+    with writing(engine) as connection:
+        connection.execute(sa.update(services).values(heartbeat_at=utc_now() - ago))

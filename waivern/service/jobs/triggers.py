@@ -1,0 +1,32 @@
+"""APScheduler triggers: the scheduled times of a schedule, and a fixed interval."""
+
+from datetime import datetime, timedelta
+
+from apscheduler.triggers.base import BaseTrigger
+
+from waivern.schedules.timing import Timing
+
+
+class ScheduleTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """The scheduled times of a schedule, by its own timing: cron as cronsim reads it, an interval or one time.
+
+    It never names a time that has passed, however long the machine slept: the database knows what was missed.
+    """
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """Return the first scheduled time after `now` (aware), or None if there is none."""
+        return self._timing.after(now if previous_fire_time is None else max(previous_fire_time, now))
+
+
+class PeriodicTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """At once, then every `seconds`. Unlike `IntervalTrigger` it does not compute the times missed during a sleep."""
+
+    def __init__(self, seconds: float) -> None:
+        self._interval = timedelta(seconds=seconds)
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """Return `now` (aware) for the first time, else `now` plus the interval."""
+        return now if previous_fire_time is None else now + self._interval

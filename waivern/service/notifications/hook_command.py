@@ -1,0 +1,68 @@
+"""Delivers a notification to a command."""
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import IO
+
+from waivern.service.notifications.webhook import DeliveryError
+
+_SHOWN_ERROR_BYTES = 300
+
+
+def run_command(command: Sequence[str], body: bytes, *, environment: Mapping[str, str], timeout_s: float) -> None:
+    """Run a program with the notification as its standard input; return when it has ended with exit code 0.
+
+    Args:
+        command: The program and its arguments, without a shell.
+        body: The notification as JSON.
+        environment: Variables that it gets in addition to those of the service.
+        timeout_s: Seconds after which it is killed, with its process group.
+
+    Raises:
+        DeliveryError: the program cannot be started, fails, or takes too long.
+    """
+    # Files rather than pipes: a program that it leaves running would keep a pipe open, and this thread waiting.
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as notification:
+        notification.write(body)
+        notification.seek(0)
+        code = _exit_code(command, environment, timeout_s, notification=notification, errors=errors)
+        if code != 0:
+            text = _tail_of(errors)
+            raise DeliveryError(f"The command '{command[0]}' ended with {code}{f': {text}' if text else ''}")
+
+
+def _exit_code(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    timeout_s: float,
+    *,
+    notification: IO[bytes],
+    errors: IO[bytes],
+) -> int:
+    try:
+        process = subprocess.Popen(  # noqa: S603  the operator configured this command
+            list(command),
+            stdin=notification,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise DeliveryError(f"The command '{command[0]}' cannot be run: {error.strerror}") from None
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise DeliveryError(f"The command '{command[0]}' took longer than {timeout_s:g} s") from None
+
+
+def _tail_of(errors: IO[bytes]) -> str:
+    errors.seek(max(errors.seek(0, os.SEEK_END) - _SHOWN_ERROR_BYTES, 0))
+    return errors.read(_SHOWN_ERROR_BYTES).decode(errors="replace").strip()
