@@ -136,7 +136,7 @@ def every_minute_that_fits(expression: str, zone: ZoneInfo, after: datetime, unt
 
 
 @pytest.mark.parametrize("zone_name", ["Pacific/Chatham", "Australia/Lord_Howe", "Europe/London"])
-def test_where_the_clock_is_not_set_at_a_full_hour_every_due_minute_is_found_and_the_search_ends(
+def test_every_due_minute_is_found_if_the_clock_changes_within_an_hour(
     zone_name: str,
 ) -> None:
     zone = ZoneInfo(zone_name)
@@ -150,7 +150,7 @@ def test_where_the_clock_is_not_set_at_a_full_hour_every_due_minute_is_found_and
 
 
 @pytest.mark.parametrize("zone_name", ZONES)
-def test_asking_from_any_instant_in_between_gives_the_same_times(zone_name: str) -> None:
+def test_the_due_times_do_not_depend_on_where_the_search_starts(zone_name: str) -> None:
     draw = random.Random(zone_name)
     changes = clock_changes(ZoneInfo(zone_name))
     for expression in draw.sample(ALL, 80):
@@ -207,7 +207,7 @@ def due_of(timing: Timing, since: datetime, now: datetime) -> list[datetime]:
 
 @settings(deadline=None, max_examples=150)
 @given(schedules, spans, st.integers(1, 50), st.booleans())
-def test_in_however_many_goes_it_is_decided_the_outcome_is_the_same(
+def test_the_outcomes_are_the_same_in_one_evaluation_or_in_several(
     schedule: Schedule, number: int, at_most: int, is_busy: bool
 ) -> None:
     now = after_so_many(schedule, number)
@@ -217,7 +217,7 @@ def test_in_however_many_goes_it_is_decided_the_outcome_is_the_same(
 
 @settings(deadline=None, max_examples=150)
 @given(schedules, spans, st.booleans())
-def test_every_due_instant_is_decided_once_and_nothing_else(schedule: Schedule, number: int, is_busy: bool) -> None:
+def test_exactly_the_due_times_are_decided_and_each_once(schedule: Schedule, number: int, is_busy: bool) -> None:
     now = after_so_many(schedule, number)
     outcomes = after_all_goes(schedule, now=now, at_most=1_000, is_busy=is_busy)
     assert [outcome.due_at for outcome in outcomes] == due_of(schedule.definition.timing, schedule.evaluated_until, now)
@@ -225,7 +225,7 @@ def test_every_due_instant_is_decided_once_and_nothing_else(schedule: Schedule, 
 
 @settings(deadline=None, max_examples=150)
 @given(schedules, spans)
-def test_as_many_of_the_missed_are_run_as_the_schedule_says(schedule: Schedule, number: int) -> None:
+def test_as_many_missed_times_are_run_as_catch_up_says(schedule: Schedule, number: int) -> None:
     outcomes = after_all_goes(schedule, now=after_so_many(schedule, number), at_most=1_000, is_busy=False)
     late = [outcome for outcome in outcomes if outcome.is_late]
     run = [outcome for outcome in late if outcome.skipped is None]

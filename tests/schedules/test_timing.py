@@ -34,11 +34,11 @@ def first(timing: Timing, after: str, number: int = 3) -> list[str]:
         ("0 0 29 2 *", ["02-29 00:00", "02-29 00:00", "02-29 00:00"]),
     ],
 )
-def test_cron_expressions_mean_what_they_mean_in_debians_cron(expression: str, due: list[str]) -> None:
+def test_cron_expressions_are_due_as_in_debians_cron(expression: str, due: list[str]) -> None:
     assert first(Cron(expression), "2026-11-24T00:00:00") == due
 
 
-def test_a_cron_time_is_read_by_the_clock_of_its_zone() -> None:
+def test_a_cron_time_is_local_time_in_its_time_zone() -> None:
     assert first(Cron("0 2 * * *", "America/New_York"), "2026-10-31T00:00:00") == [
         "10-31 06:00",
         "11-01 07:00",
@@ -46,19 +46,19 @@ def test_a_cron_time_is_read_by_the_clock_of_its_zone() -> None:
     ]
 
 
-def test_the_first_of_each_month_is_missed_in_no_zone() -> None:
+def test_the_first_of_each_month_is_due_in_every_time_zone() -> None:
     due = list(islice(Cron("0 0 1 * *", "Europe/London").from_(utc("2026-01-01T12:00:00")), 12))
     local = [instant.astimezone(ZoneInfo("Europe/London")) for instant in due]
     assert [(each.month, each.day, each.hour) for each in local] == [(month % 12 + 1, 1, 0) for month in range(1, 13)]
 
 
-def test_a_time_that_does_not_exist_is_due_behind_the_gap_and_one_that_comes_twice_is_due_once() -> None:
+def test_a_time_in_a_gap_is_due_at_its_end_and_a_repeated_time_once() -> None:
     london = Cron("30 1 * * *", "Europe/London")
     assert first(london, "2026-03-28T12:00:00", 2) == ["03-29 01:00", "03-30 00:30"]
     assert first(london, "2026-10-24T12:00:00", 2) == ["10-25 00:30", "10-26 01:30"]
 
 
-def test_two_times_that_fall_together_are_due_once() -> None:
+def test_times_that_coincide_are_due_once() -> None:
     assert first(Cron("0 1,2 * * *", "Europe/London"), "2026-03-28T12:00:00", 3) == [
         "03-29 01:00",
         "03-30 00:00",
@@ -86,18 +86,18 @@ def test_two_times_that_fall_together_are_due_once() -> None:
         ("@dayly", "Did you mean '@daily'?"),
     ],
 )
-def test_an_expression_that_cannot_be_kept_is_refused_with_what_is_wrong(expression: str, said: str) -> None:
+def test_an_invalid_expression_is_refused_with_the_reason(expression: str, said: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         Cron(expression)
     assert said in str(refused.value)
 
 
-def test_an_unknown_zone_is_refused_with_the_nearest() -> None:
+def test_an_unknown_time_zone_is_refused_with_a_suggestion() -> None:
     with pytest.raises(ScheduleError, match="Did you mean 'Europe/London'"):
         Cron("@daily", "Europe/Londn")
 
 
-def test_an_interval_counts_from_its_anchor_whenever_it_is_asked() -> None:
+def test_an_interval_counts_from_its_anchor() -> None:
     every = Every(25_200, utc("2026-11-24T03:10:00"))
     assert first(every, "2026-11-20T00:00:00", 2) == ["11-24 10:10", "11-24 17:10"]
     assert first(every, "2026-11-24T10:10:00", 2) == ["11-24 17:10", "11-25 00:10"]
@@ -111,7 +111,7 @@ def test_an_interval_does_not_drift_over_years() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 0.5, -1, 366 * 86_400 + 1, float("nan"), float("inf")])
-def test_what_is_no_interval_is_refused(seconds: float) -> None:
+def test_an_invalid_interval_is_refused(seconds: float) -> None:
     with pytest.raises(ScheduleError):
         Every(seconds, utc("2026-01-01T00:00:00"))
 
@@ -126,7 +126,7 @@ def test_once_is_due_once() -> None:
     assert once.after(once.at) is None
 
 
-def test_a_span_holds_its_end_and_not_its_beginning() -> None:
+def test_due_between_excludes_the_start_and_includes_the_end() -> None:
     hourly = Cron("0 * * * *")
     due = due_between(hourly, after=utc("2026-11-24T01:00:00"), until=utc("2026-11-24T03:00:00"))
     assert [instant.hour for instant in due] == [2, 3]
@@ -141,5 +141,5 @@ def test_a_span_holds_its_end_and_not_its_beginning() -> None:
         (Once(utc("2026-12-01T02:00:00")), "once at 2026-12-01T02:00:00Z"),
     ],
 )
-def test_a_timing_is_said_in_a_few_words(timing: Timing, said: str) -> None:
+def test_a_timing_is_described_in_a_few_words(timing: Timing, said: str) -> None:
     assert describe(timing) == said

@@ -73,7 +73,7 @@ def outcomes(installation: Installation, run_id: str) -> list[str | None]:
         return [attempt.outcome for attempt in application.storage.history.attempts_of(run_id)]
 
 
-def test_a_service_runs_what_is_due_and_ends_when_it_is_told(installation: Installation) -> None:
+def test_a_service_runs_due_schedules_and_stops_on_sigterm(installation: Installation) -> None:
     runbook = installation.runbook("often", {"a": {}, "b": {"inputs": ["a"]}})
     installation.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW, catch_up=CatchUp.ALL)
     with installation.service() as process:
@@ -88,7 +88,7 @@ def test_a_service_runs_what_is_due_and_ends_when_it_is_told(installation: Insta
     assert [run.due_at for run in runs] == sorted((run.due_at for run in runs), reverse=True)  # type: ignore[type-var]
 
 
-def test_changes_of_schedules_reach_a_service_that_is_at_work(on_sqlite: Installation) -> None:
+def test_a_running_service_follows_changes_of_schedules(on_sqlite: Installation) -> None:
     runbook = on_sqlite.runbook("often", {"a": {}})
     with on_sqlite.service():
         schedule = on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
@@ -104,7 +104,9 @@ def test_changes_of_schedules_reach_a_service_that_is_at_work(on_sqlite: Install
 
 
 @pytest.mark.parametrize("does", ["crashes", "leaves"])
-def test_a_component_that_ends_its_process_ends_its_run_and_not_the_service(on_sqlite: Installation, does: str) -> None:
+def test_a_component_that_kills_its_process_interrupts_its_run_but_not_the_service(
+    on_sqlite: Installation, does: str
+) -> None:
     deadly = on_sqlite.runbook("deadly", {"a": {}, "b": {"inputs": ["a"], "does": does}})
     harmless = on_sqlite.runbook("harmless", {"c": {}})
     with on_sqlite.service() as process:
@@ -118,7 +120,7 @@ def test_a_component_that_ends_its_process_ends_its_run_and_not_the_service(on_s
 
 
 @pytest.mark.parametrize("does", STUCK)
-def test_at_the_deadline_the_run_is_closed_and_its_process_gone_whatever_the_component_does(
+def test_at_the_deadline_the_run_is_closed_and_its_process_killed_whatever_the_component_does(
     on_sqlite: Installation, does: str
 ) -> None:
     runbook = on_sqlite.runbook("stuck", {"a": {}, "b": {"inputs": ["a"], "does": does}}, timeout=1)
@@ -141,7 +143,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_a_cancelled_run_is_ended_at_once_and_its_process_with_it(installation: Installation) -> None:
+def test_the_process_of_a_cancelled_run_is_killed_at_once(installation: Installation) -> None:
     runbook = installation.runbook("endless", {"a": {"does": "loops_in_c"}})
     with installation.service():
         run_id = queue(installation, runbook)
@@ -154,7 +156,7 @@ def test_a_cancelled_run_is_ended_at_once_and_its_process_with_it(installation: 
         assert outcomes(installation, run_id) == ["cancelled"]
 
 
-def test_a_worker_that_is_killed_is_replaced_and_nothing_that_was_made_is_made_again(
+def test_after_a_worker_was_killed_the_run_is_resumed_without_repeating_finished_artifacts(
     installation: Installation,
 ) -> None:
     runbook = installation.runbook("killed", {"a": {}, "b": {"inputs": ["a"], "seconds": 30, "only_first": True}})
@@ -168,7 +170,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_that_was_made_is_made_a
     assert outcomes(installation, run_id) == ["interrupted", "succeeded"]
 
 
-def test_a_worker_that_is_stopped_loses_its_run_after_the_lease_and_writes_nothing_when_it_wakes(
+def test_a_frozen_worker_loses_its_run_after_the_lease_and_writes_nothing_when_it_wakes_up(
     tmp_path: Path, database_url: str
 ) -> None:
     with migrated(database_url):
@@ -188,7 +190,7 @@ def test_a_worker_that_is_stopped_loses_its_run_after_the_lease_and_writes_nothi
         assert outcomes(installation, run_id) == ["interrupted", "succeeded"]
 
 
-def test_a_stop_lets_runs_end_and_hands_back_what_takes_too_long(installation: Installation) -> None:
+def test_a_stopping_service_lets_runs_finish_and_releases_those_that_take_too_long(installation: Installation) -> None:
     short = installation.runbook("short", {"quick": {"seconds": 1}})
     long = installation.runbook("long", {"slow": {"seconds": 60, "only_first": True}})
     with installation.service("serve", "--workers", "2", "--drain", "3") as process:
@@ -203,7 +205,7 @@ def test_a_stop_lets_runs_end_and_hands_back_what_takes_too_long(installation: I
     assert outcomes(installation, slow) == ["released", "succeeded"]
 
 
-def test_a_second_stop_ends_at_once(on_sqlite: Installation) -> None:
+def test_a_second_signal_stops_the_service_at_once(on_sqlite: Installation) -> None:
     runbook = on_sqlite.runbook("long", {"slow": {"seconds": 60}})
     with on_sqlite.service("serve", "--workers", "1", "--drain", "60") as process:
         run_id = queue(on_sqlite, runbook)
@@ -224,7 +226,7 @@ def test_a_runbook_that_does_not_plan_fails_its_run_with_the_reasons(on_sqlite: 
     assert "no_such_thing" in str(run.error)
 
 
-def test_only_the_clock_queues_and_makes_nothing(on_sqlite: Installation) -> None:
+def test_a_service_without_workers_queues_runs_and_executes_none(on_sqlite: Installation) -> None:
     runbook = on_sqlite.runbook("often", {"a": {}})
     on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
     with on_sqlite.service("serve", "--workers", "0"):
@@ -236,7 +238,7 @@ def health(installation: Installation) -> str:
     return installation.said().partition("Health on ")[2].partition(",")[0]
 
 
-def test_a_service_that_others_have_forgotten_is_known_again(on_sqlite: Installation) -> None:
+def test_a_service_whose_entry_was_deleted_registers_again(on_sqlite: Installation) -> None:
     engine = open_engine(on_sqlite.database_url)
     with on_sqlite.service() as process:
         with writing(engine) as connection:
@@ -245,7 +247,7 @@ def test_a_service_that_others_have_forgotten_is_known_again(on_sqlite: Installa
     engine.dispose()
 
 
-def test_a_service_waits_for_a_database_that_is_not_there_yet(tmp_path: Path) -> None:
+def test_a_service_waits_for_its_database(tmp_path: Path) -> None:
     folder = tmp_path / "later"
     url = sqlite_url(folder)
     folder.write_text("in the way of the folder")
@@ -265,13 +267,13 @@ def test_a_service_waits_for_a_database_that_is_not_there_yet(tmp_path: Path) ->
         assert stop(process) == 0
 
 
-def test_a_service_on_a_database_that_is_out_of_date_says_so_and_ends(postgres_url: str, tmp_path: Path) -> None:
+def test_a_service_exits_if_the_schema_is_out_of_date(postgres_url: str, tmp_path: Path) -> None:
     process = Installation(tmp_path, postgres_url).start("serve")
     assert process.wait(timeout=60) == 4
     assert "waivern db upgrade" in Installation(tmp_path, postgres_url).said()
 
 
-def test_a_service_follows_the_runbooks_of_a_folder(on_sqlite: Installation) -> None:
+def test_a_service_syncs_schedules_with_a_folder_of_runbooks(on_sqlite: Installation) -> None:
     books = on_sqlite.folder / "books"
     books.mkdir()
     runbook = on_sqlite.runbook("declared", {"a": {}})
@@ -283,7 +285,7 @@ def test_a_service_follows_the_runbooks_of_a_folder(on_sqlite: Installation) -> 
         eventually(lambda: on_sqlite.query("SELECT id FROM schedules WHERE status = 'paused'"), within_s=10)
 
 
-def test_health_and_metrics_are_answered(on_sqlite: Installation) -> None:
+def test_health_and_metrics_are_served(on_sqlite: Installation) -> None:
     runbook = on_sqlite.runbook("often", {"a": {}})
     on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
     with on_sqlite.service("serve", "--workers", "1", "--metrics-port", "0"):
@@ -303,7 +305,7 @@ def test_health_and_metrics_are_answered(on_sqlite: Installation) -> None:
             page("/elsewhere")
 
 
-def test_the_due_instant_is_there_for_the_runbook(on_sqlite: Installation) -> None:
+def test_a_runbook_can_read_the_scheduled_time_of_its_run(on_sqlite: Installation) -> None:
     runbook = on_sqlite.runbook("due", {"${WAIVERN_DUE_AT}": {}})
     told = json.loads(runbook.read_text())
     told["artifacts"] = {"a": {"source": {"type": "faulty", "properties": {"name": "at ${WAIVERN_DUE_AT}"}}}}
@@ -319,7 +321,9 @@ def test_the_due_instant_is_there_for_the_runbook(on_sqlite: Installation) -> No
     assert name == f"at {instant.strftime('%Y-%m-%dT%H:%M:%SZ')}"
 
 
-def test_another_service_takes_over_from_one_that_is_killed_whole(installation: Installation) -> None:
+def test_a_different_service_takes_over_the_run_of_a_service_that_was_killed_with_its_worker(
+    installation: Installation,
+) -> None:
     runbook = installation.runbook("whole", {"a": {}, "b": {"inputs": ["a"], "seconds": 30, "only_first": True}})
     with installation.service() as first:
         run_id = queue(installation, runbook)
@@ -334,7 +338,7 @@ def test_another_service_takes_over_from_one_that_is_killed_whole(installation: 
     assert installation.times_begun() == {"a": 1, "b": 2}
 
 
-def test_at_its_deadline_a_process_ends_by_itself_where_the_service_is_held_up(on_sqlite: Installation) -> None:
+def test_at_the_deadline_a_process_ends_itself_if_the_service_is_frozen(on_sqlite: Installation) -> None:
     runbook = on_sqlite.runbook("stuck", {"a": {"does": "loops_in_c"}}, timeout=1)
     with on_sqlite.service() as service:
         run_id = queue(on_sqlite, runbook)
@@ -348,7 +352,7 @@ def test_at_its_deadline_a_process_ends_by_itself_where_the_service_is_held_up(o
 
 
 @pytest.mark.parametrize("does", ["hangs", "loops_in_c"])
-def test_a_process_whose_service_was_killed_ends_when_its_run_is_no_longer_its_own(tmp_path: Path, does: str) -> None:
+def test_a_process_without_its_service_ends_itself_when_its_run_is_cancelled(tmp_path: Path, does: str) -> None:
     with migrated(sqlite_url(tmp_path)):
         on_sqlite = Installation(tmp_path, sqlite_url(tmp_path), lease_s=2)
     runbook = on_sqlite.runbook("stuck", {"a": {"does": does}})
@@ -362,7 +366,7 @@ def test_a_process_whose_service_was_killed_ends_when_its_run_is_no_longer_its_o
     eventually(lambda: has_ended(process), within_s=10)
 
 
-def test_a_run_whose_service_was_killed_as_it_began_goes_on(on_sqlite: Installation) -> None:
+def test_a_run_continues_if_its_service_was_killed_as_it_started(on_sqlite: Installation) -> None:
     runbook = on_sqlite.folder / "scan.yaml"
     source = {"type": "filesystem", "properties": {"path": "."}}
     runbook.write_text(json.dumps({"name": "Scan", "description": "d", "artifacts": {"files": {"source": source}}}))
@@ -397,7 +401,7 @@ SCANS = {
 }
 
 
-def test_a_scheduled_run_that_trips_a_gate_tells_whom_the_schedule_names(installation: Installation) -> None:
+def test_a_scheduled_run_that_trips_a_gate_sends_the_notification_of_its_schedule(installation: Installation) -> None:
     (installation.folder / "exports").mkdir()
     (installation.folder / "exports" / "a.txt").write_text("ann@example.org")
     runbook = installation.folder / "shop.yaml"
@@ -423,7 +427,7 @@ def test_a_scheduled_run_that_trips_a_gate_tells_whom_the_schedule_names(install
     assert "Gate any failed: 1 violations" in installation.said()
 
 
-def test_the_deadline_of_a_run_does_not_hold_for_its_gates(
+def test_the_deadline_of_a_run_does_not_apply_to_its_gates(
     on_sqlite: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A comparison with 100,000 findings takes a while; a process that is ended meanwhile would try no gate."""
@@ -450,7 +454,7 @@ def test_the_deadline_of_a_run_does_not_hold_for_its_gates(
     assert limits == [None]
 
 
-def test_the_error_of_a_missing_runbook_is_not_a_crash(on_sqlite: Installation) -> None:
+def test_a_missing_runbook_fails_its_run_and_not_the_service(on_sqlite: Installation) -> None:
     with on_sqlite.service() as process:
         run = ended(on_sqlite, queue(on_sqlite, on_sqlite.folder / "gone.yaml"))
         assert process.poll() is None
@@ -460,13 +464,15 @@ def test_the_error_of_a_missing_runbook_is_not_a_crash(on_sqlite: Installation) 
         application.storage.runs.cancel(run.id, caller=CALLER)
 
 
-def test_each_night_one_of_the_services_prunes(installation: Installation) -> None:
+def test_one_of_two_services_prunes_every_night(installation: Installation) -> None:
     plan = plan_of({"a": {"source": {"type": "any"}, "retain": 0}})
     with installation.application() as application:
         run = application.storage.runs.create(plan, trigger="test", caller=CALLER)
         run.store.save("a", message_of(text="x"))
         run.log.close(RunStatus.SUCCEEDED)
-        assert application.storage.retention.claim_periodic_task("prune", next_run_at=this_second() - timedelta(hours=1))
+        assert application.storage.retention.claim_periodic_task(
+            "prune", next_run_at=this_second() - timedelta(hours=1)
+        )
 
     def is_pruned() -> bool:
         with installation.application() as application:

@@ -178,7 +178,9 @@ class Service:
             yield PeriodicTask("notifications", _NOTIFICATIONS_INTERVAL_S, notifier.deliver_due)
         if options.prune_at is not None:
             prune_at = options.prune_at
-            yield PeriodicTask("pruning", _PRUNING_INTERVAL_S, lambda: prune_if_due(application, at=prune_at, caller=self._caller))
+            yield PeriodicTask(
+                "pruning", _PRUNING_INTERVAL_S, lambda: prune_if_due(application, at=prune_at, caller=self._caller)
+            )
 
     def _heartbeat(self) -> None:
         """Register at first, and again if the entry was deleted, as after the machine has slept for a day."""

@@ -79,7 +79,7 @@ def test_a_schedule_is_found_as_it_was_added(store: SqlScheduleStore, timing: Ti
     assert store.all() == [found]
 
 
-def test_a_name_is_given_once_until_its_schedule_is_removed(store: SqlScheduleStore) -> None:
+def test_a_name_is_unique_until_its_schedule_is_removed(store: SqlScheduleStore) -> None:
     first = store.add(a_definition(HOURLY), caller=CALLER)
     with pytest.raises(ScheduleError, match="There is already a schedule 'nightly'"):
         store.add(a_definition(HOURLY), caller=CALLER)
@@ -90,19 +90,19 @@ def test_a_name_is_given_once_until_its_schedule_is_removed(store: SqlScheduleSt
         store.change(other.id, a_definition(HOURLY), caller=CALLER)
 
 
-def test_an_unknown_name_is_told_with_the_nearest(store: SqlScheduleStore) -> None:
+def test_an_unknown_name_is_refused_with_a_suggestion(store: SqlScheduleStore) -> None:
     store.add(a_definition(HOURLY), caller=CALLER)
     with pytest.raises(ScheduleError, match="Did you mean 'nightly'"):
         store.find("nigthly")
 
 
-def test_a_new_schedule_is_not_due_for_what_was_before_it(store: SqlScheduleStore) -> None:
+def test_a_new_schedule_is_not_due_for_times_before_it_was_added(store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(Every(1, LONG_AGO)), caller=CALLER)
     (result,) = store.evaluate([schedule.id])
     assert all(due > schedule.created_at for due in result.runs)
 
 
-def test_each_missed_instant_has_a_run_or_a_reason(engine: sa.Engine, store: SqlScheduleStore) -> None:
+def test_each_missed_time_has_a_run_or_a_reason(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL, max_catch_up=3), caller=CALLER)
     since = unattended_for(engine, schedule, timedelta(hours=30))
     queued = list(fire_all(store, schedule))
@@ -118,16 +118,14 @@ def test_each_missed_instant_has_a_run_or_a_reason(engine: sa.Engine, store: Sql
     assert record.due_at == due[-3]
 
 
-def test_thousands_of_missed_instants_are_decided_piece_by_piece(engine: sa.Engine, store: SqlScheduleStore) -> None:
+def test_thousands_of_missed_times_are_decided_in_steps(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(Every(1, LONG_AGO)), caller=CALLER)
     unattended_for(engine, schedule, timedelta(seconds=2500))
     assert len(list(fire_all(store, schedule))) <= 1
     assert len(store.triggers(schedule.id, limit=10_000)) in (2500, 2501, 2502)
 
 
-def test_many_services_that_fire_at_once_make_one_run_of_each_instant(
-    engine: sa.Engine, store: SqlScheduleStore
-) -> None:
+def test_concurrent_evaluations_queue_one_run_per_scheduled_time(engine: sa.Engine, store: SqlScheduleStore) -> None:
     several = [store.add(a_definition(HOURLY, name=f"s{n}", catch_up=CatchUp.ALL), caller=CALLER) for n in range(5)]
     for schedule in several:
         unattended_for(engine, schedule, timedelta(hours=12))
@@ -146,7 +144,7 @@ def test_many_services_that_fire_at_once_make_one_run_of_each_instant(
         assert len({record.run_id for record in triggers}) == len(triggers) == 12
 
 
-def test_while_a_run_is_unfinished_the_next_instant_is_skipped(engine: sa.Engine, store: SqlScheduleStore) -> None:
+def test_the_next_time_is_skipped_while_a_run_is_unfinished(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(HOURLY), caller=CALLER)
     store.trigger(schedule.id)
     unattended_for(engine, schedule, timedelta(minutes=61))
@@ -155,7 +153,7 @@ def test_while_a_run_is_unfinished_the_next_instant_is_skipped(engine: sa.Engine
     assert newest.skipped is TriggerSkipReason.OVERLAP
 
 
-def test_runs_of_a_schedule_go_one_at_a_time_in_the_order_in_which_they_were_due(
+def test_runs_of_a_schedule_are_claimed_one_at_a_time_in_the_order_of_their_times(
     engine: sa.Engine, store: SqlScheduleStore
 ) -> None:
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL, overlap=Overlap.QUEUE), caller=CALLER)
@@ -172,9 +170,7 @@ def test_runs_of_a_schedule_go_one_at_a_time_in_the_order_in_which_they_were_due
     assert due == sorted(due)  # type: ignore[type-var]  # none of them is None
 
 
-def test_claiming_and_firing_are_no_more_work_after_years_of_runs_and_grow_only_with_what_waits(
-    engine: sa.Engine, store: SqlScheduleStore
-) -> None:
+def test_claiming_and_evaluating_cost_no_more_after_years_of_runs(engine: sa.Engine, store: SqlScheduleStore) -> None:
     queue, schedule = SqlRunStore(engine), store.add(a_definition(EVERY_MINUTE), caller=CALLER)
     waiting = list(due_between(EVERY_MINUTE, after=LONG_AGO, until=LONG_AGO + timedelta(minutes=1_000)))
 
@@ -209,7 +205,7 @@ def _made_before(engine: sa.Engine, schedule: Schedule, numbers: range) -> None:
             connection.exec_driver_sql("ANALYZE")  # as it does of itself, some time later
 
 
-def test_where_runs_go_one_at_a_time_nobody_claims_an_earlier_one_beside_a_claim_that_is_under_way(
+def test_a_concurrent_claim_does_not_claim_a_second_run_of_an_exclusive_schedule(
     postgres_url: str,
 ) -> None:
     engine, slow = open_engine(postgres_url), open_engine(postgres_url)
@@ -238,9 +234,7 @@ def test_where_runs_go_one_at_a_time_nobody_claims_an_earlier_one_beside_a_claim
     assert [each is not None for each in claimed] == [True, False]
 
 
-def test_where_overlap_is_allowed_runs_are_claimed_beside_each_other(
-    engine: sa.Engine, store: SqlScheduleStore
-) -> None:
+def test_runs_are_claimed_in_parallel_if_overlap_is_allowed(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(HOURLY, overlap=Overlap.ALLOW), caller=CALLER)
     for _ in range(3):
         store.trigger(schedule.id)
@@ -248,7 +242,7 @@ def test_where_overlap_is_allowed_runs_are_claimed_beside_each_other(
     assert all(queue.claim() is not None for _ in range(3))
 
 
-def test_what_is_due_while_a_schedule_is_paused_is_skipped_and_remembered(
+def test_times_that_are_due_while_a_schedule_is_paused_are_skipped_and_recorded(
     engine: sa.Engine, store: SqlScheduleStore
 ) -> None:
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL), caller=CALLER)
@@ -261,16 +255,14 @@ def test_what_is_due_while_a_schedule_is_paused_is_skipped_and_remembered(
     assert [record.skipped for record in triggers] == [TriggerSkipReason.PAUSED] * 5
 
 
-def test_a_change_decides_first_what_was_due_under_the_old_terms(engine: sa.Engine, store: SqlScheduleStore) -> None:
+def test_a_change_first_decides_what_was_due_under_the_old_terms(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL), caller=CALLER)
     unattended_for(engine, schedule, timedelta(hours=3))
     store.change(schedule.id, a_definition(Cron("30 1 1 1 *")), caller=CALLER)
     assert len(SqlHistory(engine).recent(RunFilter(schedule="nightly"), limit=10)) == 3
 
 
-def test_a_removed_schedule_is_due_no_more_and_its_runs_keep_its_name(
-    engine: sa.Engine, store: SqlScheduleStore
-) -> None:
+def test_a_removed_schedule_is_never_due_and_its_runs_keep_its_name(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(HOURLY), caller=CALLER)
     run_id = store.trigger(schedule.id)
     store.remove(schedule.id, caller=CALLER)
@@ -281,7 +273,7 @@ def test_a_removed_schedule_is_due_no_more_and_its_runs_keep_its_name(
         store.trigger(schedule.id)
 
 
-def test_every_change_shows_in_the_revision_and_firing_does_not(store: SqlScheduleStore) -> None:
+def test_the_revision_changes_with_every_change_but_not_with_an_evaluation(store: SqlScheduleStore) -> None:
     seen = {store.revision()}
     schedule = store.add(a_definition(HOURLY), caller=CALLER)
     for change in (
@@ -298,9 +290,7 @@ def test_every_change_shows_in_the_revision_and_firing_does_not(store: SqlSchedu
     assert store.revision() in seen
 
 
-def test_a_change_shows_in_the_revision_although_the_clock_was_set_back(
-    engine: sa.Engine, store: SqlScheduleStore
-) -> None:
+def test_the_revision_changes_even_if_the_clock_was_set_back(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule, other = (
         store.add(a_definition(HOURLY), caller=CALLER),
         store.add(a_definition(HOURLY, name="other"), caller=CALLER),
@@ -313,7 +303,7 @@ def test_a_change_shows_in_the_revision_although_the_clock_was_set_back(
     assert store.revision() != before
 
 
-def test_of_changes_that_are_made_at_once_none_is_missed(engine: sa.Engine, store: SqlScheduleStore) -> None:
+def test_concurrent_changes_have_different_times(engine: sa.Engine, store: SqlScheduleStore) -> None:
     names = [f"s{number}" for number in range(8)]
     ids = [store.add(a_definition(HOURLY, name=name), caller=CALLER).id for name in names]
     with ThreadPoolExecutor(8) as people:
@@ -323,7 +313,7 @@ def test_of_changes_that_are_made_at_once_none_is_missed(engine: sa.Engine, stor
     assert len(set(changed)) == len(changed)
 
 
-def test_a_backfill_makes_the_runs_that_are_not_there_once(engine: sa.Engine, store: SqlScheduleStore) -> None:
+def test_a_backfill_queues_missing_runs_once(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.SKIP), caller=CALLER)
     unattended_for(engine, schedule, timedelta(hours=4))
     list(fire_all(store, schedule))
@@ -339,14 +329,14 @@ def test_a_backfill_makes_the_runs_that_are_not_there_once(engine: sa.Engine, st
     assert (record.trigger, record.due_at, record.lateness_seconds) == ("backfill", past[0], None)
 
 
-def test_a_run_on_time_waits_its_share_of_the_jitter(engine: sa.Engine, store: SqlScheduleStore) -> None:
+def test_a_run_on_time_is_delayed_by_jitter(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(Every(1, LONG_AGO), jitter_s=3600, overlap=Overlap.ALLOW), caller=CALLER)
     unattended_for(engine, schedule, timedelta(seconds=3))
     assert len(list(fire_all(store, schedule))) >= 2
     assert SqlRunStore(engine).claim() is None
 
 
-def test_the_newest_run_of_each_schedule_is_told(engine: sa.Engine, store: SqlScheduleStore) -> None:
+def test_the_newest_run_of_each_schedule_is_returned(engine: sa.Engine, store: SqlScheduleStore) -> None:
     ran, never = (
         store.add(a_definition(HOURLY), caller=CALLER),
         store.add(a_definition(HOURLY, name="never"), caller=CALLER),
@@ -357,7 +347,7 @@ def test_the_newest_run_of_each_schedule_is_told(engine: sa.Engine, store: SqlSc
     assert never.id not in store.last_runs()
 
 
-def test_a_schedule_that_cannot_be_kept_here_stops_no_other(
+def test_a_schedule_in_an_unknown_time_zone_stops_no_other(
     engine: sa.Engine, store: SqlScheduleStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, sound = (

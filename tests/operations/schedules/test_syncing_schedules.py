@@ -75,7 +75,7 @@ def test_every_runbook_that_declares_a_schedule_gets_it(application: Application
     assert done(sync(application, folder)) == [("Other", "unchanged"), ("Scan", "unchanged")]
 
 
-def test_an_interval_keeps_its_anchor_until_it_is_another_one(application: Application, folder: Path) -> None:
+def test_an_interval_keeps_its_anchor_until_it_changes(application: Application, folder: Path) -> None:
     path = write_runbook(folder / "scan.yaml", "Scan", {"every": "6h"})
     sync(application, folder)
     first = the_only(application).definition.timing
@@ -93,7 +93,7 @@ def test_an_interval_keeps_its_anchor_until_it_is_another_one(application: Appli
 
 
 @pytest.mark.parametrize("how", ["gone", "no schedule", "renamed"])
-def test_what_disappeared_is_paused_with_the_reason_and_resumed_when_it_is_back(
+def test_the_schedule_of_a_missing_runbook_is_paused_and_resumed_when_it_is_back(
     application: Application, folder: Path, how: str
 ) -> None:
     path = write_runbook(folder / "scan.yaml", "Scan")
@@ -115,7 +115,7 @@ def test_what_disappeared_is_paused_with_the_reason_and_resumed_when_it_is_back(
 
 
 @pytest.mark.parametrize("first", ["a person", "the folder"])
-def test_what_a_person_paused_is_never_resumed_by_the_folder(
+def test_a_schedule_that_a_person_paused_is_not_resumed_by_a_sync(
     application: Application, folder: Path, first: str
 ) -> None:
     path = write_runbook(folder / "scan.yaml", "Scan")
@@ -145,7 +145,7 @@ def test_what_a_person_paused_is_never_resumed_by_the_folder(
         "name: Scan\ndescription: d\nschedule: {every: 1h}\nartifacts: {a: {inputs: nothing}}",
     ],
 )
-def test_a_broken_runbook_leaves_its_schedule_and_holds_up_no_other(
+def test_a_broken_runbook_leaves_its_schedule_and_all_others_alone(
     application: Application, folder: Path, broken: str
 ) -> None:
     path = write_runbook(folder / "scan.yaml", "Scan")
@@ -160,7 +160,7 @@ def test_a_broken_runbook_leaves_its_schedule_and_holds_up_no_other(
 
 
 @pytest.mark.parametrize("copy", ["a.yaml", "z.yaml"])
-def test_a_copy_of_a_runbook_is_refused_and_takes_no_schedule_over(
+def test_a_copy_of_a_runbook_is_refused_and_takes_over_no_schedule(
     application: Application, folder: Path, copy: str
 ) -> None:
     path = write_runbook(folder / "scan.yaml", "Scan")
@@ -181,7 +181,7 @@ def test_a_copy_of_a_runbook_is_refused_and_takes_no_schedule_over(
     assert (step.done, step.runbook) == (Synced.CHANGED, folder / copy)
 
 
-def test_a_schedule_of_the_same_name_from_elsewhere_is_a_conflict(
+def test_a_schedule_with_the_same_name_from_a_different_origin_is_a_conflict(
     application: Application, folder: Path, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
@@ -201,7 +201,7 @@ def test_a_schedule_of_the_same_name_from_elsewhere_is_a_conflict(
     assert application.storage.schedules.all() == before
 
 
-def test_a_folder_that_is_not_there_pauses_nothing(application: Application, folder: Path) -> None:
+def test_a_missing_folder_pauses_nothing(application: Application, folder: Path) -> None:
     write_runbook(folder / "scan.yaml", "Scan")
     watched = RunbookFolder(application, folder, caller=CALLER)
     watched.sync_if_changed()
@@ -216,7 +216,7 @@ def test_a_folder_that_is_not_there_pauses_nothing(application: Application, fol
     assert the_only(application).status is ScheduleStatus.PAUSED
 
 
-def test_services_that_follow_one_folder_at_once_add_each_schedule_once(application: Application, folder: Path) -> None:
+def test_concurrent_syncs_of_one_folder_add_each_schedule_once(application: Application, folder: Path) -> None:
     names = [f"Scan {number}" for number in range(8)]
     for name in names:
         write_runbook(folder / f"{name}.yaml", name, {"every": "1h"})

@@ -97,7 +97,7 @@ def send(url: str, **terms: Any) -> None:
 
 
 @given(st.sampled_from(RunStatus), st.none() | st.sampled_from(RunStatus), st.sets(st.sampled_from(ALL)))
-def test_only_wanted_notices_are_sent_and_recovered_only_after_a_failure(
+def test_only_configured_events_are_notified_and_recovered_only_after_a_failure(
     status: RunStatus, before: RunStatus | None, on: set[str]
 ) -> None:
     notice = notification_for(status, before, on)
@@ -108,7 +108,7 @@ def test_only_wanted_notices_are_sent_and_recovered_only_after_a_failure(
         assert (notice is NotificationKind.RECOVERED) == (status is RunStatus.SUCCEEDED)
 
 
-def test_a_notice_is_signed_as_the_standard_says(receiver: Receiver) -> None:
+def test_a_notification_is_signed_as_in_standard_webhooks(receiver: Receiver) -> None:
     send(receiver.url, secret="s3cret")
     ((headers, body),) = receiver.received
     signed = b"m1.1700000000." + body
@@ -118,20 +118,20 @@ def test_a_notice_is_signed_as_the_standard_says(receiver: Receiver) -> None:
     assert headers["Content-Type"] == "application/json"
 
 
-def test_a_secret_in_base64_is_the_key_that_it_stands_for() -> None:
+def test_a_base64_secret_is_decoded() -> None:
     in_base64 = "whsec_" + base64.b64encode(b"s3cret").decode()
     assert signature(in_base64, "m", 1, b"x") == signature("s3cret", "m", 1, b"x")
 
 
 @pytest.mark.parametrize("status", [301, 400, 500])
-def test_what_is_not_accepted_has_not_arrived_and_no_redirect_is_followed(receiver: Receiver, status: int) -> None:
+def test_an_error_status_fails_the_delivery_and_redirects_are_not_followed(receiver: Receiver, status: int) -> None:
     receiver.status = status
     with pytest.raises(DeliveryError, match=str(status)):
         send(receiver.url)
     assert len(receiver.received) == 1
 
 
-def test_an_answer_that_drips_is_broken_off(receiver: Receiver) -> None:
+def test_a_response_that_trickles_in_is_aborted_at_the_timeout(receiver: Receiver) -> None:
     receiver.drip_s = 0.1
     started = time.monotonic()
     with pytest.raises(DeliveryError, match="longer than 0.5 s"):
@@ -155,13 +155,13 @@ def test_an_answer_that_drips_is_broken_off(receiver: Receiver) -> None:
         "http://[2002:7f00:1::]:9/",
     ],
 )
-def test_an_address_that_is_not_public_is_not_asked(url: str) -> None:
+def test_a_private_address_is_not_contacted(url: str) -> None:
     with pytest.raises(DeliveryError, match="is not a public address"):
         send(url, allow_private=False)
 
 
 @pytest.mark.parametrize(("port", "named"), [(443, "hooks.example.org"), (8443, "hooks.example.org:8443")])
-def test_the_host_is_asked_for_by_its_name_without_the_port_that_goes_without_saying(port: int, named: str) -> None:
+def test_the_host_header_has_the_name_and_omits_the_default_port(port: int, named: str) -> None:
     here, there = socket.socketpair()
     with here, there:
         connection = _PinnedConnection("hooks.example.org", port, "203.0.113.1", is_secure=True, timeout_s=5)
@@ -170,13 +170,13 @@ def test_the_host_is_asked_for_by_its_name_without_the_port_that_goes_without_sa
         assert f"Host: {named}\r\n".encode() in there.recv(4096)
 
 
-def test_an_error_names_the_host_and_not_the_url() -> None:
+def test_an_error_names_the_host_but_not_the_url() -> None:
     with pytest.raises(DeliveryError) as failed:
         send("http://user:hunter2@127.0.0.1:1/token-hunter2")
     assert "hunter2" not in str(failed.value)
 
 
-def test_a_command_is_given_the_notice(tmp_path: Path) -> None:
+def test_a_command_receives_the_notification_on_standard_input(tmp_path: Path) -> None:
     out = tmp_path / "out"
     script = "import os, sys, pathlib; pathlib.Path(sys.argv[1]).write_text(os.environ['KIND'] + sys.stdin.read())"
     run_command([sys.executable, "-c", script, str(out)], b"body", environment={"KIND": "k:"}, timeout_s=30)
@@ -190,14 +190,14 @@ def test_a_command_is_given_the_notice(tmp_path: Path) -> None:
         ("import time; time.sleep(60)", "longer than 0.5 s"),
     ],
 )
-def test_a_command_that_fails_or_hangs_has_not_been_told(script: str, said: str) -> None:
+def test_a_command_that_fails_or_hangs_fails_the_delivery(script: str, said: str) -> None:
     with pytest.raises(DeliveryError, match=said):
         run_command([sys.executable, "-c", script], b"", environment={}, timeout_s=0.5 if "sleep" in script else 30)
     with pytest.raises(DeliveryError, match="cannot be run"):
         run_command(["/nowhere/at/all"], b"", environment={}, timeout_s=5)
 
 
-def test_a_command_that_leaves_a_program_behind_has_been_told_when_it_ends() -> None:
+def test_a_delivery_ends_with_its_command_even_if_a_child_process_is_still_running() -> None:
     leaves_one_behind = "import subprocess; print(subprocess.Popen(['sleep', '20'], start_new_session=True).pid)"
     started = time.monotonic()
     run_command([sys.executable, "-c", leaves_one_behind], b"", environment={}, timeout_s=15)
@@ -214,7 +214,7 @@ def test_a_command_that_leaves_a_program_behind_has_been_told_when_it_ends() -> 
         ({"webhook": {"url": "https://x", "timeout": 0}}, "greater than 0"),
     ],
 )
-def test_what_tells_nobody_is_refused(written: dict[str, Any], said: str) -> None:
+def test_an_invalid_notify_configuration_is_refused(written: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         NotifyConfig.model_validate(written)
 
@@ -247,7 +247,7 @@ def make_due(engine: sa.Engine) -> None:
         )
 
 
-def test_each_run_that_deserves_it_has_one_notice_for_each_target(engine: sa.Engine) -> None:
+def test_a_run_has_one_notification_per_target_for_a_configured_event(engine: sa.Engine) -> None:
     made = ended_runs(
         engine,
         *(RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.SUCCEEDED, RunStatus.SUCCEEDED, RunStatus.TIMED_OUT),
@@ -263,7 +263,7 @@ def test_each_run_that_deserves_it_has_one_notice_for_each_target(engine: sa.Eng
     assert store.claim_notifications(limit=100) == []
 
 
-def test_what_did_not_arrive_is_due_again_until_it_is_given_up(engine: sa.Engine) -> None:
+def test_a_failed_notification_is_due_again_until_it_is_abandoned(engine: sa.Engine) -> None:
     ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "command": ["y"]})
     store = SqlServiceStore(engine)
     (first,) = store.claim_notifications(limit=5)
@@ -277,7 +277,7 @@ def test_what_did_not_arrive_is_due_again_until_it_is_given_up(engine: sa.Engine
     assert store.claim_notifications(limit=5) == []
 
 
-def test_switching_notices_on_tells_nothing_of_what_was_before(engine: sa.Engine) -> None:
+def test_notifications_that_are_configured_later_do_not_report_earlier_runs(engine: sa.Engine) -> None:
     ended_runs(engine, RunStatus.FAILED, notify=None)
     schedules = SqlScheduleStore(engine)
     (schedule,) = schedules.all()
@@ -289,7 +289,7 @@ def test_switching_notices_on_tells_nothing_of_what_was_before(engine: sa.Engine
     assert (due.run_id, due.kind) == (later, NotificationKind.RECOVERED)
 
 
-def test_a_run_that_waited_for_days_is_told_of_like_any_other(engine: sa.Engine) -> None:
+def test_a_run_that_was_queued_for_days_is_reported_like_any_other(engine: sa.Engine) -> None:
     notify = {"events": ["failed"], "command": ["y"]}
     schedule = SqlScheduleStore(engine).add(a_definition(HOURLY, notify=notify), caller=CALLER)
     waiting = SqlScheduleStore(engine).trigger(schedule.id)
@@ -303,7 +303,7 @@ def test_a_run_that_waited_for_days_is_told_of_like_any_other(engine: sa.Engine)
     assert due.run_id == waiting
 
 
-def test_what_arrived_is_not_said_to_have_failed_by_whoever_was_late(engine: sa.Engine) -> None:
+def test_a_late_failure_does_not_overwrite_a_newer_claim_or_a_delivery(engine: sa.Engine) -> None:
     ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "command": ["y"]})
     store = SqlServiceStore(engine)
     (late,) = store.claim_notifications(limit=5)
@@ -325,7 +325,7 @@ def told_of(engine: sa.Engine) -> list[tuple[str, str]]:
     return sorted((each.run_id, each.kind.value) for each in SqlServiceStore(engine).claim_notifications(limit=100))
 
 
-def test_a_gate_that_tripped_is_told_once_beside_a_recovery(engine: sa.Engine) -> None:
+def test_a_tripped_gate_is_reported_once_in_addition_to_a_recovery(engine: sa.Engine) -> None:
     failed, succeeded = ended_runs(engine, RunStatus.FAILED, RunStatus.SUCCEEDED, notify={"command": ["y"]})
     tripped(engine, succeeded, any=2, new=0)
     tripped(engine, succeeded, any=2, new=0)
@@ -333,7 +333,7 @@ def test_a_gate_that_tripped_is_told_once_beside_a_recovery(engine: sa.Engine) -
     assert SqlDecisionLog(engine).gates_of(succeeded) == {"any": 2, "new": 0}
 
 
-def test_no_gate_is_told_that_passed_or_is_not_asked_for_or_is_of_a_run_that_failed(engine: sa.Engine) -> None:
+def test_a_gate_is_not_reported_if_it_passed_was_not_configured_or_its_run_failed(engine: sa.Engine) -> None:
     (passed,) = ended_runs(engine, RunStatus.SUCCEEDED, notify={"events": ["gate_tripped"], "command": ["y"]})
     tripped(engine, passed, any=0)
     (failed,) = more_runs(engine, RunStatus.FAILED)
@@ -346,7 +346,7 @@ def test_no_gate_is_told_that_passed_or_is_not_asked_for_or_is_of_a_run_that_fai
     assert told_of(engine) == []
 
 
-def test_what_one_notice_came_to_says_nothing_of_another_of_the_same_run(engine: sa.Engine) -> None:
+def test_two_notifications_of_one_run_are_delivered_independently(engine: sa.Engine) -> None:
     _, run_id = ended_runs(engine, RunStatus.FAILED, RunStatus.SUCCEEDED, notify={"command": ["y"]})
     tripped(engine, run_id, any=1)
     store = SqlServiceStore(engine)
@@ -357,14 +357,14 @@ def test_what_one_notice_came_to_says_nothing_of_another_of_the_same_run(engine:
     assert (again.run_id, again.kind, again.attempt) == (run_id, NotificationKind.GATE_TRIPPED, 2)
 
 
-def test_how_gates_came_out_is_an_event(engine: sa.Engine) -> None:
+def test_the_results_of_gates_are_an_event(engine: sa.Engine) -> None:
     (run_id,) = ended_runs(engine, RunStatus.SUCCEEDED, notify=None)
     tripped(engine, run_id, any=2, incomplete=0)
     (event,) = SqlAuditLog(engine).read(kinds=["gates.evaluated"])
     assert (event.actor, event.body) == (str(CALLER), {"run": run_id, "violations": {"any": 2, "incomplete": 0}})
 
 
-def test_a_notice_of_a_gate_says_by_how_much_each_tripped(
+def test_a_gate_notification_contains_the_violations_of_each_gate(
     engine: sa.Engine, application: Application, jobs: BackgroundJobs, receiver: Receiver
 ) -> None:
     webhook = {"url": receiver.url, "allow_private": True}
@@ -388,7 +388,7 @@ def test_a_notice_of_a_gate_says_by_how_much_each_tripped(
         ("webhook", {}, 300),
     ],
 )
-def test_nobody_else_delivers_a_notice_while_it_may_be_on_its_way(
+def test_the_lease_of_a_notification_is_longer_than_its_timeout(
     target: str, notify: dict[str, Any], longest: float
 ) -> None:
     assert delivery_lease_s(target, notify) > longest
@@ -417,7 +417,7 @@ def eventually(is_so: Any) -> None:
         time.sleep(0.02)
 
 
-def test_a_notice_arrives_with_its_run_and_is_marked_as_sent(
+def test_a_notification_contains_its_run_and_is_marked_as_delivered(
     engine: sa.Engine, application: Application, jobs: BackgroundJobs, receiver: Receiver
 ) -> None:
     webhook = {"url": receiver.url, "secret": "${HOOK_SECRET}", "allow_private": True}
@@ -438,7 +438,7 @@ def test_a_notice_arrives_with_its_run_and_is_marked_as_sent(
     eventually(is_sent)
 
 
-def test_a_receiver_that_is_away_is_told_later_and_no_secret_is_kept(
+def test_an_unreachable_receiver_is_retried_and_the_stored_error_has_no_secret(
     engine: sa.Engine, application: Application, jobs: BackgroundJobs
 ) -> None:
     webhook = {"url": "http://127.0.0.1:1/${HOOK_SECRET}", "allow_private": True}

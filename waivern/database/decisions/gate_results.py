@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from waivern.caller import Caller
 from waivern.database.connection.clock import database_now
 from waivern.database.events.event_rows import append
-from waivern.database.runs.outbox import queue_gate_notices
+from waivern.database.runs.outbox import queue_gate_notifications
 from waivern.database.schema.tables import run_gates
 from waivern.history.events import EventKind
 from waivern.history.gates import GateResult
@@ -24,7 +24,7 @@ def store_gate_results(
     if rows:
         connection.execute(sa.insert(run_gates), rows)
     if any(violations.values()):
-        queue_gate_notices(connection, run_id, at=now)
+        queue_gate_notifications(connection, run_id, at=now)
     body = {"run": run_id, "violations": violations}
     append(connection, actor=str(caller), kind=EventKind.GATES_EVALUATED, body=body, at=now)
 

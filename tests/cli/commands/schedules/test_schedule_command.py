@@ -22,7 +22,7 @@ def nightly(ask, scan) -> str:
     return "nightly"
 
 
-def test_a_schedule_is_listed_with_when_it_is_due(ask, nightly) -> None:
+def test_a_schedule_is_listed_with_its_next_time(ask, nightly) -> None:
     lines = ask("schedule", "list").out.splitlines()
     assert lines[0].split("  ")[0] == "SCHEDULE"
     assert "cron 0 2 * * * in Europe/London" in lines[1]
@@ -36,7 +36,7 @@ def test_a_schedule_is_listed_with_when_it_is_due(ask, nightly) -> None:
     assert listed["next_due_at"].endswith(":00:00.000000Z")
 
 
-def test_a_schedule_is_shown_with_five_due_times(ask, nightly) -> None:
+def test_a_schedule_is_shown_with_its_next_five_times(ask, nightly) -> None:
     shown = ask("schedule", "show", nightly)
     assert shown.code == 0
     assert shown.out.count(" 02:00 in Europe/London") + shown.out.count(" 02:00:00") >= 5
@@ -70,7 +70,7 @@ def test_a_schedule_is_shown_with_five_due_times(ask, nightly) -> None:
         (["--cron", "@daily", "--notify-webhook", "ftp://x"], "begins with http"),
     ],
 )
-def test_what_makes_no_schedule_is_refused_with_the_reason(ask, scan, arguments, said) -> None:
+def test_invalid_terms_are_refused_with_the_reason(ask, scan, arguments, said) -> None:
     refused = ask("schedule", "add", "x", scan, *arguments)
     assert (refused.code, refused.out) == (2, "")
     assert any(each in refused.err for each in said.split("|")), refused.err
@@ -85,7 +85,7 @@ def test_a_schedule_for_a_runbook_that_does_not_plan_is_refused(ask, runbook) ->
     assert (missing.code, "There is no runbook scann.yaml" in missing.err) == (2, True)
 
 
-def test_a_name_is_given_once(ask, nightly, scan) -> None:
+def test_a_name_is_unique(ask, nightly, scan) -> None:
     same_database = ask("schedule", "add", nightly, scan, "--every", "1h")
     assert same_database.code == 2
     assert "There is already a schedule 'nightly'" in same_database.err
@@ -93,7 +93,7 @@ def test_a_name_is_given_once(ask, nightly, scan) -> None:
 
 
 @pytest.mark.parametrize("command", ["show", "pause", "resume", "remove", "trigger", "next"])
-def test_an_unknown_schedule_is_told_with_the_nearest(ask, nightly, command: str) -> None:
+def test_an_unknown_schedule_is_refused_with_a_suggestion(ask, nightly, command: str) -> None:
     refused = ask("schedule", command, "nigthly")
     assert refused.code == 2
     assert "Did you mean 'nightly'?" in refused.err
@@ -111,7 +111,7 @@ def test_a_schedule_is_paused_resumed_and_removed(ask, nightly) -> None:
     assert "No schedules yet" in ask("schedule", "list").err
 
 
-def test_a_triggered_run_waits_is_seen_and_can_be_cancelled(ask, nightly) -> None:
+def test_a_triggered_run_is_queued_shown_and_can_be_cancelled(ask, nightly) -> None:
     queued = ask("schedule", "trigger", nightly)
     assert queued.code == 0
     status = ask("status")
@@ -135,12 +135,12 @@ def test_a_triggered_run_waits_is_seen_and_can_be_cancelled(ask, nightly) -> Non
     assert ask("cancel", "ffff").code == 2
 
 
-def test_nothing_waits_and_nothing_is_scheduled_is_no_failure(ask, folder) -> None:
+def test_the_status_of_an_empty_installation_is_a_success(ask, folder) -> None:
     ask("db", "upgrade")
     assert (ask("status").code, ask("status").err) == (0, "")
 
 
-def test_a_backfill_queues_what_has_no_run_and_says_so(ask, nightly) -> None:
+def test_a_backfill_queues_runs_for_times_without_one(ask, nightly) -> None:
     span = ("--from", "2026-11-01", "--to", "2026-11-03")
     dry = ask("backfill", nightly, *span, "--dry-run")
     assert dry.out.splitlines()[-1] == "3 runs would be queued"
@@ -162,13 +162,13 @@ def test_a_backfill_queues_what_has_no_run_and_says_so(ask, nightly) -> None:
         ([], "--from"),
     ],
 )
-def test_a_span_that_is_none_is_refused(ask, nightly, arguments, said) -> None:
+def test_an_invalid_period_is_refused(ask, nightly, arguments, said) -> None:
     refused = ask("backfill", nightly, *arguments)
     assert refused.code == 2
     assert said in refused.err
 
 
-def test_too_long_a_backfill_is_refused(ask, scan) -> None:
+def test_a_backfill_of_too_many_times_is_refused(ask, scan) -> None:
     ask("schedule", "add", "often", scan, "--cron", "* * * * *")
     refused = ask("backfill", "often", "--from", "2020-01-01")
     assert refused.code == 2
@@ -187,7 +187,7 @@ def books(folder: Path, runbook) -> Path:
     return made
 
 
-def test_a_folder_is_followed(ask, books: Path) -> None:
+def test_a_folder_is_synced(ask, books: Path) -> None:
     assert ask("schedule", "sync", str(books), "--dry-run").out == "added      Declared\n"
     assert ask("schedule", "list").out == ""
     assert ask("schedule", "sync", str(books)).out == "added      Declared\n"
@@ -201,13 +201,13 @@ def test_a_folder_is_followed(ask, books: Path) -> None:
     assert ask("schedule", "sync", str(books)).out == "resumed    Declared\n"
 
 
-def test_what_a_person_paused_stays_paused(ask, books: Path) -> None:
+def test_a_schedule_that_a_person_paused_stays_paused(ask, books: Path) -> None:
     ask("schedule", "sync", str(books))
     ask("schedule", "pause", "Declared")
     assert ask("schedule", "sync", str(books)).out == "unchanged  Declared: it is paused\n"
 
 
-def test_what_cannot_be_followed_is_named_and_the_rest_is_followed(ask, books: Path, scan) -> None:
+def test_refused_runbooks_are_listed_and_the_others_are_synced(ask, books: Path, scan) -> None:
     ask("schedule", "sync", str(books))
     (books / "two.yaml").write_text((books / "one.yaml").read_text())
     (books / "bad.yaml").write_text("name: Bad")
@@ -221,13 +221,13 @@ def test_what_cannot_be_followed_is_named_and_the_rest_is_followed(ask, books: P
     assert "paused" not in ask("schedule", "sync", str(books / ".")).out.split()
 
 
-def test_a_schedule_that_was_added_by_hand_is_left_alone(ask, books: Path, scan) -> None:
+def test_a_schedule_that_was_added_manually_is_left_alone(ask, books: Path, scan) -> None:
     ask("schedule", "add", "Declared", scan, "--every", "1h")
     synced = ask("schedule", "sync", str(books))
     assert synced.code == 2
     assert "added by hand" in synced.out
 
 
-def test_a_folder_that_is_not_there_is_a_usage_error(ask, folder) -> None:
+def test_a_missing_folder_is_a_usage_error(ask, folder) -> None:
     assert ask("serve", "--runbooks", "nowhere").code == 2
     assert ask("schedule", "sync", "nowhere").code == 2
