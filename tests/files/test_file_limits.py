@@ -121,6 +121,13 @@ def test_a_file_is_named_if_no_process_can_be_started(monkeypatch: pytest.Monkey
     assert entries(scan) == [("a.csv", "unreadable")]
 
 
+def test_a_process_that_ends_before_it_is_ready_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    process.processes.close()
+    monkeypatch.setattr(process, "_PROGRAM", "")
+    scan = scan_of("a.csv", "name\nAnn Smith\n")
+    assert entries(scan) == [("a.csv", "unreadable")]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the end of the other process")
 def test_a_parser_that_hangs_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     id_file = tmp_path / "id"

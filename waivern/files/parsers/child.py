@@ -11,13 +11,14 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from waivern.files.parsers.extraction import replies_to
-from waivern.files.parsers.wire import LENGTH, End, Request, decode_request, frame
+from waivern.files.parsers.wire import LENGTH, READY, End, Request, decode_request, frame
 from waivern.messages.memory import release_free_memory
 from waivern.messages.not_scanned import ReasonCode
 
@@ -35,6 +36,8 @@ def main() -> None:
     requests, replies = os.fdopen(0, "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not be taken for a reply
     fcntl.fcntl(requests, fcntl.F_SETOWN, os.getpid())
+    replies.write(READY)
+    replies.flush()
     while (encoded := _read_frame(requests)) is not None:
         content = _read_frame(requests)
         if content is None:
@@ -45,6 +48,7 @@ def main() -> None:
 
 def _answer(request: Request, content: bytes, requests: BinaryIO, replies: BinaryIO) -> bool:
     """Send the replies to a request, and return whether this process can take another one."""
+    import_module(request.module)  # imports are not part of what the file takes
     end = End(code=ReasonCode.MEMORY_LIMIT)
     with _limits(requests, request.time_limit, request.memory_limit), contextlib.suppress(MemoryError):
         for reply in replies_to(request, content):

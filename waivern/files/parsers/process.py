@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -13,12 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from waivern.files.parsers.wire import LENGTH, End, Reply, Request, decode_reply, frame
+from waivern.files.parsers.wire import LENGTH, READY, End, Reply, Request, decode_reply, frame
 
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from waivern.files.parsers.child import main; main()"
 _INHERITED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONHOME", "PYTHONUTF8")
-_MAX_SILENCE = 3
-"""How many times a file's time limit the process may take for a reply: it may wait for a processor."""
+_MAX_START_SECONDS = 120.0
+_WAITING_FACTOR, _WAITING_SECONDS = 3, 5.0
+"""How many times its processor time, and how many seconds more, a process may take: it may wait for a processor."""
 
 _READ_SIZE = 1 << 18
 _GRACE_SECONDS = 1.0
@@ -52,6 +54,7 @@ class ParserProcess:
         assert self._process.stdout is not None
         self._requests, self._replies = self._process.stdin, self._process.stdout
         self._received = bytearray()
+        self._is_ready = False
         self.is_reusable = True
 
     def parse(self, request: Request, content: bytes) -> Iterator[Reply]:
@@ -60,15 +63,17 @@ class ParserProcess:
         Raises:
             TimeLimitError: the file took too much time.
             CrashedError: the process ended.
+            OSError: the process cannot be started.
         """
         self.is_reusable = False
+        self._await_start()
         with contextlib.suppress(BrokenPipeError):  # why it ended is known below
             self._requests.write(frame(request))
             self._requests.write(LENGTH.pack(len(content)))
             self._requests.write(content)
             self._requests.flush()
         while True:
-            reply = self._next_reply(_MAX_SILENCE * request.time_limit)
+            reply = self._next_reply(_WAITING_FACTOR * request.time_limit + _WAITING_SECONDS)
             if isinstance(reply, End):
                 self.is_reusable = reply.is_reusable
                 yield reply
@@ -82,6 +87,15 @@ class ParserProcess:
         for pipe in (self._requests, self._replies):
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
+
+    def _await_start(self) -> None:
+        if self._is_ready:
+            return
+        try:
+            self._take(len(READY), _MAX_START_SECONDS)
+        except (TimeLimitError, CrashedError):
+            raise OSError(errno.ECHILD, "it ended before it was ready") from None
+        self._is_ready = True
 
     def _next_reply(self, patience: float) -> Reply:
         length = self._take(LENGTH.size, patience)

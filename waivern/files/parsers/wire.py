@@ -8,6 +8,9 @@ import msgspec
 LENGTH = struct.Struct(">I")
 """The length before each frame."""
 
+READY = b"\0"
+"""What the process sends first, once it has started."""
+
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
     """A file to parse; its content follows in a frame of its own.
