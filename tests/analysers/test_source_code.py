@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from tests.builders.detecting import file_entry, text_message
 from waivern import InvalidPropertiesError
-from waivern.analysers.source_code import structure
+from waivern.analysers.source_code import parsing, structure
 from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
 from waivern.analysers.source_code.grammars import GRAMMARS
 from waivern.analysers.source_code.languages import canonical_language, detect_language
+from waivern.files.parsers.parsing import FileLimits
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.messages.validation import check_message
@@ -173,3 +174,33 @@ def test_any_text_has_a_structure_with_valid_lines(language: str, odd: str, samp
     for kind in ("functions", "classes", "imports", "comments", "strings"):
         for entry in result[kind]:
             assert 1 <= entry.get("line", entry.get("start_line", 1)) <= entry.get("end_line", lines) <= lines
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("a.py", "-" * 100_000),
+        ("a.js", "!" * 100_000),
+        ("a.go", "*" * 100_000),
+        ("a.rb", "a." * 50_000),
+        ("a.js", "x=" * 50_000 + "1"),
+        ("a.py", "not " * 25_000 + "x"),
+    ],
+)
+def test_a_tree_that_would_take_quadratic_time_to_query_is_not_queried(
+    path: str, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(structure._Parser, "matches", None)
+    language = detect_language(path, content)
+    assert language is not None
+    with pytest.raises(structure.NotParsedError, match="nested too deeply, or too many errors"):
+        structure.parse_structure(content.encode(), language)
+
+
+def test_a_file_that_takes_too_long_to_parse_has_no_structure_and_others_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "LIMITS", FileLimits(seconds=0.3, memory=10**9))
+    message = analyse(("a.js", "case a:" * 14_000), ("b.js", "function greet() {}"))
+    hanging, other = message.content["data"]
+    assert hanging["metadata"]["structure"] == "not parsed: parsing it takes more than 0.3 seconds"
+    assert hanging["raw_content"] == "case a:" * 14_000
+    assert [function["name"] for function in other["structure"]["functions"]] == ["greet"]

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from waivern.analysers.source_code import structure
 from waivern.analysers.source_code.languages import detect_language
+from waivern.analysers.source_code.parsing import structure_of
+from waivern.analysers.source_code.structure import NotParsedError
 from waivern.components.analyser import Analyser
 from waivern.components.outputs import check_output_schema
 from waivern.messages.compressed_items import CompressedItems, CompressedMessage
@@ -78,11 +80,10 @@ class SourceCodeAnalyser(Analyser):
         lines = text.count("\n") + bool(text[-1:].strip("\n"))
         metadata: dict[str, Any] = {"source": item["metadata"]["source"], "file_size": size, "line_count": lines}
         if self._has_parser and structure.has_grammar(language):
-            obstacle = structure.parse_obstacle(data)
-            if obstacle is not None:
-                metadata["structure"] = f"not parsed: {obstacle}"
-            else:
-                entry["structure"] = structure.parse_structure(data, language, is_tsx=path.lower().endswith(".tsx"))
+            try:
+                entry["structure"] = structure_of(data, language, is_tsx=path.lower().endswith(".tsx"))
+            except NotParsedError as error:
+                metadata["structure"] = f"not parsed: {error}"
         return {**entry, "metadata": metadata}
 
     def _envelope(self, inputs: Sequence[Message], metadata: dict[str, Any]) -> dict[str, Any]:

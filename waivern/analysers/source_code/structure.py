@@ -19,12 +19,17 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 500
 """Files with more deeply nested brackets are not parsed: traversing them takes quadratic time."""
 
+MAX_QUERY_COST = 1_000
+"""Per byte. Querying a node takes time for each level above it, and for each sibling if the code around is invalid."""
+
 MAX_ENTRIES = 10_000
 """Maximum number of functions, classes, imports, comments or strings of a file; further ones are only counted."""
 
 MAX_TEXT_LENGTH = 500
 """Comments and strings are cut after this many characters."""
 
+_SMALL_BYTES = 10_000
+_MAX_WIDTH = 1_000
 _KEYS = {"function": "functions", "class": "classes", "import": "imports", "comment": "comments", "string": "strings"}
 _IMPORT_SYNTAX = re.compile(r"^(?:import|using|global using|static)\s+|\s+as\s+.*$|[;\s]+$", re.DOTALL)
 _DEPTH_CHANGES = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}
@@ -33,6 +38,10 @@ _QUOTES = "\"'`"
 _QUOTE_BYTES = _QUOTES.encode()
 _LINE_END = re.compile(rb"\n")
 _POSITION = itemgetter("start_line", "end_line", "name")
+
+
+class NotParsedError(Exception):
+    """A file is not parsed; the message says why."""
 
 
 def is_available() -> bool:
@@ -67,9 +76,14 @@ def parse_structure(data: bytes, language: str, *, is_tsx: bool = False) -> dict
     The keys are `functions` [{name, start_line, end_line, parameters}], `classes` [{name, start_line, end_line}],
     `imports` [{name, line}], `comments` and `strings` [{text, line}]; `has_errors` if a part could not be parsed, and
     `truncated` {kind: number of entries left out} if there are too many.
+
+    Raises:
+        NotParsedError: it is nested too deeply, or too much of it is invalid.
     """
     parser = _parser("tsx" if is_tsx else language)
     tree = parser.parse(data)
+    if len(data) > _SMALL_BYTES:
+        _check_query_cost(tree, MAX_QUERY_COST * len(data))
     collector, kinds = _StructureCollector(data), parser.kinds
     for pattern, captures in parser.matches(tree.root_node):
         collector.add(kinds.get(pattern) or parser.learn_kind(pattern, captures), captures)
@@ -77,6 +91,26 @@ def parse_structure(data: bytes, language: str, *, is_tsx: bool = False) -> dict
     if tree.root_node.has_error:
         structure["has_errors"] = True
     return {**structure, "truncated": truncated} if truncated else structure
+
+
+def _check_query_cost(tree: Any, limit: int) -> None:
+    """Raise NotParsedError if the nodes of a tree have too many levels above them, or too many siblings in errors."""
+    cursor = tree.walk()
+    enter_child, enter_sibling, leave = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
+    cost, siblings = 0, [1]
+    while siblings:
+        cost += len(siblings)
+        if enter_child():
+            siblings.append(1)
+            continue
+        while siblings and not enter_sibling():
+            width = siblings.pop()
+            if leave() and width > _MAX_WIDTH and cursor.node.is_error:
+                cost += width * width // 2
+        if siblings:
+            siblings[-1] += 1
+        if cost > limit:
+            raise NotParsedError("nested too deeply, or too many errors")
 
 
 class _StructureCollector:
