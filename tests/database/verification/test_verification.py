@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +196,8 @@ def altered(value: Any, drawn: random.Random) -> Any:
             return value + 0.001
         case datetime():
             return value + timedelta(microseconds=1 << drawn.randrange(20))
+        case date():
+            return value + timedelta(days=1)
         case bytes():
             at = drawn.randrange(len(value)) if value else 0
             return value[:at] + bytes([value[at] ^ (1 << drawn.randrange(8))]) + value[at + 1 :] if value else b"x"

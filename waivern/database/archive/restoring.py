@@ -16,11 +16,9 @@ import sqlalchemy as sa
 from waivern.database.archive.archive_rows import Rows, row_as_json
 from waivern.database.archive.archived_events import ArchivedEvents, Event, reference
 from waivern.database.archive.archived_records import ArchivedRecords, refused
+from waivern.database.archive.restored_contents import restore_contents
 from waivern.database.archive.restored_decisions import restore_decisions
 from waivern.database.archive.restored_findings import restore_findings
-from waivern.database.blobs import blob_store
-from waivern.database.blobs.blob import TOMBSTONE
-from waivern.database.blobs.blob_store import NO_BYTES
 from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import keyring_of, writing
@@ -29,11 +27,10 @@ from waivern.database.current.refresh import refresh_all
 from waivern.database.events import event_rows
 from waivern.database.events.run_merkle import ARTIFACT_MAY_CHANGE, RUN_MAY_CHANGE, RunMerkle
 from waivern.database.events.schedule_rows import TERM_COLUMNS, schedule_of
-from waivern.database.schema.artifact_view import artifact_view, insert_artifacts
+from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import (
     artifact_attempts,
     blobs,
-    events,
     run_attempts,
     run_gates,
     runbooks,
@@ -54,10 +51,6 @@ _INVALID_ROWS = (
     IndexError,
 )
 """What rows that were altered on purpose may raise; all of it means that the archive is not valid."""
-
-_ERASED_HERE = (
-    sa.select(events.c.at, events.c.body).where(events.c.kind == EventKind.CONTENTS_ERASED).order_by(events.c.seq)
-)
 
 
 def restore_runs(engine: sa.Engine, path: Path, options: RestoreOptions, *, actor: str) -> RestoredRuns:
@@ -97,7 +90,8 @@ class _Restore:
         new, present = self._new_and_present()
         imported = self._import_events()
         self._write_runs(set(new))
-        contents, erased = self._write_contents(set(new))
+        self._check_pruned(set(new))
+        contents, erased = restore_contents(self.connection, self.records, set(new))
         for table in (run_attempts, artifact_attempts):
             self._insert(table, self.records.rows_of_runs(table, set(new)))
         self._write_gates(new)
@@ -190,53 +184,13 @@ class _Restore:
                 body |= {name: removed[name] for name in ("created_at", "removed_at")}
                 self._append(EventKind.SCHEDULE_RESTORED, body)
 
-    def _write_contents(self, new: Collection[str]) -> tuple[int, int]:
-        """Write the contents of the new runs, but none that was erased here; return how many of each."""
-        erased_here = self._erased_here()
-        artifacts: list[dict[str, Any]] = []
-        kept, held, erased = set[str](), set[str](), set[str]()
+    def _check_pruned(self, new: Collection[str]) -> None:
         for row in self.records.rows_of_runs(artifact_view, new):
-            held.add(row["digest"])
-            self._check_pruned(row)
-            if row["digest"] in erased_here and row["pruned_at"] is None:
-                erased.add(row["digest"])
-                row = {**row, **erased_here[row["digest"]]}
-            elif row["pruned_at"] is None:
-                kept.add(row["digest"])
-            artifacts.append(row)
-        number = 0
-        for blob in self.records.blobs():
-            if blob.digest in kept and blob.codec != TOMBSTONE:
-                blob_store.store(self.connection, blob)
-                number += 1
-            elif blob.digest in held:
-                row = {"digest": blob.digest, "codec": TOMBSTONE, "size": blob.size, **NO_BYTES}
-                self.connection.execute(insert_ignore(self.connection, blobs), row)
-        insert_artifacts(self.connection, artifacts)
-        return number, len(erased)
-
-    def _check_pruned(self, row: Mapping[str, Any]) -> None:
-        if row["pruned_at"] is not None:
             deletion = (str(hashable(row["pruned_at"])), str(row["pruned_because"]))
-            if not self.events.recorded.expects_deletion(row["run_id"], row["artifact_id"], row["digest"], deletion):
+            place = (row["run_id"], row["artifact_id"], row["digest"])
+            if row["pruned_at"] is not None and not self.events.recorded.expects_deletion(*place, deletion):
                 reason = f"no event proves that '{row['artifact_id'][:80]}' of its run {row['run_id']} was pruned"
                 self._accept_unproven(row["run_id"], reason)
-
-    def _erased_here(self) -> Mapping[str, Mapping[str, Any]]:
-        """By digest of each content that was erased here and is not stored again: how its artifacts are marked."""
-        erased = {
-            digest: {"pruned_at": event.at, "pruned_because": f"erased: {event.body.get('reason')}"}
-            for event in self.connection.execute(_ERASED_HERE)
-            for digest in event.body.get("digests", ())
-        }
-        archived = {row["digest"] for row in self.records.rows(blobs)} & erased.keys()
-        marks: dict[str, Mapping[str, Any]] = {}
-        for batch in batched(sorted(archived)):
-            stored = sa.select(blobs.c.digest).where(blobs.c.digest.in_(batch), blobs.c.codec != TOMBSTONE)
-            stored_again = set(self.connection.scalars(stored))
-            for digest in set(batch) - stored_again:
-                marks[digest] = erased[digest]
-        return marks
 
     def _write_gates(self, new: Sequence[str]) -> None:
         self.gates = {run_id: {} for run_id in new}
