@@ -11,7 +11,7 @@ from waivern.history.run_records import ArtifactRecord
 from waivern.messages.overview import Overview
 from waivern.runbooks.model.gate import Gate, GateScope
 from waivern.runs.run import ArtifactStatus
-from waivern.severity import SEVERITIES
+from waivern.severity import severity_rank
 
 _APPEARED = (Change.NEW, Change.REOPENED)
 
@@ -67,7 +67,9 @@ def _evaluate_findings(gate: Gate, run: GatedRun) -> GateResult:
         for finding in _findings_in_scope(gate.scope, run)
         if _is_selected(gate, finding) and run.decisions.decision_on(finding) is None
     ]
-    violations.sort(key=lambda finding: (-_rank(finding.severity), finding.source, finding.location, finding.rule))
+    violations.sort(
+        key=lambda finding: (-severity_rank(finding.severity), finding.source, finding.location, finding.rule)
+    )
     return GateResult(gate, findings=violations, violations=len(violations))
 
 
@@ -82,14 +84,10 @@ def _findings_in_scope(scope: GateScope, run: GatedRun) -> Iterable[Finding]:
 
 def _is_selected(gate: Gate, finding: Finding) -> bool:
     if gate.severity is not None:
-        return _rank(finding.severity) >= _rank(gate.severity)
+        return severity_rank(finding.severity) >= severity_rank(gate.severity)
     if gate.category is not None:
         return finding.category == gate.category
     return not gate.special_category or finding.special_category is True
-
-
-def _rank(severity: str) -> int:
-    return SEVERITIES.index(severity) if severity in SEVERITIES else 0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from waivern.history.comparison import coverage_gap_at
 from waivern.history.coverage_gaps import CoverageGaps
 from waivern.history.decisions import ActiveDecisions
 from waivern.history.finding import Finding, unique_findings
-from waivern.severity import SEVERITIES
+from waivern.severity import severity_rank
 
 _FINGERPRINTS_PER_QUERY = 500
 _ABSENT = ("fixed", "unknown")
@@ -262,8 +262,10 @@ class _Computation:
 
 
 def _finding_values(finding: Finding) -> dict[str, Any]:
-    rank = SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else 0
-    return {"severity_rank": rank, **{name: getattr(finding, name) for name in _FINDING_COLUMNS}}
+    return {
+        "severity_rank": severity_rank(finding.severity),
+        **{name: getattr(finding, name) for name in _FINDING_COLUMNS},
+    }
 
 
 def _is_unchanged(finding: Finding, row: Any) -> bool:
