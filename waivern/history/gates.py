@@ -67,10 +67,12 @@ def _evaluate_findings(gate: Gate, run: GatedRun) -> GateResult:
         for finding in _findings_in_scope(gate.scope, run)
         if _is_selected(gate, finding) and run.decisions.decision_on(finding) is None
     ]
-    violations.sort(
-        key=lambda finding: (-severity_rank(finding.severity), finding.source, finding.location, finding.rule)
-    )
+    violations.sort(key=_most_severe_first)
     return GateResult(gate, findings=violations, violations=len(violations))
+
+
+def _most_severe_first(finding: Finding) -> tuple[int, str, str, str]:
+    return (-severity_rank(finding.severity), finding.source, finding.location, finding.rule)
 
 
 def _findings_in_scope(scope: GateScope, run: GatedRun) -> Iterable[Finding]:

@@ -1,6 +1,6 @@
 """The status of findings as of the newest complete run of their runbook, on both databases."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -249,6 +249,30 @@ def test_when_a_verdict_expires_an_older_decision_applies_again(engine: sa.Engin
                     None if current.status is FindingStatus.NEW else current.status
                 )
     assert statuses(engine, FindingFilter(status=FindingStatus.OPEN), today=TOMORROW) == {"b": "new"}
+
+
+@pytest.mark.parametrize("saves_again", [False, True])
+def test_what_changes_while_a_run_is_being_closed_is_applied(engine: sa.Engine, saves_again: bool) -> None:
+    """The changes are computed before the transaction that closes the run, and again if they are outdated by then."""
+    run_with(engine, [entry("a")])
+    run = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
+    run.store.save("found", message([entry("a"), entry("b")]))
+    prepare: Callable[[RunStatus], Any] = run.log._prepare_refresh  # type: ignore[attr-defined]
+
+    def prepare_and_change(status: RunStatus) -> Any:
+        prepared = prepare(status)
+        decide(engine, Verdict.ACCEPTED, "a")
+        if saves_again:
+            run.store.save("found", message([entry("a"), entry("c")]))
+        suppressed = Decision(Verdict.SUPPRESSED, "why", "who", rule="email_address", location="b*")
+        file = DecisionFile("file", "1" * 64, [suppressed])
+        SqlDecisionLog(engine).use_file(PLAN.runbook.name, file, run_id=run.run_id, caller=CALLER)
+        return prepared
+
+    run.log._prepare_refresh = prepare_and_change  # type: ignore[attr-defined]
+    run.log.close(RunStatus.SUCCEEDED)
+    others = {"b": "fixed", "c": "new"} if saves_again else {"b": "suppressed"}
+    assert statuses(engine) == {"a": "accepted", **others}
 
 
 def test_pages_are_filled_although_some_verdicts_have_expired(engine: sa.Engine) -> None:
