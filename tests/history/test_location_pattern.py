@@ -1,4 +1,4 @@
-"""Patterns of places."""
+"""Patterns of locations."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from waivern.history.location_pattern import LocationPattern
 
 
 @pytest.mark.parametrize(
-    ("pattern", "location", "fits"),
+    ("pattern", "location", "matches"),
     [
         ("customers.*", "customers.email", True),
         ("customers.*", "old_customers.email", False),
@@ -20,12 +20,12 @@ from waivern.history.location_pattern import LocationPattern
         ("*", "", True),
     ],
 )
-def test_stars_and_question_marks_stand_for_others(pattern: str, location: str, fits: bool) -> None:
-    assert LocationPattern(pattern).matches(location) is fits
+def test_wildcards(pattern: str, location: str, matches: bool) -> None:
+    assert LocationPattern(pattern).matches(location) is matches
 
 
 @given(st.text("ab*?./", max_size=8), st.text("ab./", max_size=8))
-def test_what_matches_begins_as_the_pattern_does(text: str, location: str) -> None:
+def test_every_matching_location_has_the_prefix(text: str, location: str) -> None:
     pattern = LocationPattern(text)
     if pattern.matches(location):
         assert location.startswith(pattern.prefix)

@@ -1,4 +1,4 @@
-"""Laws of findings: which places they are at, and what is found in records whose values are known."""
+"""Properties of findings: their locations, and what is found in records with known values."""
 
 import csv
 import io
@@ -69,7 +69,7 @@ KEY_BESIDE_VALUE = (as_json, as_yaml)
 
 @settings(max_examples=150, deadline=None)
 @given(st.sets(FILES, max_size=6), st.sets(COLUMNS, max_size=6), st.sets(COLUMNS_OF_FILES, max_size=4))
-def test_no_two_places_of_a_message_share_a_fingerprint(files, columns, columns_of_files):
+def test_two_locations_never_share_a_fingerprint(files, columns, columns_of_files):
     entries = [file_entry(ADDRESS, path=path, source=source) for source, path in files]
     entries += [cell_entry(ADDRESS, table, column, source=source) for source, table, column in columns]
     for source, path, table, column in columns_of_files:
@@ -78,13 +78,13 @@ def test_no_two_places_of_a_message_share_a_fingerprint(files, columns, columns_
         entries.append(entry)
     found = [finding for finding in find_personal_data(entries)["findings"] if finding["rule"] == "email_address"]
     assert len(found) == len({finding["fingerprint"] for finding in found}) == len(entries)
-    places = {json.dumps([finding["metadata"]["source"], finding["location"]]) for finding in found}
-    assert len(places) == len(entries)
+    locations = {json.dumps([finding["metadata"]["source"], finding["location"]]) for finding in found}
+    assert len(locations) == len(entries)
 
 
 @settings(max_examples=100, deadline=None)
 @given(FILES, st.randoms(use_true_random=False))
-def test_one_place_that_is_written_in_several_ways_has_one_finding(file, chance):
+def test_a_location_spelled_in_several_ways_has_one_finding(file, chance):
     source, path = file
     below = f"{source}/{path}" if source.startswith("/") else path
     entries = [
@@ -101,7 +101,7 @@ def test_one_place_that_is_written_in_several_ways_has_one_finding(file, chance)
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(PEOPLE, min_size=1, max_size=3), st.sampled_from([as_csv, as_json, as_sql, as_yaml]))
-def test_what_is_known_to_be_in_a_record_is_found_and_not_shown(people, written):
+def test_known_values_of_a_record_are_found_and_masked(people, written):
     content = find_personal_data([file_entry(written(people))], pattern_matching={"evidence_context_size": "full"})
     matched = {
         (finding["rule"], each["pattern"].partition(":")[0]): each["match_count"]
@@ -120,7 +120,7 @@ def test_what_is_known_to_be_in_a_record_is_found_and_not_shown(people, written)
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(PEOPLE, min_size=1, max_size=3))
-def test_what_is_known_to_be_in_a_table_is_found_in_its_column_and_not_shown(people):
+def test_known_values_of_a_table_are_found_in_their_column_and_masked(people):
     entries = [
         cell_entry(value, "customers", key, row=str(row))
         for row, person in enumerate(people)
@@ -141,7 +141,7 @@ def test_what_is_known_to_be_in_a_table_is_found_in_its_column_and_not_shown(peo
 
 
 @given(st.lists(st.sampled_from(["\n", "\r", "\r\n", "x", "x\n"]), max_size=12))
-def test_lines_are_counted_whatever_ends_them(before):
+def test_lines_are_counted_for_every_line_ending(before):
     text = "".join(before)
     (finding,) = find_personal_data([file_entry(f"{text}.{ADDRESS}")])["findings"]
     assert finding["location"]["lines"] == [len(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))]
@@ -164,7 +164,7 @@ def test_a_file_has_the_same_findings_alone_and_among_others(files, data):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(PEOPLE, min_size=2, max_size=8), st.data())
-def test_a_table_that_is_sampled_has_no_fingerprint_that_it_lacks_as_a_whole(people, data):
+def test_a_sample_of_a_table_has_only_fingerprints_of_the_whole_table(people, data):
     rows = [
         [cell_entry(value, "customers", column, row=str(number)) for column, value in person.items()]
         for number, person in enumerate(people)
