@@ -14,6 +14,7 @@ from waivern.files.formats.model.columns import in_one_line
 from waivern.files.formats.model.document import Document, FormatError, Member, Part
 from waivern.files.formats.structured import json, xml, yaml
 from waivern.files.formats.tables import csv
+from waivern.files.formats.text import charsets, eml, html
 from waivern.messages.not_scanned import NotScanned
 
 _SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -216,3 +217,61 @@ def test_the_sample_for_an_encoding_has_the_lines_of_what_is_not_ascii(content: 
 
 def test_the_sample_for_an_encoding_is_bounded() -> None:
     assert len(decoding._non_ascii_sample(b"\xe9" * 1_000_000)) < 20_000
+
+
+SENDER = b"From: ann@example.org\n"
+MULTIPART = b"Content-Type: multipart/mixed; boundary=b\n\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "repeated", "end"),
+    [
+        (SENDER + b'Content-Type: text/plain; x="', b";", b'"\n\nx'),
+        (SENDER + b"Content-Type: text/plain", b";a=b", b"\n\nx"),
+        (SENDER + b"Content-Type: text/plain", b";name*1*=a", b"\n\nx"),
+        (SENDER + b"Content-Disposition: attachment", b";filename*0=a", b"\n\nx"),
+        (SENDER + b"Subject: a\n", b" a\n", b"\nx"),
+        (SENDER + b"Subject: ", b"=?utf-8?q?a?= ", b"\n\nx"),
+        (SENDER + b"Subject: ", b"=?utf-8?q?", b"\n\nx"),
+        (SENDER + b"Subject: ", b"=?", b"\n\nx"),
+        (SENDER, b"To: bob@example.org\n", b"\nx"),
+        (SENDER + MULTIPART, b"--b\n\nx\n", b""),
+        (SENDER + MULTIPART, b"x--b", b""),
+        (SENDER, MULTIPART + b"--b\n", b""),
+        (SENDER + b"Content-Transfer-Encoding: base64\n\n", b"=A", b""),
+        (SENDER + b"Content-Type: text/html\n\n", b"<", b""),
+        (SENDER + b"Content-Type: text/html\n\n", b"<a ", b""),
+    ],
+)
+def test_a_mail_costs_as_much_as_it_has_bytes(start: bytes, repeated: bytes, end: bytes) -> None:
+    def calls(times: int) -> int:
+        return calls_in(lambda: list(eml.read(document("m.eml", start + repeated * times + end))))
+
+    calls(10)  # imports, and what is computed once
+    assert calls(8_000) - calls(4_000) <= 1.1 * (calls(4_000) - calls(10)) + 100
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "hex", "base64", "undefined", "", "\0"])
+def test_no_charset_of_a_mail_leads_to_a_decoder_that_takes_quadratic_time(charset: str) -> None:
+    assert charsets.known_charset(charset) is None
+
+
+def test_parts_of_a_mail_that_are_nested_too_deeply_are_named() -> None:
+    scan = scan_of(
+        "m.eml", SENDER + b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(30))
+    )
+    assert [(entry["name"], entry["code"]) for entry in scan.not_scanned] == [("m.eml (part 1)", "too_complex")]
+
+
+def test_the_parameters_of_a_mail_that_are_not_parsed_are_still_scanned() -> None:
+    content = SENDER + b"Content-Type: text/plain" + b";a=b" * 10_000 + b"; x=bob@example.org\n\nx"
+    assert columns_of(scan_of("m.eml", content))["headers", "Content-Type"].endswith("x=bob@example.org")
+
+
+@pytest.mark.parametrize("repeated", ["<", "<a", "<!--", "<title>", "&a", "<a b='", "<?", "</", "<script>"])
+def test_a_page_costs_as_much_as_it_has_characters(repeated: str) -> None:
+    def calls(times: int) -> int:
+        return calls_in(lambda: list(html.read(document("p.html", repeated * times))))
+
+    calls(10)
+    assert calls(8_000) - calls(4_000) <= 1.1 * (calls(4_000) - calls(10)) + 100

@@ -19,7 +19,7 @@ def _valid_pattern(pattern: str) -> str:
 def _known_encoding(name: str) -> str:
     try:
         codec = codecs.lookup(name)
-        b"".decode(codec.name)  # lookup() also finds codecs from bytes to bytes, such as "hex"
+        b"a".decode(codec.name, "replace")  # lookup() also finds codecs from bytes to bytes, such as "hex"
     except LookupError:
         raise ValueError("is not a known encoding") from None
     return codec.name

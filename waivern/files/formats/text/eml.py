@@ -1,94 +1,77 @@
 """E-mail: headers as columns, bodies as text, attachments as members."""
 
 from collections.abc import Iterator
-from email import message_from_bytes, policy
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
-from email.message import Message
 from mimetypes import guess_extension
-from typing import Any
 
 from waivern.files.decoding import NotTextError, decode
 from waivern.files.formats.model.columns import in_one_line
 from waivern.files.formats.model.document import Document, FormatError, Member, Part, member_name
+from waivern.files.formats.text.charsets import known_charset
 from waivern.files.formats.text.html import text_of
+from waivern.files.formats.text.mime import MAX_DEPTH, MimePart, decoded_header, leaves_of
 from waivern.files.reading import within_limit
+from waivern.messages.not_scanned import NotScanned, ReasonCode
 
 _MAIL_HEADERS = frozenset({"from", "to", "subject", "date", "received", "message-id"})
-_MEANINGLESS_CHARSETS = ("us-ascii", "unknown-8bit")
+_DEFAULT_CHARSETS = frozenset({"us-ascii", "unknown-8bit"})
+_MAIL_TYPES = frozenset({"message/rfc822", "message/global", "message/news"})
+_MAX_NAME_LENGTH = 255
 
 
-def read(document: Document) -> Iterator[Part | Member]:
+def read(document: Document) -> Iterator[Part | Member | NotScanned]:
     """Yield one part per header and body, and a member per attachment.
 
     Raises:
         FormatError: it has none of the headers of an e-mail.
     """
-    mail = message_from_bytes(document.content, policy=policy.compat32)
-    if _MAIL_HEADERS.isdisjoint(name.lower() for name in mail):
+    leaves = leaves_of(document.content)
+    headers = next(leaves).headers
+    if _MAIL_HEADERS.isdisjoint(name.lower() for name, _ in headers):
         raise FormatError
-    yield from _headers(mail)
-    for number, part in enumerate(_leaves(mail), start=1):
+    yield from _headers(headers)
+    for number, part in enumerate(leaves, start=1):
         yield from _contents(part, number, document.name)
 
 
-def _headers(mail: Message) -> Iterator[Part]:
+def _headers(headers: list[tuple[str, str]]) -> Iterator[Part]:
     values: dict[str, tuple[str, list[str]]] = {}
-    for name, value in mail.items():
-        values.setdefault(name.lower(), (name, []))[1].append(in_one_line(_decoded_header(value)))
+    for name, value in headers:
+        values.setdefault(name.lower(), (name, []))[1].append(in_one_line(decoded_header(value)))
     for name, texts in values.values():
-        yield Part("\n".join(texts), {"table": "headers", "column": name})
+        yield Part("\n".join(texts), {"table": "headers", "column": name[:_MAX_NAME_LENGTH]})
 
 
-def _decoded_header(value: Any) -> str:
-    try:
-        return str(make_header(decode_header(value)))
-    except (HeaderParseError, LookupError, ValueError):
-        return str(value)
-
-
-def _leaves(mail: Message) -> Iterator[Message]:
-    waiting = [mail]
-    while waiting:
-        part = waiting.pop()
-        payload = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(payload, list):
-            waiting.extend(child for child in reversed(payload) if isinstance(child, Message))
-        else:
-            yield part
-
-
-def _contents(part: Message, number: int, name: str) -> Iterator[Part | Member]:
-    payload = part.get_payload()
-    if isinstance(payload, list):  # a forwarded mail
-        for mail in payload:
-            content = mail.as_bytes() if isinstance(mail, Message) else str(mail).encode()
-            yield _member(content, member_name(name, part.get_filename() or f"message-{number}.eml"))
+def _contents(part: MimePart, number: int, name: str) -> Iterator[Part | Member | NotScanned]:
+    if part.is_too_deep:
+        reason = f"parts nested more than {MAX_DEPTH} deep"
+        yield NotScanned(f"{name} (part {number})", reason, ReasonCode.TOO_COMPLEX)
         return
-    decoded_payload = part.get_payload(decode=True)
-    content = decoded_payload if isinstance(decoded_payload, bytes) else b""
+    content = part.body()
+    if part.content_type in _MAIL_TYPES:
+        yield _member(content, member_name(name, _path_of(part) or f"message-{number}.eml"))
+        return
     body = _body(part, content)
-    if body is not None:
+    if body is None:
+        path = _path_of(part) or f"part-{number}{guess_extension(part.content_type) or ''}"
+        yield _member(content, member_name(name, path))
+    elif body.strip():
         yield Part(body, {"part": number})
-        return
-    path = part.get_filename() or f"part-{number}{guess_extension(part.get_content_type()) or ''}"
-    yield _member(content, member_name(name, in_one_line(path)))
 
 
-def _body(part: Message, content: bytes) -> str | None:
+def _path_of(part: MimePart) -> str | None:
+    return in_one_line(part.file_name)[-_MAX_NAME_LENGTH:] if part.file_name else None
+
+
+def _body(part: MimePart, content: bytes) -> str | None:
     """Return the text of a part that is shown with the mail; None for an attachment."""
-    if part.get_content_maintype() != "text" or part.get_filename() is not None:
+    if not part.content_type.startswith(("text/", "message/", "multipart/")) or part.file_name or part.is_attachment:
         return None
-    if part.get_content_disposition() == "attachment":
-        return None
-    charset = part.get_content_charset()
+    charset = None if (part.charset or "").lower() in _DEFAULT_CHARSETS else known_charset(part.charset)
     try:
-        text = decode(content, encoding=None if charset in _MEANINGLESS_CHARSETS else charset).text
+        text = decode(content, encoding=charset).text
     except NotTextError:
         return None
-    except LookupError:  # an unknown charset
-        text = decode(content).text
-    return text_of(text) if part.get_content_subtype() == "html" else text
+    return text_of(text) if part.content_type == "text/html" else text
 
 
 def _member(content: bytes, name: str) -> Member:
