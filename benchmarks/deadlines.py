@@ -34,7 +34,7 @@ def overshoots(installation: Installation, kind: str) -> tuple[float, float, int
     since = len(installation.journalled())
     with installation.application() as application:
         run_id = application.storage.runs.enqueue(NewRun(runbook, kind, "trigger"))
-    eventually(lambda: any(each["name"] == "b" for each in installation.journalled()[since:]), what=installation.said)
+    eventually(lambda: any(each["name"] == "b" for each in installation.journalled()[since:]), what=installation.output)
     pid = installation.journalled()[-1]["pid"]
     gone_at = 0.0
     written: list[object] | None = None

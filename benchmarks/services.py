@@ -1,4 +1,4 @@
-"""Services to measure and to torment: installations on both databases, and how a list of durations is told."""
+"""Installations on both databases to measure and to disturb, and the summary of a list of durations."""
 
 import statistics
 import tempfile

@@ -105,7 +105,7 @@ class Series:
     def _wait_for_end(self, run_id: str, *, within_s: float) -> None:
         with self.installation.application() as application:
             history = application.storage.history
-            eventually(lambda: history.find(run_id).status in _ENDED, within_s=within_s, what=self.installation.said)
+            eventually(lambda: history.find(run_id).status in _ENDED, within_s=within_s, what=self.installation.output)
 
     def _journal(self, since: int) -> list[dict[str, Any]]:
         return self.installation.journalled()[since:]

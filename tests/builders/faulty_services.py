@@ -97,14 +97,14 @@ class Installation:
 
     def wait_until_serving(self, process: "subprocess.Popen[str]") -> None:
         def is_known() -> bool:
-            assert process.poll() is None, self.said()
+            assert process.poll() is None, self.output()
             with self.application() as application:
                 services = application.storage.services.status().services
             return any(each.pid == process.pid and each.is_alive for each in services)
 
         eventually(is_known, within_s=60)
 
-    def said(self) -> str:
+    def output(self) -> str:
         """What all services have written."""
         return "\n".join(path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("service-*.log")))
 

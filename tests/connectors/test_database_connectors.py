@@ -413,7 +413,7 @@ def test_a_relative_path_starts_from_the_runbooks_folder_with_any_name(tmp_path:
     assert [content["source"] for content in contents] == ["shop #1?.db", "shop #1.db"]
 
 
-@pytest.mark.parametrize("content", [None, b"this is no database, but it is long enough to be looked at" * 20])
+@pytest.mark.parametrize("content", [None, b"not a database, but long enough to be examined as one" * 20])
 def test_a_missing_or_invalid_sqlite_file_is_an_error_and_is_not_created(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "shop.db"
     if content is not None:

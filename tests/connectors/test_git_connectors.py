@@ -317,7 +317,7 @@ def test_the_users_hooks_and_traces_are_ignored(
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder to somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder to another user")
 def test_a_repository_of_another_user_is_an_error_with_a_remedy(shop: Path) -> None:
     for path in (shop, *shop.rglob("*")):
         os.chown(path, 65534, 65534, follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""The pages of the documentation, and what stands in them."""
+"""The pages of the documentation and their content."""
 
 import re
 from pathlib import Path
@@ -33,7 +33,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def names_in_first_cells(text: str) -> list[str]:
-    """What stands in backquotes in the first cell of each row."""
+    """Return the names in backquotes in the first cell of each row."""
     return [name for row in rows_of(text) for name in re.findall(r"`([^`]+)`", row[0])]
 
 

@@ -101,9 +101,9 @@ def test_the_shown_run_output_is_real(tmp_path: Path) -> None:
     shutil.copytree(QUICKSTART, tmp_path / "examples/quickstart", ignore=shutil.ignore_patterns("*.db", "*.png"))
     (line,) = re.findall(r"^python3 -m venv .*history$", text_of("README.md"), re.MULTILINE)
     _, _, make, run, history = line.replace(".venv/bin/waivern", "python -m waivern").split(" && ")
-    told = [waivern_told(command, tmp_path) for command in (make, run, history)][1:]
+    output = [waivern_told(command, tmp_path) for command in (make, run, history)][1:]
     (picture,) = blocks_of("README.md", "text")
-    assert without_what_differs(picture) == without_what_differs("\n".join(told))
+    assert without_what_differs(picture) == without_what_differs("\n".join(output))
     again = waivern_told("python -m waivern reanalyse latest --quiet --format json", tmp_path)
     since = json.loads(again)["since_last_run"]
     assert {name: since[name] for name in ("new", "fixed", "changed", "unknown")} == dict.fromkeys(
@@ -142,9 +142,9 @@ def test_the_plug_in_shown_can_be_installed_and_used(page: str, tmp_path: Path) 
     (tmp_path / "runbook.yaml").write_text(RUNBOOKS[page], encoding="utf-8")
     if page != "README.md":
         (tmp_path / "guest_book.py").write_text(files["guest_book.py"], encoding="utf-8")
-    told = python("-m", "waivern", "run", "-q", "runbook.yaml", folder=tmp_path, packages=installed)
-    assert ": succeeded in" in told
-    assert TOLD[page] in told
+    output = python("-m", "waivern", "run", "-q", "runbook.yaml", folder=tmp_path, packages=installed)
+    assert ": succeeded in" in output
+    assert TOLD[page] in output
 
 
 RUNBOOKS = {
@@ -173,8 +173,8 @@ def test_the_connector_shown_passes_the_contract(tmp_path: Path) -> None:
         (project / name).write_text(text, encoding="utf-8")
     pip_install(project, installed)
     pytest_itself = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
-    told = python(*pytest_itself, "test_guest_book.py", folder=project, packages=installed)
-    assert re.search(r"\b1\d passed", told), told
+    output = python(*pytest_itself, "test_guest_book.py", folder=project, packages=installed)
+    assert re.search(r"\b1\d passed", output), output
 
 
 def pip_install(project: Path, target: Path) -> None:
@@ -197,5 +197,5 @@ def python(*arguments: str, folder: Path, packages: Path | None = None) -> str:
 
 
 def test_the_documented_exit_codes_match_the_help() -> None:
-    told = re.findall(r"^\| (\d) \|", section_of("docs/errors.md", "Exit codes and errors"), re.MULTILINE)
-    assert set(told) == set(re.findall(r"^  (\d)  ", command_line.epilog or "", re.MULTILINE))
+    output = re.findall(r"^\| (\d) \|", section_of("docs/errors.md", "Exit codes and errors"), re.MULTILINE)
+    assert set(output) == set(re.findall(r"^  (\d)  ", command_line.epilog or "", re.MULTILINE))

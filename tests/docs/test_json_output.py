@@ -54,8 +54,8 @@ def test_one_run(folder: Path) -> None:
 
 
 def test_a_run_that_has_just_ended(folder: Path) -> None:
-    told = asked(folder, "run", "runbook.yaml")
-    assert list(told) == [*described("a run"), *described("one run"), "since_last_run", "decisions"]
+    output = asked(folder, "run", "runbook.yaml")
+    assert list(output) == [*described("a run"), *described("one run"), "since_last_run", "decisions"]
 
 
 def test_schedules_and_the_status(folder: Path) -> None:

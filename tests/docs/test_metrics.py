@@ -1,4 +1,4 @@
-"""Every metric that a service answers with is told of, and none that it does not have."""
+"""The documentation describes every metric of a service, and no other."""
 
 import re
 

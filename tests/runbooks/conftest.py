@@ -28,7 +28,7 @@ def load(write):
 
 @pytest.fixture
 def problems(write, tmp_path):
-    """What is said about a text, without the folder that it lies in."""
+    """Return the problems reported for a text, without its folder."""
 
     def problems(text: str | bytes) -> list[str]:
         with pytest.raises(WaivernError) as caught:

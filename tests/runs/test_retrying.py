@@ -190,7 +190,7 @@ def test_retry_delays_grow_by_the_backoff_factor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("definition", "said"),
+    ("definition", "message"),
     [
         ({"inputs": ["a"], "retry": {}}, "retry is not allowed on this artifact: it has no component"),
         ({"inputs": ["a"], "timeout": 3}, "timeout is not allowed on this artifact"),
@@ -202,6 +202,6 @@ def test_retry_delays_grow_by_the_backoff_factor() -> None:
         ({"source": {"type": "x"}, "retry": 3}, "dictionary"),
     ],
 )
-def test_retry_and_timeout_are_refused_where_they_cannot_apply(definition: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_retry_and_timeout_are_refused_where_they_cannot_apply(definition: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         ArtifactDefinition.model_validate(definition)

@@ -15,7 +15,7 @@ RUN, MISSED, BUSY, PAUSED = None, TriggerSkipReason.CATCH_UP, TriggerSkipReason.
 
 
 def decided(minutes: int, *, seconds: float = 0, has_unfinished_run: bool = False, **terms: Any) -> Evaluation:
-    """What becomes of a schedule that is due every ten minutes, so long after it was last looked at, at midnight."""
+    """Evaluate at midnight a schedule that is due every ten minutes and was last evaluated `ago`."""
     schedule = a_schedule(Cron("*/10 * * * *"), since=MIDNIGHT, **terms)
     now = MIDNIGHT + timedelta(minutes=minutes, seconds=seconds)
     return evaluate(schedule, now=now, has_unfinished_run=has_unfinished_run)

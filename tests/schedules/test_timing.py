@@ -67,7 +67,7 @@ def test_times_that_coincide_are_due_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "message"),
     [
         ("0 0 31 2 *", "is never due"),
         ("0 0 30 2 *", "is never due"),
@@ -86,10 +86,10 @@ def test_times_that_coincide_are_due_once() -> None:
         ("@dayly", "Did you mean '@daily'?"),
     ],
 )
-def test_an_invalid_expression_is_refused_with_the_reason(expression: str, said: str) -> None:
+def test_an_invalid_expression_is_refused_with_the_reason(expression: str, message: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         Cron(expression)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_an_unknown_time_zone_is_refused_with_a_suggestion() -> None:
@@ -133,7 +133,7 @@ def test_due_between_excludes_the_start_and_includes_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timing", "said"),
+    ("timing", "message"),
     [
         (Cron("0 2 * * *", "Europe/London"), "cron 0 2 * * * in Europe/London"),
         (Every(21_600, utc("2026-11-24T00:00:00")), "every 6 h"),
@@ -141,5 +141,5 @@ def test_due_between_excludes_the_start_and_includes_the_end() -> None:
         (Once(utc("2026-12-01T02:00:00")), "once at 2026-12-01T02:00:00Z"),
     ],
 )
-def test_a_timing_is_described_in_a_few_words(timing: Timing, said: str) -> None:
-    assert describe(timing) == said
+def test_a_timing_is_described_in_a_few_words(timing: Timing, message: str) -> None:
+    assert describe(timing) == message

@@ -63,7 +63,7 @@ def ended(installation: Installation, run_id: str, *, within_s: float = 30) -> R
     eventually(
         lambda: record(installation, run_id).status not in (RunStatus.QUEUED, RunStatus.RUNNING),
         within_s=within_s,
-        what=installation.said,
+        what=installation.output,
     )
     return record(installation, run_id)
 
@@ -77,7 +77,7 @@ def test_a_service_runs_due_schedules_and_stops_on_sigterm(installation: Install
     runbook = installation.runbook("often", {"a": {}, "b": {"inputs": ["a"]}})
     installation.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW, catch_up=CatchUp.ALL)
     with installation.service() as process:
-        eventually(lambda: installation.times_begun()["b"] >= 3, what=installation.said)
+        eventually(lambda: installation.times_begun()["b"] >= 3, what=installation.output)
         assert stop(process) == 0
     triggers = installation.query("SELECT due_at, run_id, skip_reason FROM schedule_triggers ORDER BY due_at")
     assert len(triggers) >= 3
@@ -92,7 +92,7 @@ def test_a_running_service_follows_changes_of_schedules(on_sqlite: Installation)
     runbook = on_sqlite.runbook("often", {"a": {}})
     with on_sqlite.service():
         schedule = on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
-        eventually(lambda: on_sqlite.times_begun()["a"] >= 2, what=on_sqlite.said)
+        eventually(lambda: on_sqlite.times_begun()["a"] >= 2, what=on_sqlite.output)
         with on_sqlite.application() as application:
             application.storage.schedules.pause(schedule.id, caller=CALLER)
             time.sleep(2)
@@ -100,7 +100,7 @@ def test_a_running_service_follows_changes_of_schedules(on_sqlite: Installation)
             time.sleep(2)
             assert on_sqlite.times_begun()["a"] == paused
             application.storage.schedules.resume(schedule.id, caller=CALLER)
-        eventually(lambda: on_sqlite.times_begun()["a"] > paused, what=on_sqlite.said)
+        eventually(lambda: on_sqlite.times_begun()["a"] > paused, what=on_sqlite.output)
 
 
 @pytest.mark.parametrize("does", ["crashes", "leaves"])
@@ -147,7 +147,7 @@ def test_the_process_of_a_cancelled_run_is_killed_at_once(installation: Installa
     runbook = installation.runbook("endless", {"a": {"does": "loops_in_c"}})
     with installation.service():
         run_id = queue(installation, runbook)
-        eventually(lambda: installation.times_begun()["a"] == 1, what=installation.said)
+        eventually(lambda: installation.times_begun()["a"] == 1, what=installation.output)
         (pid,) = {each["pid"] for each in installation.journalled()}
         with installation.application() as application:
             application.storage.runs.cancel(run_id, caller=CALLER)
@@ -162,7 +162,7 @@ def test_after_a_worker_was_killed_the_run_is_resumed_without_repeating_finished
     runbook = installation.runbook("killed", {"a": {}, "b": {"inputs": ["a"], "seconds": 30, "only_first": True}})
     with installation.service():
         run_id = queue(installation, runbook)
-        eventually(lambda: installation.times_begun()["b"] == 1, what=installation.said)
+        eventually(lambda: installation.times_begun()["b"] == 1, what=installation.output)
         os.kill(installation.journalled()[-1]["pid"], signal.SIGKILL)
         run = ended(installation, run_id)
     assert (run.status, run.attempts) == (RunStatus.SUCCEEDED, 2)
@@ -178,7 +178,7 @@ def test_a_frozen_worker_loses_its_run_after_the_lease_and_writes_nothing_when_i
     runbook = installation.runbook("stopped", {"a": {"seconds": 3, "only_first": True}, "b": {"inputs": ["a"]}})
     with installation.service("serve", "--workers", "2"):
         run_id = queue(installation, runbook)
-        eventually(lambda: installation.times_begun()["a"] == 1, what=installation.said)
+        eventually(lambda: installation.times_begun()["a"] == 1, what=installation.output)
         pid = installation.journalled()[0]["pid"]
         os.kill(pid, signal.SIGSTOP)
         run = ended(installation, run_id, within_s=40)
@@ -195,7 +195,7 @@ def test_a_stopping_service_lets_runs_finish_and_releases_those_that_take_too_lo
     long = installation.runbook("long", {"slow": {"seconds": 60, "only_first": True}})
     with installation.service("serve", "--workers", "2", "--drain", "3") as process:
         quick, slow = queue(installation, short), queue(installation, long)
-        eventually(lambda: len(installation.times_begun()) == 2, what=installation.said)
+        eventually(lambda: len(installation.times_begun()) == 2, what=installation.output)
         assert stop(process, within_s=20) == 0
     assert record(installation, quick).status is RunStatus.SUCCEEDED
     handed_back = record(installation, slow)
@@ -209,7 +209,7 @@ def test_a_second_signal_stops_the_service_at_once(on_sqlite: Installation) -> N
     runbook = on_sqlite.runbook("long", {"slow": {"seconds": 60}})
     with on_sqlite.service("serve", "--workers", "1", "--drain", "60") as process:
         run_id = queue(on_sqlite, runbook)
-        eventually(lambda: on_sqlite.times_begun()["slow"] == 1, what=on_sqlite.said)
+        eventually(lambda: on_sqlite.times_begun()["slow"] == 1, what=on_sqlite.output)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         assert process.poll() is None
@@ -235,7 +235,7 @@ def test_a_service_without_workers_queues_runs_and_executes_none(on_sqlite: Inst
 
 
 def health(installation: Installation) -> str:
-    return installation.said().partition("Health on ")[2].partition(",")[0]
+    return installation.output().partition("Health on ")[2].partition(",")[0]
 
 
 def test_a_service_whose_entry_was_deleted_registers_again(on_sqlite: Installation) -> None:
@@ -254,7 +254,7 @@ def test_a_service_waits_for_its_database(tmp_path: Path) -> None:
     installation = Installation(tmp_path, url)
     process = installation.start("serve", "--workers", "1", "--metrics-port", "0", "--metrics-host", "::1")
     try:
-        eventually(lambda: "until the database is back" in installation.said(), within_s=30)
+        eventually(lambda: "until the database is back" in installation.output(), within_s=30)
         assert process.poll() is None
         with pytest.raises(urllib.error.HTTPError, match="503") as unwell:
             urllib.request.urlopen(health(installation), timeout=10)
@@ -270,7 +270,7 @@ def test_a_service_waits_for_its_database(tmp_path: Path) -> None:
 def test_a_service_exits_if_the_schema_is_out_of_date(postgres_url: str, tmp_path: Path) -> None:
     process = Installation(tmp_path, postgres_url).start("serve")
     assert process.wait(timeout=60) == 4
-    assert "waivern db upgrade" in Installation(tmp_path, postgres_url).said()
+    assert "waivern db upgrade" in Installation(tmp_path, postgres_url).output()
 
 
 def test_a_service_syncs_schedules_with_a_folder_of_runbooks(on_sqlite: Installation) -> None:
@@ -280,7 +280,7 @@ def test_a_service_syncs_schedules_with_a_folder_of_runbooks(on_sqlite: Installa
     declared = {**json.loads(runbook.read_text()), "schedule": {"every": 1, "overlap": "allow"}}
     with on_sqlite.service("serve", "--workers", "1", "--runbooks", str(books)):
         (books / "declared.yaml").write_text(json.dumps(declared))
-        eventually(lambda: on_sqlite.times_begun()["a"] >= 2, what=on_sqlite.said)
+        eventually(lambda: on_sqlite.times_begun()["a"] >= 2, what=on_sqlite.output)
         (books / "declared.yaml").unlink()
         eventually(lambda: on_sqlite.query("SELECT id FROM schedules WHERE status = 'paused'"), within_s=10)
 
@@ -289,7 +289,7 @@ def test_health_and_metrics_are_served(on_sqlite: Installation) -> None:
     runbook = on_sqlite.runbook("often", {"a": {}})
     on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
     with on_sqlite.service("serve", "--workers", "1", "--metrics-port", "0"):
-        eventually(lambda: "Health on http" in on_sqlite.said())
+        eventually(lambda: "Health on http" in on_sqlite.output())
         address = health(on_sqlite).removesuffix("/healthz")
 
         def page(name: str) -> str:
@@ -307,9 +307,9 @@ def test_health_and_metrics_are_served(on_sqlite: Installation) -> None:
 
 def test_a_runbook_can_read_the_scheduled_time_of_its_run(on_sqlite: Installation) -> None:
     runbook = on_sqlite.runbook("due", {"${WAIVERN_DUE_AT}": {}})
-    told = json.loads(runbook.read_text())
-    told["artifacts"] = {"a": {"source": {"type": "faulty", "properties": {"name": "at ${WAIVERN_DUE_AT}"}}}}
-    runbook.write_text(json.dumps(told))
+    output = json.loads(runbook.read_text())
+    output["artifacts"] = {"a": {"source": {"type": "faulty", "properties": {"name": "at ${WAIVERN_DUE_AT}"}}}}
+    runbook.write_text(json.dumps(output))
     schedule = on_sqlite.schedule(runbook, Every(3600, this_second() - timedelta(days=1)))
     with on_sqlite.application() as application:
         instant = this_second() - timedelta(hours=3)
@@ -327,7 +327,7 @@ def test_a_different_service_takes_over_the_run_of_a_service_that_was_killed_wit
     runbook = installation.runbook("whole", {"a": {}, "b": {"inputs": ["a"], "seconds": 30, "only_first": True}})
     with installation.service() as first:
         run_id = queue(installation, runbook)
-        eventually(lambda: installation.times_begun()["b"] == 1, what=installation.said)
+        eventually(lambda: installation.times_begun()["b"] == 1, what=installation.output)
         worker = installation.journalled()[-1]["pid"]
         first.kill()
         os.kill(worker, signal.SIGKILL)
@@ -342,7 +342,7 @@ def test_at_the_deadline_a_process_ends_itself_if_the_service_is_frozen(on_sqlit
     runbook = on_sqlite.runbook("stuck", {"a": {"does": "loops_in_c"}}, timeout=1)
     with on_sqlite.service() as service:
         run_id = queue(on_sqlite, runbook)
-        eventually(lambda: on_sqlite.journalled(), what=on_sqlite.said)
+        eventually(lambda: on_sqlite.journalled(), what=on_sqlite.output)
         service.send_signal(signal.SIGSTOP)
         process = on_sqlite.journalled()[0]["pid"]
         eventually(lambda: has_ended(process), within_s=4)
@@ -358,7 +358,7 @@ def test_a_process_without_its_service_ends_itself_when_its_run_is_cancelled(tmp
     runbook = on_sqlite.runbook("stuck", {"a": {"does": does}})
     with on_sqlite.service() as service:
         run_id = queue(on_sqlite, runbook)
-        eventually(lambda: on_sqlite.journalled(), what=on_sqlite.said)
+        eventually(lambda: on_sqlite.journalled(), what=on_sqlite.output)
         service.kill()
     process = on_sqlite.journalled()[0]["pid"]
     with on_sqlite.application() as application:
@@ -382,12 +382,12 @@ def test_a_run_continues_if_its_service_was_killed_as_it_started(on_sqlite: Inst
 
 
 def has_ended(pid: int) -> bool:
-    """A killed process that nobody has asked for yet has ended too."""
+    """A killed process that has not been reaped yet has ended, too."""
     try:
-        said = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        output = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except FileNotFoundError:
         return True
-    return said.rpartition(")")[2].split()[0] == "Z"
+    return output.rpartition(")")[2].split()[0] == "Z"
 
 
 SCANS = {
@@ -406,14 +406,14 @@ def test_a_scheduled_run_that_trips_a_gate_sends_the_notification_of_its_schedul
     (installation.folder / "exports" / "a.txt").write_text("ann@example.org")
     runbook = installation.folder / "shop.yaml"
     runbook.write_text(json.dumps(SCANS))
-    told = installation.folder / "told"
-    recording = f"open({str(told)!r}, 'a').write(os.environ['WAIVERN_NOTIFICATION'] + ' ' + sys.stdin.read())"
+    output = installation.folder / "told"
+    recording = f"open({str(output)!r}, 'a').write(os.environ['WAIVERN_NOTIFICATION'] + ' ' + sys.stdin.read())"
     notify = {"events": ["gate_tripped", "failed"], "command": [sys.executable, "-c", f"import os, sys; {recording}"]}
     soon = this_second() + timedelta(seconds=2)
     installation.schedule(runbook, Every(3600, soon - timedelta(hours=1)), name="nightly", notify=notify)
     with installation.service():
-        eventually(lambda: told.exists() and told.read_text().endswith("}"), what=installation.said)
-    kind, _, body = told.read_text().partition(" ")
+        eventually(lambda: output.exists() and output.read_text().endswith("}"), what=installation.output)
+    kind, _, body = output.read_text().partition(" ")
     notice = json.loads(body)
     assert (kind, notice["type"], notice["data"]["schedule"]) == ("gate_tripped", "run.gate_tripped", "nightly")
     gates = [("any", 1), ("any:critical", 0), ("incomplete", 0)]
@@ -424,7 +424,7 @@ def test_a_scheduled_run_that_trips_a_gate_sends_the_notification_of_its_schedul
     assert (details.run.status, details.run.trigger) == (RunStatus.SUCCEEDED, "schedule")
     assert dict(details.gates) == dict(gates) == event.body["violations"]
     assert event.actor.startswith("service:")
-    assert "Gate any failed: 1 violations" in installation.said()
+    assert "Gate any failed: 1 violations" in installation.output()
 
 
 def test_the_deadline_of_a_run_does_not_apply_to_its_gates(
@@ -480,6 +480,6 @@ def test_one_of_two_services_prunes_every_night(installation: Installation) -> N
 
     assert not is_pruned()
     with installation.service(), installation.service("worker"):
-        eventually(is_pruned, what=installation.said)
+        eventually(is_pruned, what=installation.output)
     (chore,) = installation.query("SELECT CAST(next_run_at AS TEXT) AS at FROM periodic_tasks")
     assert "03:30:00" in chore.at

@@ -89,14 +89,14 @@ class CoverageGaps:
 
 
 def not_scanned_entry(entry: Any) -> NotScanned:
-    """Return an entry of a message's list `not_scanned`; one without a name stands for the whole source."""
+    """Return an entry of a message's list `not_scanned`; one without a name means the whole source."""
     known = entry if isinstance(entry, Mapping) else {}
     code = known.get("code")
     return NotScanned(str(known.get("name", "")), str(known.get("reason", "")), None if code is None else str(code))
 
 
 def partially_scanned_entry(entry: Any) -> PartiallyScanned:
-    """Return an entry of a message's list `sampled`; one without a name stands for the whole source."""
+    """Return an entry of a message's list `sampled`; one without a name means the whole source."""
     known = entry if isinstance(entry, Mapping) else {}
     return PartiallyScanned(str(known.get("name", "")), _count(known.get("read")), _count(known.get("total")))
 

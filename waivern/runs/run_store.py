@@ -180,7 +180,7 @@ class RunStore(ABC):
 
     @abstractmethod
     def cancel(self, run_id: str, *, caller: Caller) -> RunStatus:
-        """Cancel a queued or running run, whoever owns it; return its status before.
+        """Cancel a queued or running run, regardless of its owner; return its status before.
 
         Raises:
             RunError: the run does not exist or has already ended.

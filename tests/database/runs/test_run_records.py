@@ -143,8 +143,10 @@ def test_a_timeout_is_recorded_as_the_skip_reason(engine: sa.Engine) -> None:
     run_id = run_of(engine, {"quick": [], "slow": [], "after": ["slow"]}, make, timeout=0.3)
     history = SqlHistory(engine)
     assert history.find(run_id).status is RunStatus.TIMED_OUT
-    told = {artifact.artifact_id: (artifact.status, artifact.skip_reason) for artifact in history.artifacts_of(run_id)}
-    assert told == {
+    output = {
+        artifact.artifact_id: (artifact.status, artifact.skip_reason) for artifact in history.artifacts_of(run_id)
+    }
+    assert output == {
         "quick": (ArtifactStatus.SUCCEEDED, None),
         "slow": (ArtifactStatus.SKIPPED, SkipReason.TIMEOUT),
         "after": (ArtifactStatus.SKIPPED, SkipReason.TIMEOUT),
@@ -384,7 +386,7 @@ def test_a_failing_write_does_not_fail_the_others_of_its_transaction(engine: sa.
     with pytest.raises(sa.exc.IntegrityError):
         futures[1].result()
     assert run.store.list_artifacts() == ["a"]
-    with pytest.raises(sa.exc.IntegrityError):  # nobody waited for it, but it is not lost
+    with pytest.raises(sa.exc.IntegrityError):  # not awaited, and not lost
         run.log.close(RunStatus.SUCCEEDED)
     assert SqlHistory(engine).find(run.run_id).status is RunStatus.SUCCEEDED
 
@@ -438,9 +440,9 @@ def test_result_and_database_agree_when_the_database_is_slow_at_the_deadline(eng
     registry = registry_of(run.store, connectors={"make": make}, analysers={"make": make})
     threading.Timer(1.5, release).start()
     result = asyncio.run(DAGExecutor(registry).execute(plan, run_log=run.log))
-    told = {artifact.artifact_id: artifact.status for artifact in SqlHistory(engine).artifacts_of(run.run_id)}
+    output = {artifact.artifact_id: artifact.status for artifact in SqlHistory(engine).artifacts_of(run.run_id)}
     assert result.status is RunStatus.TIMED_OUT
-    assert told == {
+    assert output == {
         name: ArtifactStatus.SKIPPED if name in result.skipped else ArtifactStatus.SUCCEEDED for name in ("a", "b")
     }
     assert "b" in result.skipped
@@ -579,8 +581,8 @@ def test_any_exception_of_a_component_fails_only_its_artifact(engine: sa.Engine,
     run_id = run_of(engine, {"bad": [], "after": ["bad"], "good": []}, make)
     history = SqlHistory(engine)
     assert history.find(run_id).status is RunStatus.FAILED
-    told = {artifact.artifact_id: artifact.status.value for artifact in history.artifacts_of(run_id)}
-    assert told == {"bad": "failed", "after": "skipped", "good": "succeeded"}
+    output = {artifact.artifact_id: artifact.status.value for artifact in history.artifacts_of(run_id)}
+    assert output == {"bad": "failed", "after": "skipped", "good": "succeeded"}
 
 
 def test_the_error_of_an_aborted_run_contains_no_secret(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def store(engine: sa.Engine) -> SqlScheduleStore:
 
 
 def unattended_for(engine: sa.Engine, schedule: Schedule, span: timedelta) -> datetime:
-    """Let the schedule be as if no service had looked at it for so long; return since when."""
+    """Make the schedule look as if no service had evaluated it for `ago`; return since when."""
     since = utc_now() - span
     with writing(engine) as connection:
         connection.execute(sa.update(schedules).where(schedules.c.id == schedule.id).values(evaluated_until=since))

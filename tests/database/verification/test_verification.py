@@ -303,9 +303,9 @@ def replaced(engine: sa.Engine, table: sa.Table, column: "sa.Column[Any]", key: 
     is_json = isinstance(column.type, sa.JSON) and engine.dialect.name == "postgresql"
     new = "CAST(:value AS json)" if is_json else ":value"
     statement = sa.text(f'UPDATE "{table.name}" SET "{column.name}" = {new} WHERE {where}')
-    said = {f"key{number}": item for number, item in enumerate(key)}
+    key_values = {f"key{number}": item for number, item in enumerate(key)}
     try:
-        execute(engine, statement.bindparams(value=value, **said))
+        execute(engine, statement.bindparams(value=value, **key_values))
     except (sa.exc.DBAPIError, WaivernError):
         return False
     return True

@@ -42,8 +42,8 @@ def sync(application: Application, folder: Path, *, dry_run: bool = False) -> Se
 
 def write_runbook(path: Path, name: str, schedule: Mapping[str, object] | None = NIGHTLY) -> Path:
     source = {"source": {"type": "filesystem", "properties": {"path": path.name}}}
-    said = {"name": name, "description": "for a test", "artifacts": {"files": source}}
-    path.write_text(yaml.safe_dump({**said, **({"schedule": dict(schedule)} if schedule else {})}))
+    content = {"name": name, "description": "for a test", "artifacts": {"files": source}}
+    path.write_text(yaml.safe_dump({**content, **({"schedule": dict(schedule)} if schedule else {})}))
     return path
 
 
@@ -221,7 +221,7 @@ def test_concurrent_syncs_of_one_folder_add_each_schedule_once(application: Appl
     for name in names:
         write_runbook(folder / f"{name}.yaml", name, {"every": "1h"})
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(lambda _: sync(application, folder), range(4)))
+        output = list(pool.map(lambda _: sync(application, folder), range(4)))
     assert sorted(schedule.name for schedule in application.storage.schedules.all()) == names
-    assert not [step for steps in told for step in steps if step.done is Synced.REFUSED]
-    assert sum(step.done is Synced.ADDED for steps in told for step in steps) == len(names)
+    assert not [step for steps in output for step in steps if step.done is Synced.REFUSED]
+    assert sum(step.done is Synced.ADDED for steps in output for step in steps) == len(names)

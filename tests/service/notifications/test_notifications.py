@@ -184,14 +184,14 @@ def test_a_command_receives_the_notification_on_standard_input(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "message"),
     [
         ("import sys; sys.exit('no paper')", "ended with 1: no paper"),
         ("import time; time.sleep(60)", "longer than 0.5 s"),
     ],
 )
-def test_a_command_that_fails_or_hangs_fails_the_delivery(script: str, said: str) -> None:
-    with pytest.raises(DeliveryError, match=said):
+def test_a_command_that_fails_or_hangs_fails_the_delivery(script: str, output: str) -> None:
+    with pytest.raises(DeliveryError, match=output):
         run_command([sys.executable, "-c", script], b"", environment={}, timeout_s=0.5 if "sleep" in script else 30)
     with pytest.raises(DeliveryError, match="cannot be run"):
         run_command(["/nowhere/at/all"], b"", environment={}, timeout_s=5)
@@ -205,7 +205,7 @@ def test_a_delivery_ends_with_its_command_even_if_a_child_process_is_still_runni
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "message"),
     [
         ({}, "no recipient"),
         ({"command": []}, "at least 1"),
@@ -214,8 +214,8 @@ def test_a_delivery_ends_with_its_command_even_if_a_child_process_is_still_runni
         ({"webhook": {"url": "https://x", "timeout": 0}}, "greater than 0"),
     ],
 )
-def test_an_invalid_notify_configuration_is_refused(written: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_an_invalid_notify_configuration_is_refused(written: dict[str, Any], output: str) -> None:
+    with pytest.raises(ValidationError, match=output):
         NotifyConfig.model_validate(written)
 
 
@@ -270,7 +270,7 @@ def test_a_failed_notification_is_due_again_until_it_is_abandoned(engine: sa.Eng
     store.notification_failed(first, error="busy", retry_in_s=0)
     (second,) = store.claim_notifications(limit=5)
     assert (first.attempt, second.attempt) == (1, 2)
-    make_due(engine)  # whoever claimed it is gone
+    make_due(engine)  # its claimant is gone
     (third,) = store.claim_notifications(limit=5)
     store.notification_failed(third, error="busy", retry_in_s=None)
     make_due(engine)
@@ -373,9 +373,9 @@ def test_a_gate_notification_contains_the_violations_of_each_gate(
     Notifier(application, jobs=jobs, metrics=ServiceMetrics()).deliver_due()
     eventually(lambda: receiver.received)
     ((headers, body),) = receiver.received
-    told = json.loads(body)
-    assert (told["type"], told["data"]["run"]["id"]) == ("run.gate_tripped", run_id)
-    assert told["data"]["gates"] == [{"gate": "any", "violations": 2}, {"gate": "incomplete", "violations": 0}]
+    output = json.loads(body)
+    assert (output["type"], output["data"]["run"]["id"]) == ("run.gate_tripped", run_id)
+    assert output["data"]["gates"] == [{"gate": "any", "violations": 2}, {"gate": "incomplete", "violations": 0}]
     assert headers["webhook-id"] == f"{run_id}.gate_tripped"
 
 
@@ -425,8 +425,12 @@ def test_a_notification_contains_its_run_and_is_marked_as_delivered(
     Notifier(application, jobs=jobs, metrics=ServiceMetrics()).deliver_due()
     eventually(lambda: receiver.received)
     ((headers, body),) = receiver.received
-    told = json.loads(body)
-    assert (told["type"], told["data"]["schedule"], told["data"]["run"]["id"]) == ("run.failed", "nightly", run_id)
+    output = json.loads(body)
+    assert (output["type"], output["data"]["schedule"], output["data"]["run"]["id"]) == (
+        "run.failed",
+        "nightly",
+        run_id,
+    )
     assert headers["webhook-signature"] == signature(
         "hunter2hunter2", headers["webhook-id"], int(headers["webhook-timestamp"]), body
     )

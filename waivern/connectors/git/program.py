@@ -28,7 +28,7 @@ _SAFE_CONFIG = {
 }
 _SAFE_ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ASKPASS": "true",  # a program that prints nothing: nobody can answer a prompt
+    "GIT_ASKPASS": "true",  # a program that prints nothing: no one can answer a prompt
     "SSH_ASKPASS": "true",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
     "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",  # not ext, which runs a command

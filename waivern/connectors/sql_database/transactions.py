@@ -97,7 +97,7 @@ def _read_sqlite(file: Path, read: Callable[[sa.Connection], T]) -> T:
     """Read a SQLite file without leaving other files next to it.
 
     A reader of a file in WAL mode creates `-wal` and `-shm` files, and may not be able to remove them. If there is no
-    `-wal` file, nobody is writing, so the file is opened as immutable. If the file then changed during the read, a
+    `-wal` file, no process is writing, so the file is opened as immutable. If the file then changed during the read, a
     writer has started, and the result may mix two moments: the file is read again without `immutable`. The additional
     files then belong to the writer.
     """

@@ -1,4 +1,4 @@
-"""Stored events read without trust: any column may hold anything after somebody tampered with the database."""
+"""Stored events read without trust: after tampering, any column may hold any value."""
 
 from contextlib import suppress
 from typing import Any

@@ -6,7 +6,7 @@ from waivern.operations.application import Application
 
 
 def cancel_run(application: Application, run: str, *, caller: Caller) -> RunRecord:
-    """Cancel a queued or running run, whoever executes it; return its record.
+    """Cancel a queued or running run, regardless of its worker; return its record.
 
     From this moment its worker can write nothing more. A service ends the worker's process within a second; a run at a
     terminal ends itself within a third of the lease.

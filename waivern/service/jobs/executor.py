@@ -10,7 +10,7 @@ from apscheduler.executors.base import BaseExecutor, run_job
 class DaemonThreadExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler has no types
     """Runs each job in a daemon thread of its own, so that a slow job delays no other.
 
-    The threads of APScheduler's own pool are joined when the interpreter exits: a service that is told to stop would
+    The threads of APScheduler's own pool are joined when the interpreter exits: a stopping service would
     wait for a webhook that does not answer. The number of threads is bounded, as no job runs twice at the same time.
     """
 

@@ -112,7 +112,7 @@ def test_schemas_of_runbooks_and_messages_are_printed(ask) -> None:
 
 def test_a_database_is_upgraded_described_and_checked(ask, database_url) -> None:
     arguments = ("--db", database_url)
-    if not database_url.startswith("sqlite"):  # a file that is not there is none to be told about
+    if not database_url.startswith("sqlite"):  # a missing file is an error instead
         before = json.loads(ask("db", "current", "--format", "json", *arguments).out)
         assert (before["revision"], before["up_to_date"]) == (None, False)
     assert " went from none to " in ask("db", "upgrade", *arguments).out
@@ -129,14 +129,14 @@ def test_a_postgres_database_without_tables_is_an_error_with_a_remedy(ask, postg
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ("UPDATE alembic_version SET version_num = '9999_later'", "newer"),
         ("ALTER TABLE runs ADD COLUMN odd TEXT", "odd"),
         ("DROP INDEX ix_runs_status_created_at", "ix_runs_status"),
     ],
 )
-def test_an_unusable_database_exits_with_4(ask, folder, change, told) -> None:
+def test_an_unusable_database_exits_with_4(ask, folder, change, output) -> None:
     ask("db", "upgrade")
     with sqlite3.connect(folder / ".waivern" / "waivern.db") as database:
         if change.startswith("DROP INDEX"):
@@ -148,4 +148,4 @@ def test_an_unusable_database_exits_with_4(ask, folder, change, told) -> None:
     database.close()
     outcome = ask("db", "check")
     assert outcome.code == 4
-    assert told in outcome.err
+    assert output in outcome.err

@@ -1,4 +1,4 @@
-"""How the process of a run ends: at its deadline, on a signal, and when nobody reads what it writes."""
+"""How the process of a run ends: at its deadline, on a signal, and with a closed output."""
 
 import json
 import re
@@ -27,12 +27,12 @@ def test_a_run_ends_within_a_second_of_its_deadline_even_if_a_component_hangs(as
         _begun(process)
         out, err = process.communicate(timeout=10)
     ended = time.time()
-    told = json.loads(out)
+    output = json.loads(out)
     created = json.loads(ask("history", "--format", "json").out)[0]["started_at"]
     assert process.returncode == 3
-    assert told["status"] == "timed_out"
+    assert output["status"] == "timed_out"
     assert ended - _seconds(created) < 2.0
-    assert {each["artifact_id"]: each["status"] for each in told["artifacts"]} == {
+    assert {each["artifact_id"]: each["status"] for each in output["artifacts"]} == {
         "hangs": "skipped",
         "after": "skipped",
         "quick": "succeeded",

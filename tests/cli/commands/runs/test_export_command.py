@@ -38,9 +38,9 @@ def scan(ask, folder):
 
 def test_a_run_or_a_runbooks_last_complete_run_is_exported(ask, scan) -> None:
     scan(a="ann@example.org", b="bo@example.org")
-    told = [json.loads(ask("export", named).out) for named in ("latest", "Files", "files.yaml")]
-    assert told[0] == told[1] == told[2]
-    report = told[0]
+    output = [json.loads(ask("export", named).out) for named in ("latest", "Files", "files.yaml")]
+    assert output[0] == output[1] == output[2]
+    report = output[0]
     assert (report["description"], report["contact"]) == ("Who writes to us", "DPO <dpo@example.org>")
     assert [each["location"] for each in report["findings"]] == ["a.txt", "b.txt"]
     assert report["findings"][0]["artifacts"] == ["found", "again"]
@@ -82,10 +82,10 @@ def test_every_export_is_an_event_with_the_digest_of_its_bytes(ask, scan, folder
     printed = ask("export", "latest", "--format", "junit").out
     with sqlite3.connect(folder / ".waivern" / "waivern.db") as database:
         rows = database.execute("SELECT body FROM events WHERE kind = 'run.exported' ORDER BY seq").fetchall()
-    told = [json.loads(body) for (body,) in rows]
-    assert [each["format"] for each in told] == ["sarif", "csv", "junit"]
+    output = [json.loads(body) for (body,) in rows]
+    assert [each["format"] for each in output] == ["sarif", "csv", "junit"]
     written = [(folder / "scan.sarif").read_bytes(), (folder / "found.csv").read_bytes(), printed.encode()]
-    assert [each["digest"] for each in told] == [hashlib.sha256(each).hexdigest() for each in written]
+    assert [each["digest"] for each in output] == [hashlib.sha256(each).hexdigest() for each in written]
 
 
 def test_a_run_can_be_exported_as_it_ends(scan, folder) -> None:
@@ -105,7 +105,7 @@ def test_an_invalid_exporter_option_is_refused_before_the_run(ask, scan, folder)
 
 def test_invalid_export_options_are_refused(ask, scan, folder, runbook) -> None:
     scan(a="ann@example.org")
-    for arguments, said in [
+    for arguments, message in [
         (("latest", "--format", "jsom"), "There is no export format 'jsom'"),
         (("latest", "--output", "nowhere/x.json"), "There is no folder"),
         (("latest", "--output", "files"), "files is a folder"),
@@ -114,7 +114,7 @@ def test_invalid_export_options_are_refused(ask, scan, folder, runbook) -> None:
     ]:
         outcome = ask("export", *arguments)
         assert (outcome.code, outcome.out) == (2, ""), arguments
-        assert said in outcome.err
+        assert message in outcome.err
 
 
 def test_a_failed_run_is_exported_as_incomplete(ask, folder, runbook) -> None:
@@ -179,10 +179,10 @@ def test_the_organisation_file_beside_the_runbook_is_used(ask, scan, folder) -> 
     for named in ("record.csv", "record.xlsx", "record.html"):
         assert ask("export", "files.yaml", "--format", "ropa", "--output", named).code == 0
     rows = list(csv.DictReader(io.StringIO((folder / "record.csv").read_text())))
-    said = {(each["section"], each["value"]): each["status"] for each in rows}
-    assert said["record", "Shop Ltd"] == "declared"
-    assert said["record", "email"] == "declared and found"
-    assert said["declared but not found", "phone"] == "declared"
+    statuses = {(each["section"], each["value"]): each["status"] for each in rows}
+    assert statuses["record", "Shop Ltd"] == "declared"
+    assert statuses["record", "email"] == "declared and found"
+    assert statuses["declared but not found", "phone"] == "declared"
     assert (folder / "record.xlsx").read_bytes().startswith(b"PK")
     assert "Shop Ltd" in (folder / "record.html").read_text()
     (folder / "other.yaml").write_text("controller: {name: Other Ltd}")

@@ -85,10 +85,10 @@ def test_a_run_is_shown_by_a_prefix_of_its_id(ask, two_runs) -> None:
 
 
 def test_a_failed_run_is_shown_with_its_errors(ask, two_runs) -> None:
-    told = ask("history", "show", "latest").out
-    assert "b: The source is not there" in told
-    assert "'b' failed" in told
-    assert "waivern run RUNBOOK --resume" in told
+    output = ask("history", "show", "latest").out
+    assert "b: The source is not there" in output
+    assert "'b' failed" in output
+    assert "waivern run RUNBOOK --resume" in output
 
 
 def test_an_unknown_or_ambiguous_run_is_an_error(ask, two_runs) -> None:

@@ -127,9 +127,9 @@ def test_differences_due_to_newer_rules_have_that_reason_and_fail_the_gates(
     new = runs(ask)[0]
     difference = json.loads(ask("diff", old, new, "--format", "json").out)
     assert [each["reason"] for each in (*difference["new"], *difference["fixed"])] == ["rules", "rules"]
-    stands = {each["rule"] + each["status"] for each in listed()}
+    rule_statuses = {finding["rule"] + finding["status"] for finding in listed()}
     assert before == {"a.txt": "new"}
-    assert stands == {"heronnew"}  # as the last scan left it
+    assert rule_statuses == {"heronnew"}  # as the last scan left it
 
 
 def test_a_reanalysis_changes_neither_current_findings_nor_later_comparisons(
@@ -143,8 +143,8 @@ def test_a_reanalysis_changes_neither_current_findings_nor_later_comparisons(
     reanalysed(first)
     assert statuses(listed()) == before == {"a.txt": "fixed", "b.txt": "new"}
     assert json.loads(ask("export", "Files", "--format", "json").out)["run"]["id"] == second
-    told = json.loads(ask("run", "files.yaml", "--quiet", "--format", "json").out)
-    assert (told["since_last_run"]["base"], told["since_last_run"]["unchanged"]) == (second, 1)
+    output = json.loads(ask("run", "files.yaml", "--quiet", "--format", "json").out)
+    assert (output["since_last_run"]["base"], output["since_last_run"]["unchanged"]) == (second, 1)
 
 
 def test_a_reanalysis_of_a_reanalysis_reads_the_run_behind_it(ask: Ask, scan: Any, reanalysed: Any) -> None:
@@ -288,8 +288,8 @@ def test_a_reanalysis_restored_without_the_run_behind_it_can_be_read(ask: Ask, s
     other = ("--db", "sqlite:///other.db")
     restored = ask("restore", "one.waivern", *other)
     assert restored.code == 0, restored.err
-    told = json.loads(ask("history", "show", new, "--format", "json", *other).out)
-    assert told["reanalysis_of"] == old
+    output = json.loads(ask("history", "show", new, "--format", "json", *other).out)
+    assert output["reanalysis_of"] == old
     exported = ask("export", new, "--format", "json", *other)
     assert exported.code == 0, exported.err
     assert ask("verify", *other).code == 0

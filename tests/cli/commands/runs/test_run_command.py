@@ -16,16 +16,16 @@ MIXED = {
 def test_the_report_of_a_run_lists_its_artifacts_and_next_steps(ask, runbook) -> None:
     outcome = ask("run", runbook(MIXED))
     assert outcome.code == 0
-    told = " ".join(outcome.out.split())
-    assert "Test scan: succeeded in" in told
-    assert "good succeeded" in told
-    assert "2 items" in told
-    assert "bad failed (optional)" in told
-    assert "from_bad skipped 'bad' failed" in told
-    assert "Errors: bad: The CRM does not answer" in told
-    assert "good: 1 not scanned x.png: binary data" in told
-    assert "waivern artifacts show" in told
-    assert "--resume" not in told
+    output = " ".join(outcome.out.split())
+    assert "Test scan: succeeded in" in output
+    assert "good succeeded" in output
+    assert "2 items" in output
+    assert "bad failed (optional)" in output
+    assert "from_bad skipped 'bad' failed" in output
+    assert "Errors: bad: The CRM does not answer" in output
+    assert "good: 1 not scanned x.png: binary data" in output
+    assert "waivern artifacts show" in output
+    assert "--resume" not in output
 
 
 def test_findings_are_counted_by_category(ask, runbook, folder) -> None:
@@ -42,26 +42,26 @@ def test_findings_are_counted_by_category(ask, runbook, folder) -> None:
 
 
 def test_progress_is_one_line_per_change_on_standard_error(ask, runbook) -> None:
-    told = ask("run", runbook(MIXED)).err.splitlines()
-    assert told[0].endswith(" of Test scan: 4 artifacts")
-    assert "good: running" in told
-    assert any(line.startswith("good: succeeded in ") for line in told)
-    assert any(line.startswith("bad: failed in ") and line.endswith(": The CRM does not answer") for line in told)
-    assert "from_bad: skipped: 'bad' failed" in told
+    output = ask("run", runbook(MIXED)).err.splitlines()
+    assert output[0].endswith(" of Test scan: 4 artifacts")
+    assert "good: running" in output
+    assert any(line.startswith("good: succeeded in ") for line in output)
+    assert any(line.startswith("bad: failed in ") and line.endswith(": The CRM does not answer") for line in output)
+    assert "from_bad: skipped: 'bad' failed" in output
     assert ask("run", runbook(MIXED), "--quiet").err == ""
 
 
 def test_the_json_of_a_run_is_one_object_with_its_artifacts(ask, runbook) -> None:
-    told = json.loads(ask("run", runbook(MIXED), "--format", "json").out)
-    assert list(told) == [
+    output = json.loads(ask("run", runbook(MIXED), "--format", "json").out)
+    assert list(output) == [
         *("id", "runbook", "status", "trigger", "schedule", "due_at", "created_at", "started_at", "ended_at"),
         *("duration_seconds", "artifacts", "error", "runbook_digest", "epoch", "attempts"),
         *("max_attempts", "priority", "lateness_seconds", "deadline", "worker", "reanalysis_of", "restored"),
         *("artifact_counts", "run_attempts", "failed_attempts", "gates", "since_last_run", "decisions"),
     ]
-    assert (told["runbook"], told["status"], told["trigger"]) == ("Test scan", "succeeded", "manual")
-    assert told["artifact_counts"] == {"total": 4, "succeeded": 2, "failed": 1, "skipped": 1}
-    by_name = {artifact["artifact_id"]: artifact for artifact in told["artifacts"]}
+    assert (output["runbook"], output["status"], output["trigger"]) == ("Test scan", "succeeded", "manual")
+    assert output["artifact_counts"] == {"total": 4, "succeeded": 2, "failed": 1, "skipped": 1}
+    by_name = {artifact["artifact_id"]: artifact for artifact in output["artifacts"]}
     assert list(by_name["good"]) == [
         *("artifact_id", "status", "component", "schema", "started_at", "ended_at", "duration_seconds"),
         *("skip_reason", "skipped_because", "error", "output", "optional", "digest", "size"),
@@ -73,7 +73,7 @@ def test_the_json_of_a_run_is_one_object_with_its_artifacts(ask, runbook) -> Non
     assert by_name["all"]["inputs"] == ["good"]
     assert by_name["all"]["output"] is True
     assert by_name["good"]["overview"]["items"] == 2
-    for instant in (told["created_at"], told["ended_at"], by_name["good"]["started_at"]):
+    for instant in (output["created_at"], output["ended_at"], by_name["good"]["started_at"]):
         assert instant.endswith("Z")
         assert datetime.fromisoformat(instant).tzinfo is not None
 
@@ -169,7 +169,7 @@ def test_control_characters_of_a_source_are_escaped(ask, runbook) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (None, "There is no runbook nightly.yaml"),
         ("", "is empty"),
@@ -180,12 +180,12 @@ def test_control_characters_of_a_source_are_escaped(ask, runbook) -> None:
         ("name: x\ndescription: y\nartifacts: {a: {source: {type: odd, properties: {text: '${NO_SUCH}'}}}}", "NO_SUCH"),
     ],
 )
-def test_an_invalid_runbook_is_exit_code_2_and_leaves_no_run(ask, folder, text, told) -> None:
+def test_an_invalid_runbook_is_exit_code_2_and_leaves_no_run(ask, folder, text, output) -> None:
     if text is not None:
         (folder / "nightly.yaml").write_text(text)
     outcome = ask("run", "nightly.yaml")
     assert outcome.code == 2
-    assert told in outcome.err
+    assert output in outcome.err
     assert "Traceback" not in outcome.err
     assert ask("history", "--format", "json").out == "[]\n"
 

@@ -47,7 +47,7 @@ def test_a_schedule_is_shown_with_its_next_five_times(ask, nightly) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--cron", "0 0 31 2 *"], "is never due"),
         (["--cron", "0 2 * *"], "has 4 fields"),
@@ -70,10 +70,10 @@ def test_a_schedule_is_shown_with_its_next_five_times(ask, nightly) -> None:
         (["--cron", "@daily", "--notify-webhook", "ftp://x"], "begins with http"),
     ],
 )
-def test_invalid_terms_are_refused_with_the_reason(ask, scan, arguments, said) -> None:
+def test_invalid_terms_are_refused_with_the_reason(ask, scan, arguments, message) -> None:
     refused = ask("schedule", "add", "x", scan, *arguments)
     assert (refused.code, refused.out) == (2, "")
-    assert any(each in refused.err for each in said.split("|")), refused.err
+    assert any(each in refused.err for each in message.split("|")), refused.err
     assert ask("schedule", "list").out == ""
 
 
@@ -118,8 +118,8 @@ def test_a_triggered_run_is_queued_shown_and_can_be_cancelled(ask, nightly) -> N
     assert status.code == 3
     assert "Queue: 1 run waiting" in status.out
     assert "No service is running" in status.err
-    told = json.loads(ask("status", "--format", "json").out)
-    assert (told["queued"], told["running"], told["services"], told["schedules"]) == (1, [], [], 1)
+    output = json.loads(ask("status", "--format", "json").out)
+    assert (output["queued"], output["running"], output["services"], output["schedules"]) == (1, [], [], 1)
     (run,) = json.loads(ask("history", "--schedule", nightly, "--format", "json").out)
     assert (run["status"], run["trigger"], run["schedule"], run["runbook_digest"]) == (
         "queued",
@@ -152,7 +152,7 @@ def test_a_backfill_queues_runs_for_times_without_one(ask, nightly) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--from", "2026-11-03", "--to", "2026-11-01"], "--from is later than --to"),
         (["--from", "someday"], "is not a valid time"),
@@ -162,10 +162,10 @@ def test_a_backfill_queues_runs_for_times_without_one(ask, nightly) -> None:
         ([], "--from"),
     ],
 )
-def test_an_invalid_period_is_refused(ask, nightly, arguments, said) -> None:
+def test_an_invalid_period_is_refused(ask, nightly, arguments, message) -> None:
     refused = ask("backfill", nightly, *arguments)
     assert refused.code == 2
-    assert said in refused.err
+    assert message in refused.err
 
 
 def test_a_backfill_of_too_many_times_is_refused(ask, scan) -> None:

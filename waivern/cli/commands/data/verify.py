@@ -21,7 +21,7 @@ _PROGRESS_EVERY_S = 0.5
 _ANCHOR = {
     None: "No anchor was written",
     AnchorUse.CHECKED: "Anchor checked",
-    AnchorUse.WRITTEN: "Anchor written; keep it where nobody who can change the database can write",
+    AnchorUse.WRITTEN: "Anchor written; keep it where no one who can change the database can write",
     AnchorUse.RENEWED: "Anchor checked and updated to the newest event",
 }
 
