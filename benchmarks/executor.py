@@ -1,4 +1,4 @@
-"""The cost of the executor itself: artifacts that do do_nothing, in several shapes, on every store.
+"""The cost of the executor itself: artifacts that do nothing, in several shapes, on every store.
 
 `python -m benchmarks.executor [--quick]`
 """
@@ -112,7 +112,7 @@ def measure_shapes(stores: Mapping[str, Run], bounds: Mapping[str, Measured], *,
         for shape, dag in shapes.items():
             plan = plan_of_dag(dag)
             rows.append(row(store, shape, len(dag), measured(lambda: run(plan), times=times), bounds[store]))
-    print_table("1,000 artifacts that do do_nothing", HEADER, rows)
+    print_table("1,000 artifacts that do nothing", HEADER, rows)
 
 
 def measure_flatness(stores: Mapping[str, Run], bounds: Mapping[str, Measured], *, times: int) -> None:
@@ -137,7 +137,7 @@ def measure_bytes() -> None:
         on_database(engine)(plan_of_dag(chain(1000)))
         second = bytes_in(engine) - before - first
     print_table(
-        "Bytes per artifact that does do_nothing (SQLite, chain of 1,000)",
+        "Bytes per artifact that does nothing (SQLite, chain of 1,000)",
         ("first run", "the same run again"),
         [[first / 1000, second / 1000]],
     )
