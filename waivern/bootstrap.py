@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from waivern.errors import UsageError
-from waivern.history.events import UNNAMED
 from waivern.operations.application import Application, Storage
 from waivern.settings import Settings
 
@@ -20,7 +19,6 @@ def build_application(
     *,
     environment: Mapping[str, str] = os.environ,
     may_create: bool = True,
-    actor: str = UNNAMED,
 ) -> Application:
     """Return the application; its database is opened when it is first needed.
 
@@ -28,12 +26,10 @@ def build_application(
         settings: The settings.
         environment: Where `${NAME}` in a runbook is looked up.
         may_create: Whether a SQLite file may be created.
-        actor: Who acts, for schedule events.
     """
     return Application(
-        open_storage=lambda: _open_storage(settings, may_create=may_create, actor=actor),
+        open_storage=lambda: _open_storage(settings, may_create=may_create),
         environment=environment,
-        actor=actor,
     )
 
 
@@ -73,9 +69,9 @@ def _keys(settings: Settings) -> "KeyRing":
     return read_keyring(text=text, file=None if file is None else Path(file))
 
 
-def _open_storage(settings: Settings, *, may_create: bool, actor: str) -> Storage:
+def _open_storage(settings: Settings, *, may_create: bool) -> Storage:
     """Open the database. Commands that need none, such as --help, do not import SQLAlchemy."""
     from waivern.database.storage import SqlStorage
 
     engine = configured_engine(settings, may_create=may_create)
-    return SqlStorage(engine, lease_s=settings.lease_seconds, actor=actor)
+    return SqlStorage(engine, lease_s=settings.lease_seconds)

@@ -23,16 +23,14 @@ class SqlStorage:
     Args:
         engine: The database; `close` closes it.
         lease_s: The lease of a run: seconds without a heartbeat before another process may take it over.
-        actor: Who acts, as events tell it.
 
     Raises:
         DatabaseError: it cannot be reached, or is not at the revision that this version needs; the engine is closed.
     """
 
-    def __init__(self, engine: Engine, *, lease_s: float, actor: str) -> None:
+    def __init__(self, engine: Engine, *, lease_s: float) -> None:
         self._engine = engine
         self._lease_s = lease_s
-        self._actor = actor
         try:
             ensure_usable(engine)
         except BaseException:

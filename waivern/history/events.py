@@ -14,9 +14,6 @@ from waivern.messages.canonical import canonical_bytes, content_of, digest_of
 GENESIS_HASH = "0" * 64
 """`previous` of the first event of a chain."""
 
-UNNAMED = "unnamed"
-"""The actor if no caller is known."""
-
 
 class EventKind(StrEnum):
     """The kinds of events that the core writes. Plug-ins may append others."""

@@ -11,7 +11,6 @@ from waivern.components.registry import ComponentRegistry
 from waivern.history.audit_log import AuditLog
 from waivern.history.current_findings import CurrentFindings
 from waivern.history.decision_log import DecisionLog
-from waivern.history.events import UNNAMED
 from waivern.history.history import History
 from waivern.history.retention import Retention
 from waivern.runs.run_store import RunStore
@@ -50,15 +49,11 @@ class Application:
         open_storage: Opens the database; called once, when it is first needed, so that commands that need no database
             work without one.
         environment: Where `${NAME}` in a runbook is looked up.
-        actor: Who acts, as events tell it.
     """
 
-    def __init__(
-        self, *, open_storage: Callable[[], Storage], environment: Mapping[str, str], actor: str = UNNAMED
-    ) -> None:
+    def __init__(self, *, open_storage: Callable[[], Storage], environment: Mapping[str, str]) -> None:
         self._open_storage = open_storage
         self.environment = environment
-        self.actor = actor
 
     @functools.cached_property
     def storage(self) -> Storage:

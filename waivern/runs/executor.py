@@ -287,21 +287,12 @@ class _Execution:
             self._log.close(RunStatus.FAILED, error=self._runner.redacted(str(error) or type(error).__name__))
 
     def _record_skip(self, artifact_id: str) -> None:
-        self._record_change(
-            artifact_id,
-            ArtifactStatus.SKIPPED,
-            skip_reason=self._state.skipped[artifact_id],
-            skipped_because=self._state.skipped_because.get(artifact_id),
+        reason, because = self._state.skipped[artifact_id], self._state.skipped_because.get(artifact_id)
+        self._log.record(
+            ArtifactChange(
+                artifact_id, ArtifactStatus.SKIPPED, self._clock(), skip_reason=reason, skipped_because=because
+            )
         )
 
-    def _record_change(
-        self,
-        artifact_id: str,
-        status: ArtifactStatus,
-        *,
-        error: str | None = None,
-        skip_reason: SkipReason | None = None,
-        skipped_because: str | None = None,
-    ) -> None:
-        change = ArtifactChange(artifact_id, status, self._clock(), error, skip_reason, skipped_because)
-        self._log.record(change)
+    def _record_change(self, artifact_id: str, status: ArtifactStatus, *, error: str | None = None) -> None:
+        self._log.record(ArtifactChange(artifact_id, status, self._clock(), error))

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import click
 
-from waivern.cli.shell.callers import current_caller
 from waivern.cli.shell.logs import log_to_standard_error
 from waivern.errors import DatabaseMissingError
 from waivern.runbooks.variables.watched_environment import WatchedEnvironment
@@ -69,8 +68,7 @@ def pass_application(command: Command, *, may_create: bool = True) -> Command:
         settings = current_settings()
         environment = context.find_object(WatchedEnvironment) or WatchedEnvironment()
         log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact)
-        actor = str(current_caller())
-        application = build_application(settings, environment=environment, may_create=may_create, actor=actor)
+        application = build_application(settings, environment=environment, may_create=may_create)
         context.call_on_close(application.close)
         return command(application, *arguments, **options)
 

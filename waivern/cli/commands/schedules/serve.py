@@ -124,7 +124,6 @@ def worker(application: Application, workers: int, drain_s: float, metrics_port:
 
 
 def _serve(application: Application, options: ServiceOptions, caller: Caller) -> None:
-    application.actor = str(caller)
     settings = current_settings()
     prune_at = None if settings.prune_at == "never" else time.fromisoformat(settings.prune_at)
     make_application = functools.partial(set_up, settings)
