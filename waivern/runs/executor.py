@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from waivern.runbooks.variables.redaction import Redactor
 from waivern.runbooks.variables.substitution import process_environment
 from waivern.runs.artifact_runner import ArtifactRunner, ArtifactTask
 from waivern.runs.execution_state import ExecutionState
+from waivern.runs.executor_factory import ExecutorFactory, thread_pool
 from waivern.runs.result import ArtifactResult, ExecutionResult
 from waivern.runs.run import ArtifactChange, ArtifactStatus, FailedAttempt, RunStatus, SkipReason, utc_now
 from waivern.runs.run_log import NoRunLog, RunLog
@@ -28,14 +29,6 @@ _jitter = random.Random()  # noqa: S311  separate instance, so random.seed() in 
 
 _COMMIT_GRACE_S = 0.5
 _STATUS_OF_CUT_OFF = {SkipReason.TIMEOUT: RunStatus.TIMED_OUT, SkipReason.CANCELLED: RunStatus.CANCELLED}
-
-ExecutorFactory = Callable[[int], Executor]
-"""Creates the `concurrent.futures.Executor` for components, given how many may run at once."""
-
-
-def thread_pool(max_workers: int) -> Executor:
-    """Return the default executor for components: a pool of threads."""
-    return ThreadPoolExecutor(max_workers, thread_name_prefix="waivern")
 
 
 class DAGExecutor:

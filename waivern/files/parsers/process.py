@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from waivern.files.parsers.wire import LENGTH, READY, End, Reply, Request, decode_reply, frame
+from waivern.processes.environment import basic_environment, inherited_tree
 
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from waivern.files.parsers.child import main; main()"
-_INHERITED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONHOME", "PYTHONUTF8")
+_PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONUTF8")
 _MAX_START_SECONDS = 120.0
 _WAITING_FACTOR, _WAITING_SECONDS = 3, 5.0
 """How many times its processor time, and how many seconds more, a process may take: it may wait for a processor."""
@@ -42,13 +43,12 @@ class ParserProcess:
     """A process that parses one file at a time."""
 
     def __init__(self) -> None:
-        environment = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
         self._process = subprocess.Popen(  # noqa: S603  the arguments are this interpreter's own
             [sys.executable, "-E", "-s", "-S", "-c", _PROGRAM, *(str(Path(path).absolute()) for path in sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=basic_environment(names=_PYTHON_VARIABLES) | inherited_tree(),
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
