@@ -180,12 +180,12 @@ def test_control_characters_of_a_source_are_escaped(ask, runbook) -> None:
         ("name: x\ndescription: y\nartifacts: {a: {source: {type: odd, properties: {text: '${NO_SUCH}'}}}}", "NO_SUCH"),
     ],
 )
-def test_an_invalid_runbook_is_exit_code_2_and_leaves_no_run(ask, folder, text, output) -> None:
+def test_an_invalid_runbook_is_exit_code_2_and_leaves_no_run(ask, folder, text, message) -> None:
     if text is not None:
         (folder / "nightly.yaml").write_text(text)
     outcome = ask("run", "nightly.yaml")
     assert outcome.code == 2
-    assert output in outcome.err
+    assert message in outcome.err
     assert "Traceback" not in outcome.err
     assert ask("history", "--format", "json").out == "[]\n"
 
