@@ -1,10 +1,12 @@
 """Garbage collection on both databases: unreferenced blobs are deleted, and none that a concurrent save references."""
 
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -24,6 +26,7 @@ from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates
+from waivern.errors import DatabaseUnavailableError
 from waivern.history.events import Event, EventKind
 from waivern.messages.canonical import CanonicalForm
 from waivern.runs.run import RunStatus, utc_now
@@ -120,12 +123,36 @@ def test_an_unreferenced_content_is_deleted(engine: sa.Engine) -> None:
 
 
 def test_a_deleted_content_is_overwritten_in_a_sqlite_file(tmp_path: Path) -> None:
+    """The content takes many pages: SQLite overwrites a page in place, but frees others without clearing them."""
     with migrated(sqlite_url(tmp_path)) as engine:
-        prune(engine, saved(engine, "ann.of.arden@example.org"))
+        prune(engine, saved(engine, random.Random(1).randbytes(50_000).hex()))
+        with engine.connect() as connection:
+            data = bytes(connection.execute(sa.select(blobs.c.data)).scalar_one())
+        assert data[30_000:30_100] in files_in(tmp_path)
         collect_garbage(engine, actor="test")
         truncate_wal(engine)
-        files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    assert b"ann.of.arden" not in files
+        assert data[30_000:30_100] not in files_in(tmp_path)
+
+
+def files_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+def test_a_collection_that_conflicts_with_a_concurrent_transaction_is_retried(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prune(engine, saved(engine))
+    lock_blobs = blob_gc._lock_blobs
+    conflicts = [DatabaseUnavailableError("deadlock detected")]
+    conflicts[0].__cause__ = psycopg.errors.DeadlockDetected()
+
+    def conflict_once(*arguments: Any) -> dict[str, int]:
+        if conflicts:
+            raise conflicts.pop()
+        return lock_blobs(*arguments)
+
+    monkeypatch.setattr(blob_gc, "_lock_blobs", conflict_once)
+    assert collect_garbage(engine, actor="test").contents == 1
 
 
 def test_a_candidate_that_is_still_referenced_is_kept_and_forgotten(engine: sa.Engine) -> None:
