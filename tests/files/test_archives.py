@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders.scanned_files import columns_of, not_scanned_in, scan_of, texts_of
+from waivern.files.formats.archives.gzip import MAX_GZIP_MEMBERS
 from waivern.files.formats.archives.zip_reader import MAX_ENTRIES
 
 LETTER = b"Dear anna@example.org"
@@ -106,7 +107,7 @@ def test_too_many_files_across_all_levels_are_reported() -> None:
     inner = zipped({f"f{number}": b"x" for number in range(4000)}, zipfile.ZIP_STORED)
     scan = scan_of("outer.zip", zipped({f"{number}.zip": inner for number in range(4)}, zipfile.ZIP_STORED))
     assert scan.scanned < MAX_ENTRIES
-    assert "more than 10,000 files within one" in set(not_scanned_in(scan).values())
+    assert "only its beginning was scanned: more than 10,000 files within one" in set(not_scanned_in(scan).values())
 
 
 def test_a_member_that_is_too_large_does_not_affect_others() -> None:
@@ -168,3 +169,25 @@ def test_no_archive_makes_a_scan_fail(content: bytes, at: int, byte: int) -> Non
         broken[at % len(broken)] = byte
         scan = scan_of("a", bytes(broken))
         assert scan.scanned + len(scan.not_scanned) >= 1
+
+
+def test_gzip_data_of_several_members_is_one_file() -> None:
+    content = gzip.compress(b"Ann Smith\n") + gzip.compress(b"") + gzip.compress(b"Eve Jones\n") + bytes(512)
+    assert texts_of(scan_of("a.gz", content)) == {"a.gz!/a": "Ann Smith\nEve Jones\n"}
+
+
+@pytest.mark.parametrize("content", [gzip.compress(LETTER)[:-9], gzip.compress(LETTER) + b"rubbish"])
+def test_gzip_data_with_a_missing_or_wrong_end_is_damaged(content: bytes) -> None:
+    assert not_scanned_in(scan_of("a.gz", content)) == {"a.gz!/a": "damaged gzip data"}
+
+
+def test_gzip_data_of_too_many_members_is_named() -> None:
+    content = gzip.compress(b"") * (MAX_GZIP_MEMBERS + 1)
+    assert [entry["code"] for entry in scan_of("a.gz", content).not_scanned] == ["too_complex"]
+
+
+def test_a_member_with_a_name_longer_than_a_path_is_named_and_the_others_are_read() -> None:
+    scan = scan_of("a.zip", zipped({"x" * 5_000 + ".csv": b"a,b\n1,2\n", "b.txt": LETTER}))
+    (entry,) = scan.not_scanned
+    assert (len(entry["name"]), entry["code"]) == (4_099, "too_complex")
+    assert list(texts_of(scan)) == ["a.zip!/b.txt"]

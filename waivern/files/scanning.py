@@ -20,7 +20,10 @@ MAX_NESTING = 3
 """How many levels of archives and mails inside one another are read."""
 
 MAX_MEMBERS = 10_000
-"""Files inside one file, on all levels."""
+"""Files inside one file, on all levels, and parts of it that cannot be read."""
+
+MAX_NAME_LENGTH = 4_096
+"""Characters of the name of a file inside another file; file systems allow no longer paths."""
 
 _PART_OVERHEAD = 256
 _Extract = Part | Member | NotScanned
@@ -172,14 +175,18 @@ class FileScan:
             self._size += size
 
     def _add_extract(self, extract: _Extract, document: Document, depth: int, encoding: Text | None) -> None:
+        if isinstance(extract, Part):
+            self._add(document.name, extract, encoding)
+            return
+        self._members += 1
+        if self._members > MAX_MEMBERS:
+            raise UnreadableError(f"more than {MAX_MEMBERS:,} files within one", ReasonCode.TOO_COMPLEX)
         if isinstance(extract, NotScanned):
             self._skip(extract.name, extract.reason, extract.code)
-        elif isinstance(extract, Part):
-            self._add(document.name, extract, encoding)
+        elif len(extract.name) > MAX_NAME_LENGTH:  # each part of the file repeats its name
+            reason = f"its name has more than {MAX_NAME_LENGTH:,} characters"
+            self._skip(f"{extract.name[:MAX_NAME_LENGTH]}...", reason, ReasonCode.TOO_COMPLEX)
         else:
-            self._members += 1
-            if self._members > MAX_MEMBERS:
-                raise UnreadableError(f"more than {MAX_MEMBERS:,} files within one", ReasonCode.TOO_COMPLEX)
             self._scan(extract, extract.name, depth=depth + 1)
 
     def _check_encoding(self, text: DecodedText | Text) -> None:

@@ -43,8 +43,8 @@ def _headers(headers: list[tuple[str, str]]) -> Iterator[Part]:
 
 def _contents(part: MimePart, number: int, name: str) -> Iterator[Part | Member | NotScanned]:
     if part.is_too_deep:
-        reason = f"parts nested more than {MAX_DEPTH} deep"
-        yield NotScanned(f"{name} (part {number})", reason, ReasonCode.TOO_COMPLEX)
+        reason = f"part {number} is not scanned: it is nested more than {MAX_DEPTH} deep"
+        yield NotScanned(name, reason, ReasonCode.TOO_COMPLEX)
         return
     content = part.body()
     if part.content_type in _MAIL_TYPES:
