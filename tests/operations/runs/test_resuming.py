@@ -1,4 +1,4 @@
-"""A run whose process is killed is taken up again and redoes nothing."""
+"""A run whose process is killed is resumed and redoes nothing."""
 
 import os
 import random
