@@ -31,11 +31,13 @@ _WRITTEN = (
 def overshoots(installation: Installation, kind: str) -> tuple[float, float, int]:
     """Run into one deadline; return by how many seconds the record and the process overshot it, and late writes."""
     runbook = installation.runbook(kind, {"a": {}, "b": {"inputs": ["a"], **_KINDS[kind]}}, timeout=_TIMEOUT_S)
-    since = len(installation.journalled())
+    since = len(installation.journal_entries())
     with installation.application() as application:
         run_id = application.storage.runs.enqueue(NewRun(runbook, kind, "trigger"))
-    eventually(lambda: any(each["name"] == "b" for each in installation.journalled()[since:]), what=installation.output)
-    pid = installation.journalled()[-1]["pid"]
+    eventually(
+        lambda: any(each["name"] == "b" for each in installation.journal_entries()[since:]), details=installation.logs
+    )
+    pid = installation.journal_entries()[-1]["pid"]
     gone_at = 0.0
     written: list[object] | None = None
     while not gone_at or written is None:

@@ -1,7 +1,7 @@
-"""Several services on one database, killed again and again: does each due instant make one run?
+"""Several services on one database, killed again and again: does each scheduled time have one run?
 
 `python -m benchmarks.exactly_once [SECONDS]`: three services and two schedules that are due every second, for 60
-seconds by default; every 2 to 3 seconds one of the services is killed and another one started in its place.
+seconds by default; every 2 to 3 seconds one of the services is killed and replaced.
 """
 
 import random
@@ -22,7 +22,7 @@ _COMMAND = ("serve", "--workers", "1")
 
 
 def torment(installation: Installation, *, seconds: float) -> tuple[int, int, int, int, int, int]:
-    """Return kills, due instants, those without a run, runs beyond one each, failed runs, artifacts made twice."""
+    """Return kills, scheduled times, those without a run, duplicate runs, failed runs, artifacts produced twice."""
     runbook = installation.runbook("often", {"a": {"seconds": 0.02}, "b": {"inputs": ["a"]}})
     terms: dict[str, Any] = {"overlap": Overlap.ALLOW, "catch_up": CatchUp.ALL, "max_catch_up": 1000}
     services = [installation.start(*_COMMAND) for _ in range(_SERVICES)]
@@ -62,8 +62,8 @@ def counted(installation: Installation, schedules: list[Schedule], end: datetime
 
 
 def redone(installation: Installation) -> int:
-    """How many artifacts more were made than there are."""
-    ends = sum(each["what"] == "ends" for each in installation.journalled())
+    """Return how many artifacts were produced more than once."""
+    ends = sum(each["what"] == "ends" for each in installation.journal_entries())
     return int(ends - installation.query("SELECT count(*) AS n FROM artifacts WHERE status = 'succeeded'")[0].n)
 
 
@@ -75,7 +75,7 @@ def main() -> None:
             rows.append((database, *torment(installation, seconds=seconds)))
             for row in installation.query("SELECT id, status, error FROM runs WHERE error IS NOT NULL"):
                 print(database, row.id, row.status, row.error)
-    header = ("database", "kills", "due", "missed", "double", "not succeeded", "artifacts made twice")
+    header = ("database", "kills", "due", "missed", "double", "not succeeded", "artifacts produced twice")
     print_table("Three services, one killed every 2 to 3 s", header, rows)
 
 

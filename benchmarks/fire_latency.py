@@ -1,4 +1,4 @@
-"""From the instant at which a schedule is due to the start of its run's first artifact, and what idling costs.
+"""The time from a scheduled time to the start of the run's first artifact, and the CPU time of an idle service.
 
 `python -m benchmarks.fire_latency [SECONDS]`: one service at work, due every second for so long (60 by default);
 then one with 1,000 schedules that are not due, for 30 seconds.
@@ -26,7 +26,7 @@ FROM runs JOIN artifacts ON run_number = number GROUP BY runs.id, runs.due_at OR
 
 
 def latencies(installation: Installation, *, seconds: int) -> list[float]:
-    """Return the milliseconds of each due instant after the first few."""
+    """Return the latency of each scheduled time in milliseconds, without the first few."""
     runbook = installation.runbook("often", {"a": {}, "b": {"inputs": ["a"]}})
     with installation.service("serve", "--workers", "1"):
         installation.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
@@ -41,7 +41,7 @@ def instant(value: object) -> datetime:
 
 
 def idle(installation: Installation) -> tuple[float, float, float]:
-    """Return the share of a core in per cent, and the MB of the service and of a process that waits for runs."""
+    """Return the per cent of a core used, and the MB of the service and of a process that waits for runs."""
     runbook = installation.runbook("seldom", {"a": {}})
     with installation.application() as application:
         for number in range(1000):
@@ -59,7 +59,7 @@ def idle(installation: Installation) -> tuple[float, float, float]:
 
 
 def children_of(pid: int) -> list[int]:
-    """All processes below one."""
+    """Return the ids of all descendants of a process."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
@@ -84,7 +84,9 @@ def main() -> None:
         with installation_on(database) as installation:
             found = latencies(installation, seconds=seconds)
             rows.append((database, len(found), *middle_and_worst(found)))
-    print_table("Due instant to first artifact's start", ("database", "runs", "median ms", "p99 ms", "worst ms"), rows)
+    print_table(
+        "Scheduled time to first artifact's start", ("database", "runs", "median ms", "p99 ms", "worst ms"), rows
+    )
     rows_idle = []
     for database in DATABASES:
         with installation_on(database) as installation:

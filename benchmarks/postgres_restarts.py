@@ -75,7 +75,7 @@ def torment(installation: Installation, server: Any, times: int, away_s: float) 
             (schedule,) = application.storage.schedules.all()
             application.storage.schedules.pause(schedule.id, caller=CALLER)
         unfinished = "SELECT count(*) AS n FROM runs WHERE status IN ('queued', 'running')"
-        eventually(lambda: installation.query(unfinished)[0].n == 0, within_s=300, what=installation.output)
+        eventually(lambda: installation.query(unfinished)[0].n == 0, within_s=300, details=installation.logs)
     states = {row.id: row.status for row in installation.query("SELECT id, status FROM runs")}
     lost = sum(run_id not in states for run_id in load.acknowledged)
     not_succeeded = sum(status != "succeeded" for status in states.values())
@@ -88,7 +88,7 @@ def made_again(installation: Installation) -> int:
     """How many first artifacts were begun after the second of their run, which begins when the first is known."""
     acknowledged: set[str] = set()
     again = 0
-    for each in installation.journalled():
+    for each in installation.journal_entries():
         if each["name"] == "b":
             acknowledged.add(each["run"])
         elif each["what"] == "begins":

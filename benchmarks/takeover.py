@@ -92,7 +92,7 @@ class Series:
             self._record(run_id, since, victim, hit)
 
     def _start_run(self) -> tuple[str, int, int]:
-        since = len(self.installation.journalled())
+        since = len(self.installation.journal_entries())
         with self.installation.application() as application:
             run_id = application.storage.runs.enqueue(NewRun(self.runbook, "chain", "trigger", max_attempts=5))
         eventually(lambda: self._journal(since))
@@ -105,10 +105,10 @@ class Series:
     def _wait_for_end(self, run_id: str, *, within_s: float) -> None:
         with self.installation.application() as application:
             history = application.storage.history
-            eventually(lambda: history.find(run_id).status in _ENDED, within_s=within_s, what=self.installation.output)
+            eventually(lambda: history.find(run_id).status in _ENDED, within_s=within_s, details=self.installation.logs)
 
     def _journal(self, since: int) -> list[dict[str, Any]]:
-        return self.installation.journalled()[since:]
+        return self.installation.journal_entries()[since:]
 
     def _written(self, run_id: str) -> list[Sequence[Any]]:
         return [self.installation.query(_ROWS, run=run_id), self.installation.query(_RUN, run=run_id)]

@@ -1,4 +1,4 @@
-"""Real services as processes of their own, and what became of their runs."""
+"""Real services as child processes, and what their runs did."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from waivern.settings import Settings
 
 @dataclass(frozen=True)
 class Installation:
-    """A database, a folder of runbooks, and the plug-in that gets into trouble."""
+    """A database, a folder of runbooks, and the plug-in with the faulty components."""
 
     folder: Path
     database_url: str
@@ -73,7 +73,7 @@ class Installation:
         }
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start `waivern serve` or `waivern worker`; its standard error goes into a file of the folder."""
+        """Start `waivern serve` or `waivern worker`; its output goes to a file in the folder."""
         number = len(list(self.folder.glob("service-*.log")))
         with (self.folder / f"service-{number}.log").open("w", encoding="utf-8") as log:
             return subprocess.Popen(
@@ -87,7 +87,7 @@ class Installation:
 
     @contextmanager
     def service(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-        """A service that is at work within the block, and stopped afterwards."""
+        """Run a service within the block, and stop it afterwards."""
         process = self.start(*(arguments or ("serve", "--workers", "1")))
         try:
             self.wait_until_serving(process)
@@ -96,30 +96,30 @@ class Installation:
             stop(process)
 
     def wait_until_serving(self, process: "subprocess.Popen[str]") -> None:
-        def is_known() -> bool:
-            assert process.poll() is None, self.output()
+        def is_registered() -> bool:
+            assert process.poll() is None, self.logs()
             with self.application() as application:
                 services = application.storage.services.status().services
             return any(each.pid == process.pid and each.is_alive for each in services)
 
-        eventually(is_known, within_s=60)
+        eventually(is_registered, within_s=60)
 
-    def output(self) -> str:
-        """What all services have written."""
+    def logs(self) -> str:
+        """Return what all services have logged."""
         return "\n".join(path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("service-*.log")))
 
-    def journalled(self) -> list[dict[str, Any]]:
-        """Everything that components noted, in its order."""
+    def journal_entries(self) -> list[dict[str, Any]]:
+        """Return the entries that components wrote to the journal, oldest first."""
         if not self.journal.exists():
             return []
         lines = self.journal.read_text(encoding="utf-8").split("\n")[:-1]
         return [json.loads(line) for line in lines]
 
-    def times_begun(self) -> Counter[str]:
-        return Counter(each["name"] for each in self.journalled() if each["what"] == "begins")
+    def start_counts(self) -> Counter[str]:
+        return Counter(each["name"] for each in self.journal_entries() if each["what"] == "begins")
 
     def query(self, statement: str, **values: Any) -> Sequence[Any]:
-        """Ask the database itself."""
+        """Run a SQL query on the database."""
         engine = sa.create_engine(self.database_url, poolclass=sa.NullPool)
         try:
             with engine.connect() as connection:
@@ -129,17 +129,19 @@ class Installation:
 
 
 def stop(process: "subprocess.Popen[str]", *, number: int = signal.SIGTERM, within_s: float = 40) -> int:
-    """End a service that may have ended already; return its exit code."""
+    """Stop a service, unless it has already ended; return its exit code."""
     if process.poll() is None:
         process.send_signal(number)
     return process.wait(timeout=within_s)
 
 
-def eventually(is_so: Callable[[], object], *, within_s: float = 30, what: Callable[[], str] = lambda: "") -> None:
-    """Wait until something is so."""
+def eventually(
+    condition: Callable[[], object], *, within_s: float = 30, details: Callable[[], str] = lambda: ""
+) -> None:
+    """Wait until a condition holds; otherwise fail with the details."""
     deadline = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < deadline, what()
+    while not condition():
+        assert time.monotonic() < deadline, details()
         time.sleep(0.02)
 
 

@@ -15,7 +15,7 @@ def a_definition(timing: Timing, *, name: str = "nightly", **terms: Any) -> Sche
 def a_schedule(
     timing: Timing, *, since: datetime, status: ScheduleStatus = ScheduleStatus.ACTIVE, **terms: Any
 ) -> Schedule:
-    """A schedule whose due instants after `since` have not been decided."""
+    """Return a schedule whose scheduled times after `since` have not been evaluated."""
     return Schedule(
         id="s",
         definition=a_definition(timing, **terms),

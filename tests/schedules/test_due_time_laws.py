@@ -1,4 +1,4 @@
-"""What holds for the due times of every schedule, over the clock changes of three years in eleven time zones.
+"""Properties of the due times of every schedule, over the clock changes of three years in eleven time zones.
 
 Each of 2,000 expressions is held against cronsim in each zone around one of the changes, another one each time. With
 WAIVERN_TEST_EVERY_CLOCK_CHANGE=1 it is held around all of them, which takes some minutes.
@@ -38,7 +38,7 @@ MONTHS = ("jan", "FEB", "Mar", "apr", "MAY", "jun", "JUL", "aug", "SEP", "oct", 
 
 
 def a_field(draw: random.Random, lowest: int, highest: int, names: tuple[str, ...] = ()) -> str:
-    """One field of cron in any of its forms."""
+    """Return one field of cron in any of its forms."""
 
     def one(value: int) -> str:
         return names[value - lowest] if names and value - lowest < len(names) and draw.random() < 0.5 else str(value)
@@ -60,7 +60,7 @@ def a_field(draw: random.Random, lowest: int, highest: int, names: tuple[str, ..
 
 
 def an_expression(draw: random.Random) -> str:
-    """A valid expression; days are often left open, so that most of them are due within days."""
+    """Return a valid expression; days are often `*`, so that most are due within days."""
     minute, hour = a_field(draw, 0, 59), a_field(draw, 0, 23)
     day = "*" if draw.random() < 0.6 else a_field(draw, 1, 31)
     month = "*" if draw.random() < 0.7 else a_field(draw, 1, 12, MONTHS)
@@ -69,15 +69,15 @@ def an_expression(draw: random.Random) -> str:
 
 
 def clock_changes(zone: ZoneInfo) -> list[datetime]:
-    """The instants in 2025 to 2027 at which the zone's clock is changed; some others where it never is."""
+    """Return the times from 2025 to 2027 at which the zone's clock changes, or arbitrary ones if it never does."""
     quarters = [datetime(2025, 1, 1, tzinfo=UTC) + A_DAY * number / 96 for number in range(3 * 365 * 96)]
     offsets = [instant.astimezone(zone).utcoffset() for instant in quarters]
     changed = [quarters[number + 1] for number in range(len(quarters) - 1) if offsets[number] != offsets[number + 1]]
     return changed or quarters[:: 96 * 200]
 
 
-def told_by_cronsim(expression: str, zone: ZoneInfo, after: datetime, until: datetime) -> list[datetime]:
-    """What cronsim itself says, with its repetitions taken out: the oracle."""
+def due_by_cronsim(expression: str, zone: ZoneInfo, after: datetime, until: datetime) -> list[datetime]:
+    """Return the times of cronsim itself without its repetitions, as the oracle."""
     local = after.astimezone(UTC if zone.key == "UTC" else zone)
     simulated = takewhile(lambda due: due <= until, (due.astimezone(UTC) for due in CronSim(expression, local)))
     return sorted({due for due in simulated if due > after})
@@ -111,19 +111,19 @@ def test_two_thousand_expressions_are_due_when_cronsim_says_around_every_clock_c
 
 
 def compared(cron: Cron, change: datetime) -> int:
-    """Hold the due times around a change of the clock against cronsim; return how many there are."""
+    """Compare the due times around a clock change with cronsim; return their number."""
     is_frequent = cron.expression.split()[1].startswith("*")
     after, until = change - (A_DAY / 16 if is_frequent else A_DAY), change + A_DAY / 2
     due = list(islice(due_between(cron, after=after, until=until), MOST))
     until = due[-1] if len(due) == MOST else until
-    output = told_by_cronsim(cron.expression, ZoneInfo(cron.timezone), after, until)
-    assert due == output, f"{cron.expression} in {cron.timezone} from {after}"
+    told = due_by_cronsim(cron.expression, ZoneInfo(cron.timezone), after, until)
+    assert due == told, f"{cron.expression} in {cron.timezone} from {after}"
     assert due == sorted(set(due))
     return len(due)
 
 
 def every_minute_that_fits(expression: str, zone: ZoneInfo, after: datetime, until: datetime) -> list[datetime]:
-    """The due times of an expression with `*` in minute or hour, found by looking at each minute that there is."""
+    """Return the due times of an expression with `*` in minute or hour, by checking every minute."""
     fields = CronSim(expression, datetime(2026, 1, 1))  # noqa: DTZ001  only to read the fields
     minute = after.replace(second=0, microsecond=0) + A_MINUTE
     due = []
@@ -182,14 +182,14 @@ schedules = st.builds(
 spans = st.integers(0, 300)  # times that it was due meanwhile
 
 
-def after_so_many(schedule: Schedule, number: int) -> datetime:
-    """The present, after the schedule was due so many times; sometimes just after the last, sometimes later."""
+def time_after(schedule: Schedule, number: int) -> datetime:
+    """Return a time after the schedule was due `number` times: sometimes just after the last, sometimes later."""
     due = list(islice(schedule.definition.timing.from_(schedule.evaluated_until), number))
     return (due[-1] if due else schedule.evaluated_until) + timedelta(seconds=number % 40)
 
 
-def after_all_goes(schedule: Schedule, *, now: datetime, at_most: int, is_busy: bool) -> list[TriggerOutcome]:
-    """The fires of as many goes as it takes; as in the database, what was queued in one is unfinished in the next."""
+def evaluate_fully(schedule: Schedule, *, now: datetime, at_most: int, is_busy: bool) -> list[TriggerOutcome]:
+    """Return the outcomes of all evaluations; as in the database, a run queued in one is unfinished in the next."""
     outcomes: list[TriggerOutcome] = []
     is_complete = False
     while not is_complete:
@@ -210,23 +210,23 @@ def due_of(timing: Timing, since: datetime, now: datetime) -> list[datetime]:
 def test_the_outcomes_are_the_same_in_one_evaluation_or_in_several(
     schedule: Schedule, number: int, at_most: int, is_busy: bool
 ) -> None:
-    now = after_so_many(schedule, number)
-    in_one = after_all_goes(schedule, now=now, at_most=1_000_000, is_busy=is_busy)
-    assert after_all_goes(schedule, now=now, at_most=at_most, is_busy=is_busy) == in_one
+    now = time_after(schedule, number)
+    in_one = evaluate_fully(schedule, now=now, at_most=1_000_000, is_busy=is_busy)
+    assert evaluate_fully(schedule, now=now, at_most=at_most, is_busy=is_busy) == in_one
 
 
 @settings(deadline=None, max_examples=150)
 @given(schedules, spans, st.booleans())
 def test_exactly_the_due_times_are_decided_and_each_once(schedule: Schedule, number: int, is_busy: bool) -> None:
-    now = after_so_many(schedule, number)
-    outcomes = after_all_goes(schedule, now=now, at_most=1_000, is_busy=is_busy)
+    now = time_after(schedule, number)
+    outcomes = evaluate_fully(schedule, now=now, at_most=1_000, is_busy=is_busy)
     assert [outcome.due_at for outcome in outcomes] == due_of(schedule.definition.timing, schedule.evaluated_until, now)
 
 
 @settings(deadline=None, max_examples=150)
 @given(schedules, spans)
 def test_as_many_missed_times_are_run_as_catch_up_says(schedule: Schedule, number: int) -> None:
-    outcomes = after_all_goes(schedule, now=after_so_many(schedule, number), at_most=1_000, is_busy=False)
+    outcomes = evaluate_fully(schedule, now=time_after(schedule, number), at_most=1_000, is_busy=False)
     late = [outcome for outcome in outcomes if outcome.is_late]
     run = [outcome for outcome in late if outcome.skipped is None]
     wanted: dict[CatchUp, Any] = {

@@ -1,4 +1,4 @@
-"""What becomes of due instants after an hour without a service, case by case."""
+"""Outcomes of scheduled times after an hour without a service, case by case."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +14,8 @@ MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
 RUN, MISSED, BUSY, PAUSED = None, TriggerSkipReason.CATCH_UP, TriggerSkipReason.OVERLAP, TriggerSkipReason.PAUSED
 
 
-def decided(minutes: int, *, seconds: float = 0, has_unfinished_run: bool = False, **terms: Any) -> Evaluation:
-    """Evaluate at midnight a schedule that is due every ten minutes and was last evaluated `ago`."""
+def evaluated(minutes: int, *, seconds: float = 0, has_unfinished_run: bool = False, **terms: Any) -> Evaluation:
+    """Evaluate a schedule that is due every ten minutes, some time after its last evaluation at midnight."""
     schedule = a_schedule(Cron("*/10 * * * *"), since=MIDNIGHT, **terms)
     now = MIDNIGHT + timedelta(minutes=minutes, seconds=seconds)
     return evaluate(schedule, now=now, has_unfinished_run=has_unfinished_run)
@@ -26,14 +26,14 @@ def outcomes(evaluation: Evaluation) -> list[TriggerSkipReason | None]:
 
 
 def test_nothing_is_due_between_two_scheduled_times() -> None:
-    evaluation = decided(9)
+    evaluation = evaluated(9)
     assert (evaluation.outcomes, evaluation.is_complete) == ((), True)
     assert evaluation.evaluated_until == MIDNIGHT + timedelta(minutes=9)
 
 
 @pytest.mark.parametrize("catch_up", CatchUp)
 def test_a_time_that_is_just_due_is_run_whatever_catch_up_says(catch_up: CatchUp) -> None:
-    evaluation = decided(10, seconds=0.2, catch_up=catch_up)
+    evaluation = evaluated(10, seconds=0.2, catch_up=catch_up)
     assert [(outcome.due_at.minute, outcome.skipped, outcome.is_late) for outcome in evaluation.outcomes] == [
         (10, None, False)
     ]
@@ -49,30 +49,30 @@ def test_a_time_that_is_just_due_is_run_whatever_catch_up_says(catch_up: CatchUp
     ],
 )
 def test_missed_times_are_run_as_catch_up_says(terms: Any, expected: list[Any]) -> None:
-    evaluation = decided(35, **terms)
+    evaluation = evaluated(35, **terms)
     assert outcomes(evaluation) == expected
     assert all(outcome.is_late for outcome in evaluation.outcomes)
 
 
 def test_latest_makes_up_for_nothing_if_a_newer_time_is_due_now() -> None:
-    assert outcomes(decided(30, seconds=1, catch_up=CatchUp.LATEST)) == [MISSED, MISSED, RUN]
+    assert outcomes(evaluated(30, seconds=1, catch_up=CatchUp.LATEST)) == [MISSED, MISSED, RUN]
 
 
 @pytest.mark.parametrize(("overlap", "expected"), [(Overlap.SKIP, BUSY), (Overlap.QUEUE, RUN), (Overlap.ALLOW, RUN)])
 def test_overlap_decides_while_an_earlier_run_is_unfinished(overlap: Overlap, expected: Any) -> None:
-    assert outcomes(decided(10, overlap=overlap, has_unfinished_run=True)) == [expected]
+    assert outcomes(evaluated(10, overlap=overlap, has_unfinished_run=True)) == [expected]
 
 
 def test_the_latest_missed_time_is_skipped_while_an_earlier_run_is_unfinished() -> None:
-    assert outcomes(decided(15, has_unfinished_run=True)) == [BUSY]
+    assert outcomes(evaluated(15, has_unfinished_run=True)) == [BUSY]
 
 
 def test_catch_up_all_queues_all_missed_times_even_if_overlap_is_skip() -> None:
-    assert outcomes(decided(25, catch_up=CatchUp.ALL, has_unfinished_run=True)) == [RUN, RUN]
+    assert outcomes(evaluated(25, catch_up=CatchUp.ALL, has_unfinished_run=True)) == [RUN, RUN]
 
 
 def test_a_paused_schedule_skips_and_records_each_time() -> None:
-    evaluation = decided(30, status=ScheduleStatus.PAUSED, catch_up=CatchUp.ALL)
+    evaluation = evaluated(30, status=ScheduleStatus.PAUSED, catch_up=CatchUp.ALL)
     assert outcomes(evaluation) == [PAUSED, PAUSED, PAUSED]
 
 

@@ -1,4 +1,4 @@
-"""When schedules are due, case by case."""
+"""Due times of schedules, case by case."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice

@@ -1,4 +1,4 @@
-"""Whole services, as processes on a real database: they keep time, survive their runs, and end in order."""
+"""Services as processes on a real database: scheduling, lost workers, deadlines, shutdown and monitoring."""
 
 import json
 import multiprocessing
@@ -63,7 +63,7 @@ def ended(installation: Installation, run_id: str, *, within_s: float = 30) -> R
     eventually(
         lambda: record(installation, run_id).status not in (RunStatus.QUEUED, RunStatus.RUNNING),
         within_s=within_s,
-        what=installation.output,
+        details=installation.logs,
     )
     return record(installation, run_id)
 
@@ -77,7 +77,7 @@ def test_a_service_runs_due_schedules_and_stops_on_sigterm(installation: Install
     runbook = installation.runbook("often", {"a": {}, "b": {"inputs": ["a"]}})
     installation.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW, catch_up=CatchUp.ALL)
     with installation.service() as process:
-        eventually(lambda: installation.times_begun()["b"] >= 3, what=installation.output)
+        eventually(lambda: installation.start_counts()["b"] >= 3, details=installation.logs)
         assert stop(process) == 0
     triggers = installation.query("SELECT due_at, run_id, skip_reason FROM schedule_triggers ORDER BY due_at")
     assert len(triggers) >= 3
@@ -92,15 +92,15 @@ def test_a_running_service_follows_changes_of_schedules(on_sqlite: Installation)
     runbook = on_sqlite.runbook("often", {"a": {}})
     with on_sqlite.service():
         schedule = on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
-        eventually(lambda: on_sqlite.times_begun()["a"] >= 2, what=on_sqlite.output)
+        eventually(lambda: on_sqlite.start_counts()["a"] >= 2, details=on_sqlite.logs)
         with on_sqlite.application() as application:
             application.storage.schedules.pause(schedule.id, caller=CALLER)
             time.sleep(2)
-            paused = on_sqlite.times_begun()["a"]
+            paused = on_sqlite.start_counts()["a"]
             time.sleep(2)
-            assert on_sqlite.times_begun()["a"] == paused
+            assert on_sqlite.start_counts()["a"] == paused
             application.storage.schedules.resume(schedule.id, caller=CALLER)
-        eventually(lambda: on_sqlite.times_begun()["a"] > paused, what=on_sqlite.output)
+        eventually(lambda: on_sqlite.start_counts()["a"] > paused, details=on_sqlite.logs)
 
 
 @pytest.mark.parametrize("does", ["crashes", "leaves"])
@@ -114,7 +114,7 @@ def test_a_component_that_kills_its_process_interrupts_its_run_but_not_the_servi
         assert run.status is RunStatus.INTERRUPTED
         assert "Attempt 2 of 2: its process" in str(run.error)
         assert outcomes(on_sqlite, run.id) == ["interrupted", "interrupted"]
-        assert on_sqlite.times_begun() == {"a": 1, "b": 2}
+        assert on_sqlite.start_counts() == {"a": 1, "b": 2}
         assert ended(on_sqlite, queue(on_sqlite, harmless)).status is RunStatus.SUCCEEDED
         assert process.poll() is None
 
@@ -126,11 +126,14 @@ def test_at_the_deadline_the_run_is_closed_and_its_process_killed_whatever_the_c
     runbook = on_sqlite.runbook("stuck", {"a": {}, "b": {"inputs": ["a"], "does": does}}, timeout=1)
     with on_sqlite.service():
         run = ended(on_sqlite, queue(on_sqlite, runbook))
-        (pid,) = {each["pid"] for each in on_sqlite.journalled() if each["name"] == "b"}
+        (pid,) = {entry["pid"] for entry in on_sqlite.journal_entries() if entry["name"] == "b"}
         assert run.status is RunStatus.TIMED_OUT
         with on_sqlite.application() as application:
-            made = application.storage.history.artifacts_of(run.id)
-        assert [(each.artifact_id, each.skip_reason) for each in made] == [("a", None), ("b", SkipReason.TIMEOUT)]
+            artifacts = application.storage.history.artifacts_of(run.id)
+        assert [(artifact.artifact_id, artifact.skip_reason) for artifact in artifacts] == [
+            ("a", None),
+            ("b", SkipReason.TIMEOUT),
+        ]
         eventually(lambda: not is_alive(pid), within_s=5)
         assert outcomes(on_sqlite, run.id) == ["timed_out"]
 
@@ -147,8 +150,8 @@ def test_the_process_of_a_cancelled_run_is_killed_at_once(installation: Installa
     runbook = installation.runbook("endless", {"a": {"does": "loops_in_c"}})
     with installation.service():
         run_id = queue(installation, runbook)
-        eventually(lambda: installation.times_begun()["a"] == 1, what=installation.output)
-        (pid,) = {each["pid"] for each in installation.journalled()}
+        eventually(lambda: installation.start_counts()["a"] == 1, details=installation.logs)
+        (pid,) = {entry["pid"] for entry in installation.journal_entries()}
         with installation.application() as application:
             application.storage.runs.cancel(run_id, caller=CALLER)
         eventually(lambda: not is_alive(pid), within_s=5)
@@ -162,11 +165,11 @@ def test_after_a_worker_was_killed_the_run_is_resumed_without_repeating_finished
     runbook = installation.runbook("killed", {"a": {}, "b": {"inputs": ["a"], "seconds": 30, "only_first": True}})
     with installation.service():
         run_id = queue(installation, runbook)
-        eventually(lambda: installation.times_begun()["b"] == 1, what=installation.output)
-        os.kill(installation.journalled()[-1]["pid"], signal.SIGKILL)
+        eventually(lambda: installation.start_counts()["b"] == 1, details=installation.logs)
+        os.kill(installation.journal_entries()[-1]["pid"], signal.SIGKILL)
         run = ended(installation, run_id)
     assert (run.status, run.attempts) == (RunStatus.SUCCEEDED, 2)
-    assert installation.times_begun() == {"a": 1, "b": 2}
+    assert installation.start_counts() == {"a": 1, "b": 2}
     assert outcomes(installation, run_id) == ["interrupted", "succeeded"]
 
 
@@ -178,8 +181,8 @@ def test_a_frozen_worker_loses_its_run_after_the_lease_and_writes_nothing_when_i
     runbook = installation.runbook("stopped", {"a": {"seconds": 3, "only_first": True}, "b": {"inputs": ["a"]}})
     with installation.service("serve", "--workers", "2"):
         run_id = queue(installation, runbook)
-        eventually(lambda: installation.times_begun()["a"] == 1, what=installation.output)
-        pid = installation.journalled()[0]["pid"]
+        eventually(lambda: installation.start_counts()["a"] == 1, details=installation.logs)
+        pid = installation.journal_entries()[0]["pid"]
         os.kill(pid, signal.SIGSTOP)
         run = ended(installation, run_id, within_s=40)
         assert (run.status, run.attempts) == (RunStatus.SUCCEEDED, 2)
@@ -195,11 +198,11 @@ def test_a_stopping_service_lets_runs_finish_and_releases_those_that_take_too_lo
     long = installation.runbook("long", {"slow": {"seconds": 60, "only_first": True}})
     with installation.service("serve", "--workers", "2", "--drain", "3") as process:
         quick, slow = queue(installation, short), queue(installation, long)
-        eventually(lambda: len(installation.times_begun()) == 2, what=installation.output)
+        eventually(lambda: len(installation.start_counts()) == 2, details=installation.logs)
         assert stop(process, within_s=20) == 0
     assert record(installation, quick).status is RunStatus.SUCCEEDED
-    handed_back = record(installation, slow)
-    assert (handed_back.status, handed_back.attempts) == (RunStatus.QUEUED, 0)
+    released = record(installation, slow)
+    assert (released.status, released.attempts) == (RunStatus.QUEUED, 0)
     with installation.service("worker", "--workers", "1"):
         assert ended(installation, slow).status is RunStatus.SUCCEEDED
     assert outcomes(installation, slow) == ["released", "succeeded"]
@@ -209,7 +212,7 @@ def test_a_second_signal_stops_the_service_at_once(on_sqlite: Installation) -> N
     runbook = on_sqlite.runbook("long", {"slow": {"seconds": 60}})
     with on_sqlite.service("serve", "--workers", "1", "--drain", "60") as process:
         run_id = queue(on_sqlite, runbook)
-        eventually(lambda: on_sqlite.times_begun()["slow"] == 1, what=on_sqlite.output)
+        eventually(lambda: on_sqlite.start_counts()["slow"] == 1, details=on_sqlite.logs)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         assert process.poll() is None
@@ -231,11 +234,11 @@ def test_a_service_without_workers_queues_runs_and_executes_none(on_sqlite: Inst
     on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
     with on_sqlite.service("serve", "--workers", "0"):
         eventually(lambda: on_sqlite.query("SELECT id FROM runs WHERE status = 'queued'"))
-    assert on_sqlite.times_begun() == {}
+    assert on_sqlite.start_counts() == {}
 
 
 def health(installation: Installation) -> str:
-    return installation.output().partition("Health on ")[2].partition(",")[0]
+    return installation.logs().partition("Health on ")[2].partition(",")[0]
 
 
 def test_a_service_whose_entry_was_deleted_registers_again(on_sqlite: Installation) -> None:
@@ -254,7 +257,7 @@ def test_a_service_waits_for_its_database(tmp_path: Path) -> None:
     installation = Installation(tmp_path, url)
     process = installation.start("serve", "--workers", "1", "--metrics-port", "0", "--metrics-host", "::1")
     try:
-        eventually(lambda: "until the database is back" in installation.output(), within_s=30)
+        eventually(lambda: "until the database is back" in installation.logs(), within_s=30)
         assert process.poll() is None
         with pytest.raises(urllib.error.HTTPError, match="503") as unwell:
             urllib.request.urlopen(health(installation), timeout=10)
@@ -270,7 +273,7 @@ def test_a_service_waits_for_its_database(tmp_path: Path) -> None:
 def test_a_service_exits_if_the_schema_is_out_of_date(postgres_url: str, tmp_path: Path) -> None:
     process = Installation(tmp_path, postgres_url).start("serve")
     assert process.wait(timeout=60) == 4
-    assert "waivern db upgrade" in Installation(tmp_path, postgres_url).output()
+    assert "waivern db upgrade" in Installation(tmp_path, postgres_url).logs()
 
 
 def test_a_service_syncs_schedules_with_a_folder_of_runbooks(on_sqlite: Installation) -> None:
@@ -280,7 +283,7 @@ def test_a_service_syncs_schedules_with_a_folder_of_runbooks(on_sqlite: Installa
     declared = {**json.loads(runbook.read_text()), "schedule": {"every": 1, "overlap": "allow"}}
     with on_sqlite.service("serve", "--workers", "1", "--runbooks", str(books)):
         (books / "declared.yaml").write_text(json.dumps(declared))
-        eventually(lambda: on_sqlite.times_begun()["a"] >= 2, what=on_sqlite.output)
+        eventually(lambda: on_sqlite.start_counts()["a"] >= 2, details=on_sqlite.logs)
         (books / "declared.yaml").unlink()
         eventually(lambda: on_sqlite.query("SELECT id FROM schedules WHERE status = 'paused'"), within_s=10)
 
@@ -289,7 +292,7 @@ def test_health_and_metrics_are_served(on_sqlite: Installation) -> None:
     runbook = on_sqlite.runbook("often", {"a": {}})
     on_sqlite.schedule(runbook, Every(1, this_second()), overlap=Overlap.ALLOW)
     with on_sqlite.service("serve", "--workers", "1", "--metrics-port", "0"):
-        eventually(lambda: "Health on http" in on_sqlite.output())
+        eventually(lambda: "Health on http" in on_sqlite.logs())
         address = health(on_sqlite).removesuffix("/healthz")
 
         def page(name: str) -> str:
@@ -307,9 +310,9 @@ def test_health_and_metrics_are_served(on_sqlite: Installation) -> None:
 
 def test_a_runbook_can_read_the_scheduled_time_of_its_run(on_sqlite: Installation) -> None:
     runbook = on_sqlite.runbook("due", {"${WAIVERN_DUE_AT}": {}})
-    output = json.loads(runbook.read_text())
-    output["artifacts"] = {"a": {"source": {"type": "faulty", "properties": {"name": "at ${WAIVERN_DUE_AT}"}}}}
-    runbook.write_text(json.dumps(output))
+    config = json.loads(runbook.read_text())
+    config["artifacts"] = {"a": {"source": {"type": "faulty", "properties": {"name": "at ${WAIVERN_DUE_AT}"}}}}
+    runbook.write_text(json.dumps(config))
     schedule = on_sqlite.schedule(runbook, Every(3600, this_second() - timedelta(days=1)))
     with on_sqlite.application() as application:
         instant = this_second() - timedelta(hours=3)
@@ -327,24 +330,24 @@ def test_a_different_service_takes_over_the_run_of_a_service_that_was_killed_wit
     runbook = installation.runbook("whole", {"a": {}, "b": {"inputs": ["a"], "seconds": 30, "only_first": True}})
     with installation.service() as first:
         run_id = queue(installation, runbook)
-        eventually(lambda: installation.times_begun()["b"] == 1, what=installation.output)
-        worker = installation.journalled()[-1]["pid"]
+        eventually(lambda: installation.start_counts()["b"] == 1, details=installation.logs)
+        worker = installation.journal_entries()[-1]["pid"]
         first.kill()
         os.kill(worker, signal.SIGKILL)
         first.wait()
         with installation.service("worker", "--workers", "1"):
             run = ended(installation, run_id)
     assert (run.status, run.attempts) == (RunStatus.SUCCEEDED, 2)
-    assert installation.times_begun() == {"a": 1, "b": 2}
+    assert installation.start_counts() == {"a": 1, "b": 2}
 
 
 def test_at_the_deadline_a_process_ends_itself_if_the_service_is_frozen(on_sqlite: Installation) -> None:
     runbook = on_sqlite.runbook("stuck", {"a": {"does": "loops_in_c"}}, timeout=1)
     with on_sqlite.service() as service:
         run_id = queue(on_sqlite, runbook)
-        eventually(lambda: on_sqlite.journalled(), what=on_sqlite.output)
+        eventually(lambda: on_sqlite.journal_entries(), details=on_sqlite.logs)
         service.send_signal(signal.SIGSTOP)
-        process = on_sqlite.journalled()[0]["pid"]
+        process = on_sqlite.journal_entries()[0]["pid"]
         eventually(lambda: has_ended(process), within_s=4)
         service.send_signal(signal.SIGCONT)
         run = ended(on_sqlite, run_id)
@@ -358,9 +361,9 @@ def test_a_process_without_its_service_ends_itself_when_its_run_is_cancelled(tmp
     runbook = on_sqlite.runbook("stuck", {"a": {"does": does}})
     with on_sqlite.service() as service:
         run_id = queue(on_sqlite, runbook)
-        eventually(lambda: on_sqlite.journalled(), what=on_sqlite.output)
+        eventually(lambda: on_sqlite.journal_entries(), details=on_sqlite.logs)
         service.kill()
-    process = on_sqlite.journalled()[0]["pid"]
+    process = on_sqlite.journal_entries()[0]["pid"]
     with on_sqlite.application() as application:
         application.storage.runs.cancel(run_id, caller=CALLER)
     eventually(lambda: has_ended(process), within_s=10)
@@ -371,8 +374,8 @@ def test_a_run_continues_if_its_service_was_killed_as_it_started(on_sqlite: Inst
     source = {"type": "filesystem", "properties": {"path": "."}}
     runbook.write_text(json.dumps({"name": "Scan", "description": "d", "artifacts": {"files": {"source": source}}}))
     run_id = queue(on_sqlite, runbook)
-    ours, the_service_s = multiprocessing.Pipe()
-    the_service_s.close()
+    ours, theirs = multiprocessing.Pipe()
+    theirs.close()
     with on_sqlite.application() as application, ours:
         claimed = application.storage.runs.claim()
         assert claimed is not None
@@ -382,12 +385,12 @@ def test_a_run_continues_if_its_service_was_killed_as_it_started(on_sqlite: Inst
 
 
 def has_ended(pid: int) -> bool:
-    """A killed process that has not been reaped yet has ended, too."""
+    """Return whether a process has ended; a zombie, which its parent has not waited for, counts as ended."""
     try:
-        output = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except FileNotFoundError:
         return True
-    return output.rpartition(")")[2].split()[0] == "Z"
+    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 SCANS = {
@@ -406,31 +409,35 @@ def test_a_scheduled_run_that_trips_a_gate_sends_the_notification_of_its_schedul
     (installation.folder / "exports" / "a.txt").write_text("ann@example.org")
     runbook = installation.folder / "shop.yaml"
     runbook.write_text(json.dumps(SCANS))
-    output = installation.folder / "told"
-    recording = f"open({str(output)!r}, 'a').write(os.environ['WAIVERN_NOTIFICATION'] + ' ' + sys.stdin.read())"
+    received = installation.folder / "received"
+    recording = f"open({str(received)!r}, 'a').write(os.environ['WAIVERN_NOTIFICATION'] + ' ' + sys.stdin.read())"
     notify = {"events": ["gate_tripped", "failed"], "command": [sys.executable, "-c", f"import os, sys; {recording}"]}
     soon = this_second() + timedelta(seconds=2)
     installation.schedule(runbook, Every(3600, soon - timedelta(hours=1)), name="nightly", notify=notify)
     with installation.service():
-        eventually(lambda: output.exists() and output.read_text().endswith("}"), what=installation.output)
-    kind, _, body = output.read_text().partition(" ")
-    notice = json.loads(body)
-    assert (kind, notice["type"], notice["data"]["schedule"]) == ("gate_tripped", "run.gate_tripped", "nightly")
+        eventually(lambda: received.exists() and received.read_text().endswith("}"), details=installation.logs)
+    kind, _, body = received.read_text().partition(" ")
+    notification = json.loads(body)
+    assert (kind, notification["type"], notification["data"]["schedule"]) == (
+        "gate_tripped",
+        "run.gate_tripped",
+        "nightly",
+    )
     gates = [("any", 1), ("any:critical", 0), ("incomplete", 0)]
-    assert [(each["gate"], each["violations"]) for each in notice["data"]["gates"]] == gates
+    assert [(gate["gate"], gate["violations"]) for gate in notification["data"]["gates"]] == gates
     with installation.application() as application:
-        details = show_run(application, notice["data"]["run"]["id"])
+        details = show_run(application, notification["data"]["run"]["id"])
         (event,) = application.storage.audit.read(kinds=["gates.evaluated"])
     assert (details.run.status, details.run.trigger) == (RunStatus.SUCCEEDED, "schedule")
     assert dict(details.gates) == dict(gates) == event.body["violations"]
     assert event.actor.startswith("service:")
-    assert "Gate any failed: 1 violations" in installation.output()
+    assert "Gate any failed: 1 violations" in installation.logs()
 
 
 def test_the_deadline_of_a_run_does_not_apply_to_its_gates(
     on_sqlite: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A comparison with 100,000 findings takes a while; a process that is ended meanwhile would try no gate."""
+    """A comparison of 100,000 findings takes a while, and a process that is killed in between evaluates no gate."""
     runbook = on_sqlite.folder / "shop.yaml"
     (on_sqlite.folder / "exports").mkdir()
     runbook.write_text(json.dumps({**SCANS, "config": {"timeout": 3}}))
@@ -440,11 +447,11 @@ def test_the_deadline_of_a_run_does_not_apply_to_its_gates(
     limits: list[float | None] = []
     conclude = execute_run.conclude_run
 
-    def noting(*arguments: Any, **options: Any) -> Any:
+    def record_limit(*arguments: Any, **options: Any) -> Any:
         limits.append(watch._deadline)
         return conclude(*arguments, **options)
 
-    monkeypatch.setattr(execute_run, "conclude_run", noting)
+    monkeypatch.setattr(execute_run, "conclude_run", record_limit)
     with on_sqlite.application() as application:
         claimed = application.storage.runs.claim()
         assert claimed is not None
@@ -480,6 +487,6 @@ def test_one_of_two_services_prunes_every_night(installation: Installation) -> N
 
     assert not is_pruned()
     with installation.service(), installation.service("worker"):
-        eventually(is_pruned, what=installation.output)
-    (chore,) = installation.query("SELECT CAST(next_run_at AS TEXT) AS at FROM periodic_tasks")
-    assert "03:30:00" in chore.at
+        eventually(is_pruned, details=installation.logs)
+    (task,) = installation.query("SELECT CAST(next_run_at AS TEXT) AS at FROM periodic_tasks")
+    assert "03:30:00" in task.at

@@ -1,4 +1,4 @@
-"""What every database does with schedules: each due instant becomes one run, or a reason why there is none."""
+"""Schedules on every database: each scheduled time has one run, or a reason why it has none."""
 
 import threading
 import time
@@ -37,15 +37,15 @@ def store(engine: sa.Engine) -> SqlScheduleStore:
     return SqlScheduleStore(engine)
 
 
-def unattended_for(engine: sa.Engine, schedule: Schedule, span: timedelta) -> datetime:
-    """Make the schedule look as if no service had evaluated it for `ago`; return since when."""
+def not_evaluated_for(engine: sa.Engine, schedule: Schedule, span: timedelta) -> datetime:
+    """Pretend that the schedule was not evaluated for `span`; return the time of its last evaluation."""
     since = utc_now() - span
     with writing(engine) as connection:
         connection.execute(sa.update(schedules).where(schedules.c.id == schedule.id).values(evaluated_until=since))
     return since
 
 
-def fire_all(store: SqlScheduleStore, schedule: Schedule) -> Iterator[str]:
+def evaluate_all(store: SqlScheduleStore, schedule: Schedule) -> Iterator[str]:
     is_complete = False
     while not is_complete:
         (result,) = store.evaluate([schedule.id])
@@ -104,8 +104,8 @@ def test_a_new_schedule_is_not_due_for_times_before_it_was_added(store: SqlSched
 
 def test_each_missed_time_has_a_run_or_a_reason(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL, max_catch_up=3), caller=CALLER)
-    since = unattended_for(engine, schedule, timedelta(hours=30))
-    queued = list(fire_all(store, schedule))
+    since = not_evaluated_for(engine, schedule, timedelta(hours=30))
+    queued = list(evaluate_all(store, schedule))
     due = list(due_between(HOURLY, after=since, until=utc_now()))
     triggers = store.triggers(schedule.id, limit=100)
     assert [record.due_at for record in triggers] == due[::-1]
@@ -120,15 +120,15 @@ def test_each_missed_time_has_a_run_or_a_reason(engine: sa.Engine, store: SqlSch
 
 def test_thousands_of_missed_times_are_decided_in_steps(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(Every(1, LONG_AGO)), caller=CALLER)
-    unattended_for(engine, schedule, timedelta(seconds=2500))
-    assert len(list(fire_all(store, schedule))) <= 1
+    not_evaluated_for(engine, schedule, timedelta(seconds=2500))
+    assert len(list(evaluate_all(store, schedule))) <= 1
     assert len(store.triggers(schedule.id, limit=10_000)) in (2500, 2501, 2502)
 
 
 def test_concurrent_evaluations_queue_one_run_per_scheduled_time(engine: sa.Engine, store: SqlScheduleStore) -> None:
     several = [store.add(a_definition(HOURLY, name=f"s{n}", catch_up=CatchUp.ALL), caller=CALLER) for n in range(5)]
     for schedule in several:
-        unattended_for(engine, schedule, timedelta(hours=12))
+        not_evaluated_for(engine, schedule, timedelta(hours=12))
     together = threading.Barrier(6)
 
     def evaluate(order: int) -> int:
@@ -147,8 +147,8 @@ def test_concurrent_evaluations_queue_one_run_per_scheduled_time(engine: sa.Engi
 def test_the_next_time_is_skipped_while_a_run_is_unfinished(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(HOURLY), caller=CALLER)
     store.trigger(schedule.id)
-    unattended_for(engine, schedule, timedelta(minutes=61))
-    list(fire_all(store, schedule))
+    not_evaluated_for(engine, schedule, timedelta(minutes=61))
+    list(evaluate_all(store, schedule))
     newest = store.triggers(schedule.id, limit=1)[0]
     assert newest.skipped is TriggerSkipReason.OVERLAP
 
@@ -157,8 +157,8 @@ def test_runs_of_a_schedule_are_claimed_one_at_a_time_in_the_order_of_their_time
     engine: sa.Engine, store: SqlScheduleStore
 ) -> None:
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL, overlap=Overlap.QUEUE), caller=CALLER)
-    unattended_for(engine, schedule, timedelta(hours=4))
-    list(fire_all(store, schedule))
+    not_evaluated_for(engine, schedule, timedelta(hours=4))
+    list(evaluate_all(store, schedule))
     queue = SqlRunStore(engine)
     due = []
     while (claimed := queue.claim()) is not None:
@@ -174,7 +174,7 @@ def test_claiming_and_evaluating_cost_no_more_after_years_of_runs(engine: sa.Eng
     queue, schedule = SqlRunStore(engine), store.add(a_definition(EVERY_MINUTE), caller=CALLER)
     waiting = list(due_between(EVERY_MINUTE, after=LONG_AGO, until=LONG_AGO + timedelta(minutes=1_000)))
 
-    def claim_and_fire() -> None:
+    def claim_and_evaluate() -> None:
         claimed = queue.claim()
         assert claimed is not None
         assert claimed.due_at == waiting.pop(0)
@@ -183,15 +183,17 @@ def test_claiming_and_evaluating_cost_no_more_after_years_of_runs(engine: sa.Eng
         queue.close(claimed.run_id, claimed.epoch, RunStatus.SUCCEEDED, caller=CALLER)
 
     store.backfill(schedule.id, waiting[:12])
-    _made_before(engine, schedule, range(100))
-    at_first = database_work_of(engine, claim_and_fire)
-    _made_before(engine, schedule, range(100, 10_000))
-    assert database_work_of(engine, claim_and_fire) < 2 * at_first
+    insert_earlier_runs(engine, schedule, range(100))
+    at_first = database_work_of(engine, claim_and_evaluate)
+    insert_earlier_runs(engine, schedule, range(100, 10_000))
+    assert database_work_of(engine, claim_and_evaluate) < 2 * at_first
     store.backfill(schedule.id, waiting[10:])
-    assert database_work_of(engine, claim_and_fire) < 150 * at_first  # a hundred times as many wait: each is seen once
+    assert (
+        database_work_of(engine, claim_and_evaluate) < 150 * at_first
+    )  # a hundred times as many wait: each is seen once
 
 
-def _made_before(engine: sa.Engine, schedule: Schedule, numbers: range) -> None:
+def insert_earlier_runs(engine: sa.Engine, schedule: Schedule, numbers: range) -> None:
     before = LONG_AGO - timedelta(days=400)
     alike = {"runbook_name": "Scan", "trigger": "schedule", "status": "succeeded", "epoch": 2, "exclusive": True}
     made = [
@@ -248,7 +250,7 @@ def test_times_that_are_due_while_a_schedule_is_paused_are_skipped_and_recorded(
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL), caller=CALLER)
     store.pause(schedule.id, because="holidays", caller=CALLER)
     assert store.find("nightly").paused_because == "holidays"
-    unattended_for(engine, schedule, timedelta(hours=5))
+    not_evaluated_for(engine, schedule, timedelta(hours=5))
     store.resume(schedule.id, caller=CALLER)
     assert store.find("nightly").status is ScheduleStatus.ACTIVE
     triggers = store.triggers(schedule.id, limit=100)
@@ -257,7 +259,7 @@ def test_times_that_are_due_while_a_schedule_is_paused_are_skipped_and_recorded(
 
 def test_a_change_first_decides_what_was_due_under_the_old_terms(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL), caller=CALLER)
-    unattended_for(engine, schedule, timedelta(hours=3))
+    not_evaluated_for(engine, schedule, timedelta(hours=3))
     store.change(schedule.id, a_definition(Cron("30 1 1 1 *")), caller=CALLER)
     assert len(SqlHistory(engine).recent(RunFilter(schedule="nightly"), limit=10)) == 3
 
@@ -306,17 +308,17 @@ def test_the_revision_changes_even_if_the_clock_was_set_back(engine: sa.Engine, 
 def test_concurrent_changes_have_different_times(engine: sa.Engine, store: SqlScheduleStore) -> None:
     names = [f"s{number}" for number in range(8)]
     ids = [store.add(a_definition(HOURLY, name=name), caller=CALLER).id for name in names]
-    with ThreadPoolExecutor(8) as people:
+    with ThreadPoolExecutor(8) as pool:
         for _ in range(5):
-            list(people.map(partial(store.pause, caller=CALLER), ids))
-    changed = [each.changed_at for each in store.all()]
+            list(pool.map(partial(store.pause, caller=CALLER), ids))
+    changed = [schedule.changed_at for schedule in store.all()]
     assert len(set(changed)) == len(changed)
 
 
 def test_a_backfill_queues_missing_runs_once(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.SKIP), caller=CALLER)
-    unattended_for(engine, schedule, timedelta(hours=4))
-    list(fire_all(store, schedule))
+    not_evaluated_for(engine, schedule, timedelta(hours=4))
+    list(evaluate_all(store, schedule))
     until = utc_now()
     instants = list(due_between(HOURLY, after=until - timedelta(hours=6), until=until + timedelta(hours=2)))
     past = [instant for instant in instants if instant <= until]
@@ -331,8 +333,8 @@ def test_a_backfill_queues_missing_runs_once(engine: sa.Engine, store: SqlSchedu
 
 def test_a_run_on_time_is_delayed_by_jitter(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(Every(1, LONG_AGO), jitter_s=3600, overlap=Overlap.ALLOW), caller=CALLER)
-    unattended_for(engine, schedule, timedelta(seconds=3))
-    assert len(list(fire_all(store, schedule))) >= 2
+    not_evaluated_for(engine, schedule, timedelta(seconds=3))
+    assert len(list(evaluate_all(store, schedule))) >= 2
     assert SqlRunStore(engine).claim() is None
 
 
@@ -354,7 +356,7 @@ def test_a_schedule_in_an_unknown_time_zone_stops_no_other(
         store.add(a_definition(HOURLY, name="broken"), caller=CALLER),
         store.add(a_definition(HOURLY), caller=CALLER),
     )
-    unattended_for(engine, sound, timedelta(minutes=61))
+    not_evaluated_for(engine, sound, timedelta(minutes=61))
     with writing(engine) as connection:
         connection.execute(sa.update(schedules).where(schedules.c.id == broken.id).values(timezone="Moon/Base"))
     assert [schedule.name for schedule in store.all()] == ["nightly"]

@@ -1,4 +1,4 @@
-"""Schedules follow what the runbooks of a folder say, on both databases."""
+"""Syncing schedules with the runbooks of a folder, on both databases."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Notices: which are sent, to whom, how they are signed, and what becomes of those that do not arrive."""
+"""Notifications: which are sent, how they are signed and delivered, and how failures are retried."""
 
 import base64
 import hashlib
@@ -50,7 +50,7 @@ HOURLY = Cron("0 * * * *")
 
 
 class Receiver(http.server.ThreadingHTTPServer):
-    """A real server that keeps what it is sent, and answers with `status`, `slowly` or not."""
+    """An HTTP server that keeps what it receives, and answers with `status`, a byte every `drip_s` seconds."""
 
     daemon_threads = True
 
@@ -100,12 +100,12 @@ def send(url: str, **terms: Any) -> None:
 def test_only_configured_events_are_notified_and_recovered_only_after_a_failure(
     status: RunStatus, before: RunStatus | None, on: set[str]
 ) -> None:
-    notice = notification_for(status, before, on)
-    if notice is None:
+    kind = notification_for(status, before, on)
+    if kind is None:
         assert not ({"failed", "timed_out"} <= on and status in (RunStatus.FAILED, RunStatus.TIMED_OUT))
     else:
-        assert notice.value in on
-        assert (notice is NotificationKind.RECOVERED) == (status is RunStatus.SUCCEEDED)
+        assert kind.value in on
+        assert (kind is NotificationKind.RECOVERED) == (status is RunStatus.SUCCEEDED)
 
 
 def test_a_notification_is_signed_as_in_standard_webhooks(receiver: Receiver) -> None:
@@ -190,8 +190,8 @@ def test_a_command_receives_the_notification_on_standard_input(tmp_path: Path) -
         ("import time; time.sleep(60)", "longer than 0.5 s"),
     ],
 )
-def test_a_command_that_fails_or_hangs_fails_the_delivery(script: str, output: str) -> None:
-    with pytest.raises(DeliveryError, match=output):
+def test_a_command_that_fails_or_hangs_fails_the_delivery(script: str, message: str) -> None:
+    with pytest.raises(DeliveryError, match=message):
         run_command([sys.executable, "-c", script], b"", environment={}, timeout_s=0.5 if "sleep" in script else 30)
     with pytest.raises(DeliveryError, match="cannot be run"):
         run_command(["/nowhere/at/all"], b"", environment={}, timeout_s=5)
@@ -205,7 +205,7 @@ def test_a_delivery_ends_with_its_command_even_if_a_child_process_is_still_runni
 
 
 @pytest.mark.parametrize(
-    ("written", "message"),
+    ("config", "message"),
     [
         ({}, "no recipient"),
         ({"command": []}, "at least 1"),
@@ -214,12 +214,12 @@ def test_a_delivery_ends_with_its_command_even_if_a_child_process_is_still_runni
         ({"webhook": {"url": "https://x", "timeout": 0}}, "greater than 0"),
     ],
 )
-def test_an_invalid_notify_configuration_is_refused(written: dict[str, Any], output: str) -> None:
-    with pytest.raises(ValidationError, match=output):
-        NotifyConfig.model_validate(written)
+def test_an_invalid_notify_configuration_is_refused(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        NotifyConfig.model_validate(config)
 
 
-# What is kept of them, on both databases.
+# The outbox, on both databases.
 
 
 def ended_runs(engine: sa.Engine, *statuses: RunStatus, notify: dict[str, Any] | None) -> list[str]:
@@ -255,7 +255,9 @@ def test_a_run_has_one_notification_per_target_for_a_configured_event(engine: sa
     )
     store = SqlServiceStore(engine)
     due = store.claim_notifications(limit=100)
-    assert sorted((made.index(each.run_id), each.kind.value, each.target) for each in due) == [
+    assert sorted(
+        (made.index(notification.run_id), notification.kind.value, notification.target) for notification in due
+    ) == [
         *((1, "failed", "command"), (1, "failed", "webhook")),
         *((2, "recovered", "command"), (2, "recovered", "webhook")),
         *((4, "timed_out", "command"), (4, "timed_out", "webhook")),
@@ -270,7 +272,7 @@ def test_a_failed_notification_is_due_again_until_it_is_abandoned(engine: sa.Eng
     store.notification_failed(first, error="busy", retry_in_s=0)
     (second,) = store.claim_notifications(limit=5)
     assert (first.attempt, second.attempt) == (1, 2)
-    make_due(engine)  # its claimant is gone
+    make_due(engine)  # its service is gone
     (third,) = store.claim_notifications(limit=5)
     store.notification_failed(third, error="busy", retry_in_s=None)
     make_due(engine)
@@ -321,15 +323,15 @@ def tripped(engine: sa.Engine, run_id: str, **numbers: int) -> None:
     SqlDecisionLog(engine).record_gates(run_id, results, caller=CALLER)
 
 
-def told_of(engine: sa.Engine) -> list[tuple[str, str]]:
-    return sorted((each.run_id, each.kind.value) for each in SqlServiceStore(engine).claim_notifications(limit=100))
+def due_kinds(engine: sa.Engine) -> list[tuple[str, str]]:
+    return sorted((due.run_id, due.kind.value) for due in SqlServiceStore(engine).claim_notifications(limit=100))
 
 
 def test_a_tripped_gate_is_reported_once_in_addition_to_a_recovery(engine: sa.Engine) -> None:
     failed, succeeded = ended_runs(engine, RunStatus.FAILED, RunStatus.SUCCEEDED, notify={"command": ["y"]})
     tripped(engine, succeeded, any=2, new=0)
     tripped(engine, succeeded, any=2, new=0)
-    assert told_of(engine) == sorted([(failed, "failed"), (succeeded, "recovered"), (succeeded, "gate_tripped")])
+    assert due_kinds(engine) == sorted([(failed, "failed"), (succeeded, "recovered"), (succeeded, "gate_tripped")])
     assert SqlDecisionLog(engine).gates_of(succeeded) == {"any": 2, "new": 0}
 
 
@@ -343,14 +345,14 @@ def test_a_gate_is_not_reported_if_it_passed_was_not_configured_or_its_run_faile
     schedules.change(schedule.id, a_definition(HOURLY, notify={"events": ["failed"], "command": ["y"]}), caller=CALLER)
     (unasked,) = more_runs(engine, RunStatus.SUCCEEDED)
     tripped(engine, unasked, any=1)
-    assert told_of(engine) == []
+    assert due_kinds(engine) == []
 
 
 def test_two_notifications_of_one_run_are_delivered_independently(engine: sa.Engine) -> None:
     _, run_id = ended_runs(engine, RunStatus.FAILED, RunStatus.SUCCEEDED, notify={"command": ["y"]})
     tripped(engine, run_id, any=1)
     store = SqlServiceStore(engine)
-    due = {each.kind: each for each in store.claim_notifications(limit=5)}
+    due = {notification.kind: notification for notification in store.claim_notifications(limit=5)}
     store.notification_delivered(due[NotificationKind.RECOVERED])
     store.notification_failed(due[NotificationKind.GATE_TRIPPED], error="busy", retry_in_s=0)
     (again,) = store.claim_notifications(limit=5)
@@ -373,9 +375,9 @@ def test_a_gate_notification_contains_the_violations_of_each_gate(
     Notifier(application, jobs=jobs, metrics=ServiceMetrics()).deliver_due()
     eventually(lambda: receiver.received)
     ((headers, body),) = receiver.received
-    output = json.loads(body)
-    assert (output["type"], output["data"]["run"]["id"]) == ("run.gate_tripped", run_id)
-    assert output["data"]["gates"] == [{"gate": "any", "violations": 2}, {"gate": "incomplete", "violations": 0}]
+    payload = json.loads(body)
+    assert (payload["type"], payload["data"]["run"]["id"]) == ("run.gate_tripped", run_id)
+    assert payload["data"]["gates"] == [{"gate": "any", "violations": 2}, {"gate": "incomplete", "violations": 0}]
     assert headers["webhook-id"] == f"{run_id}.gate_tripped"
 
 
@@ -425,8 +427,8 @@ def test_a_notification_contains_its_run_and_is_marked_as_delivered(
     Notifier(application, jobs=jobs, metrics=ServiceMetrics()).deliver_due()
     eventually(lambda: receiver.received)
     ((headers, body),) = receiver.received
-    output = json.loads(body)
-    assert (output["type"], output["data"]["schedule"], output["data"]["run"]["id"]) == (
+    payload = json.loads(body)
+    assert (payload["type"], payload["data"]["schedule"], payload["data"]["run"]["id"]) == (
         "run.failed",
         "nightly",
         run_id,

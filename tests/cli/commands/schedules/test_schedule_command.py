@@ -1,4 +1,4 @@
-"""`waivern schedule`, `status`, `cancel` and `backfill`, without a service at work."""
+"""`waivern schedule`, `status`, `cancel` and `backfill`, without a running service."""
 
 import json
 from pathlib import Path
@@ -9,13 +9,13 @@ import yaml
 
 @pytest.fixture
 def scan(runbook) -> str:
-    """The file of a runbook that plans."""
+    """Return the file of a runbook that plans."""
     return str(runbook({"a": {}}, name="Scan", file="scan.yaml"))
 
 
 @pytest.fixture
 def nightly(ask, scan) -> str:
-    """A schedule."""
+    """Add a schedule and return its name."""
     added = ask("schedule", "add", "nightly", scan, "--cron", "0 2 * * *", "--timezone", "Europe/London")
     assert (added.code, added.err) == (0, "")
     assert added.out.startswith("Added 'nightly': cron 0 2 * * * in Europe/London, next at ")
@@ -73,7 +73,7 @@ def test_a_schedule_is_shown_with_its_next_five_times(ask, nightly) -> None:
 def test_invalid_terms_are_refused_with_the_reason(ask, scan, arguments, message) -> None:
     refused = ask("schedule", "add", "x", scan, *arguments)
     assert (refused.code, refused.out) == (2, "")
-    assert any(each in refused.err for each in message.split("|")), refused.err
+    assert any(text in refused.err for text in message.split("|")), refused.err
     assert ask("schedule", "list").out == ""
 
 
@@ -118,8 +118,8 @@ def test_a_triggered_run_is_queued_shown_and_can_be_cancelled(ask, nightly) -> N
     assert status.code == 3
     assert "Queue: 1 run waiting" in status.out
     assert "No service is running" in status.err
-    output = json.loads(ask("status", "--format", "json").out)
-    assert (output["queued"], output["running"], output["services"], output["schedules"]) == (1, [], [], 1)
+    status = json.loads(ask("status", "--format", "json").out)
+    assert (status["queued"], status["running"], status["services"], status["schedules"]) == (1, [], [], 1)
     (run,) = json.loads(ask("history", "--schedule", nightly, "--format", "json").out)
     assert (run["status"], run["trigger"], run["schedule"], run["runbook_digest"]) == (
         "queued",
