@@ -116,8 +116,8 @@ def compared(cron: Cron, change: datetime) -> int:
     after, until = change - (A_DAY / 16 if is_frequent else A_DAY), change + A_DAY / 2
     due = list(islice(due_between(cron, after=after, until=until), MOST))
     until = due[-1] if len(due) == MOST else until
-    told = due_by_cronsim(cron.expression, ZoneInfo(cron.timezone), after, until)
-    assert due == told, f"{cron.expression} in {cron.timezone} from {after}"
+    expected = due_by_cronsim(cron.expression, ZoneInfo(cron.timezone), after, until)
+    assert due == expected, f"{cron.expression} in {cron.timezone} from {after}"
     assert due == sorted(set(due))
     return len(due)
 
