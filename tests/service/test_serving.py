@@ -477,9 +477,7 @@ def test_one_of_two_services_prunes_every_night(installation: Installation) -> N
         run = application.storage.runs.create(plan, trigger="test", caller=CALLER)
         run.store.save("a", message_of(text="x"))
         run.log.close(RunStatus.SUCCEEDED)
-        assert application.storage.retention.claim_periodic_task(
-            "prune", next_run_at=this_second() - timedelta(hours=1)
-        )
+        assert application.storage.services.claim_periodic_task("prune", next_run_at=this_second() - timedelta(hours=1))
 
     def is_pruned() -> bool:
         with installation.application() as application:

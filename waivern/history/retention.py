@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from waivern.caller import Caller
 
@@ -112,15 +112,6 @@ class Retention(ABC):
 
         Raises:
             DatabaseUnavailableError: another process writes, or the disk has no room for a copy of the file.
-        """
-
-    @abstractmethod
-    def claim_periodic_task(self, name: str, *, next_run_at: datetime) -> bool:
-        """Return whether this process has to run a periodic task now: it is due, and no other process claimed it.
-
-        Args:
-            name: The task's name.
-            next_run_at: When it is due again. A task that was never claimed is due at this time for the first time.
         """
 
     @abstractmethod

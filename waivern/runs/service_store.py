@@ -99,3 +99,12 @@ class ServiceStore(ABC):
 
         Nothing is recorded if it was delivered or claimed again in the meantime.
         """
+
+    @abstractmethod
+    def claim_periodic_task(self, name: str, *, next_run_at: datetime) -> bool:
+        """Return whether this process has to run a periodic task now: it is due, and no other process claimed it.
+
+        Args:
+            name: The task's name.
+            next_run_at: When it is due again. A task that was never claimed is due at this time for the first time.
+        """

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -231,25 +230,6 @@ def stored_texts(engine: sa.Engine) -> set[str]:
     with engine.connect() as connection:
         rows = connection.execute(sa.select(blobs.c.data).where(blobs.c.codec != TOMBSTONE)).all()
     return {json.loads(row.data)["text"] for row in rows}
-
-
-def test_a_periodic_task_is_claimed_once(engine: sa.Engine) -> None:
-    a_moment_ago = utc_now() - timedelta(seconds=1)
-    tomorrow = a_moment_ago + timedelta(days=1)
-    retention = SqlRetention(engine)
-    assert not retention.claim_periodic_task("prune", next_run_at=tomorrow)
-    assert retention.claim_periodic_task("other task", next_run_at=a_moment_ago)
-    won: list[bool] = []
-
-    def claim() -> None:
-        won.append(SqlRetention(engine).claim_periodic_task("other task", next_run_at=tomorrow))
-
-    threads = [threading.Thread(target=claim) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(won) == [False] * 5 + [True]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """What services share, on every database."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -41,3 +42,21 @@ def test_a_service_without_a_heartbeat_is_not_alive_and_is_deleted_after_a_day(
 def set_last_heartbeat(engine: sa.Engine, ago: timedelta) -> None:
     with writing(engine) as connection:
         connection.execute(sa.update(services).values(heartbeat_at=utc_now() - ago))
+
+
+def test_a_periodic_task_is_claimed_by_one_of_many_services(engine: sa.Engine, store: SqlServiceStore) -> None:
+    a_moment_ago = utc_now() - timedelta(seconds=1)
+    tomorrow = a_moment_ago + timedelta(days=1)
+    assert not store.claim_periodic_task("due tomorrow", next_run_at=tomorrow)
+    assert store.claim_periodic_task("prune", next_run_at=a_moment_ago)
+    claims: list[bool] = []
+
+    def claim() -> None:
+        claims.append(SqlServiceStore(engine).claim_periodic_task("prune", next_run_at=tomorrow))
+
+    threads = [threading.Thread(target=claim) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claims) == [False] * 5 + [True]

@@ -1,17 +1,12 @@
 """The retention port on a SQL database."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 
 import sqlalchemy as sa
 
 from waivern.caller import Caller
 from waivern.database.connection import sqlite_file
-from waivern.database.connection.clock import database_now
-from waivern.database.connection.engine import writing
-from waivern.database.connection.inserts import insert_ignore
 from waivern.database.data import encryption, erasure, pruning, residual_mentions
-from waivern.database.schema.tables import periodic_tasks
 from waivern.history.retention import (
     EncryptionStatus,
     ErasableContent,
@@ -36,15 +31,6 @@ class SqlRetention(Retention):
 
     def reclaim_space(self) -> bool:
         return sqlite_file.vacuum(self._engine)
-
-    def claim_periodic_task(self, name: str, *, next_run_at: datetime) -> bool:
-        with writing(self._engine) as connection:
-            first_claim = {"name": name, "next_run_at": next_run_at}
-            connection.execute(insert_ignore(connection, periodic_tasks), first_claim)
-            claim = sa.update(periodic_tasks).where(
-                periodic_tasks.c.name == name, periodic_tasks.c.next_run_at <= database_now(connection)
-            )
-            return connection.execute(claim.values(next_run_at=next_run_at)).rowcount == 1
 
     def find_contents(self, texts: Collection[str]) -> Sequence[ErasableContent]:
         return erasure.find_contents(self._engine, texts)

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
+from waivern.database.connection.inserts import insert_ignore
 from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.runs import outbox
-from waivern.database.schema.tables import runs, schedules, services
+from waivern.database.schema.tables import periodic_tasks, runs, schedules, services
 from waivern.runs.notifications import DueNotification
 from waivern.runs.run import RunStatus, new_run_id
 from waivern.runs.service_store import HEARTBEAT_S, RunningRun, ServiceRecord, ServiceStore, Status
@@ -84,6 +85,15 @@ class SqlServiceStore(ServiceStore):
     def notification_failed(self, notification: DueNotification, *, error: str, retry_in_s: float | None) -> None:
         with writing(self._engine) as connection:
             outbox.mark_failed(connection, notification, error=error, retry_in_s=retry_in_s)
+
+    def claim_periodic_task(self, name: str, *, next_run_at: datetime) -> bool:
+        with writing(self._engine) as connection:
+            first_claim = {"name": name, "next_run_at": next_run_at}
+            connection.execute(insert_ignore(connection, periodic_tasks), first_claim)
+            claim = sa.update(periodic_tasks).where(
+                periodic_tasks.c.name == name, periodic_tasks.c.next_run_at <= database_now(connection)
+            )
+            return connection.execute(claim.values(next_run_at=next_run_at)).rowcount == 1
 
     def _set_now(self, service_id: str, column: str) -> bool:
         with writing(self._engine) as connection:

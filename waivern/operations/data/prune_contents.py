@@ -39,7 +39,7 @@ def claim_nightly_prune(application: Application, *, at: time, now: datetime) ->
     """
     today = datetime.combine(now.date(), at, tzinfo=now.tzinfo)
     next_run_at = today if now < today else today + timedelta(days=1)
-    return application.storage.retention.claim_periodic_task(NIGHTLY_PRUNE, next_run_at=next_run_at)
+    return application.storage.services.claim_periodic_task(NIGHTLY_PRUNE, next_run_at=next_run_at)
 
 
 def prune_result_as_json(result: PruneResult, *, dry_run: bool) -> Mapping[str, Any]:
