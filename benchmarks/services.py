@@ -15,7 +15,7 @@ DATABASES = ("SQLite", "Postgres")
 
 @contextmanager
 def installation_on(database: str, *, lease_s: float = 30.0) -> Iterator[Installation]:
-    """A migrated database of that kind, and a folder for runbooks; both are gone afterwards."""
+    """Create a migrated database and a folder for runbooks; both are deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="waivern-benchmark-") as name:
         folder = Path(name)
         if database == "SQLite":
