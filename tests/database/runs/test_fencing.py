@@ -12,7 +12,7 @@ from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import writing
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import run_attempts, runs
-from waivern.errors import RunTakenOverError
+from waivern.errors import RunError, RunTakenOverError
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, utc_now
 from waivern.runs.run_store import ClaimedRun, NewRun, RunHandle
 from waivern.testing.builders import message_of, plan_of_dag
@@ -154,3 +154,24 @@ def test_a_stale_run_that_has_sent_a_heartbeat_since_it_was_read_is_not_reaped(e
     rows = rows_of(engine, current.run_id)
     assert store._reaped(read, CALLER) is None
     assert rows_of(engine, current.run_id) == rows
+
+
+@pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.RUNNING])
+def test_cancelling_raises_the_epoch_of_that_run_only(engine: sa.Engine, status: RunStatus) -> None:
+    store = SqlRunStore(engine)
+    _, other = two_claims(store)
+    run_id = store.enqueue(NewRun(Path("/scan.yaml"), "Scan", "trigger"))
+    if status is RunStatus.RUNNING:
+        claim(store)
+    rows, epoch = rows_of(engine, other.run_id), store.states_of([run_id])[run_id].epoch
+    assert store.cancel(run_id, caller=CALLER) is status
+    assert store.states_of([run_id])[run_id].epoch == epoch + 1
+    assert rows_of(engine, other.run_id) == rows
+
+
+def test_a_timed_out_run_cannot_be_cancelled(engine: sa.Engine) -> None:
+    store = SqlRunStore(engine)
+    _, current = two_claims(store)
+    store.close(current.run_id, current.epoch, RunStatus.TIMED_OUT, caller=CALLER)
+    with pytest.raises(RunError, match="has already ended: timed out"):
+        store.cancel(current.run_id, caller=CALLER)

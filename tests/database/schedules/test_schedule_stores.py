@@ -23,6 +23,7 @@ from waivern.database.schema.tables import runs, schedules
 from waivern.errors import ScheduleError
 from waivern.history.run_records import RunFilter
 from waivern.runs.run import RunStatus, utc_now
+from waivern.runs.run_store import NewRun
 from waivern.schedules.evaluation import TriggerSkipReason
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule, ScheduleDefinition, ScheduleStatus
 from waivern.schedules.timing import Cron, Every, Once, Timing, due_between
@@ -168,6 +169,32 @@ def test_runs_of_a_schedule_are_claimed_one_at_a_time_in_the_order_of_their_time
         queue.close(claimed.run_id, claimed.epoch, RunStatus.FAILED, caller=CALLER)
     assert len(due) == 4
     assert due == sorted(due)  # type: ignore[type-var]  # none of them is None
+
+
+def test_a_run_that_waits_for_another_of_its_schedule_does_not_block_other_runs(
+    engine: sa.Engine, store: SqlScheduleStore
+) -> None:
+    schedule = store.add(a_definition(HOURLY, overlap=Overlap.QUEUE), caller=CALLER)
+    store.backfill(schedule.id, [LONG_AGO, LONG_AGO + timedelta(hours=1)])
+    queue = SqlRunStore(engine)
+    running = queue.claim()
+    other = queue.enqueue(NewRun(Path("/other.yaml"), "Other", "trigger", priority=-1))
+    claimed = queue.claim()
+    assert running is not None
+    assert claimed is not None
+    assert (running.due_at, claimed.run_id) == (LONG_AGO, other)
+    assert queue.claim() is None
+
+
+def test_the_run_with_the_earliest_scheduled_time_is_claimed_first_even_if_it_was_queued_last(
+    engine: sa.Engine, store: SqlScheduleStore
+) -> None:
+    schedule = store.add(a_definition(HOURLY, overlap=Overlap.QUEUE), caller=CALLER)
+    for hours in (2, 1, 0):
+        store.backfill(schedule.id, [LONG_AGO + timedelta(hours=hours)])
+    claimed = SqlRunStore(engine).claim()
+    assert claimed is not None
+    assert claimed.due_at == LONG_AGO
 
 
 def test_claiming_and_evaluating_cost_no_more_after_years_of_runs(engine: sa.Engine, store: SqlScheduleStore) -> None:
