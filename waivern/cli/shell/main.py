@@ -40,7 +40,7 @@ COMMANDS = {
     "explain": LazyCommand("Explain a finding: rule, law, matches, confidence.", "findings.explain:explain"),
     "components": LazyCommand("List connectors, analysers and exporters.", "catalogue.components:components"),
     "rulesets": LazyCommand("List the available rulesets.", "catalogue.rulesets:rulesets"),
-    "detect": LazyCommand("Try the rules on a text.", "findings.detect:detect"),
+    "detect": LazyCommand("Apply rules to a text.", "findings.detect:detect"),
     "schema": LazyCommand("Print the JSON Schema of runbooks or messages.", "catalogue.schema:schema"),
     "events": LazyCommand("List audit events, newest first.", "data.events:events"),
     "verify": LazyCommand("Verify that the stored record was not altered.", "data.verify:verify"),
