@@ -199,8 +199,25 @@ def test_a_tree_that_would_take_quadratic_time_to_query_is_not_queried(
 
 def test_a_file_that_takes_too_long_to_parse_has_no_structure_and_others_have(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parsing, "LIMITS", FileLimits(seconds=0.3, memory=10**9))
-    message = analyse(("a.js", "case a:" * 14_000), ("b.js", "function greet() {}"))
+    message = analyse(("a.py", "\\\n" * 50_000), ("b.js", "function greet() {}"))
     hanging, other = message.content["data"]
     assert hanging["metadata"]["structure"] == "not parsed: parsing it takes more than 0.3 seconds"
-    assert hanging["raw_content"] == "case a:" * 14_000
+    assert hanging["raw_content"] == "\\\n" * 50_000
     assert [function["name"] for function in other["structure"]["functions"]] == ["greet"]
+
+
+@pytest.mark.parametrize(
+    ("language", "content"),
+    [("javascript", "case a:" * 14_000), ("javascript", 'n: eeturn "t' * 10_000)],
+)
+def test_a_file_that_the_grammar_reads_in_too_many_ways_is_not_parsed(language: str, content: str) -> None:
+    with pytest.raises(structure.NotParsedError, match="ambiguous, or too many errors"):
+        structure.parse_structure(content.encode(), language)
+
+
+def test_a_text_in_chunks_is_parsed_as_a_whole() -> None:
+    lines = "".join(f"def greet_{number}(name):\n    return 'Grüße {number}'\n" for number in range(3_000))
+    found = parse(lines, "python")["functions"]
+    assert [(function["name"], function["start_line"]) for function in found] == [
+        (f"greet_{number}", 2 * number + 1) for number in range(3_000)
+    ]

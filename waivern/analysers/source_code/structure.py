@@ -22,6 +22,9 @@ MAX_DEPTH = 500
 MAX_QUERY_COST = 1_000
 """Per byte. Querying a node takes time for each level above it, and for each sibling if the code around is invalid."""
 
+MAX_STEPS_PER_100_BYTES = 10
+"""Parsing usually takes 1 or 2 steps, which are of 100 operations of the parser each."""
+
 MAX_ENTRIES = 10_000
 """Maximum number of functions, classes, imports, comments or strings of a file; further ones are only counted."""
 
@@ -29,6 +32,8 @@ MAX_TEXT_LENGTH = 500
 """Comments and strings are cut after this many characters."""
 
 _SMALL_BYTES = 10_000
+_FREE_STEPS = 10_000
+_CHUNK_SIZE = 1 << 16
 _MAX_WIDTH = 1_000
 _KEYS = {"function": "functions", "class": "classes", "import": "imports", "comment": "comments", "string": "strings"}
 _IMPORT_SYNTAX = re.compile(r"^(?:import|using|global using|static)\s+|\s+as\s+.*$|[;\s]+$", re.DOTALL)
@@ -78,7 +83,7 @@ def parse_structure(data: bytes, language: str, *, is_tsx: bool = False) -> dict
     `truncated` {kind: number of entries left out} if there are too many.
 
     Raises:
-        NotParsedError: it is nested too deeply, or too much of it is invalid.
+        NotParsedError: it is ambiguous or nested too deeply, or too much of it is invalid.
     """
     parser = _parser("tsx" if is_tsx else language)
     tree = parser.parse(data)
@@ -184,7 +189,28 @@ class _Parser:
         self.kinds: dict[int, str] = {}
 
     def parse(self, data: bytes) -> Any:
-        return self._tree_sitter.Parser(self._language).parse(data)
+        """Return the syntax tree.
+
+        Raises:
+            NotParsedError: it takes too many steps: tree-sitter follows all readings of ambiguous or invalid code.
+        """
+        steps, limit = 0, _FREE_STEPS + len(data) * MAX_STEPS_PER_100_BYTES // 100
+
+        def is_over_limit(_offset: int, _has_error: bool) -> bool:
+            nonlocal steps
+            steps += 1
+            return steps > limit
+
+        def read(offset: int, _position: Any) -> bytes:
+            return data[offset : offset + _CHUNK_SIZE]
+
+        try:
+            tree = self._tree_sitter.Parser(self._language).parse(read, progress_callback=is_over_limit)
+        except ValueError:  # parsing was cancelled
+            tree = None
+        if tree is None:
+            raise NotParsedError("ambiguous, or too many errors")
+        return tree
 
     def learn_kind(self, pattern: int, captures: Mapping[str, Any]) -> str:
         """Return the kind of the query's pattern with this number, given the captures of a match, and remember it."""
