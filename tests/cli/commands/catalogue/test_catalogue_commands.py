@@ -129,7 +129,7 @@ def test_a_postgres_database_without_tables_is_an_error_with_a_remedy(ask, postg
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "output"),
     [
         ("UPDATE alembic_version SET version_num = '9999_later'", "newer"),
         ("ALTER TABLE runs ADD COLUMN odd TEXT", "odd"),

@@ -169,7 +169,7 @@ def test_control_characters_of_a_source_are_escaped(ask, runbook) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "output"),
     [
         (None, "There is no runbook nightly.yaml"),
         ("", "is empty"),
