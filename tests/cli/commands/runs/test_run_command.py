@@ -169,7 +169,7 @@ def test_control_characters_of_a_source_are_escaped(ask, runbook) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "output"),
+    ("text", "message"),
     [
         (None, "There is no runbook nightly.yaml"),
         ("", "is empty"),
