@@ -1,6 +1,7 @@
 """Fixtures that run commands in this process or a child process, with test components and a private database."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -66,9 +67,15 @@ def start(folder: Path) -> Callable[..., "subprocess.Popen[str]"]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_heed_hangups,
         )
 
     return started
+
+
+def _heed_hangups() -> None:
+    """Restore the default for SIGHUP, which is ignored in everything that `nohup` starts."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -74,13 +74,15 @@ def decide_and_schedule(engine: sa.Engine, runs: Sequence[str]) -> None:
     store = SqlScheduleStore(engine)
     terms = {"runbook": Path("/x.yaml"), "runbook_name": "x"}
     notify = {"command": ["mail"], "events": ["failed"]}
-    first = store.add(ScheduleDefinition(name="daily", timing=Cron("0 2 * * *", "UTC"), notify=notify, **terms))
-    second = store.add(ScheduleDefinition(name="often", timing=Cron("0 3 * * *", "UTC"), **terms))
-    third = store.add(ScheduleDefinition(name="never", timing=Cron("0 4 * * *", "UTC"), **terms))
+    first = store.add(
+        ScheduleDefinition(name="daily", timing=Cron("0 2 * * *", "UTC"), notify=notify, **terms), caller=CALLER
+    )
+    second = store.add(ScheduleDefinition(name="often", timing=Cron("0 3 * * *", "UTC"), **terms), caller=CALLER)
+    third = store.add(ScheduleDefinition(name="never", timing=Cron("0 4 * * *", "UTC"), **terms), caller=CALLER)
     anchor = datetime(2026, 1, 1, tzinfo=UTC)
-    store.change(second.id, ScheduleDefinition(name="often", timing=Every(3600.0, anchor), **terms))
-    store.pause(second.id, because="holidays")
-    store.remove(third.id)
+    store.change(second.id, ScheduleDefinition(name="often", timing=Every(3600.0, anchor), **terms), caller=CALLER)
+    store.pause(second.id, because="holidays", caller=CALLER)
+    store.remove(third.id, caller=CALLER)
     store.trigger(first.id)
 
 
