@@ -13,7 +13,6 @@ from waivern import __version__
 from waivern.caller import Caller
 from waivern.errors import DatabaseUnavailableError
 from waivern.operations.application import Application
-from waivern.processes import guard
 from waivern.runs.service_store import HEARTBEAT_S, Status
 from waivern.service.database_watch import RETRY_S, DatabaseWatch
 from waivern.service.jobs.background_jobs import BackgroundJobs, PeriodicTask
@@ -97,7 +96,6 @@ class Service:
         Raises:
             DatabaseError: the database can be reached but not used, for example because its schema is out of date.
         """
-        guard.current().start()  # it also removes what earlier services have left behind
         with self._signals():
             self._start_monitor()
             if not self._wait_for_database():
