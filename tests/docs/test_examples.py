@@ -144,7 +144,7 @@ def test_the_plug_in_shown_can_be_installed_and_used(page: str, tmp_path: Path) 
         (tmp_path / "guest_book.py").write_text(files["guest_book.py"], encoding="utf-8")
     output = python("-m", "waivern", "run", "-q", "runbook.yaml", folder=tmp_path, packages=installed)
     assert ": succeeded in" in output
-    assert TOLD[page] in output
+    assert EXPECTED_OUTPUT[page] in output
 
 
 RUNBOOKS = {
@@ -163,7 +163,7 @@ artifacts:
   words: {inputs: guests, process: {type: word_count}}
 """,
 }
-TOLD = {"README.md": "email 1", "docs/plug-ins.md": "words"}
+EXPECTED_OUTPUT = {"README.md": "email 1", "docs/plug-ins.md": "words"}
 
 
 def test_the_connector_shown_passes_the_contract(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """The guard of this process: it kills what this process has started, and removes its temporary folders, at its end.
 
 A process that is killed cannot clean up after itself, so a second, small process does it: see `guard_program`. It is
-told in advance of process groups and folders. On Linux it also finds every process that has inherited an environment
-variable from this one, even in a session of its own.
+notified in advance of process groups and folders. On Linux it also finds every process that has inherited an
+environment variable from this one, even in a session of its own.
 """
 
 import os

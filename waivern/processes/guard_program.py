@@ -30,7 +30,7 @@ _POLL_S = 0.01
 
 
 class Charge:
-    """What a guarded process is responsible for, as told in messages of the form `KIND VALUE`."""
+    """What a guarded process is responsible for, as received in messages of the form `KIND VALUE`."""
 
     def __init__(self) -> None:
         self.groups: set[int] = set()

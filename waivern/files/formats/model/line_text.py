@@ -13,7 +13,7 @@ class LineText:
         """Add a text that begins in `line` (from 1). Texts are added in the order of the file.
 
         Args:
-            separate: Whether the text stands alone, or continues the previous one.
+            separate: Whether the text is separate from the previous one, or continues it.
         """
         if not text:
             return
