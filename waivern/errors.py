@@ -208,6 +208,14 @@ class SchemaOutOfDateError(DatabaseError):
     """The tables of the database have a different revision than this version of Waivern needs."""
 
 
+def text_of(error: BaseException) -> str:
+    """Return the text of an error; an error of a component may even fail to describe itself."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001
+        return "it has no readable text"
+
+
 def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """Return "Did you mean 'x'?" for the known name most similar to `name`, or None if no name is similar.
 

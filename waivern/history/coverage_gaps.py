@@ -90,7 +90,7 @@ class CoverageGaps:
 
 def not_scanned_entry(entry: Any) -> NotScanned:
     """Return an entry of a message's list `not_scanned`; one without a name means the whole source."""
-    known = entry if isinstance(entry, Mapping) else {}
+    known = entry if isinstance(entry, Mapping) else {"name": entry} if isinstance(entry, str) else {}
     code = known.get("code")
     return NotScanned(str(known.get("name", "")), str(known.get("reason", "")), None if code is None else str(code))
 
@@ -102,7 +102,7 @@ def partially_scanned_entry(entry: Any) -> PartiallyScanned:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _enclosing_names(location: str) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """A finding as the history stores it: without its evidence, which stays in the artifact."""
 
+import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,6 +11,7 @@ from msgspec.structs import replace
 from waivern.messages.message import Message
 
 _DEFAULT_SEVERITY = "medium"
+_MAX_LOCATION_BYTES = 2_000  # Postgres cannot index more than 2,704 bytes
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -21,7 +24,8 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
         severity: low, medium, high or critical.
         special_category: Whether it is a special category of Art. 9(1) GDPR; None where no classifier was used.
         source: The system that was scanned, as its connector names it.
-        location: Where in the source: a file's path, "table.column", or both with a colon between.
+        location: Where in the source: a file's path, "table.column", or both with a colon between; of more than 2,000
+            bytes the beginning and a hash.
         confidence: From 0 to 1.
         match_count: How many matches it has.
     """
@@ -106,11 +110,23 @@ def _location_text(location: Any) -> str:
     """Return a location without lines: "notes.txt", "customers.email", "a.xlsx:people.email"."""
     keys = location if isinstance(location, Mapping) else {}
     column = ".".join(str(keys[key]) for key in ("table", "column") if keys.get(key))
-    return ":".join(part for part in (str(keys.get("file_path") or ""), column) if part)
+    return _shortened(":".join(part for part in (str(keys.get("file_path") or ""), column) if part))
+
+
+def _shortened(location: str) -> str:
+    if len(location) * 4 <= _MAX_LOCATION_BYTES:
+        return location
+    encoded = location.encode("utf-8", "backslashreplace")
+    if len(encoded) <= _MAX_LOCATION_BYTES:
+        return location
+    suffix = f"...{hashlib.sha256(encoded).hexdigest()[:16]}"
+    return encoded[: _MAX_LOCATION_BYTES - len(suffix)].decode("utf-8", "ignore") + suffix
 
 
 def _number(value: Any, default: float) -> float:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else default
+    """Return a finite number; JSON has no other, and the canonical form of a message replaces them by null."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and (isinstance(value, int) or math.isfinite(value)) else default
 
 
 def _combined(one: Finding, other: Finding) -> Finding:

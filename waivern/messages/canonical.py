@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import zstandard
 
-from waivern.errors import MessageError
+from waivern.errors import MessageError, text_of
 from waivern.messages.frames import FrameBuffer
 from waivern.messages.memory import release_free_memory
 
@@ -34,8 +34,8 @@ def canonical_bytes(content: Any) -> bytes:
     """
     try:
         return _encoder.encode(content)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise MessageError(f"The message's content is not JSON: {error}") from error
+    except Exception as error:  # an object of a component may raise anything
+        raise _not_json(error) from error
 
 
 class CanonicalForm:
@@ -52,7 +52,10 @@ class CanonicalForm:
     def __init__(self, content: Mapping[str, Any], *, part_bytes: int = PART_SIZE) -> None:
         self._content = content
         self._part_bytes = part_bytes
-        self._key = _key_of_longest_list(content)
+        try:
+            self._key = _key_of_longest_list(content)
+        except Exception as error:
+            raise _not_json(error) from error
         self._compute_digest()
 
     def _compute_digest(self) -> None:
@@ -86,8 +89,16 @@ class CanonicalForm:
             yield before
             yield from _encoded_items(self._content[self._key], self._part_bytes)
             yield after
-        except (TypeError, ValueError, RecursionError) as error:
-            raise MessageError(f"The message's content is not JSON: {error}") from error
+        except MessageError:
+            raise
+        except Exception as error:
+            raise _not_json(error) from error
+
+
+def _not_json(error: Exception) -> MessageError:
+    if isinstance(error, TypeError | ValueError | RecursionError):
+        return MessageError(f"The message's content is not JSON: {text_of(error)}")
+    return MessageError(f"The message's content is not JSON: {type(error).__name__}: {text_of(error)}")
 
 
 def content_of_parts(parts: Iterable[bytes]) -> dict[str, Any]:

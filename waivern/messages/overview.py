@@ -1,7 +1,8 @@
 """The counts that describe a message, so that listing artifacts does not load their content."""
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +56,13 @@ def overview_of(message: Message) -> Overview | None:
         items=len(items),
         findings=dict(sorted(findings.items())),
         not_scanned=len(not_scanned),
-        not_scanned_examples=list(not_scanned[:_MAX_EXAMPLES]),
+        not_scanned_examples=_examples(not_scanned),
         sampled=len(sampled),
-        sampled_examples=list(sampled[:_MAX_EXAMPLES]),
+        sampled_examples=_examples(sampled),
     )
+
+
+def _examples(entries: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the first entries as JSON objects, as `Overview.from_json` expects them."""
+    first = itertools.islice(entries, _MAX_EXAMPLES)
+    return [dict(entry) if isinstance(entry, Mapping) else {"name": str(entry)} for entry in first]

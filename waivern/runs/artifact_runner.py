@@ -20,11 +20,14 @@ from waivern.errors import (
     ComponentNotFoundError,
     DatabaseError,
     InvalidPropertiesError,
+    MessageError,
     RunbookError,
     RunError,
     RunTakenOverError,
     WaivernError,
+    text_of,
 )
+from waivern.messages.canonical import canonical_bytes
 from waivern.messages.compressed_items import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
@@ -194,7 +197,7 @@ class ArtifactRunner:
             self._store.save(artifact_id, message)
         except RUN_ERRORS:
             raise
-        except WaivernError as error:
+        except Exception as error:  # noqa: BLE001  a message may hold anything, and fails its artifact only
             return self._redactor.text(_error_text(error))
         return None
 
@@ -247,9 +250,25 @@ def _checked(message: Any, task: ArtifactTask, component: str) -> Message:
         raise ComponentError(f"'{component}' returned a message whose content is not a JSON object")
     if message.schema != task.output_schema:
         raise ComponentError(f"'{component}' was asked for {task.output_schema} and returned {message.schema}")
+    _check_context(message, component)
     check_message(message)
     return message
 
 
+def _check_context(message: Message, component: str) -> None:
+    """Check what is stored beside the content."""
+    if not isinstance(message.id, str):
+        raise ComponentError(f"'{component}' returned a message whose id is {type(message.id).__name__} instead of str")
+    if message.context is None:
+        return
+    if not isinstance(message.context, Mapping):
+        raise ComponentError(f"'{component}' returned a message whose context is not a JSON object")
+    try:
+        canonical_bytes(dict(message.context))
+    except MessageError as error:
+        raise ComponentError(f"'{component}' returned a message whose context is not JSON: {error}") from error
+
+
 def _error_text(error: BaseException) -> str:
-    return str(error) if isinstance(error, WaivernError) else f"{type(error).__name__}: {error}"
+    text = text_of(error)
+    return text if isinstance(error, WaivernError) else f"{type(error).__name__}: {text}"

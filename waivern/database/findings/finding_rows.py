@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from waivern.database.connection.column_types import escape_text, json_text
 from waivern.database.connection.inserts import insert_ignore
 from waivern.database.findings.finding_digests import SnapshotDigest, snapshot_digest
+from waivern.database.findings.storable_findings import refuse_unstorable
 from waivern.database.schema.tables import finding_snapshots, finding_streams, findings, runs
 from waivern.history.coverage_gaps import CoverageGaps
 from waivern.history.finding import Finding, findings_in
@@ -37,10 +38,15 @@ class FindingSnapshot:
 
     @classmethod
     def of(cls, message: Message, digest: str) -> "FindingSnapshot | None":
-        """Return the snapshot of a message; None if it is not a message of findings."""
+        """Return the snapshot of a message; None if it is not a message of findings.
+
+        Raises:
+            MessageError: a finding cannot be stored.
+        """
         found = findings_in(message)
         if found is None:
             return None
+        refuse_unstorable(found)
         envelope = message.envelope_without("findings")
         metadata = envelope.get("analysis_metadata")
         analysis = metadata if isinstance(metadata, Mapping) else {}

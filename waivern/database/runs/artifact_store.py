@@ -1,19 +1,18 @@
 """The artifacts of one run in the database; a message and its artifact's `succeeded` are one transaction."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.artifacts.cached_message import CachedMessage
 from waivern.artifacts.store import ArtifactStore
 from waivern.database.blobs import blob_store as blobs
 from waivern.database.blobs.blob import Blob
 from waivern.database.connection.engine import keyring_of
 from waivern.database.findings.finding_rows import FindingSnapshot, record
 from waivern.database.retention.retention_rules import HAS_CONTENT, add_gc_candidates
+from waivern.database.runs.recent_messages import RecentMessages
 from waivern.database.runs.run_writer import RunWriter
 from waivern.database.schema.artifact_view import (
     DECLARATION_JOIN,
@@ -23,7 +22,7 @@ from waivern.database.schema.artifact_view import (
 )
 from waivern.database.schema.tables import artifact_declarations, artifacts, blob_keys
 from waivern.database.schema.tables import blobs as blobs_table
-from waivern.errors import ArtifactNotFoundError, ArtifactStoreError, PrunedArtifactError
+from waivern.errors import ArtifactNotFoundError, ArtifactStoreError, PrunedArtifactError, WaivernError, text_of
 from waivern.messages.canonical import CanonicalForm
 from waivern.messages.compressed_items import CompressedMessage
 from waivern.messages.message import Message
@@ -103,21 +102,19 @@ class SqlArtifactStore(ArtifactStore):
     def __init__(self, engine: sa.Engine, writer: RunWriter) -> None:
         self._engine = engine
         self._writer = writer
-        self._recent = _RecentMessages(_MAX_CACHED_BYTES)
+        self._recent = RecentMessages(_MAX_CACHED_BYTES)
         self._next_save_order: int | None = None
         self._schemas: dict[str, str | None] | None = None  # as declared; None: to be read
 
     def save(self, artifact_id: str, message: Message) -> None:
-        form = message.canonical_form()
-        blob = None if self._is_stored(form.digest, form.size) else self._encrypted_blob(form)
-        snapshot = FindingSnapshot.of(message, form.digest)
-        values, schema = self._values(artifact_id, message, form.digest), str(message.schema)
-        try:
+        with _storage_errors(artifact_id):
+            form = message.canonical_form()
+            blob = None if self._is_stored(form.digest, form.size) else self._encrypted_blob(form)
+            snapshot = FindingSnapshot.of(message, form.digest)
+            values, schema = self._values(artifact_id, message, form.digest), str(message.schema)
             self._writer.submit(
                 lambda connection: self._write(connection, values, schema, form, blob, snapshot), key=artifact_id
             ).result()
-        except sa.exc.DBAPIError as error:  # about this message only; otherwise it is a DatabaseError
-            raise ArtifactStoreError(f"The database refuses the message of '{artifact_id}': {error.orig}") from error
         self._recent.put(artifact_id, message, form.whole)
 
     def get(self, artifact_id: str) -> Message:
@@ -231,6 +228,24 @@ class SqlArtifactStore(ArtifactStore):
         return {**self._run, "key_artifact": artifact_id}
 
 
+@contextmanager
+def _storage_errors(artifact_id: str) -> Iterator[None]:
+    """Raise an `ArtifactStoreError` for everything that is wrong with a message, which may hold anything.
+
+    Errors of the database and of the run itself are `WaivernError`s already.
+    """
+    try:
+        yield
+    except WaivernError:
+        raise
+    except Exception as error:
+        cause = getattr(error, "orig", None) or error  # SQLAlchemy's own text repeats the statement
+        raise ArtifactStoreError(
+            f"The message of '{artifact_id}' cannot be stored: {type(cause).__name__}: {text_of(cause)}",
+            remedy="Correct the component that returned it",
+        ) from error
+
+
 def message_of(connection: sa.Connection, row: Any, *, subject: str) -> Message:
     """Return the message of a row of `STORED_MESSAGES`.
 
@@ -255,41 +270,3 @@ def _blob_of(connection: sa.Connection, row: Any, subject: str) -> Blob:
     if row.pruned_at is not None:
         raise PrunedArtifactError(subject, at=row.pruned_at, reason=row.pruned_because)
     return blobs.read(connection, row, subject=subject).decrypted(keyring_of(connection), subject=subject)
-
-
-class _RecentMessages:
-    """The messages that were saved last, up to a number of bytes: they are likely to be read next."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._cached_bytes = 0
-        self._contents: OrderedDict[str, CachedMessage] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def put(self, artifact_id: str, message: Message, canonical: bytes | None) -> None:
-        """Cache a message; one that is too large to have its canonical bytes at hand only if it is compressed."""
-        is_small = canonical is not None or isinstance(message, CompressedMessage)
-        cached = CachedMessage.from_message(message, canonical) if is_small else None
-        with self._lock:
-            self._drop(artifact_id)
-            if cached is None:
-                return
-            self._contents[artifact_id] = cached
-            self._cached_bytes += cached.size
-            while self._cached_bytes > self._max_bytes:
-                self._drop(next(iter(self._contents)))
-
-    def get(self, artifact_id: str) -> Message | None:
-        with self._lock:
-            cached = self._contents.get(artifact_id)
-        return None if cached is None else cached.message()
-
-    def clear(self) -> None:
-        with self._lock:
-            self._contents.clear()
-            self._cached_bytes = 0
-
-    def _drop(self, artifact_id: str) -> None:
-        dropped = self._contents.pop(artifact_id, None)
-        if dropped is not None:
-            self._cached_bytes -= dropped.size
