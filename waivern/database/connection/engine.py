@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from waivern.database.connection.column_types import json_text
+from waivern.database.connection.driver_errors import Fault, fault_of, first_line_of
 from waivern.database.connection.keyring import NO_KEYS, KeyRing
 from waivern.database.connection.retries import sleep_with_jitter
 from waivern.database.connection.sqlite_opening import create_private_file, is_read_only, read_only_url, sqlite_path
@@ -28,6 +29,7 @@ _LIVENESS_OPTIONS = {  # detect a host that vanished without closing the connect
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
+_ABOUT_THE_STATEMENT = (Fault.TOO_LARGE,)  # other statements succeed: the database is available
 
 Synchronous = Literal["FULL", "NORMAL"]
 Engine = sa.Engine
@@ -152,7 +154,7 @@ def _begin_with_busy_retry(connection: sqlite3.Connection, statement: str) -> bo
             try:
                 connection.execute(statement)
             except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > timeout_at:
+                if fault_of(error) is not Fault.LOCKED or time.monotonic() > timeout_at:
                     return False
                 sleep_with_jitter(0.0005, 0.004)
             else:
@@ -175,7 +177,7 @@ def _enable_wal(connection: sqlite3.Connection) -> None:
             if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
                 connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > timeout_at:
+            if fault_of(error) is not Fault.LOCKED or time.monotonic() > timeout_at:
                 raise
             sleep_with_jitter(0.005, 0.02)
         else:
@@ -218,16 +220,19 @@ def _translate_error(context: sa.engine.ExceptionContext) -> None:
     if context.is_pre_ping:
         return  # the pool recognises the dead connection by this error, and opens another one
     error = context.original_exception
+    fault = fault_of(error)
+    if fault.retires_connection and context.engine is not None and context.engine.dialect.name == "postgresql":
+        context.is_disconnect = True  # closes all connections of the pool
+    if fault in _ABOUT_THE_STATEMENT:
+        return
     where = describe(context.engine) if context.engine is not None else "database"
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if _is_missing_table(error):
-        raise SchemaOutOfDateError(
-            f"The {where} lacks tables or columns ({text})", remedy="Run `waivern db upgrade`"
-        ) from error
+    text = first_line_of(error)
+    if fault is Fault.MISSING_TABLE:
+        raise SchemaOutOfDateError(f"The {where} lacks tables or columns ({text})", remedy=fault.remedy) from error
     if isinstance(context.sqlalchemy_exception, (sa.exc.IntegrityError, sa.exc.DataError)):
         return
     if isinstance(context.sqlalchemy_exception, sa.exc.DBAPIError):
-        raise _unavailable(where, text) from error
+        raise _unavailable(where, error) from error
 
 
 @contextmanager
@@ -236,26 +241,9 @@ def translated_driver_errors(connection: sa.Connection) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _unavailable(describe(connection.engine), str(error)) from error
+        raise _unavailable(describe(connection.engine), error) from error
 
 
-def _unavailable(where: str, text: str) -> DatabaseUnavailableError:
-    return DatabaseUnavailableError(f"The {where} cannot be used: {text}", remedy=_remedy(text))
-
-
-def _is_missing_table(error: BaseException) -> bool:
-    return "no such table" in str(error) or "no such column" in str(error) or getattr(error, "sqlstate", "") == "42P01"
-
-
-def _remedy(text: str) -> str:
-    if "full" in text or "No space" in text:
-        return "Free disk space; then resume the run with `waivern run RUNBOOK --resume RUN`"
-    if "locked" in text:
-        return "Another process holds the lock; wait and try again, or stop that process"
-    if "not a database" in text or "malformed" in text:
-        return "The file is damaged or not a SQLite database; restore it from a backup, or name another file"
-    if "permission denied" in text:
-        return "Grant the database user the right to read and write the tables"
-    if "readonly" in text:
-        return "Make the file and its folder writable"
-    return "Check that it is running and that WAIVERN_DATABASE_URL (or --db) is right"
+def _unavailable(where: str, error: BaseException) -> DatabaseUnavailableError:
+    remedy = fault_of(error).remedy
+    return DatabaseUnavailableError(f"The {where} cannot be used: {first_line_of(error)}", remedy=remedy)

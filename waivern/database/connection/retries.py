@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from waivern.database.connection.driver_errors import Fault, fault_of
 from waivern.errors import DatabaseUnavailableError
 
 T = TypeVar("T")
 
 _ATTEMPTS = 5
-_CONFLICTS = ("40001", "40P01")  # SQLSTATE: serialization_failure, deadlock_detected
 _jitter = random.Random()  # noqa: S311  no secret; a separate instance, so random.seed() elsewhere does not remove the jitter
 
 
@@ -20,7 +20,7 @@ def retry_on_conflict(transaction: Callable[[], T]) -> T:
         try:
             return transaction()
         except DatabaseUnavailableError as error:
-            if not _is_conflict(error):
+            if fault_of(error.__cause__) is not Fault.CONFLICT:
                 raise
             sleep_with_jitter(0.01 * attempt, 0.1 * attempt)
     return transaction()
@@ -29,7 +29,3 @@ def retry_on_conflict(transaction: Callable[[], T]) -> T:
 def sleep_with_jitter(min_s: float, max_s: float) -> None:
     """Sleep for a random time, so that two processes that conflicted do not conflict again."""
     time.sleep(_jitter.uniform(min_s, max_s))
-
-
-def _is_conflict(error: DatabaseUnavailableError) -> bool:
-    return getattr(error.__cause__, "sqlstate", None) in _CONFLICTS
