@@ -1,5 +1,6 @@
 """Garbage collection on both databases: unreferenced blobs are deleted, and none that a concurrent save references."""
 
+import functools
 import random
 import threading
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from waivern.database.audit_log import SqlAuditLog
 from waivern.database.blobs import blob_store
 from waivern.database.blobs.blob import TOMBSTONE, Blob
 from waivern.database.connection.engine import writing
+from waivern.database.connection.retries import retry_on_conflict
 from waivern.database.connection.sqlite_file import truncate_wal
 from waivern.database.retention import blob_gc
 from waivern.database.retention.blob_gc import Collected, collect_garbage
@@ -51,6 +53,10 @@ def prune(engine: sa.Engine, run_id: str) -> None:
         is_run = artifacts.c.run_number == run_number_of(run_id)
         add_gc_candidates(connection, connection.scalars(sa.select(artifacts.c.digest).where(is_run)).all())
         connection.execute(sa.update(artifacts).where(is_run).values(pruned_at=utc_now(), pruned_because="test"))
+
+
+def prune_with_retries(engine: sa.Engine, run_id: str) -> None:
+    retry_on_conflict(functools.partial(prune, engine, run_id))
 
 
 def restore_reference(connection: sa.Connection, run_id: str) -> None:
@@ -267,6 +273,33 @@ def test_each_candidate_has_a_new_generation(engine: sa.Engine) -> None:
     assert max(generations) > 2**40  # random, so that it never repeats
 
 
+def test_two_transactions_that_restore_the_same_content_wait_for_each_other(engine: sa.Engine) -> None:
+    run_id = saved(engine)
+    prune(engine, run_id)
+    collect_garbage(engine, actor="test")
+    failures: list[Exception] = []
+
+    def restore_too() -> None:
+        try:
+            with writing(engine) as connection:
+                restore_reference(connection, run_id)
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=restore_too)
+
+    def blob_while_the_other_begins() -> Blob:
+        thread.start()
+        thread.join(BLOCKED_S)
+        return blob_of("shared")
+
+    with writing(engine) as connection:
+        blob_store.protect(connection, blob_of("shared").digest, blob_while_the_other_begins)
+    thread.join()
+    assert failures == []
+    assert is_readable(engine, run_id)
+
+
 def test_saves_lose_nothing_while_contents_are_collected(engine: sa.Engine) -> None:
     """Threads save and prune the same content while a collector runs all the time."""
     is_over = threading.Event()
@@ -278,7 +311,7 @@ def test_saves_lose_nothing_while_contents_are_collected(engine: sa.Engine) -> N
                 run_id = saved(engine)
                 if not is_readable(engine, run_id):
                     failures.append(f"{name}: lost")
-                prune(engine, run_id)
+                prune_with_retries(engine, run_id)
         except Exception as error:
             failures.append(f"{name}: {error!r}")
 

@@ -72,8 +72,14 @@ def protect(connection: sa.Connection, digest: str, build_blob: Callable[[], Blo
     The row's lock comes first, and the candidate is removed under it: a collector either waits for this transaction and
     then finds no candidate, or it has written a tombstone before. In that case the content is stored again, as it is
     if it is encrypted under a key that is not available here.
+
+    Transactions that save the same content share the lock. A tombstone is locked exclusively at once: two that held a
+    shared lock would each wait for the other before they could overwrite it.
     """
-    codec = connection.execute(_LOCK, {"wanted": digest}).scalar_one()
+    parameters = {"wanted": digest, "tombstone": TOMBSTONE}
+    codec = connection.execute(_LOCK_CONTENT, parameters).scalar_one_or_none()
+    if codec is None:
+        codec = connection.execute(_LOCK_TOMBSTONE, parameters).scalar_one()
     connection.execute(_DELETE_CANDIDATE, {"wanted": digest})
     if codec == TOMBSTONE or (codec in ENCRYPTED_CODECS and not _is_key_available(connection, digest)):
         overwrite(connection, build_blob())
@@ -123,7 +129,12 @@ def _write(connection: sa.Connection, statement: Any, blob: Blob, **key: str) ->
 _ZEROS = sa.func.zeroblob(sa.bindparam("zeros", type_=sa.Integer))
 _HAS_DIGEST = blobs.c.digest == sa.bindparam("wanted")
 _EXISTS = sa.select(blobs.c.size).where(_HAS_DIGEST, blobs.c.codec != sa.bindparam("tombstone"))
-_LOCK = sa.select(blobs.c.codec).where(_HAS_DIGEST).with_for_update(read=True)
+_LOCK_CONTENT = (
+    sa.select(blobs.c.codec)
+    .where(_HAS_DIGEST, blobs.c.codec != sa.bindparam("tombstone"))
+    .with_for_update(read=True)  # a row that does not fulfil the condition is not locked
+)
+_LOCK_TOMBSTONE = sa.select(blobs.c.codec).where(_HAS_DIGEST).with_for_update()
 _UPDATE = sa.update(blobs).where(_HAS_DIGEST).execution_options(preserve_rowcount=True)
 _DELETE_CANDIDATE = sa.delete(gc_candidates).where(gc_candidates.c.digest == sa.bindparam("wanted"))
 _KEY_ID = sa.select(blob_keys.c.key_id).where(blob_keys.c.digest == sa.bindparam("wanted"))

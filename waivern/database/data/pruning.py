@@ -1,5 +1,6 @@
 """Pruning: delete content whose retention period has expired, or that is older than requested."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
+from waivern.database.connection.retries import retry_on_conflict
 from waivern.database.connection.sqlite_file import truncate_wal, unused_bytes
 from waivern.database.retention.blob_gc import collect_garbage
 from waivern.database.retention.retention_rules import (
@@ -62,8 +64,7 @@ def prune(engine: sa.Engine, request: PruneRequest, *, actor: str) -> PruneResul
     """Find what is due without locks, prune it in short transactions, and collect the garbage."""
     due = _find_due(engine, request)
     for batch in batched(due):
-        with writing(engine) as connection:
-            _prune_batch(connection, batch, actor=actor)
+        retry_on_conflict(functools.partial(_prune_batch, engine, batch, actor=actor))
     collected = collect_garbage(engine, actor=actor)
     truncate_wal(engine)
     return PruneResult(due, collected.contents, collected.freed_bytes, unused_bytes(engine))
@@ -149,16 +150,7 @@ def _select_due(rows: sa.CursorResult[Any], rule: _ExpiryRule) -> Iterator[Prune
             yield PrunedArtifact(row.run_id, row.runbook_name, row.artifact_id, row.digest, reason)
 
 
-def _prune_batch(connection: sa.Connection, batch: Sequence[PrunedArtifact], *, actor: str) -> None:
-    now = database_now(connection)
-    connection.execute(
-        _PRUNE,
-        [
-            {"of_run": artifact.run_id, "of_artifact": artifact.artifact_id, "at": now, "reason": artifact.reason}
-            for artifact in batch
-        ],
-    )
-    add_gc_candidates(connection, {artifact.digest for artifact in batch})
+def _prune_batch(engine: sa.Engine, batch: Sequence[PrunedArtifact], *, actor: str) -> None:
     pruned = [
         {
             "run": artifact.run_id,
@@ -168,7 +160,17 @@ def _prune_batch(connection: sa.Connection, batch: Sequence[PrunedArtifact], *, 
         }
         for artifact in batch
     ]
-    record_pruned(connection, pruned, at=now, actor=actor)
+    with writing(engine) as connection:
+        now = database_now(connection)
+        connection.execute(
+            _PRUNE,
+            [
+                {"of_run": artifact.run_id, "of_artifact": artifact.artifact_id, "at": now, "reason": artifact.reason}
+                for artifact in batch
+            ],
+        )
+        add_gc_candidates(connection, {artifact.digest for artifact in batch})
+        record_pruned(connection, pruned, at=now, actor=actor)
 
 
 def _retain_as_text(retain: str) -> str:
