@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from tests.builders.installations import migrated
+from tests.builders.thoroughness import examples
 from tests.servers.databases import fresh_postgres_database, postgres_server, sqlite_url
 from tests.servers.mariadb import fresh_mariadb_database, mariadb_server
 from tests.servers.mongodb import MongoDatabase, fresh_mongo_database, mongodb_server
 from tests.servers.s3 import S3Server, s3_server
+
+settings.register_profile("waivern", max_examples=examples(100))
+settings.load_profile("waivern")
 
 
 @pytest.fixture(scope="session")

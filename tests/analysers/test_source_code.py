@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders.detecting import file_entry, text_message
+from tests.builders.thoroughness import examples
 from waivern import InvalidPropertiesError
 from waivern.analysers.source_code import parsing, structure
 from waivern.analysers.source_code.factory import SourceCodeAnalyserFactory
@@ -164,7 +165,7 @@ def test_a_file_that_would_take_too_long_has_no_structure_but_a_reason(text: str
     assert structure.parse_obstacle(b")()" * 2 * structure.MAX_DEPTH) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.sampled_from(sorted(GRAMMARS)), st.text(max_size=80), st.sampled_from(sorted(SAMPLES)), st.integers(0, 200))
 def test_any_text_has_a_structure_with_valid_lines(language: str, odd: str, sample: str, cut: int) -> None:
     text = SAMPLES[sample][:cut] + odd

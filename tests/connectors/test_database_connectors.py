@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.builders.thoroughness import examples
 from waivern.components.working_directory import use_working_directory
 from waivern.connectors.sql_database import transactions
 from waivern.connectors.sql_database.factory import SqlDatabaseConnectorFactory, SqliteConnectorFactory
@@ -171,7 +172,7 @@ def test_unusual_identifiers_are_quoted(database_url: str, rows: int) -> None:
 IDENTIFIERS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(table=IDENTIFIERS.filter(lambda name: not name.lower().startswith("sqlite_")), column=IDENTIFIERS)
 def test_any_sqlite_identifier_is_read(tmp_path_factory: pytest.TempPathFactory, table: str, column: str) -> None:
     path = tmp_path_factory.mktemp("odd") / "odd.db"
@@ -180,7 +181,7 @@ def test_any_sqlite_identifier_is_read(tmp_path_factory: pytest.TempPathFactory,
     assert cells(scan_file(path)) == {(table, column, "1"): "v"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(ids=st.sets(st.integers(-(2**63), 2**63 - 1) | st.integers(1, 60), max_size=60), at_most=st.integers(1, 30))
 def test_a_sample_has_the_requested_number_of_distinct_rows(
     tmp_path_factory: pytest.TempPathFactory, ids: set[int], at_most: int

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.builders.thoroughness import examples
 from waivern.components.working_directory import use_working_directory
 from waivern.connectors.filesystem.factory import FilesystemConnectorFactory
 from waivern.errors import ComponentError, InvalidPropertiesError
@@ -351,7 +352,7 @@ PATTERNS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(PATHS, PATTERNS, PATTERNS, st.integers(1, 5))
 def test_every_file_is_scanned_or_reported_exactly_once(
     tmp_path_factory: pytest.TempPathFactory,

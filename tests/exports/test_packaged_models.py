@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.builders.thoroughness import examples
 from tests.exports.test_html import report_with_text
 from waivern.exports.exporter import Preferences
 from waivern.exports.junit_exporter import JunitExporter
@@ -78,7 +79,7 @@ class TestJunit:
 
 
 @given(st.text(st.characters(codec=None)))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 def test_no_text_breaks_the_xml(text: str) -> None:
     (counts,), (plain,) = junit_of(report_with_text(text)), junit_of(report_with_text("x"))
     assert len(list(counts)) == len(list(plain))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.builders.thoroughness import examples
 from tests.docs.pages import blocks_of
 from tests.exports.test_html import Page, report_with_text
 from waivern.errors import ExportError
@@ -187,7 +188,7 @@ def test_a_workbook_has_a_sheet_for_each_section_and_no_formula(tmp_path: Path) 
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 def test_no_text_breaks_out_of_the_page(text: str) -> None:
     def page(of: str) -> Page:
         declaration = Organisation.model_validate({"controller": {"name": of}, "retention": f"r{of}"})

@@ -15,6 +15,7 @@ from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from tests.builders.scanned_files import columns_of, not_scanned_in, scan_of, texts_of
+from tests.builders.thoroughness import examples
 from waivern.files.formats import registry
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
@@ -103,7 +104,7 @@ def test_a_damaged_pdf_is_reported_or_partially_read(content: bytes) -> None:
     assert "PDF document" in not_scanned_in(scan)["broken.pdf"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=20))
 def test_no_pdf_makes_a_scan_fail(at: int, rubbish: bytes) -> None:
     whole = pdf(["Dear Anna"])

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.builders.scanned_files import columns_of, not_scanned_in, scan_of, texts_of
+from tests.builders.thoroughness import examples
 from waivern.files.formats.text.html import text_of
 
 PAGE = """<!DOCTYPE html>
@@ -76,7 +77,7 @@ def test_the_time_for_a_page_is_proportional_to_its_length(unit: str) -> None:
 WORDS = st.text("abcdefghijkl", min_size=1, max_size=5)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["", "\n", " ", "<p>", "</p>\n", "<br>", "<i>", "</i>", "<p\n>", "<!-- -->"]), WORDS)
@@ -93,7 +94,7 @@ def test_each_word_of_a_page_stays_in_its_line(pieces: list[tuple[str, str]]) ->
                 assert word in shown[number]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.text("<>/!-?=\"' abp\n&;#1"))
 def test_every_page_is_read_to_its_end(page: str) -> None:
     assert "END-OF-PAGE" in text_of(page + "<p>END-OF-PAGE")

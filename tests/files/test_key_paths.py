@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders.scanned_files import columns_of, scan_of, texts_of
+from tests.builders.thoroughness import examples
 from waivern.files.formats.model.columns import CHUNK_SIZE
 from waivern.files.formats.structured.key_paths import MAX_COLUMNS
 
@@ -206,7 +207,7 @@ def words_in(tree: Any) -> list[str]:
     return [word for below in (tree.values() if isinstance(tree, dict) else tree) for word in words_in(below)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(TREES)
 def test_no_value_of_a_tree_is_lost(tree: Any) -> None:
     for name, text in (("x.json", json.dumps(tree)), ("x.yaml", yaml.safe_dump(tree, allow_unicode=True, width=9999))):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.builders.thoroughness import examples
 from waivern.files.addresses import scheme_of, without_credentials
 from waivern.files.listing import filter_files
 from waivern.files.patterns import PathFilter
@@ -26,7 +27,7 @@ class Entry:
     name: str
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(PATHS, PATTERNS, PATTERNS)
 def test_a_list_is_filtered_like_a_walk_through_the_same_files(
     tmp_path_factory: pytest.TempPathFactory, paths: list[str], include: list[str], exclude: list[str]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.builders.thoroughness import examples
 from waivern.files.formats.text.mime import MimePart, decoded_header, leaves_of
 
 
@@ -67,7 +68,7 @@ def test_each_transfer_encoding_is_decoded() -> None:
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.lists(st.tuples(TEXTS, st.sampled_from(["base64", "quoted-printable", "8bit"])), min_size=1, max_size=4), TEXTS
 )

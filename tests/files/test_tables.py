@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders.scanned_files import columns_of, not_scanned_in, scan_of, texts_of
+from tests.builders.thoroughness import examples
 from waivern.files.formats.model.columns import CHUNK_SIZE
 from waivern.files.formats.tables.csv import delimiter_of
 
@@ -134,7 +135,7 @@ def test_formats_text_reads_every_file_as_plain_text() -> None:
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters='\0"'), max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.lists(CELLS, min_size=1, max_size=4), max_size=8), st.sampled_from(",;\t|"))
 def test_no_word_of_a_table_is_lost(rows: list[list[str]], delimiter: str) -> None:
     written = StringIO()

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders.detecting import cell_entry, file_entry, find_personal_data
+from tests.builders.thoroughness import examples
 
 ADDRESS = "write to ann@example.org"
 SOURCES = ["exports", "exports/exports", "/srv/exports", "db.example:5432/shop"]
@@ -67,7 +68,7 @@ def as_yaml(people):
 KEY_BESIDE_VALUE = (as_json, as_yaml)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.sets(FILES, max_size=6), st.sets(COLUMNS, max_size=6), st.sets(COLUMNS_OF_FILES, max_size=4))
 def test_two_locations_never_share_a_fingerprint(files, columns, columns_of_files):
     entries = [file_entry(ADDRESS, path=path, source=source) for source, path in files]
@@ -82,7 +83,7 @@ def test_two_locations_never_share_a_fingerprint(files, columns, columns_of_file
     assert len(locations) == len(entries)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(FILES, st.randoms(use_true_random=False))
 def test_a_location_spelled_in_several_ways_has_one_finding(file, chance):
     source, path = file
@@ -99,7 +100,7 @@ def test_a_location_spelled_in_several_ways_has_one_finding(file, chance):
     assert find_personal_data(entries) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(PEOPLE, min_size=1, max_size=3), st.sampled_from([as_csv, as_json, as_sql, as_yaml]))
 def test_known_values_of_a_record_are_found_and_masked(people, written):
     content = find_personal_data([file_entry(written(people))], pattern_matching={"evidence_context_size": "full"})
@@ -118,7 +119,7 @@ def test_known_values_of_a_record_are_found_and_masked(people, written):
         assert not [value for value in person.values() if value in shown]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(PEOPLE, min_size=1, max_size=3))
 def test_known_values_of_a_table_are_found_in_their_column_and_masked(people):
     entries = [
@@ -151,7 +152,7 @@ def _fingerprints(entries):
     return {finding["fingerprint"]: finding for finding in find_personal_data(entries)["findings"]}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.dictionaries(PATHS, st.lists(PEOPLE, min_size=1, max_size=3).map(as_yaml), min_size=1, max_size=4), st.data())
 def test_a_file_has_the_same_findings_alone_and_among_others(files, data):
     entries = {path: file_entry(text, path=path) for path, text in files.items()}
@@ -162,7 +163,7 @@ def test_a_file_has_the_same_findings_alone_and_among_others(files, data):
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(PEOPLE, min_size=2, max_size=8), st.data())
 def test_a_sample_of_a_table_has_only_fingerprints_of_the_whole_table(people, data):
     rows = [

@@ -3,6 +3,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.builders.thoroughness import examples
 from tests.plans.fake_components import FakeFactory, analyser, connector, derived, registry, runbook, source
 from waivern.messages.schema import Schema
 from waivern.plans.cycles import find_cycles, topological_order
@@ -79,7 +80,7 @@ def test_unordered_artifacts_depend_on_a_cycle_and_each_reported_cycle_is_one(in
         assert len(set(cycle)) == len(cycle) - 1
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(inputs_of_dags())
 def test_every_dag_is_planned_and_the_plan_has_its_edges(inputs):
     components = registry()

@@ -6,6 +6,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.builders.thoroughness import examples
 from tests.runbooks.example import DESIGN_EXAMPLE
 from waivern.errors import PlanError, WaivernError
 from waivern.messages.canonical import canonical_bytes
@@ -95,7 +96,7 @@ YAML_PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(YAML_PIECES, max_size=30).map("".join) | st.text(max_size=40))
 def test_loading_any_text_gives_a_runbook_or_a_waivern_error(tmp_path: Path, text):
     path = tmp_path / "any.yaml"

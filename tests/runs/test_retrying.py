@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.builders.thoroughness import examples
 from waivern import ComponentError, DAGExecutor, ExecutionResult, InMemoryArtifactStore
 from waivern.errors import RunbookError
 from waivern.plans.plan import ExecutionPlan
@@ -68,7 +69,7 @@ def failing_first(times: int) -> Callable[[str], int]:
     return make
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(failures=st.integers(0, 5), attempts=st.integers(1, 5))
 def test_an_artifact_succeeds_exactly_if_one_of_its_attempts_does(failures: int, attempts: int) -> None:
     log = RecordingLog()
@@ -166,7 +167,7 @@ def test_a_hung_attempt_occupies_no_worker_and_the_next_one_may_succeed() -> Non
     assert message.content == {"made": 3}
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     delay=st.floats(0, 1e4),
     backoff=st.floats(1, 100),

@@ -1,10 +1,9 @@
 """Properties of the due times of every schedule, over the clock changes of three years in eleven time zones.
 
 Each of 2,000 expressions is held against cronsim in each zone around one of the changes, another one each time. With
-WAIVERN_TEST_EVERY_CLOCK_CHANGE=1 it is held around all of them, which takes some minutes.
+WAIVERN_TEST_THOROUGH=1 it is held around all of them, which takes some minutes.
 """
 
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders.schedules import a_schedule
+from tests.builders.thoroughness import THOROUGH, examples
 from waivern.errors import ScheduleError
 from waivern.schedules.evaluation import TriggerOutcome, TriggerSkipReason, evaluate
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule
@@ -29,7 +29,6 @@ ZONES = (
     *("Asia/Kolkata", "Pacific/Apia", "Asia/Tehran", "Africa/Cairo", "Asia/Kathmandu", "UTC"),
 )
 EXPRESSIONS = 2_000
-EVERY_CHANGE = bool(os.environ.get("WAIVERN_TEST_EVERY_CLOCK_CHANGE"))
 MOST = 30  # due instants that are compared of one expression in one window
 A_DAY = timedelta(days=1)
 A_MINUTE = timedelta(minutes=1)
@@ -105,7 +104,7 @@ def test_two_thousand_expressions_are_due_when_cronsim_says_around_every_clock_c
     changes = clock_changes(ZoneInfo(zone_name))
     found = 0
     for number, expression in enumerate(ALL):
-        for change in changes if EVERY_CHANGE else [changes[number % len(changes)]]:
+        for change in changes if THOROUGH else [changes[number % len(changes)]]:
             found += compared(Cron(expression, zone_name), change)
     assert found > EXPRESSIONS  # or the windows are too small to see anything
 
@@ -205,7 +204,7 @@ def due_of(timing: Timing, since: datetime, now: datetime) -> list[datetime]:
     return list(due_between(timing, after=since, until=now))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(schedules, spans, st.integers(1, 50), st.booleans())
 def test_the_outcomes_are_the_same_in_one_evaluation_or_in_several(
     schedule: Schedule, number: int, at_most: int, is_busy: bool
@@ -215,7 +214,7 @@ def test_the_outcomes_are_the_same_in_one_evaluation_or_in_several(
     assert evaluate_fully(schedule, now=now, at_most=at_most, is_busy=is_busy) == in_one
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(schedules, spans, st.booleans())
 def test_exactly_the_due_times_are_decided_and_each_once(schedule: Schedule, number: int, is_busy: bool) -> None:
     now = time_after(schedule, number)
@@ -223,7 +222,7 @@ def test_exactly_the_due_times_are_decided_and_each_once(schedule: Schedule, num
     assert [outcome.due_at for outcome in outcomes] == due_of(schedule.definition.timing, schedule.evaluated_until, now)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(schedules, spans)
 def test_as_many_missed_times_are_run_as_catch_up_says(schedule: Schedule, number: int) -> None:
     outcomes = evaluate_fully(schedule, now=time_after(schedule, number), at_most=1_000, is_busy=False)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
+from tests.builders.thoroughness import examples
 from tests.database.findings.test_finding_history import entry, message
 from tests.servers.databases import fresh_postgres_database, sqlite_url
 from waivern import ArchiveError, EncryptionError, PrunedArtifactError, RunError
@@ -367,7 +368,7 @@ def test_a_truncated_or_missing_file_is_refused(tmp_path: Path, other: sa.Engine
     assert has_nothing(other)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_flipped_byte_is_noticed_or_changes_nothing(tmp_path: Path, other: sa.Engine, data: st.DataObject) -> None:
     file, flipped = tmp_path / "runs.zip", tmp_path / "flipped.zip"

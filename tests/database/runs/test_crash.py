@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.builders.installations import migrated
+from tests.builders.thoroughness import THOROUGH
 from tests.database.runs.saving_child import prune_until_killed, save_until_killed
 from tests.servers.databases import sqlite_url
 from waivern.caller import Caller
@@ -21,7 +22,8 @@ from waivern.database.schema.tables import artifacts, blobs, gc_candidates
 from waivern.history.retention import PruneRequest
 from waivern.runs.run import ArtifactStatus
 
-KILLS = 200
+KILLS = 200 if THOROUGH else 40
+KILLS_DURING_PRUNING = 60 if THOROUGH else 20
 
 
 def kill_at_random(
@@ -68,7 +70,7 @@ def unreadable_artifacts(engine: sa.Engine) -> tuple[int, list[str]]:
 
 
 @pytest.mark.slow
-def test_after_200_kills_every_recorded_artifact_has_its_message(tmp_path: Path) -> None:
+def test_after_many_kills_every_recorded_artifact_has_its_message(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
     with migrated(url) as engine:
         kill_at_random(url, kills=KILLS, seed=1)
@@ -78,10 +80,10 @@ def test_after_200_kills_every_recorded_artifact_has_its_message(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_after_60_kills_during_pruning_all_kept_messages_can_be_read(tmp_path: Path) -> None:
+def test_after_kills_during_pruning_all_kept_messages_can_be_read(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
     with migrated(url) as engine:
-        kill_at_random(url, kills=60, seed=3, target=prune_until_killed, arguments=())
+        kill_at_random(url, kills=KILLS_DURING_PRUNING, seed=3, target=prune_until_killed, arguments=())
         history, kept, pruned = SqlHistory(engine), 0, 0
         with engine.connect() as connection:
             saved = connection.execute(sa.select(artifact_view).where(artifact_view.c.digest.is_not(None))).all()

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
+from tests.builders.thoroughness import examples
 from waivern import (
     ArtifactNotFoundError,
     CorruptArtifactError,
@@ -516,7 +517,7 @@ def test_a_message_of_many_megabytes_is_stored_in_parts_and_can_be_read(engine: 
 
 
 @given(st.integers(0, 2**20), st.integers(1, 255))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_every_changed_byte_of_a_content_in_parts_is_detected(place: int, change: int) -> None:
     form = CanonicalForm(many_items(1_100))
     data = bytearray(_PACKED.setdefault("data", bytes(Blob.of(form).data)))

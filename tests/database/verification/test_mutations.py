@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.builders.callers import CALLER
+from tests.builders.thoroughness import THOROUGH, in_sample
 from tests.database.archive.test_archiving import another_sqlite, moved
 from tests.database.archive.test_archiving import run_with as other_run_with
 from tests.database.verification.test_verification import PLAN, altered, entry, run_with
@@ -34,6 +35,9 @@ from waivern.schedules.timing import Cron, Every
 from waivern.testing.builders import message_of
 
 AUDIT_PAGE = Path(__file__).parents[3] / "docs" / "audit.md"
+SAMPLE = 0.3
+"""The share of the changes of single values that is tried by default."""
+
 EXCEPTION = re.compile(r"^\| `(\w+)` \| (all|rows|`\w+`(?:, `\w+`)*) \| [^|]+ \|$", re.MULTILINE)
 Mutation = tuple[str, str, str]
 """Table, column ("rows" for whole rows), and what was done to it."""
@@ -154,6 +158,8 @@ class Tampering:
         self._try((table.name, column.name, "swap"), changes)
 
     def _try(self, mutation: Mutation, statements: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        if mutation[1] != "rows" and not in_sample(share=SAMPLE):
+            return
         connection = self._connection
         try:
             if not self._is_sqlite:
@@ -232,7 +238,7 @@ def test_verify_notices_every_change_except_the_documented_ones(full: sa.Engine)
     allowed = exceptions()
     undocumented = sorted({each for each in tampering.unnoticed if not {"all", each[1]} & allowed.get(each[0], set())})
     assert undocumented == []
-    assert tampering.count > 500
+    assert tampering.count > (500 if THOROUGH else 200)
 
 
 def test_documented_exceptions_name_tables_and_columns_that_exist() -> None:

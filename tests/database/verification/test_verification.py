@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.builders.callers import CALLER
+from tests.builders.thoroughness import examples
 from tests.database.archive.test_archiving import another_sqlite, moved
 from waivern import Message, Schema, WaivernError
 from waivern.database.audit_log import SqlAuditLog
@@ -506,7 +507,7 @@ def test_an_encrypted_content_is_verified_with_its_key_and_counted_without(engin
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_flipped_bit_of_a_content_is_reported(history: sa.Engine, data: st.DataObject) -> None:
     rows = stored(history, blobs, blobs.c.data)

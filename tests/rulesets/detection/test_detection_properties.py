@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders.detecting import RULES, file_entry, find_personal_data
+from tests.builders.thoroughness import examples
 from waivern.analysers.indicators.evidence import EvidenceMasker
 from waivern.rulesets.detection.detector import Detector, detect, detector_for
 from waivern.rulesets.detection.masking import masked
@@ -47,7 +48,7 @@ THRESHOLD = 0.5
 VALIDATED = [pattern for rule in RULES.rules for pattern in rule.patterns if pattern.validator]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_every_validator_accepts_a_part_of_its_patterns_match_or_none(data):
     pattern = data.draw(st.sampled_from(VALIDATED))
@@ -58,7 +59,7 @@ def test_every_validator_accepts_a_part_of_its_patterns_match_or_none(data):
     assert part is None or 0 <= part[0] < part[1] <= len(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.sampled_from(["phone ", "born ", "passport ", "ssn ", "iban ", "card "]), DIGIT_GROUPS)
 def test_no_validator_fails_on_digit_groups(word, groups):
     for pattern in VALIDATED:
@@ -67,7 +68,7 @@ def test_no_validator_fails_on_digit_groups(word, groups):
     assert DEFAULT.detect_all([word + groups]) == RE2.detect_all([word + groups])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.from_regex(r"[0-9]{1,24}", fullmatch=True), st.sampled_from(["", "x ", "n = ", '{"v": ', "(", "id "]))
 def test_bare_digits_are_not_a_finding_whatever_their_checksum(digits, before):
     assert [span for span in detect(before + digits, RULES) if span.confidence >= THRESHOLD] == []
@@ -81,13 +82,13 @@ def test_bare_digits_with_a_valid_checksum_are_not_a_finding(digits):
     assert [span for span in detect(f"n = {digits}", RULES) if span.confidence >= THRESHOLD] == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(TEXTS)
 def test_both_engines_give_the_same_spans(text):
     assert DEFAULT.detect_all([text]) == RE2.detect_all([text])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 def test_texts_scanned_together_have_the_same_spans_as_alone(texts):
     without_nul = [text.replace("\x00", "") for text in texts]
@@ -95,7 +96,7 @@ def test_texts_scanned_together_have_the_same_spans_as_alone(texts):
     assert [together.get(number, []) for number in range(len(texts))] == [detect(text, RULES) for text in without_nul]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.lists(TEXTS | st.sampled_from(BOUNDARY_SENSITIVE), min_size=2, max_size=5),
     st.randoms(use_true_random=False),
@@ -110,7 +111,7 @@ def test_neither_the_order_of_files_nor_their_batches_change_the_findings(texts,
         assert find_personal_data(entries) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(TEXTS)
 def test_spans_are_within_the_text_and_values_do_not_overlap(text):
     spans = detect(text, RULES)
@@ -120,7 +121,7 @@ def test_spans_are_within_the_text_and_values_do_not_overlap(text):
     assert all(one.end <= other.start for one, other in pairwise(values))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.text(max_size=200), st.sampled_from(SECRETS), st.text(max_size=200), st.sampled_from(SECRETS))
 def test_evidence_never_shows_a_value(before, one, after, other):
     text = f"{before.replace(one[1], '').replace(other[1], '')} {one[0]} {after} {other[0]}"
@@ -137,7 +138,7 @@ def test_a_masked_value_shows_at_most_one_character(value):
     assert len(masked(value)) <= 65
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(TEXTS)
 def test_every_span_has_evidence(text):
     masker = EvidenceMasker(DEFAULT, context_size="full")

@@ -1,5 +1,6 @@
 """Verify on SQLite, which stores any value in any column, that each value has its column's type."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,16 +26,17 @@ def check_types(connection: sa.Connection, result: Verification) -> None:
                 result.report(RecordKind.ROW, f"row of {table.name} with {key}", problem)
 
 
+@functools.cache
 def _wrong_rows(table: sa.Table) -> "sa.Select[Any]":
     key = [as_stored(column) for column in table.primary_key]
     types = [sa.func.typeof(as_stored(column)).label(f"type_of_{column.name}") for column in table.columns]
-    is_wrong = sa.or_(
-        *(
-            sa.func.typeof(sa.type_coerce(column, sa.types.NullType())).not_in(_storage_classes(column))
-            for column in table.columns
-        )
-    )
-    return sa.select(*key, *types).where(is_wrong)
+    return sa.select(*key, *types).where(sa.or_(*map(_is_wrong, table.columns)))
+
+
+def _is_wrong(column: "sa.Column[Any]") -> "sa.ColumnElement[bool]":
+    storage_class = sa.func.typeof(sa.type_coerce(column, sa.types.NullType()))
+    # literals, because SQLAlchemy renders the parameters of NOT IN each time the statement is executed
+    return sa.and_(*(storage_class != sa.literal_column(f"'{allowed}'") for allowed in _storage_classes(column)))
 
 
 def _wrong_columns(table: sa.Table, row: Any) -> Iterator[str]:
