@@ -19,6 +19,7 @@ from waivern.runs.run import utc_now
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule
 from waivern.schedules.timing import Cron, Every
 from waivern.service.database_watch import DatabaseWatch
+from waivern.service.health import Health
 from waivern.service.jobs.background_jobs import BackgroundJobs
 from waivern.service.metrics import ServiceMetrics
 from waivern.service.scheduler import Scheduler
@@ -38,14 +39,23 @@ def jobs() -> Iterator[BackgroundJobs]:
 
 
 @pytest.fixture
-def scheduler(store: SqlScheduleStore, jobs: BackgroundJobs) -> Iterator[Scheduler]:
-    scheduler = Scheduler(store, jobs, on_queued=lambda: None, metrics=ServiceMetrics())
+def health() -> Health:
+    return Health()
+
+
+@pytest.fixture
+def scheduler(store: SqlScheduleStore, jobs: BackgroundJobs, health: Health) -> Iterator[Scheduler]:
+    scheduler = Scheduler(store, jobs, on_queued=lambda: None, metrics=ServiceMetrics(), health=health)
     yield scheduler
     scheduler.stop()
 
 
 def test_a_schedule_that_cannot_be_evaluated_stops_no_other_and_is_logged_once(
-    engine: sa.Engine, store: SqlScheduleStore, scheduler: Scheduler, caplog: pytest.LogCaptureFixture
+    engine: sa.Engine,
+    store: SqlScheduleStore,
+    scheduler: Scheduler,
+    health: Health,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     timing = Every(1, this_second())
     definitions = [a_definition(timing, name=name, overlap=Overlap.ALLOW) for name in ("sound", "broken")]
@@ -53,7 +63,9 @@ def test_a_schedule_that_cannot_be_evaluated_stops_no_other_and_is_logged_once(
     insert_conflicting_triggers(engine, broken, this_second())
     scheduler.start()
     eventually(lambda: len(store.triggers(sound.id, limit=10)) >= 3, within_s=15)
-    assert caplog.text.count("The schedule cannot be evaluated") == 1
+    assert caplog.text.count("The schedule 'broken' cannot be evaluated: IntegrityError") == 1
+    (problem,) = health.problems()
+    assert ("'broken'" in problem.text, problem.is_serious) == (True, False)
 
 
 def insert_conflicting_triggers(engine: sa.Engine, schedule: Schedule, since: datetime) -> None:
@@ -124,7 +136,7 @@ def test_a_database_that_is_unavailable_is_logged_once_and_no_scheduled_time_is_
     terms = {"overlap": Overlap.ALLOW, "catch_up": CatchUp.ALL}
     schedule = store.add(a_definition(Every(1, this_second()), **terms), caller=CALLER)
     unavailable = UnavailableStore(engine, time.monotonic() + 3)
-    scheduler = Scheduler(unavailable, jobs, on_queued=lambda: None, metrics=ServiceMetrics())
+    scheduler = Scheduler(unavailable, jobs, on_queued=lambda: None, metrics=ServiceMetrics(), health=Health())
     scheduler.start()
     eventually(lambda: len(store.triggers(schedule.id, limit=10)) >= 5, within_s=15)
     scheduler.stop()

@@ -56,6 +56,25 @@ class LastRun:
         return (self.started_at - self.due_at).total_seconds()
 
 
+@dataclass(frozen=True)
+class RunbookFault:
+    """A runbook or folder that the newest sync of a followed folder refused, since when, and why."""
+
+    folder: str
+    path: str
+    reason: str
+    found_at: datetime
+
+
+@dataclass(frozen=True)
+class UnusableSchedule:
+    """A stored schedule that cannot be used here, such as one in a time zone that this machine does not know."""
+
+    schedule_id: str
+    name: str
+    reason: str
+
+
 class ScheduleStore(ABC):
     """Where schedules are stored.
 
@@ -88,7 +107,19 @@ class ScheduleStore(ABC):
 
     @abstractmethod
     def all(self) -> Sequence[Schedule]:
-        """Return all schedules that have not been removed, by name."""
+        """Return all schedules that have not been removed and can be used, by name."""
+
+    @abstractmethod
+    def unusable(self) -> Sequence[UnusableSchedule]:
+        """Return the schedules that have not been removed, but cannot be used, by name."""
+
+    @abstractmethod
+    def replace_runbook_faults(self, folder: str, faults: Mapping[str, str]) -> None:
+        """Store which runbooks of a folder cannot be followed, {path: reason}, instead of those stored before."""
+
+    @abstractmethod
+    def runbook_faults(self) -> Sequence[RunbookFault]:
+        """Return the runbooks that cannot be followed, by folder and path."""
 
     @abstractmethod
     def pause(self, schedule_id: str, *, caller: Caller, because: str | None = None) -> None:

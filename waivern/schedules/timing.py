@@ -27,6 +27,7 @@ _ALLOWED = {
     "month": "1-12 or jan-dec",
     "day-of-week": "0-7 (0 and 7 are Sunday) or sun-sat",
 }
+_DAYS = frozenset(str(day) for day in range(1, 32)) | {f"0{day}" for day in range(1, 10)}
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _MIN_INTERVAL_S, _MAX_INTERVAL_S = 1.0, 366 * 86_400.0
 _HOUR_S, _QUARTER_S = 3_600, 900  # every time zone of today changes its clock at a full quarter of an hour
@@ -202,6 +203,8 @@ def _check(expression: str, timezone: str) -> None:
         due = next(_simulated(expression, _ANY_TIME), None)
     except CronSimError as error:
         raise _invalid(expression, fields, str(error)) from None
+    except (AssertionError, TypeError, ValueError, LookupError, ArithmeticError):  # a text that cronsim did not expect
+        raise ScheduleError(f"'{expression}' is not valid cron") from None
     if due is None:
         raise _never_due(expression)
 
@@ -220,11 +223,7 @@ def _invalid(expression: str, fields: list[str], message: str) -> ScheduleError:
     if name not in _FIELDS:
         return ScheduleError(f"'{expression}' is not valid cron: {message}")
     field = fields[_FIELDS.index(name)]
-    if (
-        name == "day-of-month"
-        and field.replace(",", "").isdigit()
-        and all(1 <= int(day) <= 31 for day in field.split(","))
-    ):
+    if name == "day-of-month" and all(day in _DAYS for day in field.split(",")):
         return _never_due(expression)
     return ScheduleError(
         f"'{expression}' is not valid cron: '{field}' is not a valid {name.replace('-', ' ')}",

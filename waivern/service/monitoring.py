@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from waivern import __version__
 from waivern.errors import UsageError, WaivernError
 from waivern.runs.service_store import Status
+from waivern.service.health import HealthProblem
 from waivern.service.metrics import ServiceMetrics
 
 _CLIENT_TIMEOUT_S = 5
@@ -26,7 +27,8 @@ class Monitor:
     Args:
         read_status: Reads the status of the installation from the database.
         metrics: What this process has done.
-        find_problems: Returns what is wrong with this process; nothing if it is healthy.
+        find_problems: Returns what is wrong with this process; nothing if it is healthy. Only a serious problem makes
+            `/healthz` answer 503: a restart repairs no runbook.
     """
 
     def __init__(
@@ -34,7 +36,7 @@ class Monitor:
         *,
         read_status: Callable[[], Status],
         metrics: ServiceMetrics,
-        find_problems: Callable[[], Sequence[str]],
+        find_problems: Callable[[], Sequence[HealthProblem]],
     ) -> None:
         self._metrics = metrics
         self._find_problems = find_problems
@@ -60,9 +62,11 @@ class Monitor:
         return int(server.server_address[1])
 
     def _health_page(self) -> tuple[HTTPStatus, str, bytes]:
-        problems = list(self._find_problems())
-        health = {"status": "unhealthy" if problems else "ok", "version": __version__, "problems": problems}
-        code = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
+        problems = self._find_problems()
+        is_serious = any(problem.is_serious for problem in problems)
+        status = "unhealthy" if is_serious else "degraded" if problems else "ok"
+        health = {"status": status, "version": __version__, "problems": [problem.text for problem in problems]}
+        code = HTTPStatus.SERVICE_UNAVAILABLE if is_serious else HTTPStatus.OK
         return code, "application/json", json.dumps(health).encode()
 
     def _metrics_page(self) -> tuple[HTTPStatus, str, bytes]:

@@ -4,10 +4,11 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from waivern.errors import DatabaseUnavailableError
+from waivern.errors import DatabaseUnavailableError, WaivernError
 from waivern.runs.run import utc_now
 from waivern.schedules.schedule import Schedule
 from waivern.schedules.schedule_store import EvaluationResult, ScheduleStore
+from waivern.service.health import Health
 from waivern.service.jobs.background_jobs import BackgroundJobs, PeriodicTask
 from waivern.service.metrics import ServiceMetrics
 
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 _TASK = "schedules"
 _INTERVAL_S = 1.0
 _BATCH_SIZE = 100  # schedules in one transaction
+_UNUSABLE, _NOT_EVALUATED = "unusable schedule", "schedule"
 
 
 class Scheduler:
@@ -29,10 +31,18 @@ class Scheduler:
         jobs: Runs the alarms and the task.
         on_queued: Called when runs were queued, so that workers need not wait for their next look.
         metrics: Counts the scheduled times.
+        health: Where schedules are reported that cannot be evaluated; each is logged once, and again when its fault
+            changes.
     """
 
     def __init__(
-        self, store: ScheduleStore, jobs: BackgroundJobs, *, on_queued: Callable[[], None], metrics: ServiceMetrics
+        self,
+        store: ScheduleStore,
+        jobs: BackgroundJobs,
+        *,
+        on_queued: Callable[[], None],
+        metrics: ServiceMetrics,
+        health: Health,
     ) -> None:
         self._store = store
         self._jobs = jobs
@@ -42,7 +52,7 @@ class Scheduler:
         self._due: dict[str, None] = {}  # a set that keeps its order
         self._schedules: dict[str, Schedule] = {}
         self._revision: str | None = None
-        self._broken: set[str] = set()
+        self._health = health
         self._is_stopping = False
 
     def start(self) -> None:
@@ -90,16 +100,18 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001  whatever is wrong with one schedule, the others go on
             if len(schedule_ids) > 1:
                 return [result for schedule_id in schedule_ids for result in self._evaluate([schedule_id])]
-            self._log_broken(schedule_ids[0], error)
+            self._report_broken(schedule_ids[0], error)
             return []
-        self._broken.difference_update(schedule_ids)
+        for schedule_id in schedule_ids:
+            self._health.clear(_NOT_EVALUATED, schedule_id)
         return evaluated
 
-    def _log_broken(self, schedule_id: str, error: Exception) -> None:
-        """Log why a schedule cannot be evaluated: only once, although it is evaluated again whenever it is due."""
-        if schedule_id not in self._broken:
-            self._broken.add(schedule_id)
-            logger.error("The schedule cannot be evaluated", exc_info=error, extra=self._log_fields(schedule_id))
+    def _report_broken(self, schedule_id: str, error: Exception) -> None:
+        """Report why a schedule cannot be evaluated: it is logged once, although it is evaluated whenever it is due."""
+        fields = self._log_fields(schedule_id)
+        problem = f"The schedule '{fields['schedule'] or schedule_id}' cannot be evaluated: {_in_one_line(error)}"
+        if self._health.report(_NOT_EVALUATED, schedule_id, problem, is_serious=False):
+            logger.error(problem, exc_info=error, extra=fields)
 
     def _handle(self, evaluated: Sequence[EvaluationResult]) -> None:
         for result in evaluated:
@@ -129,11 +141,27 @@ class Scheduler:
         before, self._schedules = self._schedules, {schedule.id: schedule for schedule in self._store.all()}
         for schedule_id in before.keys() - self._schedules.keys():
             self._jobs.remove(schedule_id)
+            self._health.clear(_NOT_EVALUATED, schedule_id)
         for schedule_id, schedule in self._schedules.items():
             if schedule_id not in before or before[schedule_id].changed_at != schedule.changed_at:
                 self._jobs.set_alarm(schedule_id, schedule.definition.timing, self._mark_due)
+        self._report_unusable()
         self._revision = revision
+
+    def _report_unusable(self) -> None:
+        unusable = {each.schedule_id: each for each in self._store.unusable()}
+        texts = {
+            schedule_id: f"The schedule '{each.name}' cannot be used: {each.reason}"
+            for schedule_id, each in unusable.items()
+        }
+        for schedule_id in self._health.replace(_UNUSABLE, texts, is_serious=False):
+            logger.error(texts[schedule_id], extra={"schedule": unusable[schedule_id].name})
 
     def _log_fields(self, schedule_id: str, run_id: str | None = None) -> dict[str, object]:
         schedule = self._schedules.get(schedule_id)
         return {"run_id": run_id, "schedule": schedule.name if schedule is not None else None}
+
+
+def _in_one_line(error: Exception) -> str:
+    text = str(error).partition("\n")[0]
+    return text if isinstance(error, WaivernError) else f"{type(error).__name__}: {text}"

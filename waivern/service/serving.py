@@ -15,6 +15,7 @@ from waivern.errors import DatabaseUnavailableError
 from waivern.operations.application import Application
 from waivern.runs.service_store import HEARTBEAT_S, Status
 from waivern.service.database_watch import RETRY_S, DatabaseWatch
+from waivern.service.health import Health, HealthProblem
 from waivern.service.jobs.background_jobs import BackgroundJobs, PeriodicTask
 from waivern.service.metrics import ServiceMetrics
 from waivern.service.nightly_pruning import prune_if_due
@@ -79,6 +80,7 @@ class Service:
         self._make_application = make_application
         self._options = options
         self._metrics = ServiceMetrics()
+        self._health = Health()
         self._database = DatabaseWatch(self._metrics)
         self._jobs = BackgroundJobs(self._database)
         self._stop_requested = threading.Event()
@@ -105,8 +107,11 @@ class Service:
             self._stop_requested.wait()
             self._shut_down()
 
-    def problems(self) -> Sequence[str]:
+    def problems(self) -> Sequence[HealthProblem]:
         """Return what is wrong with this process; nothing if it is healthy."""
+        return [*map(HealthProblem, self._unavailable_parts()), *self._health.problems()]
+
+    def _unavailable_parts(self) -> Sequence[str]:
         found = [] if self._has_started else ["the service waits for its database"]
         if self._workers is not None and not self._workers.thread.is_alive():
             found.append("the thread of the workers has ended")
@@ -143,7 +148,9 @@ class Service:
             self._workers.start()
         if options.has_scheduler:
             on_queued = self._workers.wake if self._workers is not None else lambda: None
-            self._scheduler = Scheduler(storage.schedules, self._jobs, on_queued=on_queued, metrics=self._metrics)
+            self._scheduler = Scheduler(
+                storage.schedules, self._jobs, on_queued=on_queued, metrics=self._metrics, health=self._health
+            )
             self._scheduler.start()
         for task in self._periodic_tasks():
             self._jobs.add_task(task)
@@ -171,7 +178,7 @@ class Service:
         application, options = self._application, self._options
         yield PeriodicTask("heartbeat", HEARTBEAT_S, self._heartbeat)
         if options.runbooks is not None:
-            folder = RunbookFolder(application, options.runbooks, caller=self._caller)
+            folder = RunbookFolder(application, options.runbooks, caller=self._caller, health=self._health)
             yield PeriodicTask("runbook folder", _FOLDER_INTERVAL_S, folder.sync_if_changed)
         if options.has_scheduler:
             notifier = Notifier(application, jobs=self._jobs, metrics=self._metrics)

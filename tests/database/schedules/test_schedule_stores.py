@@ -376,9 +376,7 @@ def test_the_newest_run_of_each_schedule_is_returned(engine: sa.Engine, store: S
     assert never.id not in store.last_runs()
 
 
-def test_a_schedule_in_an_unknown_time_zone_stops_no_other(
-    engine: sa.Engine, store: SqlScheduleStore, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_schedule_in_an_unknown_time_zone_stops_no_other(engine: sa.Engine, store: SqlScheduleStore) -> None:
     broken, sound = (
         store.add(a_definition(HOURLY, name="broken"), caller=CALLER),
         store.add(a_definition(HOURLY), caller=CALLER),
@@ -388,4 +386,5 @@ def test_a_schedule_in_an_unknown_time_zone_stops_no_other(
         connection.execute(sa.update(schedules).where(schedules.c.id == broken.id).values(timezone="Moon/Base"))
     assert [schedule.name for schedule in store.all()] == ["nightly"]
     assert [result.schedule_id for result in store.evaluate([broken.id, sound.id])] == [sound.id]
-    assert "'broken' cannot be used: 'Moon/Base' is not a known time zone" in caplog.text
+    (unusable,) = store.unusable()
+    assert (unusable.name, "'Moon/Base' is not a known time zone" in unusable.reason) == ("broken", True)

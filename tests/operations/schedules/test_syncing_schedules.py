@@ -16,6 +16,7 @@ from waivern.operations.schedules.manage_schedules import add_schedule, pause_sc
 from waivern.operations.schedules.sync_schedules import Synced, SyncStep, sync_schedules
 from waivern.schedules.schedule import Schedule, ScheduleStatus
 from waivern.schedules.timing import Every
+from waivern.service.health import Health
 from waivern.service.runbook_folder import RunbookFolder
 from waivern.settings import Settings
 
@@ -203,7 +204,7 @@ def test_a_schedule_with_the_same_name_from_a_different_origin_is_a_conflict(
 
 def test_a_missing_folder_pauses_nothing(application: Application, folder: Path) -> None:
     write_runbook(folder / "scan.yaml", "Scan")
-    watched = RunbookFolder(application, folder, caller=CALLER)
+    watched = RunbookFolder(application, folder, caller=CALLER, health=Health())
     watched.sync_if_changed()
     away = folder.rename(folder.with_name("away"))
     with pytest.raises(ScheduleError, match="There is no folder"):

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from waivern.cli.shell.escaping import lines as escaped_lines
 from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.formatting import duration, local_time, short_id, state
 from waivern.cli.terminal.output import Cell
+from waivern.operations.schedules.list_schedules import RefusedSchedule, ScheduleList
 from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary
-from waivern.operations.schedules.schedules_as_json import summary_as_json
 from waivern.runs.notifications import TARGETS
 from waivern.runs.run import RunStatus
 from waivern.schedules.evaluation import TriggerSkipReason
@@ -21,7 +22,7 @@ CSV_COLUMNS = (
     *("name", "runbook", "path", "cron", "timezone", "every_seconds", "anchor", "at", "status", "paused_because"),
     *("next_due_at", "last_run_id", "last_run_status", "last_run_due_at", "last_run_started_at"),
     *("last_run_lateness_seconds", "catch_up", "max_catch_up", "overlap", "jitter_seconds", "priority"),
-    *("max_attempts", "working_directory", "declared_in", "created_at", "id"),
+    *("max_attempts", "working_directory", "declared_in", "created_at", "id", "problem"),
 )
 
 _SKIP_REASONS = {
@@ -43,6 +44,25 @@ def row_of(summary: ScheduleSummary) -> Sequence[Cell]:
         state(RunStatus(last.status)) if last is not None else "",
         duration(last.lateness_seconds) if last is not None else "",
     )
+
+
+def problems_as_text(listed: ScheduleList) -> str:
+    """Return what is wrong with schedules and runbooks, a paragraph each; empty if nothing is."""
+    known = [
+        (summary.schedule.name, str(summary.schedule.definition.runbook), summary.problem)
+        for summary in listed.schedules
+        if summary.problem is not None
+    ]
+    refused = [(each.name, each.path, each.problem) for each in listed.refused]
+    return "\n".join(
+        f"{one_line(name)}{f' ({one_line(path)})' if path else ''}: {escaped_lines(problem)}"
+        for name, path, problem in (*known, *refused)
+    )
+
+
+def refused_row(refused: RefusedSchedule) -> Sequence[Cell]:
+    """Return the table row of what has no schedule because it was refused."""
+    return (refused.name, "", "", "refused", "", "", "")
 
 
 def as_text(details: ScheduleDetails) -> str:
@@ -87,9 +107,8 @@ def instants_as_text(instants: Sequence[datetime], schedule: Schedule, *, indent
     return "\n".join(lines)
 
 
-def as_csv_row(summary: ScheduleSummary) -> Mapping[str, Any]:
-    """Return the CSV row of a schedule: its JSON with the keys of its last run as columns."""
-    row = summary_as_json(summary)
+def as_csv_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the CSV row for the JSON of a schedule: with the keys of its last run as columns."""
     last = row["last_run"] or {}
     return {**dict.fromkeys(CSV_COLUMNS), **row, **{f"last_run_{name}": value for name, value in last.items()}}
 

@@ -20,6 +20,7 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "imported_events": "imported events",
     "run_attempts": "run attempts",
     "run_gates": "run gates",
+    "runbook_faults": "runbook faults",
 }
 """How rows of a table are called, if not like the table."""
 

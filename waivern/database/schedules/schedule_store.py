@@ -1,6 +1,5 @@
 """Schedules, stored in the database."""
 
-import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,6 +12,7 @@ from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.events import schedule_events
 from waivern.database.events.schedule_rows import row_of, schedule_of
+from waivern.database.schedules import runbook_faults
 from waivern.database.schedules.triggering import insert_runs, insert_triggers, run_row, trigger_due
 from waivern.database.schema.tables import runs, schedule_triggers, schedules
 from waivern.errors import ScheduleError, did_you_mean
@@ -20,9 +20,14 @@ from waivern.history.events import EventKind
 from waivern.runs.run import Trigger, new_run_id
 from waivern.schedules.evaluation import TriggerSkipReason
 from waivern.schedules.schedule import Schedule, ScheduleDefinition, ScheduleStatus
-from waivern.schedules.schedule_store import EvaluationResult, LastRun, ScheduleStore, TriggerRecord
-
-logger = logging.getLogger(__name__)
+from waivern.schedules.schedule_store import (
+    EvaluationResult,
+    LastRun,
+    RunbookFault,
+    ScheduleStore,
+    TriggerRecord,
+    UnusableSchedule,
+)
 
 _NOT_REMOVED = sa.select(schedules).where(schedules.c.removed_at.is_(None))
 _DELETE_TRIGGER = sa.delete(schedule_triggers).where(
@@ -72,7 +77,17 @@ class SqlScheduleStore(ScheduleStore):
 
     def all(self) -> Sequence[Schedule]:
         with self._engine.connect() as connection:
-            return list(_readable(connection.execute(_NOT_REMOVED.order_by(schedules.c.name)).all()))
+            return _usable(connection.execute(_NOT_REMOVED.order_by(schedules.c.name)).all())[0]
+
+    def unusable(self) -> Sequence[UnusableSchedule]:
+        with self._engine.connect() as connection:
+            return _usable(connection.execute(_NOT_REMOVED.order_by(schedules.c.name)).all())[1]
+
+    def replace_runbook_faults(self, folder: str, faults: Mapping[str, str]) -> None:
+        runbook_faults.replace_faults(self._engine, folder, faults)
+
+    def runbook_faults(self) -> Sequence[RunbookFault]:
+        return runbook_faults.read_faults(self._engine)
 
     def pause(self, schedule_id: str, *, caller: Caller, because: str | None = None) -> None:
         paused = {"status": ScheduleStatus.PAUSED.value, "paused_because": because}
@@ -100,7 +115,7 @@ class SqlScheduleStore(ScheduleStore):
                 _NOT_REMOVED.where(schedules.c.id.in_(schedule_ids)).order_by(schedules.c.id).with_for_update()
             ).all()
             now = database_now(connection)
-            return trigger_due(connection, list(_readable(rows)), now=now)
+            return trigger_due(connection, _usable(rows)[0], now=now)
 
     def trigger(self, schedule_id: str) -> str:
         with writing(self._engine) as connection:
@@ -177,13 +192,16 @@ class SqlScheduleStore(ScheduleStore):
             continue
 
 
-def _readable(rows: Sequence[Any]) -> Iterator[Schedule]:
-    """Yield the schedules that can be used, so that one whose time zone is not known here does not stop the others."""
+def _usable(rows: Sequence[Any]) -> tuple[list[Schedule], list[UnusableSchedule]]:
+    """Separate the schedules that can be used: one whose time zone is not known here does not stop the others."""
+    usable: list[Schedule] = []
+    unusable: list[UnusableSchedule] = []
     for row in rows:
         try:
-            yield schedule_of(row)
-        except ScheduleError as error:
-            logger.error("The schedule '%s' cannot be used: %s", row.name, error, extra={"schedule": row.name})
+            usable.append(schedule_of(row))
+        except (ScheduleError, ValueError, TypeError) as error:
+            unusable.append(UnusableSchedule(row.id, row.name, str(error)))
+    return usable, unusable
 
 
 @contextmanager

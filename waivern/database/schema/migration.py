@@ -14,7 +14,7 @@ from waivern.errors import DatabaseError, SchemaOutOfDateError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0001_initial"
+NEWEST = "0002_runbook_faults"
 """The revision that this code needs: the head of `migrations/`, as a test checks. Reading that folder at each start
 would cost more than the rest of the start."""
 

@@ -153,6 +153,16 @@ schedule_triggers = sa.Table(
     sqlite_with_rowid=False,
 )
 
+runbook_faults = sa.Table(  # what the newest sync of a folder of runbooks refused
+    "runbook_faults",
+    metadata,
+    sa.Column("folder", EscapedText, primary_key=True),
+    sa.Column("path", EscapedText, primary_key=True),
+    sa.Column("reason", EscapedText, nullable=False),
+    sa.Column("found_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 run_attempts = sa.Table(
     "run_attempts",
     metadata,

@@ -27,11 +27,12 @@ _SHOWN_COUNT = 5
 
 @dataclass(frozen=True)
 class ScheduleSummary:
-    """A schedule, its next scheduled time (None if it ended or is paused), and its newest run."""
+    """A schedule, its next scheduled time (None if it ended or is paused), its newest run, and what is wrong."""
 
     schedule: Schedule
     next_due_at: datetime | None
     last_run: LastRun | None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,10 @@ def with_anchor_of(new: ScheduleDefinition, old: ScheduleDefinition) -> Schedule
     return replace(new, timing=old.timing) if is_same else new
 
 
-def list_schedules(application: Application) -> Sequence[ScheduleSummary]:
-    """Return all schedules, by name."""
-    store = application.storage.schedules
-    last_runs = store.last_runs()
-    return [_summary(schedule, last_runs.get(schedule.id)) for schedule in store.all()]
+def summary_of(schedule: Schedule, last_run: LastRun | None) -> ScheduleSummary:
+    """Return the summary of a schedule."""
+    is_active = schedule.status is ScheduleStatus.ACTIVE
+    return ScheduleSummary(schedule, schedule.definition.timing.after(utc_now()) if is_active else None, last_run)
 
 
 def show_schedule(application: Application, name: str) -> ScheduleDetails:
@@ -189,9 +189,4 @@ def _config_of(terms: Mapping[str, Any]) -> ScheduleConfig:
 
 
 def _summary_in(store: ScheduleStore, schedule: Schedule) -> ScheduleSummary:
-    return _summary(schedule, store.last_runs().get(schedule.id))
-
-
-def _summary(schedule: Schedule, last_run: LastRun | None) -> ScheduleSummary:
-    is_active = schedule.status is ScheduleStatus.ACTIVE
-    return ScheduleSummary(schedule, schedule.definition.timing.after(utc_now()) if is_active else None, last_run)
+    return summary_of(schedule, store.last_runs().get(schedule.id))

@@ -4,12 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from waivern.formats.records_as_json import instant_as_json, run_as_json
+from waivern.operations.schedules.list_schedules import RefusedSchedule, ScheduleList
 from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary
 from waivern.operations.schedules.sync_schedules import SyncStep
 from waivern.runs.notifications import TARGETS
 from waivern.runs.service_store import RunningRun, ServiceRecord, Status
 from waivern.schedules.schedule_store import LastRun, TriggerRecord
 from waivern.schedules.timing import Cron, Every, Timing
+
+_KEYS = (
+    *("name", "runbook", "path", "cron", "timezone", "status", "paused_because", "next_due_at", "last_run", "catch_up"),
+    *("max_catch_up", "overlap", "jitter_seconds", "priority", "max_attempts", "working_directory", "declared_in"),
+    *("created_at", "id", "notify", "problem"),
+)
 
 
 def summary_as_json(summary: ScheduleSummary) -> dict[str, Any]:
@@ -35,7 +42,13 @@ def summary_as_json(summary: ScheduleSummary) -> dict[str, Any]:
         "created_at": instant_as_json(schedule.created_at),
         "id": schedule.id,
         "notify": None if definition.notify is None else _notify(definition.notify),
+        "problem": summary.problem,
     }
+
+
+def list_as_json(listed: ScheduleList) -> list[dict[str, Any]]:
+    """Return the JSON objects of all schedules, and one with the status `refused` for what has no schedule."""
+    return [*(summary_as_json(summary) for summary in listed.schedules), *map(_refused, listed.refused)]
 
 
 def details_as_json(details: ScheduleDetails) -> dict[str, Any]:
@@ -68,6 +81,17 @@ def status_as_json(status: Status) -> dict[str, Any]:
         "running": [_running(run) for run in status.running],
         "schedules": status.schedules,
     }
+
+
+def _refused(refused: RefusedSchedule) -> dict[str, Any]:
+    known = {
+        "name": refused.name,
+        "path": refused.path,
+        "status": "refused",
+        "declared_in": refused.declared_in,
+        "problem": refused.problem,
+    }
+    return {**dict.fromkeys(_KEYS), **known}
 
 
 def _timing(timing: Timing) -> dict[str, Any]:

@@ -1,21 +1,25 @@
 """Sync the schedules with those that the runbooks of a folder declare."""
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
 from waivern.caller import Caller
-from waivern.errors import DatabaseError, ScheduleError, WaivernError
+from waivern.errors import DatabaseUnavailableError, ScheduleError, SchemaOutOfDateError, WaivernError
 from waivern.operations.application import Application
 from waivern.operations.runs.plan_runbook import plan_runbook
 from waivern.operations.schedules.manage_schedules import definition_of, with_anchor_of
+from waivern.operations.schedules.runbook_files import RunbookFiles, runbook_files
 from waivern.runbooks.reading.runbook_loader import load_runbook
 from waivern.schedules.schedule import Schedule, ScheduleDefinition, ScheduleStatus
 
+logger = logging.getLogger(__name__)
+
 _UNDECLARED = "its runbook no longer declares a schedule with this name"
-_SUFFIXES = (".yaml", ".yml")
+_WITHOUT_DATABASE = (DatabaseUnavailableError, SchemaOutOfDateError)  # nothing can be synced
 
 
 class Synced(StrEnum):
@@ -46,7 +50,8 @@ def sync_schedules(
 
     A schedule has the name of its runbook; if two runbooks have the same name, it keeps following the first one. What a
     person added or paused is left alone, and so is the schedule of a runbook that cannot be read or planned. Returns
-    one step for each schedule and each such runbook. Several processes may sync at the same time.
+    one step for each schedule, and one for each runbook or folder that was refused; those are stored too, until the
+    next sync. Whatever is wrong with one, the others are followed. Several processes may sync at the same time.
 
     Args:
         application: What is installed.
@@ -62,12 +67,6 @@ def sync_schedules(
     return _Sync(application, folder.resolve(), caller=caller, dry_run=dry_run).run()
 
 
-def runbook_files(folder: Path) -> Sequence[Path]:
-    """Return the YAML files of a folder, searched recursively, except for hidden ones, sorted by path."""
-    found = (path for path in folder.rglob("*") if path.suffix in _SUFFIXES and path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-
-
 class _Sync:
     def __init__(self, application: Application, folder: Path, *, caller: Caller, dry_run: bool) -> None:
         self._application = application
@@ -79,20 +78,30 @@ class _Sync:
         self._declared: dict[str, list[ScheduleDefinition]] = {}
         self._readable: set[Path] = set()
         self._unreadable: set[Path] = set()
+        self._found: RunbookFiles = runbook_files(folder)
 
     def run(self) -> Sequence[SyncStep]:
-        refused = [step for path in runbook_files(self._folder) for step in self._read(path)]
-        followed = [step for name in self._declared for step in self._follow(name)]
-        return [*refused, *followed, *self._pause_undeclared()]
+        read = [
+            *(_refused(path, reason) for path, reason in self._found.unreadable.items()),
+            *(step for path in self._found.files for step in self._read(path)),
+        ]
+        followed = [step for name in self._declared for step in self._follow_safely(name)]
+        steps = [*read, *followed, *self._pause_undeclared()]
+        self._store_faults(steps)
+        return steps
+
+    def _store_faults(self, steps: Iterable[SyncStep]) -> None:
+        faults = {str(step.runbook): step.reason for step in steps if step.done is Synced.REFUSED and step.runbook}
+        self._do(partial(self._store.replace_runbook_faults, str(self._folder), faults))
 
     def _read(self, path: Path) -> Iterator[SyncStep]:
         try:
             definition = self._definition_in(path)
-        except DatabaseError:
+        except _WITHOUT_DATABASE:
             raise
-        except WaivernError as error:
+        except Exception as error:  # noqa: BLE001  whatever is wrong with one runbook, the others are followed
             self._unreadable.add(path)
-            yield SyncStep(Synced.REFUSED, path.stem, path, str(error))
+            yield _refused(path, _reason(error))
             return
         self._readable.add(path)
         if definition is not None:
@@ -107,6 +116,15 @@ class _Sync:
         definition = definition_of(runbook.schedule, name=runbook.name, runbook=path, runbook_name=runbook.name)
         return replace(definition, declared_in=str(self._folder))
 
+    def _follow_safely(self, name: str) -> Sequence[SyncStep]:
+        try:
+            return list(self._follow(name))
+        except _WITHOUT_DATABASE:
+            raise
+        except Exception as error:  # noqa: BLE001  as above
+            reason, declared = _reason(error), self._declared[name]
+            return [SyncStep(Synced.REFUSED, name, definition.runbook, reason) for definition in declared]
+
     def _follow(self, name: str) -> Iterator[SyncStep]:
         known, declared = self._known.get(name), self._declared[name]
         followed = self._file_to_follow(known, declared)
@@ -120,8 +138,10 @@ class _Sync:
     def _file_to_follow(self, known: Schedule | None, declared: Sequence[ScheduleDefinition]) -> Path:
         """A copy of a runbook must not take over its schedule, not even while the runbook cannot be read."""
         files = [definition.runbook for definition in declared]
-        if known is not None and known.definition.runbook in {*files, *self._unreadable}:
-            return known.definition.runbook
+        if known is not None:
+            runbook = known.definition.runbook
+            if runbook in files or self._is_unreadable(runbook):
+                return runbook
         return files[0]
 
     def _follow_definition(self, known: Schedule | None, definition: ScheduleDefinition) -> SyncStep:
@@ -152,12 +172,15 @@ class _Sync:
 
     def _pause_undeclared(self) -> Iterator[SyncStep]:
         for schedule in self._known.values():
-            definition = schedule.definition
-            is_ours = definition.declared_in == str(self._folder) and schedule.name not in self._declared
-            if is_ours and schedule.status is ScheduleStatus.ACTIVE and definition.runbook not in self._unreadable:
-                reason = _UNDECLARED if definition.runbook in self._readable else self._gone
+            runbook = schedule.definition.runbook
+            is_ours = schedule.definition.declared_in == str(self._folder) and schedule.name not in self._declared
+            if is_ours and schedule.status is ScheduleStatus.ACTIVE and not self._is_unreadable(runbook):
+                reason = _UNDECLARED if runbook in self._readable else self._gone
                 self._do(partial(self._store.pause, schedule.id, because=reason, caller=self._caller))
-                yield SyncStep(Synced.PAUSED, schedule.name, definition.runbook, reason)
+                yield SyncStep(Synced.PAUSED, schedule.name, runbook, reason)
+
+    def _is_unreadable(self, runbook: Path) -> bool:
+        return runbook in self._unreadable or self._found.is_unreadable(runbook)
 
     @property
     def _gone(self) -> str:
@@ -166,3 +189,15 @@ class _Sync:
     def _do(self, change: Callable[[], object]) -> None:
         if not self._dry_run:
             change()
+
+
+def _refused(path: Path, reason: str) -> SyncStep:
+    return SyncStep(Synced.REFUSED, path.stem, path, reason)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, WaivernError):
+        return str(error)
+    logger.debug("A runbook was refused because of an unexpected error", exc_info=error)
+    lines = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}".removesuffix(": ")

@@ -23,7 +23,7 @@ class ScheduleConfig(RunbookSection):
     at: str | None = None
     timezone: str = "UTC"
     catch_up: Literal["skip", "latest", "all"] = "latest"
-    max_catch_up: int | None = Field(default=None, ge=1)
+    max_catch_up: int | None = Field(default=None, ge=1, le=10_000)
     overlap: Literal["skip", "queue", "allow"] = "skip"
     jitter: Delay | None = None
     priority: int = Field(default=0, ge=-100, le=100)

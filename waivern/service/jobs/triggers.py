@@ -1,10 +1,15 @@
 """APScheduler triggers: the scheduled times of a schedule, and a fixed interval."""
 
+import logging
 from datetime import datetime, timedelta
 
 from apscheduler.triggers.base import BaseTrigger
 
 from waivern.schedules.timing import Timing
+
+logger = logging.getLogger(__name__)
+
+_RETRY_AFTER_FAULT = timedelta(minutes=1)
 
 
 class ScheduleTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
@@ -17,8 +22,16 @@ class ScheduleTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no 
         self._timing = timing
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """Return the first scheduled time after `now` (aware), or None if there is none."""
-        return self._timing.after(now if previous_fire_time is None else max(previous_fire_time, now))
+        """Return the first scheduled time after `now` (aware), or None if there is none.
+
+        An error would end the thread in which all jobs are planned, so it only makes the schedule be evaluated again
+        in a minute; what is wrong with it is reported then.
+        """
+        try:
+            return self._timing.after(now if previous_fire_time is None else max(previous_fire_time, now))
+        except Exception:
+            logger.debug("The next scheduled time cannot be computed", exc_info=True)
+            return now + _RETRY_AFTER_FAULT
 
 
 class PeriodicTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types

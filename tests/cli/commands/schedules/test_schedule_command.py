@@ -231,3 +231,26 @@ def test_a_schedule_that_was_added_manually_is_left_alone(ask, books: Path, scan
 def test_a_missing_folder_is_a_usage_error(ask, folder) -> None:
     assert ask("serve", "--runbooks", "nowhere").code == 2
     assert ask("schedule", "sync", "nowhere").code == 2
+
+
+def test_a_runbook_that_cannot_be_followed_is_listed_with_its_fault_until_it_is_repaired(ask, folder) -> None:
+    books = folder / "books"
+    books.mkdir()
+    schedule = "description: d\nschedule: {cron: '%s'}\nartifacts: {a: {source: {type: odd}}}\n"
+    (books / "good.yaml").write_text("name: Good\n" + schedule % "@daily")
+    (books / "bad.yaml").write_text("name: Bad\n" + schedule % "0 0 1,,2 * *")
+    synced = ask("schedule", "sync", str(books))
+    assert synced.code == 2
+    assert "refused    bad: " in synced.out
+    assert "added      Good" in synced.out
+    table = ask("schedule", "list").out
+    assert "refused" in table
+    assert "'1,,2' is not a valid day of month" in table
+    by_name = {each["name"]: each for each in json.loads(ask("schedule", "list", "--format", "json").out)}
+    assert by_name["Good"]["problem"] is None
+    assert (by_name["bad"]["status"], by_name["bad"]["path"]) == ("refused", str(books / "bad.yaml"))
+    assert by_name["bad"].keys() == by_name["Good"].keys() - {"every_seconds", "anchor", "at"}
+    assert len(ask("schedule", "list", "--format", "csv").out.splitlines()) == 3
+    (books / "bad.yaml").write_text("name: Bad\n" + schedule % "0 0 1,2 * *")
+    assert ask("schedule", "sync", str(books)).code == 0
+    assert "refused" not in ask("schedule", "list").out

@@ -1,12 +1,13 @@
 """`waivern schedule`: manage schedules."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from waivern.cli.shell.callers import current_caller
+from waivern.cli.shell.escaping import lines as escaped_lines
+from waivern.cli.shell.escaping import one_line
 from waivern.cli.shell.groups import PatientGroup
 from waivern.cli.shell.options import (
     database_option,
@@ -17,14 +18,22 @@ from waivern.cli.shell.options import (
     working_directory_option,
 )
 from waivern.cli.terminal.formatting import short_id
-from waivern.cli.terminal.output import Cell, as_csv, as_json, as_table, write
-from waivern.cli.terminal.schedule_texts import CSV_COLUMNS, as_csv_row, as_text, instants_as_text, row_of
+from waivern.cli.terminal.output import as_csv, as_json, as_table, write
+from waivern.cli.terminal.schedule_texts import (
+    CSV_COLUMNS,
+    as_csv_row,
+    as_text,
+    instants_as_text,
+    problems_as_text,
+    refused_row,
+    row_of,
+)
 from waivern.formats.records_as_json import instant_as_json, run_as_json
 from waivern.operations.application import Application
+from waivern.operations.schedules.list_schedules import ScheduleList, list_schedules
 from waivern.operations.schedules.manage_schedules import (
     ScheduleSummary,
     add_schedule,
-    list_schedules,
     next_due,
     pause_schedule,
     remove_schedule,
@@ -32,7 +41,7 @@ from waivern.operations.schedules.manage_schedules import (
     show_schedule,
     trigger_schedule,
 )
-from waivern.operations.schedules.schedules_as_json import details_as_json, step_as_json, summary_as_json
+from waivern.operations.schedules.schedules_as_json import details_as_json, list_as_json, step_as_json, summary_as_json
 from waivern.operations.schedules.sync_schedules import Synced, SyncStep, sync_schedules
 from waivern.schedules.schedule import CatchUp, Overlap
 from waivern.schedules.timing import describe
@@ -56,7 +65,7 @@ def schedule() -> None:
 @click.option("--at", metavar="TIME", help="Run once, at a time such as 2026-12-01T02:00.")
 @click.option("--timezone", metavar="TZ", help="Time zone of --cron and --at [UTC].")
 @click.option("--catch-up", type=click.Choice(list(CatchUp)), help="Which missed runs to make up for [latest].")
-@click.option("--max-catch-up", type=click.IntRange(min=1), metavar="N", help="Limit for --catch-up all [100].")
+@click.option("--max-catch-up", type=click.IntRange(1, 10_000), metavar="N", help="Limit for --catch-up all [100].")
 @click.option(
     "--overlap",
     type=click.Choice(list(Overlap)),
@@ -112,15 +121,18 @@ def _notify(webhook: str | None, secret: str | None, command: str | None) -> dic
 @format_option("table", "json", "csv")
 @pass_existing
 def list_(application: Application, form: str) -> None:
-    """List all schedules with their next scheduled time and their last run."""
-    summaries = listed(lambda: list_schedules(application))
+    """List all schedules with their next scheduled time and their last run, and runbooks that cannot be followed."""
+    found = next(iter(listed(lambda: [list_schedules(application)])), ScheduleList(()))
     if form == "json":
-        write(as_json([summary_as_json(summary) for summary in summaries]))
+        write(as_json(list_as_json(found)))
     elif form == "csv":
-        write(as_csv([as_csv_row(summary) for summary in summaries], CSV_COLUMNS))
-    elif summaries:
-        rows: Sequence[Sequence[Cell]] = [row_of(summary) for summary in summaries]
+        write(as_csv([as_csv_row(row) for row in list_as_json(found)], CSV_COLUMNS))
+    elif found.schedules or found.refused:
+        rows = [*map(row_of, found.schedules), *map(refused_row, found.refused)]
         write(as_table(_TITLES, rows, right=("LATE",)))
+        problems = problems_as_text(found)
+        if problems:
+            write(f"\nProblems:\n{problems}")
     else:
         click.echo("No schedules yet; add one with `waivern schedule add`", err=True)
 
@@ -209,7 +221,8 @@ def next_(application: Application, name: str, count: int, form: str) -> None:
 def sync(application: Application, folder: Path, dry_run: bool, form: str) -> None:
     """Add, change and pause schedules until they match the `schedule:` of the runbooks in DIR.
 
-    The schedule of a runbook that does not plan is left as it is, and the exit code is 2.
+    A runbook or folder that cannot be read, or does not plan, is refused with the reason: all others are followed, its
+    schedule is left as it is, and the exit code is 2.
     """
     steps = sync_schedules(application, folder, caller=current_caller(), dry_run=dry_run)
     if form == "json":
@@ -225,5 +238,5 @@ def _write(summary: ScheduleSummary, form: str, text: str) -> None:
 
 
 def _as_line(step: SyncStep) -> str:
-    line = f"{step.done.value:<9}  {step.name}"
-    return f"{line}: {step.reason}" if step.reason else line
+    line = f"{step.done.value:<9}  {one_line(step.name)}"
+    return f"{line}: {escaped_lines(step.reason)}" if step.reason else line
