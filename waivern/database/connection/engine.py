@@ -13,6 +13,7 @@ from sqlalchemy import event
 from waivern.database.connection.column_types import json_text
 from waivern.database.connection.driver_errors import Fault, fault_of, first_line_of
 from waivern.database.connection.keyring import NO_KEYS, KeyRing
+from waivern.database.connection.postgres_session import PostgresSession
 from waivern.database.connection.retries import sleep_with_jitter
 from waivern.database.connection.sqlite_opening import create_private_file, is_read_only, read_only_url, sqlite_path
 from waivern.errors import DatabaseError, DatabaseMissingError, DatabaseUnavailableError, SchemaOutOfDateError
@@ -20,15 +21,6 @@ from waivern.errors import DatabaseError, DatabaseMissingError, DatabaseUnavaila
 _BEGIN_OPTION = "waivern_begin"
 _KEYRING_OPTION = "waivern_keyring"
 _BUSY_TIMEOUT_S = 30
-_CONNECT_TIMEOUT_S = 10
-_MIN_IDLE_S, _MAX_IDLE_S = 2.0, 20.0
-_LIVENESS_OPTIONS = {  # detect a host that vanished without closing the connection in 30 s; a URL may override them
-    "connect_timeout": _CONNECT_TIMEOUT_S,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 25_000,
-}
 _ABOUT_THE_STATEMENT = (Fault.TOO_LARGE,)  # other statements succeed: the database is available
 
 Synchronous = Literal["FULL", "NORMAL"]
@@ -185,22 +177,20 @@ def _enable_wal(connection: sqlite3.Connection) -> None:
 
 
 def _postgres_engine(url: sa.URL, lease_s: float) -> sa.Engine:
+    session = PostgresSession(url, lease_s=lease_s)
     try:
-        options = {key: value for key, value in _LIVENESS_OPTIONS.items() if key not in url.query}
-        engine = _engine(url, connect_args=options, pool_pre_ping=True)
+        engine = _engine(
+            session.url,
+            connect_args=session.connect_arguments,
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+        )
     except ModuleNotFoundError:
         raise DatabaseError(
             "The driver for Postgres is not installed", remedy="Install it with `pip install 'waivern[postgres]'`"
         ) from None
-
-    idle_s = min(max(lease_s * 2 / 3, _MIN_IDLE_S), _MAX_IDLE_S)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        connection.execute(f"SET lock_timeout = '{_BUSY_TIMEOUT_S}s'")
-        connection.execute(f"SET idle_in_transaction_session_timeout = {int(idle_s * 1000)}")
-        connection.commit()
-
+    event.listen(engine, "connect", session.prepare, insert=True)  # before SQLAlchemy's first queries
+    event.listen(engine, "begin", session.begin)
     return engine
 
 
