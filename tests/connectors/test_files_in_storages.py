@@ -111,9 +111,11 @@ def test_names_that_a_folder_cannot_have_are_read_once(s3: S3Server) -> None:
     assert not_scanned_in(content) == {}
 
 
-def test_objects_beyond_the_first_page_of_a_listing_are_found(s3: S3Server) -> None:
-    s3.fill("many", {f"{number:04}": b"" for number in range(1100)})
-    assert scan("s3://many", s3)["metadata"]["scanned"] == 1100
+def test_objects_beyond_the_first_page_of_a_listing_are_found(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "20")  # objects on a page of the server
+    s3.fill("many", {f"{number:04}": b"" for number in range(50)})
+    assert len(s3.client().list_objects_v2(Bucket="many")["Contents"]) == 20
+    assert scan("s3://many", s3)["metadata"]["scanned"] == 50
 
 
 def test_objects_beyond_the_limit_are_not_fetched(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Properties of the due times of every schedule, over the clock changes of three years in eleven time zones.
 
-Each of 2,000 expressions is held against cronsim in each zone around one of the changes, another one each time. With
-WAIVERN_TEST_THOROUGH=1 it is held around all of them, which takes some minutes.
+Each of 500 expressions is held against cronsim in each zone around one of the changes, another one each time. With
+WAIVERN_TEST_THOROUGH=1 it is 2,000 expressions and all of the changes, which takes some minutes.
 """
 
 import random
@@ -28,7 +28,7 @@ ZONES = (
     *("Europe/London", "America/New_York", "Australia/Sydney", "Africa/Casablanca", "America/Santiago"),
     *("Asia/Kolkata", "Pacific/Apia", "Asia/Tehran", "Africa/Cairo", "Asia/Kathmandu", "UTC"),
 )
-EXPRESSIONS = 2_000
+EXPRESSIONS = 2_000 if THOROUGH else 500
 MOST = 30  # due instants that are compared of one expression in one window
 A_DAY = timedelta(days=1)
 A_MINUTE = timedelta(minutes=1)
@@ -100,7 +100,7 @@ ALL = list(expressions())
 
 
 @pytest.mark.parametrize("zone_name", ZONES)
-def test_two_thousand_expressions_are_due_when_cronsim_says_around_every_clock_change(zone_name: str) -> None:
+def test_expressions_are_due_when_cronsim_says_around_every_clock_change(zone_name: str) -> None:
     changes = clock_changes(ZoneInfo(zone_name))
     found = 0
     for number, expression in enumerate(ALL):

@@ -242,7 +242,7 @@ def test_a_concurrent_claim_does_not_claim_a_second_run_of_an_exclusive_schedule
     store = SqlScheduleStore(engine)
     schedule = store.add(a_definition(HOURLY, overlap=Overlap.QUEUE), caller=CALLER)
     late, early = due_between(HOURLY, after=LONG_AGO, until=LONG_AGO + timedelta(hours=2))
-    store.backfill(schedule.id, [early])
+    store.backfill(schedule.id, [early, late])
     about_to_commit, may_commit = threading.Event(), threading.Event()
 
     @sa.event.listens_for(slow, "commit")
@@ -253,7 +253,6 @@ def test_a_concurrent_claim_does_not_claim_a_second_run_of_an_exclusive_schedule
     with ThreadPoolExecutor() as claimants:
         first = claimants.submit(SqlRunStore(slow).claim)
         assert about_to_commit.wait(timeout=10)
-        store.backfill(schedule.id, [late])
         second = claimants.submit(SqlRunStore(engine).claim)
         time.sleep(0.3)
         may_commit.set()
