@@ -186,7 +186,7 @@ def test_an_owner_with_an_outdated_epoch_changes_nothing(engine: sa.Engine) -> N
     late = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
     late.store.save("a", message_of(by="late"))
     with writing(engine) as connection:
-        connection.execute(sa.update(runs).values(lease_until=utc_now() - timedelta(seconds=1)))
+        connection.execute(sa.update(runs).values(lease_until=utc_now() - timedelta(hours=1)))
     new = SqlRunStore(engine).resume(late.run_id, plan, caller=CALLER)
     assert new.epoch == late.epoch + 1
     with pytest.raises(RunTakenOverError):

@@ -60,7 +60,7 @@ def _no_heartbeat_outlives_its_test(engine: sa.Engine) -> Iterator[None]:
 
 def expire_lease(engine: sa.Engine, run_id: str) -> None:
     with writing(engine) as connection:
-        past = utc_now() - timedelta(seconds=1)
+        past = utc_now() - timedelta(hours=1)
         connection.execute(sa.update(runs).where(runs.c.id == run_id).values(lease_until=past))
 
 
@@ -218,7 +218,7 @@ def test_a_worker_stopped_in_the_middle_of_a_write_does_not_block_others_for_lon
     claim(run_store)
     other = run_store.enqueue(new_run())
     with stopped.connect() as connection:
-        connection.execute(sa.update(runs).where(runs.c.id == stale), {"lease_until": utc_now()})
+        connection.execute(sa.update(runs).where(runs.c.id == stale), {"lease_until": utc_now() - timedelta(hours=1)})
         connection.commit()
         connection.execute(sa.update(runs).where(runs.c.id == stale), {"error": "half-way"})
         assert run_store.reap_stale(caller=CALLER) == []

@@ -7,29 +7,39 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+_STATE, _START_TIME = 0, 19  # fields of /proc/PID/stat after the name: proc(5) numbers them 3 and 22
+_ENDED = ("Z", "X")
+_STOPPED = ("T", "t")
+
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process: its host, its boot of that host, and its PID.
+    """A process: its host, its boot of that host, its PID, and when it started.
 
     `boot` includes the PID namespace, because two containers of one machine do not see each other's processes.
+    `start` is in clock ticks since the boot; empty where the operating system does not tell it. It distinguishes a
+    process from a later one with the same PID.
     """
 
     host: str
     boot: str
     pid: int
+    start: str = ""
 
     def __str__(self) -> str:
-        return f"{self.host}|{self.boot}|{self.pid}"
+        start = f"@{self.start}" if self.start else ""
+        return f"{self.host}|{self.boot}|{self.pid}{start}"
 
     @classmethod
     def parse(cls, text: str) -> "ProcessIdentity":
-        host, boot, pid = text.rsplit("|", 2)
-        return cls(host, boot, int(pid))
+        host, boot, process = text.rsplit("|", 2)
+        pid, _, start = process.partition("@")
+        return cls(host, boot, int(pid), start)
 
     @classmethod
     def this_process(cls) -> "ProcessIdentity":
-        return cls(socket.gethostname(), _boot_id(), os.getpid())
+        pid = os.getpid()
+        return cls(socket.gethostname(), _boot_id(), pid, _own_start(pid))
 
     def is_known_dead(self) -> bool:
         """Return True if the process has certainly ended; False if it is alive, or cannot be checked from here.
@@ -37,26 +47,45 @@ class ProcessIdentity:
         Only the same boot and PID namespace prove anything: a different boot id under the same host name may be a
         different machine, or this one before a reboot.
         """
+        return self._is_of_this_boot() and not self._is_alive()
+
+    def is_known_working(self) -> bool:
+        """Return True if the process is certainly alive and not stopped (SIGSTOP); False if that is not known."""
+        if not self.start or not self._is_of_this_boot() or not self._is_alive():
+            return False
+        return _stat_fields(self.pid)[_STATE : _STATE + 1] not in ([state] for state in _STOPPED)
+
+    def _is_of_this_boot(self) -> bool:
         here = ProcessIdentity.this_process()
-        return bool(here.boot) and (self.host, self.boot) == (here.host, here.boot) and not _is_alive(self.pid)
+        return bool(here.boot) and (self.host, self.boot) == (here.host, here.boot)
+
+    def _is_alive(self) -> bool:
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass  # a process of another user
+        fields = _stat_fields(self.pid)
+        if not fields:
+            return True
+        is_same = not self.start or fields[_START_TIME] == self.start
+        return is_same and fields[_STATE] not in _ENDED  # a killed process keeps its PID until its parent waits for it
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return not _is_zombie(pid)
+@functools.cache
+def _own_start(pid: int) -> str:
+    fields = _stat_fields(pid)
+    return fields[_START_TIME] if fields else ""
 
 
-def _is_zombie(pid: int) -> bool:
-    """A killed process keeps its PID until its parent waits for it."""
-    with suppress(OSError, IndexError):
+def _stat_fields(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat after the process's name; empty if there are none."""
+    with suppress(OSError):
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return stat.rpartition(")")[2].split()[0] == "Z"
-    return False
+        fields = stat.rpartition(")")[2].split()
+        return fields if len(fields) > _START_TIME else []
+    return []
 
 
 @functools.cache

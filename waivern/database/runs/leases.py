@@ -1,6 +1,6 @@
 """Leases: for how long a running run stays with its owner, and when it is stale."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -8,13 +8,23 @@ from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.schema.tables import runs
 
 DEFAULT_LEASE_S = 30.0
+LIVING_OWNER_GRACE = timedelta(seconds=120)
+"""How long after its lease a run stays with an owner that is seen to be alive on this host."""
 
 
 def is_stale(*, owner: str | None, lease_until: datetime | None, now: datetime) -> bool:
-    """Return whether a running run has lost its owner: the process is dead, or the lease has expired."""
-    if lease_until is None or lease_until <= now:
+    """Return whether a running run has lost its owner: the process is dead, or the lease has expired.
+
+    An owner that cannot renew its lease, because another process keeps the database locked or the machine was
+    suspended, has not lost its run as long as it is seen to be alive on this host, up to `LIVING_OWNER_GRACE`. A
+    stopped process (SIGSTOP) is not alive in this sense.
+    """
+    process = None if owner is None else ProcessIdentity.parse(owner)
+    if lease_until is None:
         return True
-    return owner is not None and ProcessIdentity.parse(owner).is_known_dead()
+    if lease_until > now:
+        return process is not None and process.is_known_dead()
+    return process is None or lease_until + LIVING_OWNER_GRACE <= now or not process.is_known_working()
 
 
 def lease_end(engine: sa.Engine, lease_s: float) -> "sa.ColumnElement[object]":
