@@ -22,7 +22,6 @@ READERS_OF_THE_ENVIRONMENT = {
     "waivern/processes/environment.py": "passes an allow-list to the programs that Waivern starts",
     "waivern/processes/guard.py": "marks what a run starts",
     "waivern/bootstrap.py": "passes the environment on for ${NAME}",
-    "waivern/service/notifications/hook_command.py": "passes the environment to the operator's command",
     "waivern/runbooks/variables/watched_environment.py": "records look-ups of ${NAME}",
     "waivern/cli/shell/exit_codes.py": "click's own variable for shell completion",
 }

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 _COMPONENTS = '''
-import ctypes, json, os, re, threading, time
+import ctypes, json, os, re, subprocess, threading, time
 from waivern import Analyser, ComponentFactory, Connector, Message, Schema
 from waivern.runs.run_context import current_run
 
@@ -65,6 +65,14 @@ class Faulty:
 
     def leaves(self, seconds):
         os._exit(7)
+
+    def starts_a_program(self, seconds):
+        environment = {"PATH": os.environ["PATH"]} if self.properties.get("clears_environment") else None
+        shell = ["sh", "-c", self.properties["program"]]
+        process = subprocess.Popen(shell, env=environment, stdout=subprocess.PIPE)
+        self.note("program", process.stdout.readline().decode().strip())
+        if self.properties.get("then_hangs"):
+            self.hangs(seconds)
 
 
 class FaultySource(Faulty, Connector):

@@ -129,10 +129,14 @@ class Installation:
 
 
 def stop(process: "subprocess.Popen[str]", *, number: int = signal.SIGTERM, within_s: float = 40) -> int:
-    """Stop a service, unless it has already ended; return its exit code."""
+    """Stop a service, unless it has already ended; return its exit code. If it does not stop, kill it and fail."""
     if process.poll() is None:
         process.send_signal(number)
-    return process.wait(timeout=within_s)
+    try:
+        return process.wait(timeout=within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
 
 
 def eventually(

@@ -82,17 +82,28 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[1])
 
 
-def test_children_are_noticed_and_ended_ones_reaped() -> None:
+@needs_proc
+def test_everything_but_what_is_kept_is_ended() -> None:
     code = """
 import subprocess, time
-from waivern.processes.tree import has_children
-print(has_children(), flush=True)
+from waivern.processes import children
+from waivern.processes.tree import adopt_orphans, end_children
+adopt_orphans()
+print(end_children(), flush=True)
+NULL = subprocess.DEVNULL
+kept = children.start(["sleep", "1000"], environment={}, stdin=NULL, stdout=NULL, stderr=NULL, is_kept=True)
 ended = subprocess.Popen(["true"])
-time.sleep(0.5)
-print(has_children(), flush=True)
-living = subprocess.Popen(["sleep", "1000"])
-print(has_children(), flush=True)
-living.kill()
+print(subprocess.Popen(["sleep", "1000"]).pid, flush=True)
+subprocess.run(["sh", "-c", "setsid sh -c 'echo $$; exec sleep 1000' & sleep 0.5"], env={})
+print(children.end_other_than_kept(), flush=True)
+print(kept.pid, kept.poll(), flush=True)
+time.sleep(1000)
 """
     with python(code) as process:
-        assert [line_of(process) for _ in range(3)] == ["False", "False", "True"]
+        assert line_of(process) == "True"
+        pids = [int(line_of(process)) for _ in range(2)]
+        assert line_of(process) == "True"
+        kept, status = line_of(process).split()
+        assert status == "None"
+        assert not any(is_alive(pid) for pid in pids)
+        assert is_alive(int(kept))

@@ -1,5 +1,6 @@
 """Services as processes on a real database: scheduling, lost workers, deadlines, shutdown and monitoring."""
 
+import ctypes
 import json
 import multiprocessing
 import os
@@ -86,6 +87,15 @@ def test_a_service_runs_due_schedules_and_stops_on_sigterm(installation: Install
         runs = application.storage.history.recent(RunFilter(schedule="often"), limit=100)
     assert {run.trigger for run in runs} <= {"schedule", "catch_up"}
     assert [run.due_at for run in runs] == sorted((run.due_at for run in runs), reverse=True)  # type: ignore[type-var]
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "tgkill"), reason="needs tgkill, as in glibc 2.30")
+def test_a_service_stops_on_a_signal_that_another_of_its_threads_receives(on_sqlite: Installation) -> None:
+    with on_sqlite.service("serve", "--workers", "0") as process:
+        threads = sorted({int(entry.name) for entry in Path(f"/proc/{process.pid}/task").iterdir()} - {process.pid})
+        assert any(ctypes.CDLL(None).tgkill(process.pid, thread, signal.SIGTERM) == 0 for thread in threads)
+        assert process.wait(timeout=30) == 0
+    assert "Stopped" in on_sqlite.logs()
 
 
 def test_a_running_service_follows_changes_of_schedules(on_sqlite: Installation) -> None:

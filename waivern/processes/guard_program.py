@@ -22,6 +22,9 @@ from contextlib import suppress
 from pathlib import Path
 
 PREFIX = "waivern-"
+SHORT_PARENT = "/tmp"  # noqa: S108  folders are made by mkdtemp
+"""Where temporary folders are made whose paths must be short, if the usual place has a long one."""
+
 OWNER = "owner"
 """The file in a temporary folder that its owner keeps locked while it lives."""
 
@@ -74,6 +77,11 @@ def remove_abandoned(parent: Path) -> None:
             if entry.name.startswith(PREFIX):
                 with suppress(OSError):
                     _remove_if_abandoned(Path(entry.path))
+
+
+def _remove_abandoned_in(parents: set[str]) -> None:
+    for parent in parents:
+        remove_abandoned(Path(parent))
 
 
 def _remove_if_abandoned(folder: Path) -> None:
@@ -133,7 +141,7 @@ def _detach() -> None:
 def main() -> None:
     """Guard the process that has started this program; the argument is where its temporary folders are."""
     _detach()
-    removing = threading.Thread(target=remove_abandoned, args=(Path(sys.argv[1]),))
+    removing = threading.Thread(target=_remove_abandoned_in, args=({sys.argv[1], SHORT_PARENT},))
     removing.start()
     charge = Charge()
     for message in _messages():

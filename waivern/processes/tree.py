@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,14 +22,31 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def has_children() -> bool:
-    """Return whether this process has living children; those that have ended are reaped."""
-    with suppress(ChildProcessError):
-        while True:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return True
-    return False
+def end_children(*, other_than: Collection[int] = ()) -> bool:
+    """Kill and reap the children of this process; return whether none is left.
+
+    If this process adopts orphans, the children of a killed child become its own, so all descendants are killed. Where
+    children cannot be found (not on Linux), none is killed.
+    """
+    deadline = time.monotonic() + _KILL_TIMEOUT_S
+    while children := _children() - set(other_than):
+        for child in children:
+            _send(child, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(child, os.WNOHANG)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
+def _children() -> set[int]:
+    """Return the children of this process; the kernel lists them by the thread that has started or adopted them."""
+    found: set[int] = set()
+    for file in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # the thread has ended, and another one has got its children
+            found.update(int(pid) for pid in file.read_text(encoding="ascii").split())
+    return found
 
 
 def kill_tree(pid: int) -> None:

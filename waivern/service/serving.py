@@ -13,6 +13,7 @@ from waivern import __version__
 from waivern.caller import Caller
 from waivern.errors import DatabaseUnavailableError
 from waivern.operations.application import Application
+from waivern.processes import guard
 from waivern.runs.service_store import HEARTBEAT_S, Status
 from waivern.service.database_watch import RETRY_S, DatabaseWatch
 from waivern.service.health import Health, HealthProblem
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _UNHEALTHY_AFTER_S = 30.0
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SIGNAL_INTERVAL_S = 0.5
 _FOLDER_INTERVAL_S = 1.0
 _NOTIFICATIONS_INTERVAL_S = 1.0
 _PRUNING_INTERVAL_S = 30.0
@@ -98,13 +100,14 @@ class Service:
         Raises:
             DatabaseError: the database can be reached but not used, for example because its schema is out of date.
         """
+        guard.current().start()  # it also removes what earlier services have left behind
         with self._signals():
             self._start_monitor()
             if not self._wait_for_database():
                 return
             self._start()
             started()
-            self._stop_requested.wait()
+            self._wait_for_stop_signal()
             self._shut_down()
 
     def problems(self) -> Sequence[HealthProblem]:
@@ -120,6 +123,14 @@ class Service:
         if self._has_started and self._database.unavailable_s > _UNHEALTHY_AFTER_S:
             found.append(f"the database has not answered for {self._database.unavailable_s:.0f} s")
         return found
+
+    def _wait_for_stop_signal(self) -> None:
+        """Wait with a timeout: the kernel may let another thread receive a signal, which does not wake this one.
+
+        Python only notes the signal there, and calls its handler when the main thread runs again.
+        """
+        while not self._stop_requested.wait(_SIGNAL_INTERVAL_S):
+            continue
 
     def _wait_for_database(self) -> bool:
         """Open the database as soon as it answers; return False if the service is stopped before."""

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
 import socket
 import sys
 import threading
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.builders.callers import CALLER
+from tests.builders.processes import is_alive, wait_until
 from tests.builders.schedules import a_definition
 from waivern.bootstrap import build_application
 from waivern.database.audit_log import SqlAuditLog
@@ -202,6 +204,35 @@ def test_a_delivery_ends_with_its_command_even_if_a_child_process_is_still_runni
     started = time.monotonic()
     run_command([sys.executable, "-c", leaves_one_behind], b"", environment={}, timeout_s=15)
     assert time.monotonic() - started < 10
+
+
+def test_a_command_inherits_no_key_no_database_url_and_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WAIVERN_ENCRYPTION_KEY", "WAIVERN_DATABASE_URL", "CRM_PASSWORD", "PYTHONPATH"):
+        monkeypatch.setenv(name, "hidden")
+    monkeypatch.setenv("TZ", "Europe/London")
+    out = tmp_path / "environment"
+    run_command(["sh", "-c", f"env -0 > {out}"], b"", environment={"PAGER_TOKEN": "given"}, timeout_s=30)
+    environment = dict(line.split("=", 1) for line in out.read_text().rstrip("\0").split("\0"))
+    assert "hidden" not in environment.values()
+    assert {"PAGER_TOKEN": "given", "TZ": "Europe/London", "PATH": os.environ["PATH"]}.items() <= environment.items()
+
+
+def test_a_command_that_takes_too_long_is_ended_with_its_process_group(tmp_path: Path) -> None:
+    out = tmp_path / "pid"
+    with pytest.raises(DeliveryError, match="longer than 0.5 s"):
+        run_command(["sh", "-c", f"sleep 1000 & echo $! > {out}; wait"], b"", environment={}, timeout_s=0.5)
+    wait_until(lambda: not is_alive(int(out.read_text())))
+
+
+def test_variables_of_a_command_need_a_command_and_valid_names() -> None:
+    valid = {"command": ["x"], "environment": {"TOKEN": "${TOKEN}"}}
+    assert NotifyConfig.model_validate(valid).environment == {"TOKEN": "${TOKEN}"}
+    with pytest.raises(ValidationError, match="environment is for a command"):
+        NotifyConfig.model_validate({"webhook": {"url": "https://x"}, "environment": {"TOKEN": "x"}})
+    with pytest.raises(ValidationError, match="pattern"):
+        NotifyConfig.model_validate({**valid, "environment": {"A=B": "x"}})
 
 
 @pytest.mark.parametrize(
@@ -442,6 +473,18 @@ def test_a_notification_contains_its_run_and_is_marked_as_delivered(
             return connection.scalar(sa.select(notifications.c.sent_at)) is not None
 
     eventually(is_sent)
+
+
+def test_variables_of_a_command_are_resolved(
+    engine: sa.Engine, application: Application, jobs: BackgroundJobs, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = ["sh", "-c", f'echo "$TOKEN $WAIVERN_NOTIFICATION $HOOK_SECRET" > {out}.new; mv {out}.new {out}']
+    notify = {"events": ["failed"], "command": command, "environment": {"TOKEN": "token ${HOOK_SECRET}"}}
+    ended_runs(engine, RunStatus.FAILED, notify=notify)
+    Notifier(application, jobs=jobs, metrics=ServiceMetrics()).deliver_due()
+    eventually(out.exists)
+    assert out.read_text() == "token hunter2hunter2 failed \n"
 
 
 def test_an_unreachable_receiver_is_retried_and_the_stored_error_has_no_secret(

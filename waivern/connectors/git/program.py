@@ -88,6 +88,7 @@ class Git:
         return children.start(  # arguments from a runbook are checked, and follow `--`
             [program, f"--git-dir={self.repository}", *arguments],
             environment=self._environment(),
+            working_directory="/",
             stdin=pipe,
             stdout=pipe,
             stderr=subprocess.DEVNULL if silent else pipe,

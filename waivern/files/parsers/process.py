@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from waivern.files.parsers.wire import LENGTH, READY, End, Reply, Request, decode_reply, frame
+from waivern.processes import children
 from waivern.processes.environment import basic_environment, inherited_tree
 
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from waivern.files.parsers.child import main; main()"
@@ -43,12 +44,13 @@ class ParserProcess:
     """A process that parses one file at a time."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603  the arguments are this interpreter's own
+        self._process = children.start(
             [sys.executable, "-E", "-s", "-S", "-c", _PROGRAM, *(str(Path(path).absolute()) for path in sys.path)],
+            environment=basic_environment(names=_PYTHON_VARIABLES) | inherited_tree(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=basic_environment(names=_PYTHON_VARIABLES) | inherited_tree(),
+            is_kept=True,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -84,6 +86,7 @@ class ParserProcess:
         """End the process, whatever it does."""
         self._process.kill()
         self._process.wait()
+        children.release(self._process)
         for pipe in (self._requests, self._replies):
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()

@@ -1,16 +1,17 @@
 """Delivers a notification to a command."""
 
 import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import IO
 
+from waivern.processes import children
+from waivern.processes.environment import basic_environment
 from waivern.service.notifications.webhook import DeliveryError
 
 _SHOWN_ERROR_BYTES = 300
+_GRACE_S = 1.0
 
 
 def run_command(command: Sequence[str], body: bytes, *, environment: Mapping[str, str], timeout_s: float) -> None:
@@ -19,8 +20,8 @@ def run_command(command: Sequence[str], body: bytes, *, environment: Mapping[str
     Args:
         command: The program and its arguments, without a shell.
         body: The notification as JSON.
-        environment: Variables that it gets in addition to those of the service.
-        timeout_s: Seconds after which it is killed, with its process group.
+        environment: Variables that it gets in addition to those that every program inherits, such as PATH.
+        timeout_s: Seconds after which it is ended, with its process group.
 
     Raises:
         DeliveryError: the program cannot be started, fails, or takes too long.
@@ -44,23 +45,22 @@ def _exit_code(
     errors: IO[bytes],
 ) -> int:
     try:
-        process = subprocess.Popen(  # noqa: S603  the operator configured this command
-            list(command),
+        process = children.start(
+            command,
+            environment={**basic_environment(), **environment},
             stdin=notification,
             stdout=subprocess.DEVNULL,
             stderr=errors,
-            env={**os.environ, **environment},
-            start_new_session=True,
         )
     except OSError as error:
         raise DeliveryError(f"The command '{command[0]}' cannot be run: {error.strerror}") from None
     try:
-        return process.wait(timeout_s)
+        code = process.wait(timeout_s)
     except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        children.kill(process, grace_s=_GRACE_S)
         raise DeliveryError(f"The command '{command[0]}' took longer than {timeout_s:g} s") from None
+    children.release(process)
+    return code
 
 
 def _tail_of(errors: IO[bytes]) -> str:

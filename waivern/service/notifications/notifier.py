@@ -95,7 +95,11 @@ class Notifier:
                 allow_private=webhook.allow_private,
             )
         elif notification.target == "command" and config.command is not None:
-            variables = {"WAIVERN_NOTIFICATION": notification.kind.value, "WAIVERN_RUN": notification.run_id}
+            variables = {
+                **(config.environment or {}),
+                "WAIVERN_NOTIFICATION": notification.kind.value,
+                "WAIVERN_RUN": notification.run_id,
+            }
             run_command(config.command, body, environment=variables, timeout_s=config.timeout)
 
     def _body(self, notification: DueNotification) -> bytes:

@@ -16,7 +16,8 @@ from waivern.runs.run import RunStatus, utc_now
 from waivern.runs.run_store import ClaimedRun, RunStore, StaleRun
 from waivern.service.database_watch import RETRY_S, DatabaseWatch
 from waivern.service.metrics import ServiceMetrics
-from waivern.service.workers.run_process import Closed, Done, MakeApplication, Ready, RunProcess, Started, warm_context
+from waivern.service.workers.process_context import warm_context
+from waivern.service.workers.run_process import Closed, Done, MakeApplication, Ready, RunProcess, Started
 
 logger = logging.getLogger(__name__)
 

@@ -1,13 +1,13 @@
 """A process that executes runs: kept warm between runs, and killed if a component does not end."""
 
 import logging
-import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -20,6 +20,8 @@ from waivern.gc_tuning import raise_gc_threshold
 from waivern.operations.application import Application
 from waivern.operations.runs.execute_claimed import RunOutcome, execute_claimed_run
 from waivern.operations.runs.run_request import RunListener, StartedRun
+from waivern.processes import children, guard
+from waivern.processes.tree import adopt_orphans, kill_tree
 from waivern.runs.run import RunStatus
 from waivern.runs.run_store import ClaimedRun
 from waivern.service.workers.watchdog import Watchdog
@@ -32,7 +34,6 @@ MakeApplication = Callable[[], Application]
 _HANGING_GRACE_S = 0.1
 _KILL_TIMEOUT_S = 5.0  # exceeded only if the kernel itself waits for a device, which no signal interrupts
 _MAX_RUNS = 200  # then a new process replaces it, whatever components have left behind in its memory
-_PRELOADED = ("waivern.bootstrap", "waivern.plans.planner", "waivern.database.connection.engine")
 _OOM_SCORE = "500"  # from -1000 to 1000: if memory runs out, the kernel kills a run rather than the service
 
 
@@ -55,7 +56,7 @@ class Closed:
 
 @dataclass(frozen=True)
 class Done:
-    """The process has finished its run; it exits now if threads of components still hang in it (`is_exiting`)."""
+    """The process has finished its run; it exits now (`is_exiting`) if something that a component started goes on."""
 
     outcome: RunOutcome
     is_exiting: bool
@@ -107,13 +108,13 @@ class RunProcess:
             self.connection.send(claimed)
 
     def kill(self) -> None:
-        """Kill it without waiting; may be called from any thread. Its sentinel reports when it has ended."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        """Kill it and its descendants; may be called from any thread. Its sentinel reports when it has ended."""
+        kill_tree(self.pid)
 
     def kill_and_join(self) -> None:
-        """Kill it and wait until it has ended."""
-        self._process.kill()
+        """Kill it and its descendants, and wait until it has ended."""
+        if self._process.is_alive():
+            kill_tree(self.pid)
         self._process.join(_KILL_TIMEOUT_S)
         self.connection.close()
 
@@ -129,51 +130,58 @@ class RunProcess:
         return f"its process ended with exit code {code}"
 
 
-def warm_context() -> BaseContext:
-    """Return how processes are started: forked from a server process that has already imported what runs need.
-
-    The server ignores a SIGTERM that is sent to the service's process group: it is needed until the last run ends.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *_PRELOADED])
-    if threading.current_thread() is not threading.main_thread():
-        return context
-    handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        from multiprocessing import forkserver
-
-        forkserver.ensure_running()
-    finally:
-        signal.signal(signal.SIGTERM, handler)
-    return context
-
-
 def _execute_runs(
     connection: Connection, make_application: MakeApplication, caller: Caller, heartbeat: Any, heartbeat_s: float
 ) -> None:
     """Run the process: it ends when the service closes its end of the connection, or has ended itself."""
-    watchdog = Watchdog(heartbeat, heartbeat_s, connection)
+    try:
+        with _leading_processes():
+            watchdog = Watchdog(heartbeat, heartbeat_s, connection)
+            raise_gc_threshold()
+            application = make_application()
+            _detach_guard()
+            with suppress(EOFError, OSError):
+                for _ in range(_MAX_RUNS):
+                    _execute_next(application, connection, watchdog, caller)
+            application.close()
+    except Exception:
+        logger.exception("The run process ends because of an unexpected error")
+        sys.exit(1)
+
+
+@contextmanager
+def _leading_processes() -> Iterator[None]:
+    """Lead a session, and let everything that is started in it end with this process; its guard sees to that."""
+    os.setsid()
+    guard.current().add_group(os.getpid())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave_signal_to_service)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
-    raise_gc_threshold()
-    application = make_application()
-    with suppress(EOFError, OSError):
-        for _ in range(_MAX_RUNS):
-            connection.send(Ready())
-            claimed: ClaimedRun = connection.recv()
-            outcome = _execute(application, claimed, connection, watchdog, caller)
-            is_exiting = _has_hanging_threads()
-            with suppress(OSError):  # the service was killed meanwhile
-                connection.send(Done(outcome, is_exiting))
-            if is_exiting:
-                os._exit(0)  # a thread cannot be killed, and the interpreter would wait for it
-    application.close()
+    with guard.guarding_descendants():
+        yield
+
+
+def _detach_guard() -> None:
+    """Wait until the guard is not a descendant, which would be killed with this process; then keep all others."""
+    guard.current().wait_until_detached()
+    adopt_orphans()
+
+
+def _execute_next(application: Application, connection: Connection, watchdog: Watchdog, caller: Caller) -> None:
+    connection.send(Ready())
+    claimed: ClaimedRun = connection.recv()
+    outcome = _execute(application, claimed, connection, watchdog, caller)
+    has_hanging_threads = _has_hanging_threads()
+    is_exiting = not children.end_other_than_kept() or has_hanging_threads
+    with suppress(OSError):  # the service was killed meanwhile
+        connection.send(Done(outcome, is_exiting))
+    if is_exiting:
+        os._exit(0)  # a thread cannot be killed, and the interpreter would wait for it
 
 
 def _leave_signal_to_service(_number: int, _frame: object) -> None:
-    """Ignore a Ctrl-C or stop, which reaches all processes of a group: the service decides what it means for a run."""
+    """Ignore a Ctrl-C or stop, which may reach all processes of a unit: the service decides what it means for a run."""
 
 
 def _execute(

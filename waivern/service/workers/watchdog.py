@@ -10,6 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from waivern.processes import children
+
 _DEADLINE_GRACE_S = 1.2  # after the deadline; a service that is alive kills the process earlier
 _HANGING_AFTER_HEARTBEATS = 16  # two leases; a service that is alive kills the process after one
 
@@ -72,6 +74,7 @@ class Watchdog:
                 if is_lost is not None:
                     self._arm()
             if is_lost is not None and self._is_orphaned() and is_lost():
+                children.end_other_than_kept()
                 os._exit(1)
             time.sleep(self._heartbeat_s)
 
