@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,17 @@ from tests.servers.s3 import S3Server, s3_server
 
 settings.register_profile("waivern", max_examples=examples(100))
 settings.load_profile("waivern")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder that the commands of all tests share; nothing is written to the user's own."""
+    before = os.environ.get("WAIVERN_CACHE_DIR")
+    folder = tmp_path_factory.mktemp("cache") / "waivern"
+    os.environ["WAIVERN_CACHE_DIR"] = str(folder)
+    yield folder
+    del os.environ["WAIVERN_CACHE_DIR"]
+    os.environ.update({} if before is None else {"WAIVERN_CACHE_DIR": before})
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from waivern.errors import UsageError, did_you_mean
@@ -13,6 +15,7 @@ _MAX_LEASE_S = 86_400
 _MISSPELT_CUTOFF = 0.85  # below it, an unknown name is likely not meant for Waivern
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 DEFAULT_DATABASE_URL = "sqlite:///.waivern/waivern.db"
+DEFAULT_CACHE_DIR = "~/.cache/waivern"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Settings:
         encryption_key_file: A file with the key or keys.
         anchor_key_file: A file with the key that `waivern verify --anchor` signs with, or none.
         prune_at: The time of day (UTC, HH:MM) at which a service prunes, or never.
+        cache_dir: The folder for compiled rules, or none. The default follows the conventions of the platform.
     """
 
     database_url: str = DEFAULT_DATABASE_URL
@@ -40,6 +44,7 @@ class Settings:
     encryption_key_file: str = "none"
     anchor_key_file: str = "none"
     prune_at: str = "03:30"
+    cache_dir: str = DEFAULT_CACHE_DIR
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -57,6 +62,20 @@ class Settings:
             if variables.get(variable)
         }
         return cls(**values)
+
+    def cache_folder(self, environment: Mapping[str, str] | None = None) -> Path | None:
+        """Return the folder for compiled rules, or None if nothing is to be cached."""
+        if self.cache_dir == "none":
+            return None
+        if self.cache_dir != DEFAULT_CACHE_DIR:
+            return Path(self.cache_dir).absolute()
+        variables = os.environ if environment is None else environment
+        caches, home = variables.get("XDG_CACHE_HOME", ""), variables.get("HOME", "")
+        if Path(caches).is_absolute():
+            return Path(caches, "waivern")
+        if not Path(home).is_absolute():
+            return None
+        return Path(home, "Library/Caches" if sys.platform == "darwin" else ".cache", "waivern")
 
 
 def _text(_name: str, value: str) -> str:
@@ -99,6 +118,7 @@ _PARSERS: dict[str, Any] = {
     "encryption_key_file": _text,
     "anchor_key_file": _text,
     "prune_at": _time_of_day,
+    "cache_dir": _text,
 }
 
 

@@ -12,6 +12,7 @@ from waivern.cli.shell.logs import log_to_standard_error
 from waivern.errors import DatabaseMissingError
 from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 from waivern.settings import DEFAULT_DATABASE_URL, Settings
+from waivern.user_cache import use_cache_folder
 
 Command = Callable[..., Any]
 T = TypeVar("T")
@@ -68,6 +69,7 @@ def pass_application(command: Command, *, may_create: bool = True) -> Command:
         settings = current_settings()
         environment = context.find_object(WatchedEnvironment) or WatchedEnvironment()
         log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact)
+        use_cache_folder(settings.cache_folder())
         application = build_application(settings, environment=environment, may_create=may_create)
         context.call_on_close(application.close)
         return command(application, *arguments, **options)

@@ -5,6 +5,7 @@ from waivern.cli.shell.logs import log_to_standard_error, log_uncaught_exception
 from waivern.operations.application import Application
 from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 from waivern.settings import Settings
+from waivern.user_cache import use_cache_folder
 
 
 def set_up(settings: Settings) -> Application:
@@ -12,4 +13,5 @@ def set_up(settings: Settings) -> Application:
     environment = WatchedEnvironment()
     log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact, has_progress=False)
     log_uncaught_exceptions()
+    use_cache_folder(settings.cache_folder())
     return build_application(settings, environment=environment)

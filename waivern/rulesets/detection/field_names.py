@@ -154,6 +154,6 @@ def _spellings(term: str, always_found: Iterable[str]) -> Iterator[Word]:
             yield Word(term.title(), case_sensitive=True)
         return
     yield Word(term)
-    for separator in ("", "_", "-"):
-        if not any(other in separator.join(words) for other in always_found):
-            yield Word(separator.join(words))
+    for spelling in (separator.join(words) for separator in ("", "_", "-")):
+        if not any(other in spelling for other in always_found):
+            yield Word(spelling)

@@ -1,62 +1,41 @@
 """The Hyperscan engine: all patterns in one pass, however many there are."""
 
+import functools
 import re
 import threading
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import hyperscan
 
+from waivern.rulesets.engine.hyperscan_database import MAX_LENGTH_WITHOUT_START, compiled
 from waivern.rulesets.engine.pattern_engine import (
-    KEY_MARK,
     Boundary,
     LeftExtension,
     Matches,
     PatternSet,
     filter_by_boundary,
 )
-from waivern.rulesets.engine.regex_prefix import required_prefix
-from waivern.rulesets.engine.regex_rules import max_match_length
+from waivern.rulesets.engine.regex_prefix import RegexPrefix
 from waivern.rulesets.engine.spans import merged_windows
 
-_MAX_LENGTH_WITHOUT_START = 256
-"""Up to this length of a match the exact engine finds its start: tracking starts costs Hyperscan half its speed."""
-
-_SHORT = 4
-"""A word of up to this many bytes is part of many others, so Hyperscan also checks the character before it."""
-
 _Report = tuple[int, int, int]
-
-
-class _Spelling(NamedTuple):
-    """One spelling of a word, and the groups of words that contain it."""
-
-    groups: list[int]
-    length: int
-    boundary: Boundary
 
 
 class HyperscanEngine:
     """Implements `waivern.rulesets.engine.pattern_engine.Engine`."""
 
     def __init__(self, pattern_set: PatternSet) -> None:
-        patterns = pattern_set.patterns
-        self._pattern_count = len(patterns)
+        compiled_set, self._database = compiled(pattern_set)
+        self._pattern_count = len(pattern_set.patterns)
         self._group_count = len(pattern_set.word_groups)
-        self._exact = [re.compile(pattern.regex.encode()) for pattern in patterns]
-        self._max_lengths = [max_match_length(pattern.regex) for pattern in patterns]
-        self._prefixes = [
-            _Prefix.of(pattern.regex) if length > _MAX_LENGTH_WITHOUT_START else None
-            for pattern, length in zip(patterns, self._max_lengths, strict=True)
-        ]
-        self._left_extension = LeftExtension(patterns)
-        spellings = _spellings(pattern_set)
-        self._spellings = list(spellings.values())
-        self._database = _compile(
-            [*self._pattern_expressions(pattern_set), *_word_expressions(spellings, self._pattern_count)]
-        )
+        self._regexes = [pattern.regex.encode() for pattern in pattern_set.patterns]
+        self._max_lengths = compiled_set.max_lengths
+        self._prefixes = compiled_set.prefixes
+        self._spellings = compiled_set.spellings
+        self._left_extension = LeftExtension(pattern_set.patterns)
         self._thread_local = threading.local()
 
     def scan(self, data: bytes) -> Matches:
@@ -89,7 +68,8 @@ class HyperscanEngine:
     def _exact_spans(self, data: bytes, reports: Iterable[_Report], pattern: int) -> Iterator[tuple[int, int]]:
         prefix = self._prefixes[pattern]
         if prefix is not None:
-            return prefix.matches(self._exact[pattern], data, (end for _, _, end in reports))
+            ends = (end for _, _, end in reports)
+            return _matches_after_prefix(prefix, _compiled_regex(self._regexes[pattern]), data, ends)
         return self._matches_in_reports(data, reports, pattern)
 
     def _matches_in_reports(self, data: bytes, reports: Iterable[_Report], pattern: int) -> Iterator[tuple[int, int]]:
@@ -98,8 +78,8 @@ class HyperscanEngine:
         The exact engine decides where matches begin and end. It is not needed for a report with a known start that
         overlaps no other report.
         """
-        exact, max_length = self._exact[pattern], self._max_lengths[pattern]
-        knows_start = max_length > _MAX_LENGTH_WITHOUT_START
+        exact, max_length = _compiled_regex(self._regexes[pattern]), self._max_lengths[pattern]
+        knows_start = max_length > MAX_LENGTH_WITHOUT_START
         first, last, count = -1, -1, 0
         for _, start, end in reports:
             begin = start if knows_start else max(0, end - max_length)
@@ -116,15 +96,6 @@ class HyperscanEngine:
         elif count:
             yield from _find_all(exact, data, first, last)
 
-    def _pattern_expressions(self, pattern_set: PatternSet) -> Iterator[tuple[bytes, int, int]]:
-        for number, pattern in enumerate(pattern_set.patterns):
-            prefix = self._prefixes[number]
-            if prefix is not None:
-                yield prefix.regex.pattern, number, 0
-            else:
-                knows_start = self._max_lengths[number] > _MAX_LENGTH_WITHOUT_START
-                yield pattern.regex.encode(), number, hyperscan.HS_FLAG_SOM_LEFTMOST if knows_start else 0
-
     def _scratch(self) -> Any:
         """Return this thread's scratch space, which serves one scan at a time."""
         if not hasattr(self._thread_local, "scratch"):
@@ -132,29 +103,21 @@ class HyperscanEngine:
         return self._thread_local.scratch
 
 
-class _Prefix(NamedTuple):
-    """The required prefix of a long pattern. Hyperscan searches for the prefix instead of the pattern."""
-
-    regex: re.Pattern[bytes]
-    max_length: int
-
-    @classmethod
-    def of(cls, regex: str) -> "_Prefix | None":
-        prefix = required_prefix(regex)
-        return None if prefix is None else cls(re.compile(prefix.regex.encode()), prefix.max_length)
-
-    def matches(self, exact: re.Pattern[bytes], data: bytes, ends: Iterable[int]) -> Iterator[tuple[int, int]]:
-        """Yield the non-overlapping matches of `exact`, from left to right, given the ends of prefixes."""
-        match_end = 0
-        for first, last in merged_windows(ends, before=self.max_length):
-            # one byte more, so that \b sees what follows
-            prefix = self.regex.search(data, max(first, match_end), last + 1)
-            while prefix is not None:
-                match = exact.match(data, prefix.start())
-                if match is not None:
-                    yield match.span()
-                    match_end = match.end()
-                prefix = self.regex.search(data, max(prefix.start() + 1, match_end), last + 1)
+def _matches_after_prefix(
+    prefix: RegexPrefix, exact: re.Pattern[bytes], data: bytes, ends: Iterable[int]
+) -> Iterator[tuple[int, int]]:
+    """Yield the non-overlapping matches of `exact`, from left to right, given the ends of its prefix."""
+    prefix_regex = _compiled_regex(prefix.regex.encode())
+    match_end = 0
+    for first, last in merged_windows(ends, before=prefix.max_length):
+        # one byte more, so that \b sees what follows
+        found = prefix_regex.search(data, max(first, match_end), last + 1)
+        while found is not None:
+            match = exact.match(data, found.start())
+            if match is not None:
+                yield match.span()
+                match_end = match.end()
+            found = prefix_regex.search(data, max(found.start() + 1, match_end), last + 1)
 
 
 def _find_all(exact: re.Pattern[bytes], data: bytes, first: int, last: int) -> Iterator[tuple[int, int]]:
@@ -162,53 +125,7 @@ def _find_all(exact: re.Pattern[bytes], data: bytes, first: int, last: int) -> I
         yield match.span()
 
 
-_SpellingKey = tuple[bytes, Boundary, bool]
-
-
-def _spellings(pattern_set: PatternSet) -> dict[_SpellingKey, _Spelling]:
-    """Return each distinct spelling once. Compiling is fast because each has its own id."""
-    spellings: dict[_SpellingKey, _Spelling] = {}
-    for group, words in enumerate(pattern_set.word_groups):
-        for word in words:
-            for spelling in word.spellings():
-                key = (spelling if word.case_sensitive else spelling.lower(), word.boundary, word.case_sensitive)
-                groups = spellings.setdefault(key, _Spelling([], len(spelling), word.boundary)).groups
-                if group not in groups:
-                    groups.append(group)
-    return spellings
-
-
-def _word_expressions(spellings: Iterable[_SpellingKey], first_id: int) -> Iterator[tuple[bytes, int, int]]:
-    for number, (spelling, boundary, case_sensitive) in enumerate(spellings, first_id):
-        regex = re.escape(spelling)
-        if boundary is Boundary.WHOLE_WORD and len(spelling) <= _SHORT and spelling[:1].isalnum():
-            regex = rb"(?:\b|_)" + regex
-        elif boundary is Boundary.KEY:
-            regex = (rb"\b" if spelling[:1].isalnum() else b"") + regex + KEY_MARK
-        yield regex, number, 0 if case_sensitive else hyperscan.HS_FLAG_CASELESS
-
-
-def _compile(expressions: list[tuple[bytes, int, int]]) -> Any:
-    try:
-        return _database(expressions)
-    except hyperscan.error as error:
-        raise ValueError(
-            _rejected_pattern(expressions) or f"Hyperscan rejects the combined patterns: {error}"
-        ) from error
-
-
-def _database(expressions: list[tuple[bytes, int, int]]) -> Any:
-    regexes, ids, flags = zip(*expressions, strict=True)
-    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    database.compile(expressions=list(regexes), ids=list(ids), flags=list(flags))
-    return database
-
-
-def _rejected_pattern(expressions: list[tuple[bytes, int, int]]) -> str | None:
-    """Return an error for the first pattern that does not compile alone."""
-    for expression in expressions:
-        try:
-            _database([expression])
-        except hyperscan.error as error:
-            return f"Hyperscan rejects the regex {expression[0].decode()}: {error}"
-    return None
+@functools.cache
+def _compiled_regex(regex: bytes) -> re.Pattern[bytes]:
+    """Compile on first use: a text matches few of the patterns."""
+    return re.compile(regex)

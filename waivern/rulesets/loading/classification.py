@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from waivern.errors import RulesetError
+from waivern.rulesets.loading.parsed_cache import parsed
 from waivern.rulesets.loading.ruleset_files import (
     RulesetHeader,
     check_unique,
@@ -135,25 +136,30 @@ def load_classification(uri: str) -> Classification:
     return read_classification(ruleset_file(full, classification=True), uri=full)
 
 
-def read_classification(file: object, *, uri: str) -> Classification:
+def read_classification(file: Any, *, uri: str) -> Classification:
     """Read one classification from a YAML file.
 
     Raises:
         RulesetError: The file is invalid; the text names the file, rule and field.
     """
-    document, version = read_ruleset_file(file, _ClassificationFile, uri=uri)
+    content: bytes = file.read_bytes()
+    return parsed(content, Classification, lambda: _parse(content, where=str(file), uri=uri), uri=uri)
+
+
+def _parse(content: bytes, *, where: str, uri: str) -> Classification:
+    document, version = read_ruleset_file(content, _ClassificationFile, where=where, uri=uri)
     rules = tuple(
-        _rule(raw, document.criteria, where=f"{file}: {rule_label(raw, number)}")
+        _rule(raw, document.criteria, where=f"{where}: {rule_label(raw, number)}")
         for number, raw in enumerate(document.rules, 1)
     )
-    check_unique([rule.name for rule in rules], where=str(file), what="rule")
-    check_unique([category for rule in rules for category in rule.categories], where=str(file), what="category")
-    check_unique([name for rule in rules for name in rule.rules], where=str(file), what="detection rule")
+    check_unique([rule.name for rule in rules], where=where, what="rule")
+    check_unique([category for rule in rules for category in rule.categories], where=where, what="category")
+    check_unique([name for rule in rules for name in rule.rules], where=where, what="detection rule")
     transfers = tuple(
-        _transfer(raw, where=f"{file}: transfer number {number}") for number, raw in enumerate(document.transfers, 1)
+        _transfer(raw, where=f"{where}: transfer number {number}") for number, raw in enumerate(document.transfers, 1)
     )
-    check_unique([transfer.status for transfer in transfers], where=str(file), what="transfer status")
-    check_unique([name for transfer in transfers for name in transfer.countries], where=str(file), what="country")
+    check_unique([transfer.status for transfer in transfers], where=where, what="transfer status")
+    check_unique([name for transfer in transfers for name in transfer.countries], where=where, what="country")
     return Classification(uri, version, rules, document.criteria, document.description, document.law, transfers)
 
 

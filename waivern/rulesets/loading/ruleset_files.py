@@ -93,16 +93,15 @@ def ruleset_file(uri: str, *, classification: bool) -> Any:
     return files[uri]
 
 
-def read_ruleset_file(file: Any, shape: type[Header], *, uri: str) -> tuple[Header, str]:
-    """Read a ruleset's file; return it with its rules unconverted, and the rules' version.
+def read_ruleset_file(content: bytes, shape: type[Header], *, where: str, uri: str) -> tuple[Header, str]:
+    """Parse a ruleset's file; return it with its rules unconverted, and the rules' version.
 
     Raises:
         RulesetError: The file is invalid, or its name and version do not match `uri`.
     """
-    content = file.read_bytes()
-    header = convert(_parse(content, str(file)), shape, where=str(file))
+    header = convert(_parse(content, where), shape, where=where)
     if not uri.endswith(f"/{header.name}/{header.version}"):
-        raise RulesetError(f"{file}: the file declares {header.name}/{header.version}, but its path is that of {uri}")
+        raise RulesetError(f"{where}: the file declares {header.name}/{header.version}, but its path is that of {uri}")
     return header, f"{header.version}+{hashlib.sha256(content).hexdigest()[:12]}"
 
 

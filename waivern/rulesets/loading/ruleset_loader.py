@@ -11,6 +11,7 @@ from waivern.errors import RulesetError
 from waivern.rulesets.detection.context import MAX_VALUE_LENGTH
 from waivern.rulesets.engine.regex_rules import max_match_length, validate_regex
 from waivern.rulesets.loading.integrations import integration_patterns
+from waivern.rulesets.loading.parsed_cache import parsed
 from waivern.rulesets.loading.ruleset_files import (
     RulesetHeader,
     check_unique,
@@ -71,11 +72,16 @@ def read_ruleset(file: Any, *, uri: str) -> Ruleset:
     Raises:
         RulesetError: The file is invalid; the text names the file, rule and field.
     """
-    document, version = read_ruleset_file(file, _RulesetFile, uri=uri)
+    content: bytes = file.read_bytes()
+    return parsed(content, Ruleset, lambda: _parse(content, where=str(file), uri=uri), uri=uri)
+
+
+def _parse(content: bytes, *, where: str, uri: str) -> Ruleset:
+    document, version = read_ruleset_file(content, _RulesetFile, where=where, uri=uri)
     rules = tuple(
-        _rule(raw, where=f"{file}: {rule_label(raw, number)}") for number, raw in enumerate(document.rules, 1)
+        _rule(raw, where=f"{where}: {rule_label(raw, number)}") for number, raw in enumerate(document.rules, 1)
     )
-    check_unique([rule.name for rule in rules], where=str(file), what="rule")
+    check_unique([rule.name for rule in rules], where=where, what="rule")
     return Ruleset(
         uri=uri,
         rules_version=version,
