@@ -79,7 +79,7 @@ def torment(installation: Installation, server: Any, times: int, away_s: float) 
     states = {row.id: row.status for row in installation.query("SELECT id, status FROM runs")}
     lost = sum(run_id not in states for run_id in load.acknowledged)
     not_succeeded = sum(status != "succeeded" for status in states.values())
-    times_without_run = "SELECT count(*) AS n FROM schedule_triggers WHERE run_id IS NULL AND skip_reason <> 'paused'"
+    times_without_run = "SELECT coalesce(sum(times), 0) AS n FROM skipped_times WHERE skip_reason <> 'paused'"
     missed = installation.query(times_without_run)[0].n
     return times, len(load.acknowledged), load.refused, lost, not_succeeded, made_again(installation), missed
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,16 @@ import sqlalchemy as sa
 
 from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
+from tests.builders.schedules import a_definition
 from tests.servers.databases import fresh_postgres_database, sqlite_url
 from waivern import Message, Schema, SchemaOutOfDateError
 from waivern.database.audit_log import SqlAuditLog
+from waivern.database.connection.column_types import UtcDateTime
 from waivern.database.connection.engine import open_engine, writing
 from waivern.database.data.sql_retention import SqlRetention
 from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
+from waivern.database.schedules.schedule_store import SqlScheduleStore
 from waivern.database.schema.migration import (
     NEWEST,
     current_revision,
@@ -30,6 +34,7 @@ from waivern.database.schema.tables import metadata
 from waivern.errors import DatabaseError
 from waivern.history.retention import PruneRequest
 from waivern.runs.run import RunStatus
+from waivern.schedules.timing import Cron
 from waivern.testing.builders import message_of, plan_of, plan_of_dag
 
 REPOSITORY = Path(__file__).parents[2]
@@ -161,6 +166,37 @@ def test_an_upgrade_keeps_a_history_that_verifies(engine: sa.Engine) -> None:
     assert upgrade(engine) == NEWEST
     verification = SqlAuditLog(engine).verify(progress=lambda *_: None)
     assert (verification.mismatches, verification.counts["runs"]) == ([], 2)
+
+
+def test_skipped_times_become_ranges_and_their_ends_after_a_downgrade(engine: sa.Engine) -> None:
+    schedule = SqlScheduleStore(engine).add(a_definition(Cron("* * * * *")), caller=CALLER)
+    run_id = save_run(engine)
+    assert downgrade(engine, "0002_runbook_faults") == "0002_runbook_faults"
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    reasons = [*["catch_up"] * 4, None, *["catch_up"] * 2, "overlap"]
+    texts = (sa.column(name, sa.Text) for name in ("schedule_id", "run_id", "skip_reason"))
+    times = (sa.column(name, UtcDateTime) for name in ("due_at", "decided_at"))
+    old = sa.table("schedule_triggers", *texts, *times)
+    with writing(engine) as connection:
+        for minute, reason in enumerate(reasons):
+            row = {"schedule_id": schedule.id, "skip_reason": reason, "run_id": None if reason else run_id}
+            row |= {"due_at": noon + timedelta(minutes=minute), "decided_at": noon + timedelta(hours=1)}
+            connection.execute(sa.insert(old), row)
+    for _ in range(2):
+        assert upgrade(engine) == NEWEST
+        assert differences(engine) == []
+        found = SqlScheduleStore(engine).triggers(schedule.id, limit=10)
+        assert [(each.due_at.minute, each.last_due_at.minute, each.skipped) for each in found] == [
+            (7, 7, "overlap"),
+            (5, 6, "catch_up"),
+            (4, 4, None),
+            (0, 3, "catch_up"),
+        ]
+        assert SqlAuditLog(engine).verify(progress=lambda *_: None).mismatches == []
+        downgrade(engine, "0002_runbook_faults")
+        with engine.connect() as connection:
+            kept = connection.execute(sa.select(old).order_by(old.c.due_at)).all()
+        assert [row.due_at.minute for row in kept] == [0, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from tests.builders.schedules import a_schedule
 from waivern.schedules.evaluation import Evaluation, TriggerSkipReason, evaluate
 from waivern.schedules.schedule import CatchUp, Overlap, ScheduleStatus
+from waivern.schedules.spans import Decided, Span
 from waivern.schedules.timing import Cron, Every
 
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -22,7 +23,8 @@ def evaluated(minutes: int, *, seconds: float = 0, has_unfinished_run: bool = Fa
 
 
 def outcomes(evaluation: Evaluation) -> list[TriggerSkipReason | None]:
-    return [outcome.skipped for outcome in evaluation.outcomes]
+    """Return what followed from each scheduled time."""
+    return [outcome.skipped for outcome in evaluation.outcomes for _ in range(outcome.times)]
 
 
 def test_nothing_is_due_between_two_scheduled_times() -> None:
@@ -88,9 +90,46 @@ def test_nothing_is_decided_twice_after_the_clock_was_set_back() -> None:
     assert (evaluation.outcomes, evaluation.evaluated_until) == ((), MIDNIGHT)
 
 
-def test_ten_years_of_seconds_are_decided_in_steps() -> None:
+def test_ten_years_of_seconds_are_one_range_and_those_that_are_due_now() -> None:
     schedule = a_schedule(Every(1, MIDNIGHT), since=MIDNIGHT)
-    evaluation = evaluate(schedule, now=MIDNIGHT + timedelta(days=3650, seconds=0.5), has_unfinished_run=False)
-    assert (len(evaluation.outcomes), evaluation.is_complete) == (1000, False)
-    assert set(outcomes(evaluation)) == {MISSED}
-    assert evaluation.evaluated_until == MIDNIGHT + timedelta(seconds=1000)
+    now = MIDNIGHT + timedelta(days=3650, seconds=0.5)
+    evaluation = evaluate(schedule, now=now, has_unfinished_run=False)
+    missed, run, busy = evaluation.outcomes
+    assert (missed.skipped, missed.due_at, missed.times) == (
+        MISSED,
+        MIDNIGHT + timedelta(seconds=1),
+        3650 * 86_400 - 10,
+    )
+    assert missed.last_due_at == MIDNIGHT + timedelta(seconds=missed.times)
+    assert (run.skipped, busy.skipped, busy.times) == (RUN, BUSY, 9)
+    assert (evaluation.is_complete, evaluation.evaluated_until) == (True, now)
+
+
+def test_many_runs_are_queued_in_steps() -> None:
+    schedule = a_schedule(Cron("* * * * *"), since=MIDNIGHT, catch_up=CatchUp.ALL, max_catch_up=5000)
+    now = MIDNIGHT + timedelta(days=5)
+    first = evaluate(schedule, now=now, has_unfinished_run=False)
+    assert (len(first.outcomes), first.is_complete) == (1000, False)
+    assert first.outcomes[0].times == 7199 - 5000  # the last one is on time
+    assert first.evaluated_until == first.outcomes[-1].due_at
+
+
+def test_times_that_were_decided_before_are_left_out() -> None:
+    runs = frozenset({MIDNIGHT + timedelta(minutes=20)})
+    skipped = [Span(MIDNIGHT + timedelta(minutes=35), MIDNIGHT + timedelta(minutes=45), 1)]
+    schedule = a_schedule(Cron("*/10 * * * *"), since=MIDNIGHT, catch_up=CatchUp.ALL)
+    evaluation = evaluate(
+        schedule,
+        now=MIDNIGHT + timedelta(minutes=55),
+        has_unfinished_run=False,
+        decided=Decided(runs, skipped),
+    )
+    assert [outcome.due_at.minute for outcome in evaluation.outcomes] == [10, 30, 50]
+
+
+def test_the_newest_missed_time_is_not_made_up_for_twice() -> None:
+    newest = MIDNIGHT + timedelta(minutes=30)
+    schedule = a_schedule(Cron("*/10 * * * *"), since=MIDNIGHT, catch_up=CatchUp.LATEST)
+    now = MIDNIGHT + timedelta(minutes=35)
+    evaluation = evaluate(schedule, now=now, has_unfinished_run=False, decided=Decided({newest}))
+    assert outcomes(evaluation) == [MISSED, MISSED]

@@ -3,19 +3,19 @@
 import logging
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from tests.builders.callers import CALLER
+from tests.builders.callers import CALLER, SERVICE
 from tests.builders.faulty_services import eventually, this_second
 from tests.builders.schedules import a_definition
 from waivern.database.connection.engine import writing
 from waivern.database.schedules.schedule_store import SqlScheduleStore
-from waivern.database.schema.tables import schedule_triggers, schedules
+from waivern.database.schema.tables import runs, schedules
 from waivern.errors import DatabaseUnavailableError
-from waivern.runs.run import utc_now
+from waivern.runs.run import new_run_id, utc_now
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule
 from waivern.schedules.timing import Cron, Every
 from waivern.service.database_watch import DatabaseWatch
@@ -45,7 +45,7 @@ def health() -> Health:
 
 @pytest.fixture
 def scheduler(store: SqlScheduleStore, jobs: BackgroundJobs, health: Health) -> Iterator[Scheduler]:
-    scheduler = Scheduler(store, jobs, on_queued=lambda: None, metrics=ServiceMetrics(), health=health)
+    scheduler = Scheduler(store, jobs, on_queued=lambda: None, metrics=ServiceMetrics(), health=health, caller=SERVICE)
     yield scheduler
     scheduler.stop()
 
@@ -60,7 +60,7 @@ def test_a_schedule_that_cannot_be_evaluated_stops_no_other_and_is_logged_once(
     timing = Every(1, this_second())
     definitions = [a_definition(timing, name=name, overlap=Overlap.ALLOW) for name in ("sound", "broken")]
     sound, broken = (store.add(definition, caller=CALLER) for definition in definitions)
-    insert_conflicting_triggers(engine, broken, this_second())
+    insert_conflicting_runs(engine, broken, this_second())
     scheduler.start()
     eventually(lambda: len(store.triggers(sound.id, limit=10)) >= 3, within_s=15)
     assert caplog.text.count("The schedule 'broken' cannot be evaluated: IntegrityError") == 1
@@ -68,12 +68,15 @@ def test_a_schedule_that_cannot_be_evaluated_stops_no_other_and_is_logged_once(
     assert ("'broken'" in problem.text, problem.is_serious) == (True, False)
 
 
-def insert_conflicting_triggers(engine: sa.Engine, schedule: Schedule, since: datetime) -> None:
-    """Insert rows that Waivern itself never writes, but that a database restored from two backups may contain."""
-    row = {"schedule_id": schedule.id, "skip_reason": "paused", "decided_at": since}
+def insert_conflicting_runs(engine: sa.Engine, schedule: Schedule, since: datetime) -> None:
+    """Insert runs without their triggers, which Waivern itself never writes."""
+    alike = {"runbook_name": "x", "trigger": "schedule", "status": "succeeded", "epoch": 1, "created_at": since}
+    rows = [
+        {**alike, "id": new_run_id(since), "schedule_id": schedule.id, "due_at": since + timedelta(seconds=number)}
+        for number in range(-5, 60)
+    ]
     with writing(engine) as connection:
-        rows = [{**row, "due_at": since + timedelta(seconds=number)} for number in range(-5, 60)]
-        connection.execute(sa.insert(schedule_triggers), rows)
+        connection.execute(sa.insert(runs), rows)
 
 
 def test_schedules_that_are_due_together_are_evaluated_with_few_statements(
@@ -120,9 +123,9 @@ class UnavailableStore(SqlScheduleStore):
         self._raise_if_unavailable()
         return super().revision()
 
-    def evaluate(self, schedule_ids):
+    def evaluate(self, schedule_ids, **terms):
         self._raise_if_unavailable()
-        return super().evaluate(schedule_ids)
+        return super().evaluate(schedule_ids, **terms)
 
     def _raise_if_unavailable(self) -> None:
         if time.monotonic() < self._until:
@@ -136,7 +139,9 @@ def test_a_database_that_is_unavailable_is_logged_once_and_no_scheduled_time_is_
     terms = {"overlap": Overlap.ALLOW, "catch_up": CatchUp.ALL}
     schedule = store.add(a_definition(Every(1, this_second()), **terms), caller=CALLER)
     unavailable = UnavailableStore(engine, time.monotonic() + 3)
-    scheduler = Scheduler(unavailable, jobs, on_queued=lambda: None, metrics=ServiceMetrics(), health=Health())
+    scheduler = Scheduler(
+        unavailable, jobs, on_queued=lambda: None, metrics=ServiceMetrics(), health=Health(), caller=SERVICE
+    )
     scheduler.start()
     eventually(lambda: len(store.triggers(schedule.id, limit=10)) >= 5, within_s=15)
     scheduler.stop()
@@ -147,17 +152,21 @@ def test_a_database_that_is_unavailable_is_logged_once_and_no_scheduled_time_is_
     assert caplog.text.count("until the database is back") == caplog.text.count("The database is back after") == 1
 
 
-def test_a_clock_that_is_ahead_of_the_database_triggers_when_the_database_says_so(
-    engine: sa.Engine, store: SqlScheduleStore, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+def test_what_is_due_by_the_database_is_triggered_whatever_this_machines_clock_says(
+    engine: sa.Engine, jobs: BackgroundJobs
 ) -> None:
-    behind = timedelta(seconds=1.5)
-    monkeypatch.setattr(
-        "waivern.database.schedules.schedule_store.database_now", lambda _connection: datetime.now(UTC) - behind
+    """This machine's clock is 2 hours behind, then 2 hours ahead; by the database a time is due each second."""
+    ahead = timedelta(hours=2)
+    store = SqlScheduleStore(engine, read_clock=lambda _connection: utc_now() + ahead)
+    hourly = Every(3600, this_second() + ahead + timedelta(seconds=3, hours=-1))  # due in three seconds
+    schedule = store.add(a_definition(hourly, overlap=Overlap.ALLOW), caller=CALLER)
+    scheduler = Scheduler(
+        store, jobs, on_queued=lambda: None, metrics=ServiceMetrics(), health=Health(), caller=SERVICE
     )
-    due_at = this_second() + timedelta(seconds=2)
-    schedule = store.add(a_definition(Every(3600, due_at - timedelta(hours=1))), caller=CALLER)
     scheduler.start()
-    eventually(lambda: store.triggers(schedule.id, limit=1), within_s=10)
+    eventually(lambda: store.triggers(schedule.id, limit=1), within_s=30)
     (record,) = store.triggers(schedule.id, limit=1)
-    assert (record.due_at, record.run_id is not None) == (due_at, True)
-    assert due_at + behind <= datetime.now(UTC) < due_at + behind + timedelta(seconds=2)
+    assert (record.due_at, record.run_id is not None) == (hourly.anchor + timedelta(hours=1), True)
+    ahead = timedelta(hours=-2)
+    eventually(lambda: store.find("nightly").evaluated_until <= store.now(), within_s=30)
+    scheduler.stop()

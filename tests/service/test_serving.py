@@ -80,9 +80,8 @@ def test_a_service_runs_due_schedules_and_stops_on_sigterm(installation: Install
     with installation.service() as process:
         eventually(lambda: installation.start_counts()["b"] >= 3, details=installation.logs)
         assert stop(process) == 0
-    triggers = installation.query("SELECT due_at, run_id, skip_reason FROM schedule_triggers ORDER BY due_at")
-    assert len(triggers) >= 3
-    assert all(trigger.run_id and not trigger.skip_reason for trigger in triggers)
+    assert len(installation.query("SELECT due_at FROM schedule_triggers")) >= 3
+    assert installation.query("SELECT times FROM skipped_times") == []
     with installation.application() as application:
         runs = application.storage.history.recent(RunFilter(schedule="often"), limit=100)
     assert {run.trigger for run in runs} <= {"schedule", "catch_up"}

@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     SCHEDULE_PAUSED = "schedule.paused"
     SCHEDULE_RESUMED = "schedule.resumed"
     SCHEDULE_REMOVED = "schedule.removed"
+    SCHEDULE_CLOCK_CORRECTED = "schedule.clock_corrected"
     RUN_EXPORTED = "run.exported"
     DECISION_MADE = "decision.made"
     DECISION_FILE_USED = "decision_file.used"

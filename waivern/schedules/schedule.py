@@ -1,14 +1,14 @@
 """A schedule: which runbook runs when, and what happens to missed and overlapping runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from waivern.errors import ScheduleError
-from waivern.schedules.timing import Timing
+from waivern.schedules.timing import Every, Timing
 
 _MAX_NAME_LENGTH = 200
 
@@ -81,6 +81,11 @@ class ScheduleDefinition:
                 f"{name[:60]!r} is not a valid name for a schedule",
                 remedy=f"Use 1 to {_MAX_NAME_LENGTH} printable characters without leading or trailing spaces",
             )
+
+    def anchored_before(self, now: datetime) -> "ScheduleDefinition":
+        """Return the definition; an interval that begins after `now` (aware) begins whole steps earlier."""
+        timing = self.timing
+        return replace(self, timing=timing.anchored_before(now)) if isinstance(timing, Every) else self
 
 
 @dataclass(frozen=True)

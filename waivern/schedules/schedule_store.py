@@ -5,19 +5,39 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from waivern.caller import Caller
+from waivern.caller import Caller, CallerKind
 from waivern.schedules.evaluation import TriggerSkipReason
 from waivern.schedules.schedule import Schedule, ScheduleDefinition
+
+DEFAULT_CALLER = Caller("scheduler", CallerKind.SERVICE)
+"""Who evaluates schedules if nobody is named."""
 
 
 @dataclass(frozen=True)
 class TriggerRecord:
-    """What followed from one scheduled time: a run, or the reason why there is none."""
+    """What followed from a scheduled time: a run; or for `times` of them, up to `last_due_at`, the reason for none."""
 
     due_at: datetime
+    last_due_at: datetime
+    times: int
     run_id: str | None
     skipped: TriggerSkipReason | None
     decided_at: datetime
+
+
+@dataclass(frozen=True)
+class ClockCorrection:
+    """A schedule that a clock had evaluated until a future time is evaluated again from the present.
+
+    Args:
+        evaluated_until: How far it had been evaluated.
+        now: The present by the database's clock.
+        times: The scheduled times that were skipped by the wrong clock and are decided again.
+    """
+
+    evaluated_until: datetime
+    now: datetime
+    times: int
 
 
 @dataclass(frozen=True)
@@ -29,7 +49,8 @@ class EvaluationResult:
         evaluated_at: The present by the database's clock.
         runs: The ids of the queued runs by scheduled time.
         skipped: The number of scheduled times without a run.
-        is_complete: False if more times are due than were decided in one call.
+        is_complete: False if more times are due than were decided in one call, or the schedule was changed meanwhile.
+        correction: What was corrected, if it had been evaluated until a time in the future.
     """
 
     schedule_id: str
@@ -37,6 +58,7 @@ class EvaluationResult:
     runs: Mapping[datetime, str]
     skipped: int
     is_complete: bool
+    correction: ClockCorrection | None = None
 
 
 @dataclass(frozen=True)
@@ -138,10 +160,20 @@ class ScheduleStore(ABC):
         """Return a text that changes whenever a schedule is added, changed, paused, resumed or removed."""
 
     @abstractmethod
-    def evaluate(self, schedule_ids: Collection[str]) -> Sequence[EvaluationResult]:
-        """Decide what is due and undecided, and queue its runs, in one transaction.
+    def now(self) -> datetime:
+        """Return the present by the database's clock, which decides what is due."""
 
-        However many processes do so at the same time, each scheduled time is decided once.
+    @abstractmethod
+    def triggered_after(self, now: datetime) -> Mapping[str, frozenset[datetime]]:
+        """Return the scheduled times after `now` that have a run already, by schedule: a clock was ahead."""
+
+    @abstractmethod
+    def evaluate(self, schedule_ids: Collection[str], *, caller: Caller = DEFAULT_CALLER) -> Sequence[EvaluationResult]:
+        """Decide what is due and undecided, and queue its runs.
+
+        What follows is computed first; one transaction then writes it, for each schedule that has not changed
+        meanwhile. However many processes do so at the same time, each scheduled time is decided once. A schedule that
+        was evaluated until a future time is corrected, which is recorded as an event by `caller`.
         """
 
     @abstractmethod
@@ -158,7 +190,7 @@ class ScheduleStore(ABC):
 
     @abstractmethod
     def triggers(self, schedule_id: str, *, limit: int) -> Sequence[TriggerRecord]:
-        """Return what followed from the newest scheduled times, newest first."""
+        """Return what followed from the newest scheduled times, newest first; skipped ones as ranges."""
 
     @abstractmethod
     def last_runs(self) -> Mapping[str, LastRun]:

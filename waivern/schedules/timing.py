@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -62,7 +62,7 @@ class Cron:
     def from_(self, instant: datetime) -> Iterator[datetime]:
         """Yield all due times (UTC) strictly after `instant` (aware), ascending, each once."""
         last = instant
-        for local in _simulated(self.expression, instant.astimezone(_zone(self.timezone))):
+        for local in simulated(self.expression, instant.astimezone(zone_of(self.timezone))):
             due = local.astimezone(UTC)
             if due > last:
                 last = due
@@ -87,6 +87,11 @@ class Every:
     @property
     def step(self) -> timedelta:
         return timedelta(seconds=self.seconds)
+
+    def anchored_before(self, now: datetime) -> "Every":
+        """Return the same interval with an anchor that is not after `now` (aware): whole steps earlier."""
+        steps_ahead = -((now - self.anchor) // self.step)
+        return self if self.anchor <= now else replace(self, anchor=self.anchor - steps_ahead * self.step)
 
     def after(self, instant: datetime) -> datetime | None:
         """Return the first due time (UTC) strictly after `instant` (aware)."""
@@ -178,12 +183,12 @@ class _ForwardCronSim(CronSim):
         return True
 
 
-def _simulated(expression: str, local: datetime) -> CronSim:
+def simulated(expression: str, local: datetime) -> CronSim:
     return _ForwardCronSim(_MACROS.get(expression.lower(), expression), local)
 
 
 @functools.cache
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
     return UTC if name == "UTC" else ZoneInfo(name)
 
 
@@ -200,7 +205,7 @@ def _check(expression: str, timezone: str) -> None:
             remedy='For example "0 2 * * *": every night at two',
         )
     try:
-        due = next(_simulated(expression, _ANY_TIME), None)
+        due = next(simulated(expression, _ANY_TIME), None)
     except CronSimError as error:
         raise _invalid(expression, fields, str(error)) from None
     except (AssertionError, TypeError, ValueError, LookupError, ArithmeticError):  # a text that cronsim did not expect
@@ -211,7 +216,7 @@ def _check(expression: str, timezone: str) -> None:
 
 def _check_zone(timezone: str) -> None:
     try:
-        _zone(timezone)
+        zone_of(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         remedy = did_you_mean(timezone, available_timezones()) or "Use a name such as Europe/London"
         raise ScheduleError(f"'{timezone}' is not a known time zone", remedy=remedy) from None

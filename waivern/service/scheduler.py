@@ -2,8 +2,11 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
+from waivern.caller import Caller
 from waivern.errors import DatabaseUnavailableError, WaivernError
 from waivern.runs.run import utc_now
 from waivern.schedules.schedule import Schedule
@@ -17,20 +20,25 @@ logger = logging.getLogger(__name__)
 _TASK = "schedules"
 _INTERVAL_S = 1.0
 _BATCH_SIZE = 100  # schedules in one transaction
-_UNUSABLE, _NOT_EVALUATED = "unusable schedule", "schedule"
+_MAX_POSTPONED_S = 30.0  # the database's clock may be set forward while an alarm is postponed by it
+_CLOCK_WAS_SET_S = 2.0
+_SHOW_CORRECTION_S = 600.0
+_UNUSABLE, _NOT_EVALUATED, _CLOCK = "unusable schedule", "schedule", "clock"
 
 
 class Scheduler:
     """Queues a run for each scheduled time of each schedule, once, however many services share the database.
 
     Each schedule has an alarm among the background jobs, which marks it as due and starts the task that evaluates all
-    due schedules in one transaction. Every second at the latest that task also checks whether schedules were changed.
+    due schedules in one transaction. Every second at the latest that task also checks whether schedules were changed,
+    and whether the database's clock was set, by which schedules are due. Alarms are planned by that clock.
 
     Args:
         store: Where schedules are kept.
         jobs: Runs the alarms and the task.
         on_queued: Called when runs were queued, so that workers need not wait for their next look.
         metrics: Counts the scheduled times.
+        caller: Who evaluates the schedules, for the audit log.
         health: Where schedules are reported that cannot be evaluated; each is logged once, and again when its fault
             changes.
     """
@@ -43,6 +51,7 @@ class Scheduler:
         on_queued: Callable[[], None],
         metrics: ServiceMetrics,
         health: Health,
+        caller: Caller,
     ) -> None:
         self._store = store
         self._jobs = jobs
@@ -53,6 +62,9 @@ class Scheduler:
         self._schedules: dict[str, Schedule] = {}
         self._revision: str | None = None
         self._health = health
+        self._caller = caller
+        self._clock_ahead = timedelta()  # of the database's clock, before this machine's
+        self._hide_correction_at = 0.0
         self._is_stopping = False
 
     def start(self) -> None:
@@ -82,6 +94,7 @@ class Scheduler:
                 raise
             self._handle(evaluated)
         if not self._is_stopping:
+            self._compare_clocks()
             self._read_changes()
 
     def _take_due(self) -> Sequence[str]:
@@ -94,7 +107,7 @@ class Scheduler:
     def _evaluate(self, schedule_ids: Sequence[str]) -> Sequence[EvaluationResult]:
         """Evaluate schedules in one transaction, or one by one if that fails, so that a broken one stops no other."""
         try:
-            evaluated = self._store.evaluate(schedule_ids)
+            evaluated = self._store.evaluate(schedule_ids, caller=self._caller)
         except DatabaseUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001  whatever is wrong with one schedule, the others go on
@@ -125,13 +138,39 @@ class Scheduler:
                 self._postpone_if_early(result)
         if any(result.runs for result in evaluated):
             self._on_queued()
+        self._report_corrections(evaluated)
+
+    def _report_corrections(self, evaluated: Sequence[EvaluationResult]) -> None:
+        corrections = [result.correction for result in evaluated if result.correction is not None]
+        if not corrections:
+            return
+        newest = max(corrections, key=lambda correction: correction.evaluated_until)
+        problem = (
+            f"The clock was ahead: {len(corrections)} schedules had been evaluated until"
+            f" {newest.evaluated_until.isoformat()}; corrected at {newest.now.isoformat()}"
+        )
+        self._health.report(_CLOCK, "schedules", problem, is_serious=False)
+        self._hide_correction_at = time.monotonic() + _SHOW_CORRECTION_S
+        logger.warning(problem)
+
+    def _compare_clocks(self) -> None:
+        """Evaluate and plan all schedules again if the database's clock was set, compared with this machine's."""
+        ahead = self._store.now() - utc_now()
+        if abs((ahead - self._clock_ahead).total_seconds()) > _CLOCK_WAS_SET_S:
+            logger.warning("The database's clock differs from this machine's by %.0f s now", ahead.total_seconds())
+            self._clock_ahead = ahead
+            for schedule_id in self._schedules:
+                self._jobs.run_in(schedule_id)
+        if time.monotonic() > self._hide_correction_at:
+            self._health.clear(_CLOCK, "schedules")
 
     def _postpone_if_early(self, result: EvaluationResult) -> None:
         """Repeat the alarm if this machine's clock is ahead of the database's, by which nothing was due yet."""
         schedule = self._schedules.get(result.schedule_id)
         due_at = schedule.definition.timing.after(result.evaluated_at) if schedule is not None else None
-        if due_at is not None and due_at <= utc_now():
-            self._jobs.run_in(result.schedule_id, (due_at - result.evaluated_at).total_seconds())
+        if due_at is not None and due_at <= utc_now() + self._clock_ahead:
+            postponed_s = (due_at - result.evaluated_at).total_seconds()
+            self._jobs.run_in(result.schedule_id, min(postponed_s, _MAX_POSTPONED_S))
 
     def _read_changes(self) -> None:
         """Set and remove alarms if schedules were added, changed or removed; a new alarm goes off at once."""
@@ -144,7 +183,8 @@ class Scheduler:
             self._health.clear(_NOT_EVALUATED, schedule_id)
         for schedule_id, schedule in self._schedules.items():
             if schedule_id not in before or before[schedule_id].changed_at != schedule.changed_at:
-                self._jobs.set_alarm(schedule_id, schedule.definition.timing, self._mark_due)
+                timing = schedule.definition.timing
+                self._jobs.set_alarm(schedule_id, timing, self._mark_due, clock_ahead=lambda: self._clock_ahead)
         self._report_unusable()
         self._revision = revision
 

@@ -160,7 +160,12 @@ class Service:
         if options.has_scheduler:
             on_queued = self._workers.wake if self._workers is not None else lambda: None
             self._scheduler = Scheduler(
-                storage.schedules, self._jobs, on_queued=on_queued, metrics=self._metrics, health=self._health
+                storage.schedules,
+                self._jobs,
+                on_queued=on_queued,
+                metrics=self._metrics,
+                health=self._health,
+                caller=self._caller,
             )
             self._scheduler.start()
         for task in self._periodic_tasks():

@@ -18,6 +18,7 @@ from waivern.database.connection.engine import open_engine, writing
 from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schedules.schedule_store import SqlScheduleStore
+from waivern.database.schedules.triggering import evaluate_pending
 from waivern.database.schema.migration import upgrade
 from waivern.database.schema.tables import runs, schedules
 from waivern.errors import ScheduleError
@@ -108,22 +109,53 @@ def test_each_missed_time_has_a_run_or_a_reason(engine: sa.Engine, store: SqlSch
     since = not_evaluated_for(engine, schedule, timedelta(hours=30))
     queued = list(evaluate_all(store, schedule))
     due = list(due_between(HOURLY, after=since, until=utc_now()))
-    triggers = store.triggers(schedule.id, limit=100)
-    assert [record.due_at for record in triggers] == due[::-1]
-    assert [record.run_id for record in triggers if record.run_id] == queued[::-1]
-    assert len(queued) == 3
-    assert {record.skipped for record in triggers if not record.run_id} == {TriggerSkipReason.CATCH_UP}
+    *triggered, skipped = store.triggers(schedule.id, limit=100)
+    assert [record.due_at for record in triggered] == due[-3:][::-1]
+    assert [record.run_id for record in triggered] == queued[::-1]
+    assert (skipped.due_at, skipped.last_due_at, skipped.times) == (due[0], due[-4], 27)
+    assert (skipped.run_id, skipped.skipped) == (None, TriggerSkipReason.CATCH_UP)
     history = SqlHistory(engine)
     record = history.find(queued[0])
     assert (record.status, record.trigger, record.schedule) == (RunStatus.QUEUED, "catch_up", "nightly")
     assert record.due_at == due[-3]
 
 
-def test_thousands_of_missed_times_are_decided_in_steps(engine: sa.Engine, store: SqlScheduleStore) -> None:
+def test_thousands_of_missed_times_are_one_row(engine: sa.Engine, store: SqlScheduleStore) -> None:
     schedule = store.add(a_definition(Every(1, LONG_AGO)), caller=CALLER)
     not_evaluated_for(engine, schedule, timedelta(seconds=2500))
     assert len(list(evaluate_all(store, schedule))) <= 1
-    assert len(store.triggers(schedule.id, limit=10_000)) in (2500, 2501, 2502)
+    triggers = store.triggers(schedule.id, limit=10_000)
+    assert len(triggers) <= 3
+    assert sum(record.times for record in triggers) in (2500, 2501, 2502)
+
+
+def test_thousands_of_missed_runs_are_queued_in_steps(engine: sa.Engine, store: SqlScheduleStore) -> None:
+    terms = {"catch_up": CatchUp.ALL, "max_catch_up": 2000, "overlap": Overlap.QUEUE}
+    schedule = store.add(a_definition(Every(1, LONG_AGO), **terms), caller=CALLER)
+    not_evaluated_for(engine, schedule, timedelta(seconds=2500))
+    (first,) = store.evaluate([schedule.id])
+    assert (len(first.runs), first.is_complete) == (999, False)
+    assert len(list(evaluate_all(store, schedule))) in range(1001, 1100)
+
+
+def test_what_was_computed_for_a_schedule_that_changed_meanwhile_is_not_written(
+    engine: sa.Engine, store: SqlScheduleStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = "waivern.database.schedules.schedule_store"
+    original = evaluate_pending
+
+    def evaluate_while_it_is_paused(*arguments, **terms):
+        monkeypatch.setattr(f"{module}.evaluate_pending", original)
+        evaluated = original(*arguments, **terms)
+        SqlScheduleStore(engine).pause(schedule.id, caller=CALLER)
+        return evaluated
+
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.ALL), caller=CALLER)
+    not_evaluated_for(engine, schedule, timedelta(hours=5))
+    monkeypatch.setattr(f"{module}.evaluate_pending", evaluate_while_it_is_paused)
+    (result,) = store.evaluate([schedule.id])
+    assert (result.runs, result.is_complete) == ({}, False)
+    assert len({record.run_id for record in store.triggers(schedule.id, limit=10)}) == 5  # by the pause
 
 
 def test_concurrent_evaluations_queue_one_run_per_scheduled_time(engine: sa.Engine, store: SqlScheduleStore) -> None:
@@ -279,8 +311,8 @@ def test_times_that_are_due_while_a_schedule_is_paused_are_skipped_and_recorded(
     not_evaluated_for(engine, schedule, timedelta(hours=5))
     store.resume(schedule.id, caller=CALLER)
     assert store.find("nightly").status is ScheduleStatus.ACTIVE
-    triggers = store.triggers(schedule.id, limit=100)
-    assert [record.skipped for record in triggers] == [TriggerSkipReason.PAUSED] * 5
+    (paused,) = store.triggers(schedule.id, limit=100)
+    assert (paused.skipped, paused.times) == (TriggerSkipReason.PAUSED, 5)
 
 
 def test_a_change_first_decides_what_was_due_under_the_old_terms(engine: sa.Engine, store: SqlScheduleStore) -> None:
@@ -352,9 +384,23 @@ def test_a_backfill_queues_missing_runs_once(engine: sa.Engine, store: SqlSchedu
     assert list(made) == past
     assert store.times_without_run(schedule.id, past) == []
     assert store.backfill(schedule.id, instants) == {}
-    assert {record.run_id for record in store.triggers(schedule.id, limit=100)} == set(made.values())
+    assert {record.run_id for record in store.triggers(schedule.id, limit=100)} == set(
+        made.values()
+    )  # no range is left
     record = SqlHistory(engine).find(made[past[0]])
     assert (record.trigger, record.due_at, record.lateness_seconds) == ("backfill", past[0], None)
+
+
+def test_a_backfill_of_a_part_of_a_range_counts_it_down(engine: sa.Engine, store: SqlScheduleStore) -> None:
+    schedule = store.add(a_definition(HOURLY, catch_up=CatchUp.SKIP), caller=CALLER)
+    since = not_evaluated_for(engine, schedule, timedelta(hours=6))
+    list(evaluate_all(store, schedule))
+    due = list(due_between(HOURLY, after=since, until=utc_now()))
+    store.backfill(schedule.id, due[2:4])
+    triggers = store.triggers(schedule.id, limit=10)
+    assert sorted(record.due_at for record in triggers if record.run_id) == due[2:4]
+    (skipped,) = (record for record in triggers if record.skipped)
+    assert (skipped.due_at, skipped.last_due_at, skipped.times) == (due[0], due[-1], 4)
 
 
 def test_a_run_on_time_is_delayed_by_jitter(engine: sa.Engine, store: SqlScheduleStore) -> None:

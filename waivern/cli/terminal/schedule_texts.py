@@ -82,6 +82,8 @@ def as_text(details: ScheduleDetails) -> str:
         ("base folder", str(definition.working_directory or "the runbook's folder")),
         ("declared in", definition.declared_in or "(added manually)"),
     ]
+    if details.summary.problem is not None:
+        terms.append(("problem", details.summary.problem))
     parts = ["\n".join([one_line(schedule.name), *(f"  {name:<13}{one_line(value)}" for name, value in terms)])]
     due = "Due next (skipped while paused)" if schedule.status is ScheduleStatus.PAUSED else "Due next"
     parts.append(f"{due}:\n" + (instants_as_text(details.next_due, schedule, indent="  ") or "  never"))
@@ -137,4 +139,6 @@ def _late(seconds: float | None) -> str:
 
 def _skipped(record: TriggerRecord) -> str:
     reason = "" if record.skipped is None else _SKIP_REASONS[record.skipped]
-    return f"{local_time(record.due_at)}: {reason}"
+    if record.times == 1:
+        return f"{local_time(record.due_at)}: {reason}"
+    return f"{local_time(record.due_at)} to {local_time(record.last_due_at)}: {record.times:,} times, {reason}"

@@ -88,7 +88,7 @@ class RecordedChanges:
             schedule.removed_at = at
         if kind == EventKind.SCHEDULE_RESTORED:
             schedule.created_at, schedule.removed_at = _instant(body, "created_at"), _instant(body, "removed_at")
-        if kind == EventKind.SCHEDULE_CHANGED:
+        if kind in (EventKind.SCHEDULE_CHANGED, EventKind.SCHEDULE_CLOCK_CORRECTED):
             schedule.terms.update(_mapping(body.get("to")))
         schedule.status = _STATUS.get(EventKind(kind), schedule.status) if kind in _STATUS else schedule.status
         because = body.get("because")

@@ -1,4 +1,7 @@
-"""The events of a schedule: added, changed, paused, resumed, removed. Append them last in their transaction."""
+"""The events of a schedule: added, changed, paused, resumed, removed, its clock corrected.
+
+Append them last in their transaction.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +10,7 @@ import sqlalchemy as sa
 
 from waivern.database.events import event_rows
 from waivern.database.events.schedule_rows import row_of
-from waivern.history.events import EventKind
+from waivern.history.events import EventKind, iso_instant
 from waivern.schedules.schedule import Schedule
 
 
@@ -17,18 +20,42 @@ def added(connection: sa.Connection, schedule: Schedule, *, actor: str, at: date
     _append(connection, schedule, EventKind.SCHEDULE_ADDED, {"terms": terms}, actor=actor, at=at)
 
 
+def clock_corrected(
+    connection: sa.Connection, before: Schedule, after: Schedule, *, undone: int, actor: str, at: datetime
+) -> None:
+    """Record that a schedule had been evaluated by a clock that was ahead; `undone` counts what is decided again."""
+    body: dict[str, Any] = {
+        "evaluated_until": {
+            "from": iso_instant(before.evaluated_until),
+            "to": iso_instant(after.evaluated_until),
+        },
+        "decided_again": undone,
+        **_differing_terms(before, after),
+    }
+    if after.paused_because is not None:
+        body["because"] = after.paused_because
+    _append(connection, after, EventKind.SCHEDULE_CLOCK_CORRECTED, body, actor=actor, at=at)
+
+
 def changed(
     connection: sa.Connection, before: Schedule, after: Schedule, kind: EventKind, *, actor: str, at: datetime
 ) -> None:
     """Record a change of a schedule: changed terms, paused, resumed or removed."""
-    old, new = row_of(before.definition), row_of(after.definition)
-    differing = [name for name in new if new[name] != old[name]]
     body: dict[str, Any] = {}
     if kind is EventKind.SCHEDULE_CHANGED:
-        body = {"from": {name: old[name] for name in differing}, "to": {name: new[name] for name in differing}}
+        body = {"from": {}, "to": {}, **_differing_terms(before, after)}
     if after.paused_because is not None:
         body["because"] = after.paused_because
     _append(connection, after, kind, body, actor=actor, at=at)
+
+
+def _differing_terms(before: Schedule, after: Schedule) -> dict[str, Any]:
+    """Return `from` and `to` with the terms that differ; nothing if none does."""
+    old, new = row_of(before.definition), row_of(after.definition)
+    differing = [name for name in new if new[name] != old[name]]
+    if not differing:
+        return {}
+    return {"from": {name: old[name] for name in differing}, "to": {name: new[name] for name in differing}}
 
 
 def _append(

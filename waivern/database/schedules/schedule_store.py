@@ -12,15 +12,27 @@ from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.events import schedule_events
 from waivern.database.events.schedule_rows import row_of, schedule_of
+from waivern.database.runs.run_queue import IS_UNFINISHED, busy_schedules
 from waivern.database.schedules import runbook_faults
-from waivern.database.schedules.triggering import insert_runs, insert_triggers, run_row, trigger_due
-from waivern.database.schema.tables import runs, schedule_triggers, schedules
+from waivern.database.schedules.clock_corrections import correct, is_ahead
+from waivern.database.schedules.decided_times import newest_triggers, note_backfilled, runs_after
+from waivern.database.schedules.last_runs import read_last_runs
+from waivern.database.schedules.triggering import (
+    Evaluated,
+    evaluate_pending,
+    insert_runs,
+    insert_triggers,
+    read_pending,
+    record,
+    run_row,
+)
+from waivern.database.schema.tables import runs, schedules
 from waivern.errors import ScheduleError, did_you_mean
 from waivern.history.events import EventKind
 from waivern.runs.run import Trigger, new_run_id
-from waivern.schedules.evaluation import TriggerSkipReason
 from waivern.schedules.schedule import Schedule, ScheduleDefinition, ScheduleStatus
 from waivern.schedules.schedule_store import (
+    DEFAULT_CALLER,
     EvaluationResult,
     LastRun,
     RunbookFault,
@@ -30,23 +42,26 @@ from waivern.schedules.schedule_store import (
 )
 
 _NOT_REMOVED = sa.select(schedules).where(schedules.c.removed_at.is_(None))
-_DELETE_TRIGGER = sa.delete(schedule_triggers).where(
-    schedule_triggers.c.schedule_id == sa.bindparam("of_schedule"),
-    schedule_triggers.c.due_at == sa.bindparam("of_time"),
-)
 _MAX_TIMES_PER_QUERY = 500
 _CHANGES_LOCK = 0x7363686564756C65  # the key of Postgres' advisory lock for changes of schedules
 
 
 class SqlScheduleStore(ScheduleStore):
-    """Every change and evaluation locks the schedule's row, so that two services do so one after the other."""
+    """Every change and evaluation locks the schedule's row, so that two services do so one after the other.
 
-    def __init__(self, engine: sa.Engine) -> None:
+    Args:
+        engine: The database.
+        read_clock: Returns the present within a transaction: by the database's clock.
+    """
+
+    def __init__(self, engine: sa.Engine, *, read_clock: Callable[[sa.Connection], datetime] = database_now) -> None:
         self._engine = engine
+        self._now = read_clock
 
     def add(self, definition: ScheduleDefinition, *, caller: Caller) -> Schedule:
         with writing(self._engine) as connection, _unique_name(definition.name):
-            now = database_now(connection)
+            now = self._now(connection)
+            definition = definition.anchored_before(now)
             values = {
                 "id": new_run_id(now),
                 "status": ScheduleStatus.ACTIVE.value,
@@ -62,7 +77,12 @@ class SqlScheduleStore(ScheduleStore):
 
     def change(self, schedule_id: str, definition: ScheduleDefinition, *, caller: Caller) -> Schedule:
         with _unique_name(definition.name):
-            self._change(schedule_id, EventKind.SCHEDULE_CHANGED, lambda _now: row_of(definition), caller=caller)
+            self._change(
+                schedule_id,
+                EventKind.SCHEDULE_CHANGED,
+                lambda now: row_of(definition.anchored_before(now)),
+                caller=caller,
+            )
         with self._engine.connect() as connection:
             return _of_id(connection, schedule_id)
 
@@ -109,18 +129,51 @@ class SqlScheduleStore(ScheduleStore):
             number, changed_at = connection.execute(newest).one()
         return f"{number} {changed_at}"
 
-    def evaluate(self, schedule_ids: Collection[str]) -> Sequence[EvaluationResult]:
+    def now(self) -> datetime:
+        with self._engine.connect() as connection:
+            return self._now(connection)
+
+    def triggered_after(self, now: datetime) -> Mapping[str, frozenset[datetime]]:
+        with self._engine.connect() as connection:
+            return runs_after(connection, now)
+
+    def evaluate(self, schedule_ids: Collection[str], *, caller: Caller = DEFAULT_CALLER) -> Sequence[EvaluationResult]:
+        with self._engine.connect() as connection:
+            of_ids = _NOT_REMOVED.where(schedules.c.id.in_(schedule_ids)).order_by(schedules.c.id)
+            due = _usable(connection.execute(of_ids).all())[0]
+            now = self._now(connection)
+            pending = read_pending(connection, [each for each in due if not is_ahead(each, now)], now=now)
+        evaluated = {each.schedule.id: each for each in evaluate_pending(pending)}  # may take seconds: no transaction
         with writing(self._engine) as connection:
-            rows = connection.execute(
-                _NOT_REMOVED.where(schedules.c.id.in_(schedule_ids)).order_by(schedules.c.id).with_for_update()
-            ).all()
-            now = database_now(connection)
-            return trigger_due(connection, _usable(rows)[0], now=now)
+            locked = _usable(connection.execute(of_ids.with_for_update()).all())[0]
+            busy = busy_schedules(connection, IS_UNFINISHED)
+            current = [
+                each
+                for schedule in locked
+                if (each := evaluated.get(schedule.id)) is not None and _is_current(each, schedule, busy)
+            ]
+            ahead = [schedule for schedule in locked if is_ahead(schedule, now)]
+            results = [*record(connection, current, now=now), *self._correct(connection, ahead, caller)]
+        done = {result.schedule_id for result in results}
+        later = [EvaluationResult(each.id, now, {}, 0, is_complete=False) for each in locked if each.id not in done]
+        return [*results, *later]
+
+    def _correct(
+        self, connection: sa.Connection, ahead: Sequence[Schedule], caller: Caller
+    ) -> Iterator[EvaluationResult]:
+        """Correct schedules whose rows are locked, unless the clock has just been set forward again."""
+        if not ahead:
+            return
+        now = self._now(connection)
+        changed_at = _later_than_all(connection, now)
+        for schedule in (each for each in ahead if is_ahead(each, now)):
+            correction = correct(connection, schedule, now=now, changed_at=changed_at, caller=caller)
+            yield EvaluationResult(schedule.id, now, {}, 0, is_complete=False, correction=correction)
 
     def trigger(self, schedule_id: str) -> str:
         with writing(self._engine) as connection:
             schedule = _locked(connection, schedule_id)
-            now = database_now(connection)
+            now = self._now(connection)
             row = run_row(schedule, trigger=Trigger.TRIGGER, due_at=None, now=now)
             insert_runs(connection, [row])
             return str(row["id"])
@@ -130,66 +183,57 @@ class SqlScheduleStore(ScheduleStore):
             return _times_without_run(connection, schedule_id, times)
 
     def backfill(self, schedule_id: str, times: Sequence[datetime]) -> Mapping[datetime, str]:
-        self._evaluate_in_steps(schedule_id)
+        self._evaluate_in_steps(schedule_id, DEFAULT_CALLER)
         with writing(self._engine) as connection:
             schedule = _locked(connection, schedule_id)
-            now = database_now(connection)
-            _evaluate_fully(connection, schedule, now)
+            now = self._now(connection)
+            self._evaluate_fully(connection, schedule, now)
             due = [time for time in _times_without_run(connection, schedule_id, times) if time <= now]
             rows = [run_row(schedule, trigger=Trigger.BACKFILL, due_at=due_at, now=now) for due_at in due]
             insert_runs(connection, rows)
             run_ids = {due_at: str(row["id"]) for due_at, row in zip(due, rows, strict=True)}
-            _replace_triggers(connection, schedule_id, run_ids, now)
+            note_backfilled(connection, schedule_id, due)
+            triggers = [
+                {"schedule_id": schedule_id, "due_at": due_at, "run_id": run_id, "decided_at": now}
+                for due_at, run_id in run_ids.items()
+            ]
+            insert_triggers(connection, triggers)
             return run_ids
 
     def triggers(self, schedule_id: str, *, limit: int) -> Sequence[TriggerRecord]:
-        newest = (
-            sa.select(schedule_triggers)
-            .where(schedule_triggers.c.schedule_id == schedule_id)
-            .order_by(schedule_triggers.c.due_at.desc())
-            .limit(limit)
-        )
         with self._engine.connect() as connection:
-            return [_trigger_record(row) for row in connection.execute(newest)]
+            return newest_triggers(connection, schedule_id, limit=limit)
 
     def last_runs(self) -> Mapping[str, LastRun]:
-        last, other = runs.alias("last"), runs.alias("other")
-        newest = (
-            sa.select(other.c.id)
-            .where(other.c.schedule_id == schedules.c.id)
-            .order_by(other.c.created_at.desc(), other.c.id.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        last_runs = (
-            sa.select(last.c.schedule_id, last.c.id, last.c.status, last.c.trigger, last.c.due_at, last.c.started_at)
-            .join_from(schedules, last, last.c.id == newest)
-            .where(schedules.c.removed_at.is_(None))
-        )
         with self._engine.connect() as connection:
-            return {
-                row.schedule_id: LastRun(row.id, row.status, _due_on_schedule(row), row.started_at)
-                for row in connection.execute(last_runs)
-            }
+            return read_last_runs(connection)
 
     def _change(
         self, schedule_id: str, kind: EventKind, columns: Callable[[datetime], dict[str, Any]], *, caller: Caller
     ) -> None:
         """Evaluate the schedule under its old terms, then update its row."""
-        self._evaluate_in_steps(schedule_id)
+        self._evaluate_in_steps(schedule_id, caller)
         with writing(self._engine) as connection:
             schedule = _locked(connection, schedule_id)
-            now = database_now(connection)
-            _evaluate_fully(connection, schedule, now)
+            now = self._now(connection)
+            self._evaluate_fully(connection, schedule, now)
             changed = {"changed_at": _later_than_all(connection, now), **columns(now)}
             connection.execute(sa.update(schedules).where(schedules.c.id == schedule_id), changed)
             after = _of_id(connection, schedule_id)
             schedule_events.changed(connection, schedule, after, kind, actor=str(caller), at=now)
 
-    def _evaluate_in_steps(self, schedule_id: str) -> None:
+    def _evaluate_in_steps(self, schedule_id: str, caller: Caller) -> None:
         """Evaluate in several transactions: years of scheduled times in one would block all other writers."""
-        while any(not result.is_complete for result in self.evaluate([schedule_id])):
+        while any(not result.is_complete for result in self.evaluate([schedule_id], caller=caller)):
             continue
+
+    def _evaluate_fully(self, connection: sa.Connection, schedule: Schedule, now: datetime) -> None:
+        """Evaluate a schedule whose row is locked, and which was evaluated just before."""
+        is_complete = False
+        while not is_complete:
+            evaluated = evaluate_pending(read_pending(connection, [schedule], now=now))
+            (result,) = record(connection, evaluated, now=now)
+            is_complete, schedule = result.is_complete, _of_id(connection, schedule.id)
 
 
 def _usable(rows: Sequence[Any]) -> tuple[list[Schedule], list[UnusableSchedule]]:
@@ -237,11 +281,6 @@ def _later_than_all(connection: sa.Connection, now: datetime) -> datetime:
     return now if newest is None else max(now, newest + datetime.resolution)
 
 
-def _evaluate_fully(connection: sa.Connection, schedule: Schedule, now: datetime) -> None:
-    while not trigger_due(connection, [schedule], now=now)[0].is_complete:
-        schedule = _of_id(connection, schedule.id)
-
-
 def _times_without_run(connection: sa.Connection, schedule_id: str, times: Sequence[datetime]) -> list[datetime]:
     with_run: set[datetime] = set()
     for start in range(0, len(times), _MAX_TIMES_PER_QUERY):
@@ -251,21 +290,6 @@ def _times_without_run(connection: sa.Connection, schedule_id: str, times: Seque
     return [time for time in times if time not in with_run]
 
 
-def _replace_triggers(
-    connection: sa.Connection, schedule_id: str, run_ids: Mapping[datetime, str], now: datetime
-) -> None:
-    """Replace the reason why there was no run by the run."""
-    if run_ids:
-        connection.execute(_DELETE_TRIGGER, [{"of_schedule": schedule_id, "of_time": due_at} for due_at in run_ids])
-    common = {"schedule_id": schedule_id, "skip_reason": None, "decided_at": now}
-    insert_triggers(connection, [{**common, "due_at": due, "run_id": run} for due, run in run_ids.items()])
-
-
-def _due_on_schedule(row: Any) -> datetime | None:
-    due_at: datetime | None = row.due_at
-    return None if row.trigger == Trigger.BACKFILL else due_at
-
-
-def _trigger_record(row: Any) -> TriggerRecord:
-    skipped = None if row.skip_reason is None else TriggerSkipReason(row.skip_reason)
-    return TriggerRecord(row.due_at, row.run_id, skipped, row.decided_at)
+def _is_current(evaluated: Evaluated, locked: Schedule, busy: Collection[str]) -> bool:
+    """Return whether what was computed for a schedule still holds, now that its row is locked."""
+    return evaluated.schedule == locked and evaluated.was_busy == (locked.id in busy)

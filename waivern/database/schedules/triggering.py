@@ -1,19 +1,22 @@
-"""Scheduled times become runs: the row of a scheduled time and its run are written in one transaction."""
+"""Scheduled times become runs: what follows from them and their runs are written in one transaction."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from waivern.database.runs.run_queue import IS_UNFINISHED, busy_schedules, queued_row
-from waivern.database.schema.tables import runs, schedule_triggers, schedules
+from waivern.database.schedules.decided_times import decided_after
+from waivern.database.schema.tables import runs, schedule_triggers, schedules, skipped_times
 from waivern.runs.run import Trigger
 from waivern.runs.run_store import NewRun
 from waivern.schedules.evaluation import Evaluation, TriggerOutcome, evaluate
 from waivern.schedules.schedule import Overlap, Schedule
 from waivern.schedules.schedule_store import EvaluationResult
+from waivern.schedules.spans import Decided
 
 Row = dict[str, Any]
 
@@ -24,22 +27,62 @@ _SET_EVALUATED_UNTIL = (
 )
 
 
-def trigger_due(connection: sa.Connection, due: Sequence[Schedule], *, now: datetime) -> Sequence[EvaluationResult]:
-    """Evaluate schedules up to `now` and queue their runs; their rows must be locked."""
+@dataclass(frozen=True)
+class Pending:
+    """Schedules as they were read, with what their evaluation needs.
+
+    Args:
+        due: The schedules.
+        busy: The ids of those with an unfinished run.
+        decided: Scheduled times after their `evaluated_until` that have been decided, by id.
+        now: The present by the database's clock.
+    """
+
+    due: Sequence[Schedule]
+    busy: Collection[str]
+    decided: Mapping[str, Decided]
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A schedule as it was read, whether it had an unfinished run then, and what follows from its scheduled times."""
+
+    schedule: Schedule
+    was_busy: bool
+    evaluation: Evaluation
+
+
+def read_pending(connection: sa.Connection, due: Sequence[Schedule], *, now: datetime) -> Pending:
+    """Read what the evaluation of schedules needs."""
     busy = busy_schedules(connection, IS_UNFINISHED) if due else set()
-    evaluated = [(schedule, evaluate(schedule, now=now, has_unfinished_run=schedule.id in busy)) for schedule in due]
-    new = {schedule.id: _runs_of(schedule, evaluation, now) for schedule, evaluation in evaluated}
+    return Pending(due, busy, decided_after(connection, due), now)
+
+
+def evaluate_pending(pending: Pending) -> Sequence[Evaluated]:
+    """Evaluate schedules up to the present. After a year this takes seconds, so do not call it in a transaction."""
+    evaluated = []
+    for schedule in pending.due:
+        is_busy, decided = schedule.id in pending.busy, pending.decided[schedule.id]
+        evaluation = evaluate(schedule, now=pending.now, has_unfinished_run=is_busy, decided=decided)
+        evaluated.append(Evaluated(schedule, is_busy, evaluation))
+    return evaluated
+
+
+def record(connection: sa.Connection, evaluated: Sequence[Evaluated], *, now: datetime) -> Sequence[EvaluationResult]:
+    """Queue the runs and record the outcomes of schedules whose rows are locked and have not changed since."""
+    new = {each.schedule.id: _runs_of(each, now) for each in evaluated}
     insert_runs(connection, [row for rows in new.values() for row in rows.values()])
-    _record(connection, evaluated, new, now)
+    _record_outcomes(connection, evaluated, new, now)
     return [
         EvaluationResult(
-            schedule.id,
+            each.schedule.id,
             now,
-            {due_at: row["id"] for due_at, row in new[schedule.id].items()},
-            sum(outcome.skipped is not None for outcome in evaluation.outcomes),
-            evaluation.is_complete,
+            {due_at: row["id"] for due_at, row in new[each.schedule.id].items()},
+            sum(outcome.times for outcome in each.evaluation.outcomes if outcome.skipped is not None),
+            each.evaluation.is_complete,
         )
-        for schedule, evaluation in evaluated
+        for each in evaluated
     ]
 
 
@@ -66,38 +109,47 @@ def insert_runs(connection: sa.Connection, rows: Sequence[Row]) -> None:
 
 
 def insert_triggers(connection: sa.Connection, rows: Sequence[Row]) -> None:
-    """Insert rows with `schedule_id`, `due_at`, `run_id`, `skip_reason` and `decided_at`."""
+    """Insert rows with `schedule_id`, `due_at`, `run_id` and `decided_at`."""
     if rows:
         connection.execute(sa.insert(schedule_triggers), rows)
 
 
-def _runs_of(schedule: Schedule, evaluation: Evaluation, now: datetime) -> dict[datetime, Row]:
+def _runs_of(evaluated: Evaluated, now: datetime) -> dict[datetime, Row]:
     return {
-        outcome.due_at: run_row(schedule, trigger=_trigger_of(outcome), due_at=outcome.due_at, now=now)
-        for outcome in evaluation.outcomes
+        outcome.due_at: run_row(evaluated.schedule, trigger=_trigger_of(outcome), due_at=outcome.due_at, now=now)
+        for outcome in evaluated.evaluation.outcomes
         if outcome.skipped is None
     }
 
 
-def _record(
+def _record_outcomes(
     connection: sa.Connection,
-    evaluated: Sequence[tuple[Schedule, Evaluation]],
+    evaluated: Sequence[Evaluated],
     new: Mapping[str, Mapping[datetime, Row]],
     now: datetime,
 ) -> None:
     triggers = [
-        {
-            "schedule_id": schedule.id,
-            "due_at": outcome.due_at,
-            "run_id": new[schedule.id][outcome.due_at]["id"] if outcome.skipped is None else None,
-            "skip_reason": None if outcome.skipped is None else outcome.skipped.value,
-            "decided_at": now,
-        }
-        for schedule, evaluation in evaluated
-        for outcome in evaluation.outcomes
+        {"schedule_id": schedule_id, "due_at": due_at, "run_id": row["id"], "decided_at": now}
+        for schedule_id, rows in new.items()
+        for due_at, row in rows.items()
     ]
     insert_triggers(connection, triggers)
-    until = [{"of_schedule": schedule.id, "until": evaluation.evaluated_until} for schedule, evaluation in evaluated]
+    skipped = [
+        {
+            "schedule_id": each.schedule.id,
+            "first_due_at": outcome.due_at,
+            "last_due_at": outcome.last_due_at,
+            "times": outcome.times,
+            "skip_reason": outcome.skipped.value,
+            "decided_at": now,
+        }
+        for each in evaluated
+        for outcome in each.evaluation.outcomes
+        if outcome.skipped is not None
+    ]
+    if skipped:
+        connection.execute(sa.insert(skipped_times), skipped)
+    until = [{"of_schedule": each.schedule.id, "until": each.evaluation.evaluated_until} for each in evaluated]
     if until:
         connection.execute(_SET_EVALUATED_UNTIL, until)
 

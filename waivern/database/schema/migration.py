@@ -14,7 +14,7 @@ from waivern.errors import DatabaseError, SchemaOutOfDateError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0002_runbook_faults"
+NEWEST = "0003_skipped_times"
 """The revision that this code needs: the head of `migrations/`, as a test checks. Reading that folder at each start
 would cost more than the rest of the start."""
 

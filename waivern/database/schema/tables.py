@@ -48,7 +48,7 @@ schedules = sa.Table(
     sa.Column("declared_in", EscapedText),
     sa.Column("status", sa.String(10), nullable=False),
     sa.Column("paused_because", EscapedText),
-    sa.Column("evaluated_until", UtcDateTime, nullable=False),  # schedule_triggers is complete up to here
+    sa.Column("evaluated_until", UtcDateTime, nullable=False),  # every scheduled time up to here has been decided
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("changed_at", UtcDateTime, nullable=False),
     sa.Column("removed_at", UtcDateTime),
@@ -141,15 +141,25 @@ gc_candidates = sa.Table(  # blobs that lost a reference: garbage collection del
     sqlite_with_rowid=False,
 )
 
-schedule_triggers = sa.Table(
+schedule_triggers = sa.Table(  # scheduled times that have a run
     "schedule_triggers",
     metadata,
     sa.Column("schedule_id", sa.String(36), sa.ForeignKey("schedules.id"), primary_key=True),
     sa.Column("due_at", UtcDateTime, primary_key=True),
-    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id")),
-    sa.Column("skip_reason", sa.String(10)),  # why there is no run
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id"), nullable=False),
     sa.Column("decided_at", UtcDateTime, nullable=False),
-    sa.CheckConstraint("(run_id IS NULL) = (skip_reason IS NOT NULL)", name="run_or_reason"),
+    sqlite_with_rowid=False,
+)
+
+skipped_times = sa.Table(  # scheduled times that have none, as ranges
+    "skipped_times",
+    metadata,
+    sa.Column("schedule_id", sa.String(36), sa.ForeignKey("schedules.id"), primary_key=True),
+    sa.Column("last_due_at", UtcDateTime, primary_key=True),
+    sa.Column("first_due_at", UtcDateTime, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("skip_reason", sa.String(10), nullable=False),  # why there is no run
+    sa.Column("decided_at", UtcDateTime, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from waivern.operations.application import Application
-from waivern.operations.schedules.manage_schedules import ScheduleSummary, summary_of
+from waivern.operations.schedules.manage_schedules import Present, ScheduleSummary, summary_of
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class ScheduleList:
 def list_schedules(application: Application) -> ScheduleList:
     """Return all schedules. One whose runbook was refused goes on by its earlier terms, and has the reason."""
     store = application.storage.schedules
-    last_runs = store.last_runs()
+    last_runs, present = store.last_runs(), Present.of(store)
     faults = {fault.path: fault for fault in store.runbook_faults()}
     summaries = []
     for schedule in store.all():
-        summary = summary_of(schedule, last_runs.get(schedule.id))
+        summary = summary_of(schedule, last_runs.get(schedule.id), present)
         fault = faults.get(str(schedule.definition.runbook))
         if fault is not None and fault.folder == schedule.definition.declared_in:
             summary = replace(summary, problem=fault.reason)

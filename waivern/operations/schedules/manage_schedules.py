@@ -1,6 +1,6 @@
 """Add, show, pause, resume, remove and trigger schedules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -18,6 +18,7 @@ from waivern.plans.schedule_timing import timing_of
 from waivern.runbooks.model.schedule_config import ScheduleConfig
 from waivern.runbooks.reading.problems import problems_in
 from waivern.runs.run import utc_now
+from waivern.schedules.evaluation import CLOCK_TOLERANCE
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule, ScheduleDefinition, ScheduleStatus
 from waivern.schedules.schedule_store import LastRun, ScheduleStore, TriggerRecord
 from waivern.schedules.timing import Every
@@ -106,10 +107,36 @@ def with_anchor_of(new: ScheduleDefinition, old: ScheduleDefinition) -> Schedule
     return replace(new, timing=old.timing) if is_same else new
 
 
-def summary_of(schedule: Schedule, last_run: LastRun | None) -> ScheduleSummary:
+@dataclass(frozen=True)
+class Present:
+    """The present by the database's clock, and the scheduled times after it that have a run already, by schedule."""
+
+    now: datetime
+    triggered: Mapping[str, frozenset[datetime]]
+
+    @classmethod
+    def of(cls, store: ScheduleStore) -> "Present":
+        now = store.now()
+        return cls(now, store.triggered_after(now))
+
+    def next_due(self, schedule: Schedule) -> Iterator[datetime]:
+        """Yield the scheduled times that will come, ascending."""
+        triggered = self.triggered.get(schedule.id, frozenset())
+        return (due_at for due_at in schedule.definition.timing.from_(self.now) if due_at not in triggered)
+
+
+def summary_of(schedule: Schedule, last_run: LastRun | None, present: Present) -> ScheduleSummary:
     """Return the summary of a schedule."""
     is_active = schedule.status is ScheduleStatus.ACTIVE
-    return ScheduleSummary(schedule, schedule.definition.timing.after(utc_now()) if is_active else None, last_run)
+    next_due_at = next(present.next_due(schedule), None) if is_active else None
+    return ScheduleSummary(schedule, next_due_at, last_run, _problem_of(schedule, present.now))
+
+
+def _problem_of(schedule: Schedule, now: datetime) -> str | None:
+    if schedule.evaluated_until <= now + CLOCK_TOLERANCE:
+        return None
+    until = schedule.evaluated_until.isoformat(timespec="seconds")
+    return f"A clock that was ahead has evaluated it until {until}; a running service corrects that within seconds"
 
 
 def show_schedule(application: Application, name: str) -> ScheduleDetails:
@@ -122,15 +149,15 @@ def show_schedule(application: Application, name: str) -> ScheduleDetails:
     schedule = storage.schedules.find(name)
     return ScheduleDetails(
         summary=_summary_in(storage.schedules, schedule),
-        next_due=next_due(schedule, count=_SHOWN_COUNT),
+        next_due=next_due(application, schedule, count=_SHOWN_COUNT),
         runs=storage.history.recent(RunFilter(schedule=name), limit=_SHOWN_COUNT),
         triggers=storage.schedules.triggers(schedule.id, limit=_SHOWN_COUNT),
     )
 
 
-def next_due(schedule: Schedule, *, count: int) -> Sequence[datetime]:
+def next_due(application: Application, schedule: Schedule, *, count: int) -> Sequence[datetime]:
     """Return the next scheduled times, even if the schedule is paused."""
-    return list(islice(schedule.definition.timing.from_(utc_now()), count))
+    return list(islice(Present.of(application.storage.schedules).next_due(schedule), count))
 
 
 def pause_schedule(application: Application, name: str, *, caller: Caller) -> ScheduleSummary:
@@ -189,4 +216,4 @@ def _config_of(terms: Mapping[str, Any]) -> ScheduleConfig:
 
 
 def _summary_in(store: ScheduleStore, schedule: Schedule) -> ScheduleSummary:
-    return summary_of(schedule, store.last_runs().get(schedule.id))
+    return summary_of(schedule, store.last_runs().get(schedule.id), Present.of(store))

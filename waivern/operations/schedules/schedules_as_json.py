@@ -123,6 +123,8 @@ def _last_run(run: LastRun) -> dict[str, Any]:
 def _trigger(record: TriggerRecord) -> dict[str, Any]:
     return {
         "due_at": instant_as_json(record.due_at),
+        "last_due_at": instant_as_json(record.last_due_at),
+        "times": record.times,
         "run_id": record.run_id,
         "skipped": None if record.skipped is None else record.skipped.value,
         "decided_at": instant_as_json(record.decided_at),

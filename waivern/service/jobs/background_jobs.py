@@ -86,14 +86,22 @@ class BackgroundJobs:
         trigger = PeriodicTrigger(task.interval_s)
         self._scheduler.add_job(task.run, trigger, id=task.name, name=task.name)
 
-    def set_alarm(self, job_id: str, timing: Timing, call: Callable[[str], object]) -> None:
+    def set_alarm(
+        self,
+        job_id: str,
+        timing: Timing,
+        call: Callable[[str], object],
+        *,
+        clock_ahead: Callable[[], timedelta] = timedelta,
+    ) -> None:
         """Call `call(job_id)` now and at each scheduled time, in APScheduler's own thread, so it must be quick.
 
-        Replaces the alarm of the same id.
+        Replaces the alarm of the same id. `clock_ahead` returns by how much the clock that the scheduled times refer to
+        is ahead of this machine's.
         """
         self._scheduler.add_job(
             call,
-            ScheduleTrigger(timing),
+            ScheduleTrigger(timing, clock_ahead),
             args=(job_id,),
             id=job_id,
             executor="inline",

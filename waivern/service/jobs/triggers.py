@@ -1,6 +1,7 @@
 """APScheduler triggers: the scheduled times of a schedule, and a fixed interval."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from apscheduler.triggers.base import BaseTrigger
@@ -15,11 +16,13 @@ _RETRY_AFTER_FAULT = timedelta(minutes=1)
 class ScheduleTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     """The scheduled times of a schedule, by its own timing: cron as cronsim reads it, an interval or one time.
 
-    It never names a time that has passed, however long the machine slept: the database knows what was missed.
+    Scheduled times are by a clock that is `clock_ahead()` ahead of this machine's, as the database's may be. It never
+    names a time that has passed, however long the machine slept: the database knows what was missed.
     """
 
-    def __init__(self, timing: Timing) -> None:
+    def __init__(self, timing: Timing, clock_ahead: Callable[[], timedelta] = timedelta) -> None:
         self._timing = timing
+        self._clock_ahead = clock_ahead
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         """Return the first scheduled time after `now` (aware), or None if there is none.
@@ -28,7 +31,9 @@ class ScheduleTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no 
         in a minute; what is wrong with it is reported then.
         """
         try:
-            return self._timing.after(now if previous_fire_time is None else max(previous_fire_time, now))
+            ahead = self._clock_ahead()
+            due_at = self._timing.after((now if previous_fire_time is None else max(previous_fire_time, now)) + ahead)
+            return None if due_at is None else due_at - ahead
         except Exception:
             logger.debug("The next scheduled time cannot be computed", exc_info=True)
             return now + _RETRY_AFTER_FAULT

@@ -205,7 +205,7 @@ def trigger(application: Application, name: str, form: str) -> None:
 def next_(application: Application, name: str, count: int, form: str) -> None:
     """Show the next scheduled times of a schedule."""
     found = application.storage.schedules.find(name)
-    due = next_due(found, count=count)
+    due = next_due(application, found, count=count)
     if form == "json":
         write(as_json([instant_as_json(instant) for instant in due]))
     else:
