@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders.thoroughness import examples
-from waivern.files.addresses import scheme_of, without_credentials
+from waivern.addresses import scheme_of, without_credentials
 from waivern.files.listing import filter_files
 from waivern.files.patterns import PathFilter
 from waivern.files.walking import File, Walk

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from waivern.exports.encoding.json_encoding import in_chunks
-from waivern.exports.encoding.spreadsheet_cells import csv_lines, escape_formula
+from waivern.exports.encoding.spreadsheet_cells import csv_lines, spreadsheet_cell
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.json_exporter import full_finding_as_json, missing_finding_as_json
 from waivern.exports.model.report import Report
@@ -55,12 +55,12 @@ def _rows(report: Report) -> Iterator[list[Any]]:
 
 def _cell(column: str, value: Any) -> Any:
     if column == "evidence" and value is not None:
-        return escape_formula("; ".join(_sample(evidence) for evidence in value))
+        return spreadsheet_cell("; ".join(_sample(evidence) for evidence in value))
     if isinstance(value, list):
-        return escape_formula(_SEPARATORS[column].join(map(str, value)))
+        return spreadsheet_cell(_SEPARATORS[column].join(map(str, value)))
     if isinstance(value, bool):
         return "true" if value else "false"
-    return escape_formula(value) if isinstance(value, str) else value
+    return spreadsheet_cell(value) if isinstance(value, str) else value
 
 
 def _sample(evidence: Any) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from xml.sax.saxutils import escape, quoteattr
 
+from waivern.escaping import lines
 from waivern.exports.encoding.formatting import count
 from waivern.exports.encoding.json_encoding import in_chunks
 from waivern.exports.exporter import Exporter, Preferences
@@ -12,11 +13,6 @@ from waivern.exports.model.report import Report, rule_id
 from waivern.exports.model.reported_finding import ReportedFinding, severity_rank
 
 _MAX_LINES = 100
-_FORBIDDEN_IN_XML = {
-    code: "\N{REPLACEMENT CHARACTER}"
-    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
-    if chr(code) not in "\t\n"
-}
 
 
 class JunitExporter(Exporter):
@@ -126,8 +122,8 @@ def _line(reported: ReportedFinding) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(text.translate(_FORBIDDEN_IN_XML))
+    return escape(lines(text))
 
 
 def _quoted(text: str) -> str:
-    return quoteattr(text.translate(_FORBIDDEN_IN_XML))
+    return quoteattr(lines(text))

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waivern.cli.shell.escaping import json_text, lines, one_line
 from waivern.cli.shell.time_options import end_of, instant_of
 from waivern.cli.terminal.formatting import duration
 from waivern.cli.terminal.output import Styled, as_csv, as_json, as_table
+from waivern.escaping import json_text, lines, one_line
 from waivern.formats.records_as_json import instant_as_json
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -1,5 +1,6 @@
 """Exit codes, error output, and leaving the process even while a component's thread hangs."""
 
+import io
 import logging
 import os
 import sys
@@ -11,8 +12,8 @@ from typing import IO, NoReturn
 
 import click
 
-from waivern.cli.shell.escaping import lines
 from waivern.errors import WaivernError
+from waivern.escaping import lines
 from waivern.runbooks.variables.watched_environment import WatchedEnvironment
 
 USAGE = 2
@@ -39,7 +40,7 @@ def exit_code_of(command: click.Command, arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
-        error.show()
+        _show_usage_error(error)
         return USAGE
     except WaivernError as error:
         show_error(environment.redact(error.happened), environment.redact(error.remedy or ""))
@@ -52,6 +53,13 @@ def exit_code_of(command: click.Command, arguments: Sequence[str]) -> int:
     except (Exception, SystemExit) as error:  # noqa: BLE001  last resort; a plug-in's sys.exit() is not a success
         return _unexpected(error, environment)
     return 0
+
+
+def _show_usage_error(error: click.ClickException) -> None:
+    text = io.StringIO()
+    error.show(file=text)
+    with suppress(OSError):
+        click.echo(lines(text.getvalue()), err=True, nl=False)
 
 
 def show_error(happened: str, remedy: str = "") -> None:

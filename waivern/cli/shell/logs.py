@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from waivern.cli.shell.escaping import json_text, lines
+from waivern.escaping import json_text, lines
 from waivern.runs.run import short_id
 from waivern.runs.run_context import current_run
 
@@ -81,7 +81,8 @@ class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         run_id, _ = _run_of(record)
         record.run_suffix = f" [{short_id(run_id)}]" if run_id else ""
-        return lines(self._redact(super().format(record)))
+        # Lines after the first are indented, so that no text that is logged can look like a record of its own.
+        return lines(self._redact(super().format(record))).replace("\n", "\n  ")
 
 
 class _JsonFormatter(logging.Formatter):

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.formatting import count, local_time, short_id
+from waivern.escaping import one_line
 from waivern.history.comparison import Change, Comparison, Difference, Reason
 from waivern.history.finding import Finding
 from waivern.history.run_records import RunRecord

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.output import Styled
+from waivern.escaping import one_line
 from waivern.exports.encoding.formatting import count as count
 from waivern.exports.encoding.formatting import duration as duration
 from waivern.history.decisions import InactiveDecision, InactiveReason

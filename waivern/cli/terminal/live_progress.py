@@ -13,10 +13,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.formatting import duration, short_id, state
 from waivern.cli.terminal.output import on_terminal
 from waivern.cli.terminal.progress import Progress, Step
+from waivern.escaping import one_line
 from waivern.history.run_records import seconds_between
 from waivern.runs.run import ArtifactStatus, utc_now
 

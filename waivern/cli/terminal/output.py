@@ -1,22 +1,28 @@
-"""Standard output of commands: tables, JSON and CSV."""
+"""What commands print: tables, JSON and CSV to standard output, remarks to standard error.
+
+Every text goes through `write` or `remark`, which escape unsafe characters and keep the styles that this package sets.
+"""
 
 import csv
 import io
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
 import click
 
-from waivern.cli.shell.escaping import json_text, one_line
 from waivern.cli.shell.exit_codes import silence
 from waivern.errors import UsageError
+from waivern.escaping import json_text, lines, one_line
+from waivern.exports.encoding.spreadsheet_cells import spreadsheet_cell
 
-_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 _GAP = "  "
+_STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
 @dataclass(frozen=True)
@@ -31,18 +37,24 @@ Cell = str | Styled
 
 
 def write(text: str) -> None:
-    """Write to standard output. A closed pipe is not an error: the exit code still reports the outcome.
+    """Write a text to standard output. A closed pipe is not an error: the exit code still reports the outcome.
 
     Raises:
         UsageError: standard output cannot be written, for example because the disk is full.
     """
     try:
-        click.echo(text)
+        click.echo(_shown(text))
     except BrokenPipeError:
         silence(sys.stdout)
     except OSError as error:
         silence(sys.stdout)
         raise UsageError(f"Standard output cannot be written: {error.strerror}") from None
+
+
+def remark(text: str) -> None:
+    """Write a text to standard error; a closed standard error is ignored, because it must not end a run."""
+    with suppress(OSError):
+        click.echo(_shown(text), err=True)
 
 
 def on_terminal(stream: IO[str]) -> bool:
@@ -79,11 +91,12 @@ def as_csv(objects: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     return buffer.getvalue().removesuffix("\n")
 
 
+def _shown(text: str) -> str:
+    return "".join(part if part.startswith("\x1b[") else lines(part) for part in _STYLE.split(text))
+
+
 def _csv_cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = one_line(value)
-    return f"'{text}" if value.startswith(_FORMULA_PREFIXES) else text
+    return spreadsheet_cell(one_line(value)) if isinstance(value, str) else value
 
 
 def _text(cell: Cell) -> str:

@@ -7,10 +7,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-import click
-
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.formatting import count, duration, short_id, state, why_skipped
+from waivern.cli.terminal.output import remark
+from waivern.escaping import one_line
 from waivern.history.run_records import seconds_between
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactChange, ArtifactStatus
@@ -101,17 +100,10 @@ class PlainProgress(Progress):
     def _opened(self) -> None:
         reused = f", {self.ended:,} from an earlier attempt" if self.ended else ""
         artifacts = count(len(self.steps), "artifact")
-        _print(f"Run {short_id(self.run_id or '')} of {self.runbook}: {artifacts}{reused}")
+        remark(f"Run {short_id(self.run_id or '')} of {self.runbook}: {artifacts}{reused}")
 
     def _changed(self, artifact_id: str, step: Step) -> None:
         took = duration(seconds_between(step.started_at, step.ended_at)) if step.has_ended else ""
         line = f"{one_line(artifact_id)}: {state(step.status).text}"
         line += f" in {took}" if took else ""
-        _print(f"{line}: {step.remark}" if step.remark else line)
-
-
-def _print(line: str) -> None:
-    try:
-        click.echo(line, err=True)
-    except OSError:  # a closed standard error must not end a run
-        return
+        remark(f"{line}: {step.remark}" if step.remark else line)

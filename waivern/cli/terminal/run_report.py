@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import click
 
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.comparison import finding_line, since_last
 from waivern.cli.terminal.formatting import count, inactive_decision_lines
+from waivern.escaping import one_line
 from waivern.history.gates import GateResult
 from waivern.operations.runs.conclude_run import Conclusion
 
@@ -25,10 +25,10 @@ def conclusion_in_words(conclusion: Conclusion) -> Iterator[str]:
 
 def _gate(result: GateResult) -> Iterator[str]:
     if not result.failed:
-        yield f"  {result.gate.text}: {click.style('passed', fg='green')}"
+        yield f"  {one_line(result.gate.text)}: {click.style('passed', fg='green')}"
         return
     violations = count(result.violations, "finding" if result.gate.scope.concerns_findings else "coverage gap")
-    yield f"  {result.gate.text}: {click.style('failed', fg='red')}, {violations}"
+    yield f"  {one_line(result.gate.text)}: {click.style('failed', fg='red')}, {violations}"
     lines = [*map(finding_line, result.findings), *result.coverage_gaps][:_MAX_SHOWN]
     yield from (f"    {one_line(line)}" for line in lines)
     further = result.violations - len(lines)

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from waivern.cli.shell.escaping import lines as escaped_lines
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.terminal.formatting import duration, local_time, short_id, state
 from waivern.cli.terminal.output import Cell
+from waivern.escaping import lines as escaped_lines
+from waivern.escaping import one_line
 from waivern.operations.schedules.list_schedules import RefusedSchedule, ScheduleList
 from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary
 from waivern.runs.notifications import TARGETS

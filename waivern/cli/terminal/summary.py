@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
-from waivern.cli.shell.escaping import lines, one_line
 from waivern.cli.terminal.formatting import count, duration, local_time, result, short_id, state
 from waivern.cli.terminal.output import as_table
+from waivern.escaping import lines, one_line
 from waivern.history.run_records import ArtifactRecord, RunDetails, RunRecord
 from waivern.operations.exports.export_artifacts import ExportedArtifacts
 from waivern.runs.run import RESUMABLE, ArtifactStatus, RunStatus, Trigger

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Protocol
 
+from waivern.addresses import shown_address
 from waivern.components.connector import Connector
 from waivern.components.outputs import check_output_schema
 from waivern.connectors.filesystem.properties import FilesystemProperties
-from waivern.files.addresses import without_credentials
 from waivern.files.patterns import PathFilter
 from waivern.files.scanning import FileScan, Readable
 from waivern.messages.compressed_items import CompressedMessage
@@ -47,7 +47,7 @@ class FilesystemConnector(Connector):
     def extract(self, output_schema: Schema) -> Message:
         check_output_schema(self, output_schema)
         selection = self._properties
-        source = without_credentials(selection.path)
+        source = shown_address(selection.path)
         scan = FileScan(selection, source=source, connector_type="filesystem")
         paths = PathFilter.from_patterns(selection.include_patterns, selection.exclude_patterns)
         scan.read(self._location.files(paths))

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from waivern.addresses import scheme_of
 from waivern.connectors.filesystem.storages import storage_error
-from waivern.files.addresses import scheme_of
 from waivern.files.selection import FileSelection
 
 _LOCAL_SCHEME = "file"

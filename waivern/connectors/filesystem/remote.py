@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from waivern.addresses import scheme_of, shown_address
 from waivern.connectors.filesystem.storages import SINGLE_FILE_SCHEMES, error_reason, error_remedy, is_connection_error
 from waivern.errors import ComponentError
-from waivern.files.addresses import scheme_of, without_credentials
 from waivern.files.listing import filter_files
 from waivern.files.patterns import PathFilter
 from waivern.files.reading import TooLargeError, UnreadableError, within_limit
@@ -36,7 +36,7 @@ class RemoteAddress:
         storage, root = self._open()
         info = self._call(lambda: storage.info(root))
         if info.get("type") == "file":
-            name = without_credentials(root) if scheme_of(root) else root
+            name = shown_address(root)
             file = RemoteFile(name.rstrip("/").rpartition("/")[2], root, info.get("size"), self, storage)
             yield from filter_files([file], paths)
             return
@@ -65,7 +65,7 @@ class RemoteAddress:
                 raise self._component_error(error) from None
             if isinstance(error, FileNotFoundError):
                 raise UnreadableError("deleted while the folder was read") from None
-            raise UnreadableError(f"cannot be read: {error_reason(error, self.options)}") from None
+            raise UnreadableError(f"cannot be read: {error_reason(error, self.address, self.options)}") from None
 
     def _open(self) -> tuple["AbstractFileSystem", str]:
         """Return the file system and the path in it, without fsspec's caches, which keep listings and credentials."""
@@ -83,7 +83,7 @@ class RemoteAddress:
 
     def _component_error(self, error: Exception) -> ComponentError:
         return ComponentError(
-            f"{without_credentials(self.address)} cannot be read: {error_reason(error, self.options)}",
+            f"{shown_address(self.address)} cannot be read: {error_reason(error, self.address, self.options)}",
             remedy=error_remedy(error),
         )
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from waivern.addresses import hide_secrets, scheme_of
 from waivern.errors import did_you_mean
-from waivern.files.addresses import scheme_of, without_credentials
 
 SINGLE_FILE_SCHEMES = frozenset({"http", "https"})
 """Schemes that are read one file at a time: their folders would be pages with links to anywhere."""
@@ -56,8 +56,8 @@ def is_connection_error(error: Exception) -> bool:
     return False
 
 
-def error_reason(error: Exception, options: Mapping[str, Any]) -> str:
-    """Return in one line what went wrong, without values of the options and without credentials."""
+def error_reason(error: Exception, address: str, options: Mapping[str, Any]) -> str:
+    """Return in one line what went wrong at an address, without values of the options and without credentials."""
     if is_connection_error(error):
         return "its server cannot be reached"
     if isinstance(error, FileNotFoundError):
@@ -66,7 +66,7 @@ def error_reason(error: Exception, options: Mapping[str, Any]) -> str:
         return "access is denied"
     if _names(error) & _CREDENTIAL_ERRORS:
         return "no credentials were found"
-    text = without_credentials(" ".join(str(error).split()))
+    text = " ".join(hide_secrets(str(error), address).split())
     for secret in _secrets(options):
         text = text.replace(secret, "***")
     return f"{text} ({type(error).__name__})" if text else type(error).__name__

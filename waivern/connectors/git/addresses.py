@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from waivern.files.addresses import scheme_of, without_credentials
+from waivern.addresses import scheme_of, shown_address
 
 _SCHEMES = frozenset({"file", "git", "http", "https", "ssh"})
 _PASSWORD_SCHEMES = frozenset({"http", "https"})
@@ -47,9 +47,9 @@ def address_error(address: str) -> str | None:
     if "::" in address.partition("/")[0] or (scheme is not None and scheme not in _SCHEMES):
         return f"has an unsupported scheme: use {', '.join(sorted(_SCHEMES))}, user@host:path, or a path"
     try:
-        urlsplit(address)
+        _ = urlsplit(address).port  # a "/" in a password ends the host: what is left of the password is no port
     except ValueError:
-        return "is not a valid address"
+        return "is not a valid address; write @ : / # ? in a password as %40 %3A %2F %23 %3F"
     return None
 
 
@@ -72,14 +72,14 @@ def parse_address(address: str, *, token: str | None, folder: Path) -> Address:
         return Address(address if is_remote else str(folder / Path(address).expanduser()), address)
     parts = urlsplit(address)
     if parts.scheme.lower() not in _PASSWORD_SCHEMES:
-        return Address(address, without_credentials(address))
+        return Address(address, shown_address(address))
     host = parts.netloc.rpartition("@")[2]
     location = urlunsplit((parts.scheme, host, parts.path, "", ""))
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if token:
         user, password = _TOKEN_USER, token
     credentials = Credentials(f"{parts.scheme}://{host}", user, password) if user or password else None
-    return Address(location, without_credentials(address), credentials)
+    return Address(location, shown_address(address), credentials)
 
 
 def with_token(address: Address, token: str) -> Address:

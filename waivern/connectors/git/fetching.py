@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from waivern.addresses import hide_secrets
 from waivern.connectors.git.addresses import Address
 from waivern.connectors.git.program import Git, GitError
 from waivern.errors import ComponentError
-from waivern.files.addresses import without_credentials
 
 STRATEGIES = {
     "minimal": ("--depth=1", "--filter=blob:none"),
@@ -136,7 +136,7 @@ class Repository:
         credentials = self._address.credentials
         if credentials is not None and credentials.password:
             text = text.replace(credentials.password, "***")
-        return without_credentials(text)
+        return hide_secrets(text, self._address.location)
 
 
 def repository_path(folder: Path) -> Path:

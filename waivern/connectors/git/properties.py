@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
+from waivern.addresses import scheme_of
 from waivern.connectors.git.addresses import address_error, is_unencrypted, ref_error
-from waivern.files.addresses import scheme_of
 from waivern.files.selection import FileSelection
 
 _GITHUB_COM = "https://github.com"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from waivern.files.addresses import without_credentials
+from waivern.addresses import hide_secrets
 
 _URI = re.compile(
     r"(?P<scheme>mongodb(?:\+srv)?)://(?:(?P<login>.*)@)?(?P<hosts>[^/?@]+)(?:/(?P<database>[^?]*))?(?:\?.*)?"
@@ -30,7 +30,7 @@ class Server:
 
     def redact(self, text: str) -> str:
         """Return a driver's message in one line, without credentials."""
-        text = without_credentials(" ".join(text.split()))
+        text = " ".join(hide_secrets(text, str(self.arguments["host"])).split())
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return text

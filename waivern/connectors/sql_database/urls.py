@@ -2,6 +2,8 @@
 
 import sqlalchemy as sa
 
+from waivern.addresses import has_ambiguous_login, hide_secrets
+
 # SQLAlchemy's default drivers depend on its version, and are not the ones that Waivern's extras install.
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
@@ -25,6 +27,8 @@ def parse_url(text: str) -> sa.URL:
         ValueError: it is not valid, or its driver is not installed; the message repeats no secret.
     """
     try:
+        if has_ambiguous_login(text):
+            raise ValueError
         url = sa.make_url(text)
     except (sa.exc.ArgumentError, ValueError):
         raise ValueError(
@@ -80,7 +84,7 @@ def without_secrets(text: str, url: sa.URL) -> str:
     for secret in (url.password, *values):
         if secret:
             first = first.replace(str(secret), "***")
-    return first[:300]
+    return hide_secrets(first, url.render_as_string(hide_password=False))[:300]
 
 
 def _check_sqlite(url: sa.URL) -> None:

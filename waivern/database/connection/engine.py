@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from waivern.addresses import has_ambiguous_login, hide_secrets
 from waivern.database.connection.column_types import json_text
 from waivern.database.connection.driver_errors import Fault, fault_of, first_line_of
 from waivern.database.connection.keyring import NO_KEYS, KeyRing
@@ -41,8 +42,8 @@ def open_engine(
     Args:
         url: Where the database is.
         synchronous: SQLite's `synchronous`; with NORMAL the most recent transactions may be lost on power loss.
-        may_create: Whether to create a missing SQLite file (mode 0600) and its folder (mode 0700). A file that this
-            user must not write, or whose URL has `mode=ro`, is opened read-only.
+        may_create: Whether to create a missing SQLite file (mode 0600), and its folder (mode 0700) if that is named
+            `.waivern`. A file that this user must not write, or whose URL has `mode=ro`, is opened read-only.
         keys: Keys to encrypt and decrypt stored content with.
         lease_s: The lease of a run, in seconds. Postgres closes a connection that idles inside a transaction for two
             thirds of it (2 to 20 seconds), so that a suspended process does not keep its locks.
@@ -91,10 +92,13 @@ def describe(engine: sa.Engine) -> str:
 
 def _parsed(url: str) -> sa.URL:
     try:
+        if has_ambiguous_login(url):
+            raise ValueError
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):  # their messages repeat the URL, including the password
         raise DatabaseError(
-            "The database URL is invalid", remedy="Write it as sqlite:///FILE or postgresql://USER@HOST/NAME"
+            "The database URL is invalid",
+            remedy="Write it as sqlite:///FILE or postgresql://USER@HOST/NAME, and @ : / in a password as %40 %3A %2F",
         ) from None
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise DatabaseError("An in-memory SQLite database cannot store runs", remedy="Name a file: sqlite:///FILE")
@@ -222,7 +226,7 @@ def _translate_error(context: sa.engine.ExceptionContext) -> None:
     if isinstance(context.sqlalchemy_exception, (sa.exc.IntegrityError, sa.exc.DataError)):
         return
     if isinstance(context.sqlalchemy_exception, sa.exc.DBAPIError):
-        raise _unavailable(where, error) from error
+        raise _unavailable(context.engine, error) from error
 
 
 @contextmanager
@@ -231,9 +235,11 @@ def translated_driver_errors(connection: sa.Connection) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _unavailable(describe(connection.engine), error) from error
+        raise _unavailable(connection.engine, error) from error
 
 
-def _unavailable(where: str, error: BaseException) -> DatabaseUnavailableError:
-    remedy = fault_of(error).remedy
-    return DatabaseUnavailableError(f"The {where} cannot be used: {first_line_of(error)}", remedy=remedy)
+def _unavailable(engine: sa.Engine | None, error: BaseException) -> DatabaseUnavailableError:
+    where, text = "database", first_line_of(error)
+    if engine is not None:
+        where, text = describe(engine), hide_secrets(text, engine.url.render_as_string(hide_password=False))
+    return DatabaseUnavailableError(f"The {where} cannot be used: {text}", remedy=fault_of(error).remedy)

@@ -7,27 +7,29 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
+from waivern.escaping import json_bytes
+
 _encoder = msgspec.json.Encoder()
 _CHUNK_BYTES = 1 << 18
 
 
 def encode_json(value: Any) -> bytes:
-    """Return compact JSON with keys in their original order."""
-    return _encoder.encode(value)
+    """Return compact JSON with keys in their original order, and with unsafe characters escaped."""
+    return json_bytes(_encoder.encode(value))
 
 
 def json_array(values: Iterable[Any]) -> Iterator[bytes]:
     """Yield a JSON array in pieces, one value per line, without holding all values."""
     yield b"["
     for number, value in enumerate(values):
-        yield (b",\n" if number else b"\n") + _encoder.encode(value)
+        yield (b",\n" if number else b"\n") + encode_json(value)
     yield b"\n]"
 
 
 def json_lines(values: Iterable[Any]) -> Iterator[bytes]:
     """Yield each value as a line of JSON (NDJSON)."""
     for value in values:
-        yield _encoder.encode(value) + b"\n"
+        yield encode_json(value) + b"\n"
 
 
 def in_chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:

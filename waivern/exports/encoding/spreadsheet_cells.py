@@ -5,21 +5,22 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_CONTROL_CHARACTERS = {
-    code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"
-}
+from waivern.escaping import lines
+
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_LINE_BREAKS_AND_TABS = ("\t", "\n")
 
 
-def escape_formula(text: str) -> str:
+def spreadsheet_cell(text: str) -> str:
     """Return the text with a single quote before it if a spreadsheet would evaluate it as a formula.
 
-    Control characters are replaced, and carriage returns become line feeds.
+    Carriage returns become line feeds, and unsafe characters become `\\x1b` or `\\u202e`.
 
     Source: OWASP, "CSV Injection".
     """
-    plain = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROL_CHARACTERS)
-    return f"'{plain}" if plain.lstrip(" ").startswith(FORMULA_PREFIXES) else plain
+    shown = lines(text.replace("\r\n", "\n").replace("\r", "\n"))
+    is_formula = shown.lstrip().startswith(_FORMULA_PREFIXES) or shown.startswith(_LINE_BREAKS_AND_TABS)
+    return f"'{shown}" if is_formula else shown
 
 
 def csv_lines(rows: Iterable[Iterable[Any]]) -> Iterator[bytes]:

@@ -3,12 +3,8 @@
 import html
 from collections.abc import Iterable
 
-_CONTROL_CHARACTERS = (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
-_BIDIRECTIONAL_CONTROLS = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
-_REPLACEMENTS = {
-    **{code: "\N{REPLACEMENT CHARACTER}" for code in _CONTROL_CHARACTERS if chr(code) not in "\t\n"},
-    **{code: f"\\u{code:04x}" for code in _BIDIRECTIONAL_CONTROLS},
-}
+from waivern.escaping import lines
+
 _VOID = {"br", "meta", "hr"}
 
 
@@ -21,9 +17,9 @@ class Markup(str):
 def escape(text: str) -> Markup:
     """Return a text escaped for an element or a quoted attribute.
 
-    Characters that HTML forbids are replaced. Bidirectional controls, which could disguise a text, become `\\u202e`.
+    Characters that HTML forbids, that are invisible, or that could disguise a text, become `\\u202e`.
     """
-    return Markup(html.escape(text.translate(_REPLACEMENTS), quote=True))
+    return Markup(html.escape(lines(text), quote=True))
 
 
 def element(tag: str, *children: object, **attributes: object) -> Markup:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from waivern.exports.encoding.json_encoding import in_chunks
-from waivern.exports.encoding.spreadsheet_cells import csv_lines, escape_formula
+from waivern.exports.encoding.spreadsheet_cells import csv_lines, spreadsheet_cell
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import Report
 from waivern.exports.ropa.page import render_page
@@ -33,5 +33,5 @@ class RopaExporter(Exporter):
             return iter([render_workbook(record)])
         if preferences.ending == "html":
             return in_chunks(piece.encode() for piece in render_page(record))
-        cells = ([escape_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in rows(record))
+        cells = ([spreadsheet_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows(record))
         return in_chunks(csv_lines([COLUMNS, *cells]))

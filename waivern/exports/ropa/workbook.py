@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from waivern.errors import ExportError
 from waivern.exports.encoding.json_encoding import iso_milliseconds
-from waivern.exports.encoding.spreadsheet_cells import escape_formula
+from waivern.exports.encoding.spreadsheet_cells import spreadsheet_cell
 from waivern.exports.ropa.record import Record
 from waivern.exports.ropa.tables import COLUMNS, TITLES, heading, rows, sections
 
@@ -35,7 +35,7 @@ def render_workbook(record: Record) -> bytes:
     all_rows = list(rows(record))
     for section, _ in sections(record):
         sheet = book.create_sheet(section.capitalize())
-        sheet.append([heading(record)])
+        sheet.append(_cells([heading(record)]))
         sheet.append([])
         sheet.append([TITLES[column] for column in COLUMNS[1:]])
         for row in all_rows:
@@ -55,7 +55,7 @@ def render_workbook(record: Record) -> bytes:
 
 
 def _cells(row: Sequence[str | int]) -> list[str | int]:
-    return [escape_formula(cell)[:_MAX_CELL_LENGTH] if isinstance(cell, str) else cell for cell in row]
+    return [spreadsheet_cell(cell)[:_MAX_CELL_LENGTH] if isinstance(cell, str) else cell for cell in row]
 
 
 def _set_timestamps(data: bytes, at: str) -> bytes:

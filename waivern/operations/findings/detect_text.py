@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from waivern.errors import UsageError
+from waivern.exports.encoding.json_encoding import encode_json
 from waivern.rulesets.detection.detector import detector_for
 from waivern.rulesets.engine.spans import Span
 from waivern.rulesets.loading.ruleset_loader import load_ruleset
@@ -57,7 +58,7 @@ class TextDetector:
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 remedy = 'Each line is one JSON object with a "text", such as {"text": "Write to ann@example.org"}'
                 raise UsageError(f"Cannot read line {number}: {error}", remedy=remedy) from None
-            yield msgspec.json.encode({"spans": [span_as_json(span) for span in self.spans(text)]})
+            yield encode_json({"spans": [span_as_json(span) for span in self.spans(text)]})
 
 
 def span_as_json(span: Span) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote, unquote_plus
+from urllib.parse import quote, quote_plus
 
+from waivern.addresses import MIN_SECRET_LENGTH, logins_in, secrets_in, without_logins
 from waivern.messages.canonical import CanonicalForm, canonical_bytes
 from waivern.messages.compressed_items import CompressedItems, CompressedMessage
 from waivern.messages.message import Message
@@ -15,23 +16,16 @@ from waivern.runbooks.variables.substitution import DUE_AT
 
 _SHORTEST_IN_TEXT = 4
 _SHORTEST_IN_MESSAGE = 8  # a shorter value may be an ordinary word of the scanned data
-_SHORTEST_SECRET_PART = 4
-_NAMED_SECRET = re.compile(
-    r"[\w.-]*(?:password|passwd|passphrase|pwd|token|key|secret)[\w.-]*\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|([^&;\s#'\"]+))",
-    re.IGNORECASE,
-)
-# An "@" in a password should be percent-encoded and often is not: both the first and the last may end it.
-_LOGINS_IN_URL = [re.compile(rf"://(?P<user>[^:/?#\s]*):(?P<password>{upto})@") for upto in (r"[^@\s]+", r"\S+")]
 _UNESCAPED_IN_URLS = ("", "/", " +")  # in a path, in a query, and in URLs that SQLAlchemy shows
 
 
 class Redactor:
     """Replaces the values of variables by `${NAME}`.
 
-    It also replaces the secret parts of a value: the password in a URL, and what follows `password=`, `token=` and
-    similar names, as written and percent-decoded. All are found in plain form, quoted by `repr`, percent-encoded,
-    escaped in JSON and in base64. The login of a URL is also found as HTTP basic authentication sends it (RFC 7617).
-    Decision 8 lists what is not found.
+    It also replaces the secret parts of a value (`secrets_in`): the password in a URL, a token before its `@`, and what
+    follows `password=`, `token=` and similar names, as written and percent-decoded. All are found in plain form, quoted
+    by `repr`, percent-encoded, escaped in JSON and in base64. The login of a URL is also found as HTTP basic
+    authentication sends it (RFC 7617). Decision 8 lists what is not found.
 
     In texts, values of 4 or more characters are replaced. In messages, values of 8 or more characters and secret parts
     of 4 or more. A value that is a whole `source` is replaced at any length, because a fingerprint depends on it. Only
@@ -64,8 +58,8 @@ class Redactor:
         return cls({name: environment[name] for name in variables if name in environment and name != DUE_AT})
 
     def text(self, text: str) -> str:
-        """Return `text` with values replaced by names."""
-        return self._replace_in_text(text)
+        """Return `text` with values replaced by names, and without the logins of addresses."""
+        return without_logins(self._replace_in_text(text))
 
     def message(self, message: Message) -> Message:
         """Return the message with values replaced by names in content, context and id.
@@ -130,28 +124,12 @@ def _forms_of_value(value: str, shortest: int) -> set[str]:
 
 def _forms_of_parts(value: str) -> set[str]:
     forms: set[str] = set()
-    for secret in _named_secrets(value):
-        if len(secret) >= _SHORTEST_SECRET_PART:
-            forms |= _forms(secret)
-    for user, password in _logins(value):
-        if len(password) >= _SHORTEST_SECRET_PART:
-            forms |= _forms(password) | _in_base64(f"{user}:{password}")
+    for secret in secrets_in(value):
+        forms |= _forms(secret)
+    for user, password in logins_in(value):
+        if len(password) >= MIN_SECRET_LENGTH:
+            forms |= _in_base64(f"{user}:{password}")
     return forms
-
-
-def _named_secrets(value: str) -> Iterator[str]:
-    for match in _NAMED_SECRET.finditer(value):
-        secret = match[match.lastindex or 0]
-        yield from (secret, unquote(secret), unquote_plus(secret))
-
-
-def _logins(value: str) -> Iterator[tuple[str, str]]:
-    """Yield user and password of every URL in `value`, as written and decoded."""
-    for pattern in _LOGINS_IN_URL:
-        for match in pattern.finditer(value):
-            user, password = match["user"], match["password"]
-            yield from ((user, password), (unquote(user), unquote(password)))
-            yield unquote_plus(user), unquote_plus(password)
 
 
 def _forms(secret: str) -> set[str]:

@@ -4,6 +4,8 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 
+from waivern.addresses import without_logins
+
 
 class WatchedEnvironment(Mapping[str, str]):
     """The environment, recording which variables are looked up so that `redact` can replace their values.
@@ -16,7 +18,7 @@ class WatchedEnvironment(Mapping[str, str]):
         self._environment = os.environ if environment is None else environment
         self._looked_up: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._redact: Callable[[str], str] = lambda text: text
+        self._redact: Callable[[str], str] = without_logins
 
     def __getitem__(self, name: str) -> str:
         value = self._environment[name]
@@ -34,7 +36,7 @@ class WatchedEnvironment(Mapping[str, str]):
         return name in self._environment
 
     def redact(self, text: str) -> str:
-        """Return `text` with `${NAME}` instead of each value that was looked up."""
+        """Return `text` with `${NAME}` instead of each value that was looked up, and without logins in addresses."""
         return self._redact(text)
 
     def _record(self, name: str, value: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from waivern.errors import DatabaseError, WaivernError
+from waivern.escaping import json_text
 from waivern.formats.records_as_json import gates_as_json, instant_as_json, run_as_json
 from waivern.operations.application import Application
 from waivern.runbooks.model.notify_config import NotifyConfig
@@ -109,4 +110,4 @@ class Notifier:
         if notification.kind is NotificationKind.GATE_TRIPPED:
             data["gates"] = gates_as_json(storage.decisions.gates_of(notification.run_id))
         payload = {"type": f"run.{notification.kind.value}", "timestamp": instant_as_json(utc_now()), "data": data}
-        return json.dumps(payload, ensure_ascii=False).encode()
+        return json_text(json.dumps(payload, ensure_ascii=False)).encode()

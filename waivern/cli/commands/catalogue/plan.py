@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.shell.options import database_option, format_option, pass_application, working_directory_option
 from waivern.cli.terminal.formatting import count
 from waivern.cli.terminal.output import as_json, as_table, write
+from waivern.escaping import one_line
 from waivern.operations.application import Application
 from waivern.operations.catalogue.describe_plan import PlanDescription, PlannedArtifact, describe_plan
 from waivern.operations.runs.plan_runbook import plan_runbook

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from waivern.cli.shell.escaping import lines, one_line
 from waivern.cli.shell.exit_codes import USAGE
 from waivern.cli.shell.options import database_option, format_option, pass_existing, working_directory_option
 from waivern.cli.terminal.output import as_json, write
+from waivern.escaping import lines, one_line
 from waivern.operations.application import Application
 from waivern.operations.catalogue.validate_runbooks import Validation, validate_runbooks
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from waivern.cli.shell.callers import current_caller
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.shell.options import database_option, format_option, pass_application, pass_existing
 from waivern.cli.terminal.formatting import count
-from waivern.cli.terminal.output import as_json, write
+from waivern.cli.terminal.output import as_json, remark, write
+from waivern.escaping import one_line
 from waivern.history.archives import RestoredRuns, RestoreOptions
 from waivern.operations.application import Application
 from waivern.operations.data.archive_runs import archive_runs, archived_as_json, restore_runs, restored_as_json
@@ -74,7 +74,7 @@ def restore(application: Application, file: Path, with_decisions: bool, allow_un
         write(line)
     if restored.conflicting_decisions:
         number = count(restored.conflicting_decisions, "decision")
-        click.echo(f"Skipped {number}: a different decision about the same target is here", err=True)
+        remark(f"Skipped {number}: a different decision about the same target is here")
 
 
 def _restored_as_text(restored: RestoredRuns) -> Iterator[str]:

@@ -8,7 +8,7 @@ import click
 from waivern.cli.shell.callers import current_caller
 from waivern.cli.shell.options import database_option, format_option, pass_existing
 from waivern.cli.terminal.formatting import bytes_in_words, count, short_id
-from waivern.cli.terminal.output import as_json, as_table, write
+from waivern.cli.terminal.output import as_json, as_table, remark, write
 from waivern.operations.application import Application
 from waivern.operations.data.erase_contents import (
     ErasurePlan,
@@ -58,7 +58,7 @@ def erase_command(
     write(as_json(erasure_as_json(plan, is_erased=yes)) if form == "json" else _as_text(plan, is_erased=yes))
     if plan.residual_mentions:
         mentions = ", ".join(f"{number:,} {kind}" for kind, number in plan.residual_mentions.items())
-        click.echo(f"Not erased, because it is not stored content: {mentions}", err=True)
+        remark(f"Not erased, because it is not stored content: {mentions}")
 
 
 def _read_texts() -> Sequence[str]:

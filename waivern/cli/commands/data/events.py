@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.shell.options import database_option, format_option, listed, pass_existing
 from waivern.cli.shell.time_options import as_instant
 from waivern.cli.terminal.formatting import local_time
-from waivern.cli.terminal.output import Cell, as_json, as_table, write
+from waivern.cli.terminal.output import Cell, as_json, as_table, remark, write
+from waivern.escaping import one_line
 from waivern.history.events import Event
 from waivern.operations.application import Application
 from waivern.operations.data.list_events import event_as_json, list_events
@@ -52,7 +52,7 @@ def events(
     elif found:
         write(as_table(_TITLES, [_as_row(event) for event in found], right=("EVENT",)))
     else:
-        click.echo("No matching events" if kinds or since or before else "No events yet", err=True)
+        remark("No matching events" if kinds or since or before else "No events yet")
 
 
 def _as_row(event: Event) -> Sequence[Cell]:

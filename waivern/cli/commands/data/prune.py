@@ -9,7 +9,7 @@ import click
 from waivern.cli.shell.callers import current_caller
 from waivern.cli.shell.options import database_option, format_option, pass_existing
 from waivern.cli.terminal.formatting import bytes_in_words, count
-from waivern.cli.terminal.output import as_json, as_table, write
+from waivern.cli.terminal.output import as_json, as_table, remark, write
 from waivern.history.retention import PruneRequest, PruneResult
 from waivern.operations.application import Application
 from waivern.operations.data.prune_contents import preview_prune, prune_contents, prune_result_as_json
@@ -67,10 +67,9 @@ def prune(
         write(as_table(_TITLES, _rows(result), right=("COUNT",)))
     write(_summary(result, dry_run=dry_run))
     if not has_shrunk and not dry_run and (result.unused_bytes or 0) >= _SHRINK_HINT_BYTES:
-        click.echo(
+        remark(
             f"The database file has {bytes_in_words(result.unused_bytes or 0)} of free space, which new runs use first;"
-            " `waivern prune --shrink` returns it to the file system",
-            err=True,
+            " `waivern prune --shrink` returns it to the file system"
         )
 
 

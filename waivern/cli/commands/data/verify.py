@@ -11,6 +11,7 @@ from waivern.cli.shell.options import current_settings, database_option, format_
 from waivern.cli.terminal.formatting import bytes_in_words, count
 from waivern.cli.terminal.output import as_json, on_terminal, write
 from waivern.errors import UsageError
+from waivern.escaping import one_line
 from waivern.formats.anchor import AnchorKey
 from waivern.history.verification import Verification
 from waivern.operations.application import Application
@@ -105,7 +106,10 @@ class _Progress:
 
 def _as_text(verified: Verified, anchor: Path | None) -> str:
     result = verified.verification
-    lines = [_verdict(result), *(f"  {mismatch.record}: {mismatch.problem}" for mismatch in result.mismatches)]
+    lines = [
+        _verdict(result),
+        *(one_line(f"  {mismatch.record}: {mismatch.problem}") for mismatch in result.mismatches),
+    ]
     if result.mismatch_count > len(result.mismatches):
         lines.append(f"  and {result.mismatch_count - len(result.mismatches):,} more")
     lines += _coverage(result)

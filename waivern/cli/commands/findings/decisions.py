@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from waivern.cli.shell.callers import current_caller
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.shell.options import database_option, format_option, pass_existing
 from waivern.cli.terminal.output import as_json, write
+from waivern.escaping import one_line
 from waivern.formats.records_as_json import decision_as_json
 from waivern.history.decisions import Decision, Verdict
 from waivern.operations.application import Application

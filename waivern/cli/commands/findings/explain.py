@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.shell.options import database_option, format_option, pass_existing
 from waivern.cli.terminal.formatting import count, local_time, short_id
 from waivern.cli.terminal.output import as_json, write
+from waivern.escaping import one_line
 from waivern.operations.application import Application
 from waivern.operations.findings.explain_finding import Explanation, explain_finding, explanation_as_json
 from waivern.rulesets.model.rule import Rule

@@ -7,12 +7,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.shell.groups import PatientGroup
 from waivern.cli.shell.options import database_option, format_option, listed, pass_existing
 from waivern.cli.shell.time_options import as_instant
 from waivern.cli.terminal.formatting import count, inactive_decision_lines, local_time, short_id
-from waivern.cli.terminal.output import Cell, Styled, as_csv, as_json, as_table, write
+from waivern.cli.terminal.output import Cell, Styled, as_csv, as_json, as_table, remark, write
+from waivern.escaping import one_line
 from waivern.history.current_findings import CurrentFinding, FindingFilter, FindingStatus, Order, Presence
 from waivern.history.decisions import Decision
 from waivern.operations.application import Application
@@ -97,10 +97,10 @@ def _list(application: Application, sort: str, after: str | None, limit: int, fo
     elif found:
         write(as_table(_TITLES, [_row(current) for current in found]))
         if len(found) == limit:
-            click.echo(f"More results: add --limit {limit * 5} or --after {found[-1].key}", err=True)
+            remark(f"More results: add --limit {limit * 5} or --after {found[-1].key}")
     else:
         is_filtered = after or finding_filter != FindingFilter()
-        click.echo("No matching findings" if is_filtered else "No findings yet", err=True)
+        remark("No matching findings" if is_filtered else "No findings yet")
     if after is None:
         _warn_of_inactive_decisions(application, finding_filter.runbook)
 
@@ -109,7 +109,7 @@ def _warn_of_inactive_decisions(application: Application, runbook: str | None) -
     """Print inactive decisions to standard error, so that standard output holds findings only."""
     lines = list(inactive_decision_lines(listed(lambda: list_inactive_decisions(application, runbook))))
     if lines:
-        click.echo("\n".join(["Decisions:", *lines]), err=True)
+        remark("\n".join(["Decisions:", *lines]))
 
 
 @findings.command(short_help="Show one finding with its history and decisions.")

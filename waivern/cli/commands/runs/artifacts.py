@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from waivern.cli.shell.escaping import lines
 from waivern.cli.shell.groups import PatientGroup
 from waivern.cli.shell.options import database_option, format_option, pass_existing
 from waivern.cli.terminal.formatting import duration, result, state
-from waivern.cli.terminal.output import as_csv, as_json, as_table, write
+from waivern.cli.terminal.output import as_csv, as_json, as_table, remark, write
 from waivern.cli.terminal.summary import files_in_words
+from waivern.escaping import lines
 from waivern.formats.records_as_json import artifact_as_json
 from waivern.operations.application import Application
 from waivern.operations.exports.export_artifacts import export_artifacts
@@ -115,7 +115,7 @@ def export(application: Application, run: str, output_dir: Path, only_outputs: b
     """
     exported = export_artifacts(application, run, output_dir, only_outputs=only_outputs)
     for line in files_in_words(exported):
-        click.echo(line, err=True)
+        remark(line)
     if form == "json":
         write(as_json([{"artifact_id": name, "file": str(file)} for name, file in exported.files.items()]))
     else:

@@ -14,7 +14,7 @@ from waivern.cli.shell.exit_codes import GATE_FAILED, INCOMPLETE
 from waivern.cli.shell.interrupts import counted_interrupts
 from waivern.cli.shell.options import given_database
 from waivern.cli.terminal.formatting import short_id
-from waivern.cli.terminal.output import as_json, write
+from waivern.cli.terminal.output import as_json, remark, write
 from waivern.cli.terminal.progress import Progress
 from waivern.cli.terminal.run_report import conclusion_in_words
 from waivern.cli.terminal.summary import as_text, files_in_words, next_steps, same_database
@@ -62,7 +62,7 @@ def _hint_after_failure(request: RunRequest, progress: Progress) -> Iterator[Non
             )
             if request.reanalysis_of is not None:
                 hint = f"Start it again with: waivern reanalyse {request.reanalysis_of}"
-            click.echo(f"Run {progress.run_id} is not finished. {hint}{same_database(given_database())}", err=True)
+            remark(f"Run {progress.run_id} is not finished. {hint}{same_database(given_database())}")
             if isinstance(error, KeyboardInterrupt):
                 raise click.exceptions.Exit(INCOMPLETE) from None
         raise
@@ -77,11 +77,11 @@ def print_report(report: RunReport, *, form: str, runbook: Path) -> None:
     if report.error is not None and report.conclusion is None:
         raise report.error
     for warning in report.warnings:
-        click.echo(warning, err=True)
+        remark(warning)
     write(as_json(report_as_json(report)) if form == "json" else _as_text(report, runbook))
     if report.files is not None:
         for line in files_in_words(report.files):
-            click.echo(line, err=True)
+            remark(line)
     for result in report.exports:
         print_result(result)
     if report.error is not None:

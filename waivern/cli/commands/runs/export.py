@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from waivern.cli.shell.callers import current_caller
-from waivern.cli.shell.escaping import json_text, lines
 from waivern.cli.shell.exit_codes import silence
 from waivern.cli.shell.options import database_option, pass_existing
 from waivern.cli.terminal.formatting import short_id
-from waivern.cli.terminal.output import on_terminal
+from waivern.cli.terminal.output import on_terminal, remark, write
+from waivern.escaping import json_text, lines
 from waivern.exports.exporter import Preferences
 from waivern.operations.application import Application
 from waivern.operations.exports.export_run import (
@@ -66,7 +66,7 @@ def export(
     try:
         result = export_run(application, run, request, stream=buffer or sys.stdout.buffer, caller=current_caller())
         if buffer is not None:
-            click.echo(_escape_controls(buffer.getvalue().decode()), nl=False)
+            write(_escape_controls(buffer.getvalue().decode()).removesuffix("\n"))
     except BrokenPipeError:
         silence(sys.stdout)
         return
@@ -81,9 +81,9 @@ def _escape_controls(text: str) -> str:
 def print_result(result: ExportResult) -> None:
     """Print the warnings and the name of the file to standard error."""
     for warning in result.warnings:
-        click.echo(lines(warning), err=True)
+        remark(warning)
     if result.output is not None:
-        click.echo(f"Exported run {short_id(result.run.id)} as {result.form} to {result.output}", err=True)
+        remark(f"Exported run {short_id(result.run.id)} as {result.form} to {result.output}")
 
 
 def export_requests(

@@ -11,7 +11,7 @@ from waivern.cli.shell.groups import PatientGroup
 from waivern.cli.shell.options import database_option, format_option, given_database, listed, pass_existing
 from waivern.cli.shell.time_options import as_instant
 from waivern.cli.terminal.formatting import duration, local_time, short_id, state
-from waivern.cli.terminal.output import Cell, as_csv, as_json, as_table, write
+from waivern.cli.terminal.output import Cell, as_csv, as_json, as_table, remark, write
 from waivern.cli.terminal.summary import as_text, next_steps
 from waivern.formats.records_as_json import run_as_json, run_details_as_json
 from waivern.history.run_records import ArtifactCounts, RunFilter, RunRecord
@@ -86,7 +86,7 @@ def _list(
     elif runs:
         write(as_table(_TITLES, [_as_row(run) for run in runs], right=("TIME",)))
     else:
-        click.echo("No matching runs" if run_filter != RunFilter() else "No runs yet", err=True)
+        remark("No matching runs" if run_filter != RunFilter() else "No runs yet")
 
 
 @history.command(short_help="Show one run and its artifacts.")

@@ -8,7 +8,8 @@ from waivern.cli.shell.callers import current_caller
 from waivern.cli.shell.options import database_option, format_option, pass_existing
 from waivern.cli.shell.time_options import as_end, as_instant
 from waivern.cli.terminal.formatting import count, duration, local_time, short_id
-from waivern.cli.terminal.output import as_json, write
+from waivern.cli.terminal.output import as_json, remark, write
+from waivern.escaping import one_line
 from waivern.formats.records_as_json import instant_as_json, run_as_json
 from waivern.operations.application import Application
 from waivern.operations.runs.cancel_run import cancel_run
@@ -33,7 +34,7 @@ def status(application: Application, form: str) -> None:
     shown = show_status(application)
     write(as_json(status_as_json(shown.status)) if form == "json" else _as_text(shown.status))
     for problem in shown.problems:
-        click.echo(problem, err=True)
+        remark(problem)
     if shown.problems:
         click.get_current_context().exit(_EXIT_UNATTENDED)
 
@@ -49,9 +50,8 @@ def cancel(application: Application, run: str, form: str) -> None:
     RUN is the id of a run, the beginning of one, or 'latest'.
     """
     cancelled = cancel_run(application, run, caller=current_caller())
-    write(
-        as_json(run_as_json(cancelled)) if form == "json" else f"Cancelled run {cancelled.id} of '{cancelled.runbook}'"
-    )
+    text = one_line(f"Cancelled run {cancelled.id} of '{cancelled.runbook}'")
+    write(as_json(run_as_json(cancelled)) if form == "json" else text)
 
 
 @click.command(short_help="Queue runs for past scheduled times.")
@@ -101,7 +101,7 @@ def _service(service: ServiceRecord, status: Status) -> str:
         state = f"stopped at {local_time(service.stopped_at)}"
     else:
         state = f"gone; last heartbeat {_ago(status, service.heartbeat_at)} ago"
-    return f"{service.kind} on {service.host}, PID {service.pid}, {count(service.workers, 'worker')}: {state}"
+    return one_line(f"{service.kind} on {service.host}, PID {service.pid}, {count(service.workers, 'worker')}: {state}")
 
 
 def _oldest(status: Status) -> str:
@@ -112,7 +112,8 @@ def _running(run: RunningRun, status: Status) -> str:
     since = "just claimed" if run.started_at is None else f"for {_ago(status, run.started_at)}"
     stale = "; no heartbeat" if run.lease_until < status.now else ""
     attempt = f", attempt {run.attempt}" if run.attempt > 1 else ""
-    return f"{short_id(run.run_id)}  {run.runbook}, {since}, worker {run.host}, PID {run.pid}{attempt}{stale}"
+    worker = f"worker {run.host}, PID {run.pid}"
+    return one_line(f"{short_id(run.run_id)}  {run.runbook}, {since}, {worker}{attempt}{stale}")
 
 
 def _ago(status: Status, instant: datetime) -> str:

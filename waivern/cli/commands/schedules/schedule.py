@@ -6,8 +6,6 @@ from typing import Any
 import click
 
 from waivern.cli.shell.callers import current_caller
-from waivern.cli.shell.escaping import lines as escaped_lines
-from waivern.cli.shell.escaping import one_line
 from waivern.cli.shell.groups import PatientGroup
 from waivern.cli.shell.options import (
     database_option,
@@ -18,7 +16,7 @@ from waivern.cli.shell.options import (
     working_directory_option,
 )
 from waivern.cli.terminal.formatting import short_id
-from waivern.cli.terminal.output import as_csv, as_json, as_table, write
+from waivern.cli.terminal.output import as_csv, as_json, as_table, remark, write
 from waivern.cli.terminal.schedule_texts import (
     CSV_COLUMNS,
     as_csv_row,
@@ -28,6 +26,8 @@ from waivern.cli.terminal.schedule_texts import (
     refused_row,
     row_of,
 )
+from waivern.escaping import lines as escaped_lines
+from waivern.escaping import one_line
 from waivern.formats.records_as_json import instant_as_json, run_as_json
 from waivern.operations.application import Application
 from waivern.operations.schedules.list_schedules import ScheduleList, list_schedules
@@ -134,7 +134,7 @@ def list_(application: Application, form: str) -> None:
         if problems:
             write(f"\nProblems:\n{problems}")
     else:
-        click.echo("No schedules yet; add one with `waivern schedule add`", err=True)
+        remark("No schedules yet; add one with `waivern schedule add`")
 
 
 @schedule.command(short_help="Show a schedule.")

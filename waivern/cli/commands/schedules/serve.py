@@ -11,6 +11,7 @@ from waivern.caller import Caller
 from waivern.cli.shell.callers import service_caller, worker_caller
 from waivern.cli.shell.options import AnyCommand, current_settings, database_option, log_format_option, pass_application
 from waivern.cli.shell.worker_bootstrap import set_up
+from waivern.cli.terminal.output import remark
 from waivern.errors import UsageError
 from waivern.operations.application import Application
 from waivern.service.serving import Service, ServiceOptions
@@ -133,4 +134,4 @@ def _serve(application: Application, options: ServiceOptions, caller: Caller) ->
         make_application=make_application,
         options=replace(options, prune_at=prune_at),
     )
-    service.run(started=lambda: click.echo("Serving; stop with Ctrl-C", err=True))
+    service.run(started=lambda: remark("Serving; stop with Ctrl-C"))
