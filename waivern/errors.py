@@ -201,7 +201,7 @@ class DatabaseUnavailableError(DatabaseError):
 
 
 class DatabaseMissingError(DatabaseError):
-    """The database does not exist, and this command does not create one."""
+    """The database or its folder does not exist, and this command does not create it."""
 
 
 class SchemaOutOfDateError(DatabaseError):

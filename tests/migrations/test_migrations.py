@@ -31,7 +31,7 @@ from waivern.database.schema.migration import (
     upgrade,
 )
 from waivern.database.schema.tables import metadata
-from waivern.errors import DatabaseError
+from waivern.errors import DatabaseError, DatabaseMissingError
 from waivern.history.retention import PruneRequest
 from waivern.runs.run import RunStatus
 from waivern.schedules.timing import Cron
@@ -84,12 +84,21 @@ def save_run(engine: sa.Engine) -> str:
 
 
 def test_a_new_sqlite_file_gets_its_tables_and_is_private(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path / 'new folder' / 'waivern.db'}")
+    engine = open_engine(f"sqlite:///{tmp_path / '.waivern' / 'waivern.db'}")
     ensure_usable(engine)
     assert current_revision(engine) == NEWEST
-    assert (tmp_path / "new folder" / "waivern.db").stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "new folder").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / ".waivern" / "waivern.db").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / ".waivern").stat().st_mode & 0o777 == 0o700
     engine.dispose()
+
+
+@pytest.mark.parametrize("path", ["new/waivern.db", "new/.waivern/waivern.db", "new/folder/waivern.db"])
+@pytest.mark.parametrize("form", ["sqlite:///{}", "sqlite:///file:{}?uri=true"])
+def test_no_folder_is_created_for_a_mistyped_path(tmp_path: Path, path: str, form: str) -> None:
+    with pytest.raises(DatabaseMissingError, match="There is no folder .* for the database file waivern.db") as error:
+        open_engine(form.format(tmp_path / path))
+    assert "mkdir -p -m 700" in str(error.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_postgres_database_needs_an_upgrade(postgres_url: str) -> None:

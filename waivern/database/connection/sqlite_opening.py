@@ -1,14 +1,16 @@
 """SQLite database files: created for this user only, or opened read-only."""
 
 import os
+import shlex
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 
-from waivern.errors import DatabaseUnavailableError
+from waivern.errors import DatabaseMissingError, DatabaseUnavailableError
 
 _URI_PREFIX = "file:"
+_DEFAULT_FOLDER = ".waivern"
 
 
 def sqlite_path(url: sa.URL) -> Path:
@@ -37,14 +39,23 @@ def read_only_url(url: sa.URL) -> sa.URL:
 
 
 def create_private_file(path: Path) -> None:
-    """Create a missing file with mode 0600, and its folder with mode 0700.
+    """Create a missing file with mode 0600, and a missing folder `.waivern` for it with mode 0700.
+
+    No other folder is created: a mistyped path would become an empty database in a new folder.
 
     Raises:
+        DatabaseMissingError: its folder does not exist.
         DatabaseUnavailableError: that is not permitted, or the file cannot be opened.
     """
     try:
+        if path.parent.name == _DEFAULT_FOLDER and path.parent.parent.is_dir():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
         if not path.parent.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            raise DatabaseMissingError(  # not "unavailable": a service would wait for it
+                f"There is no folder {path.parent} for the database file {path.name}",
+                remedy="Correct the path in --db or WAIVERN_DATABASE_URL, or create the folder: "
+                f"mkdir -p -m 700 {shlex.quote(str(path.parent))}",
+            )
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise DatabaseUnavailableError(

@@ -63,13 +63,15 @@ def write_atomically(
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create a folder of mode 0700 and its parents, if they do not exist.
+    """Create a folder and its parents, if they do not exist, each with mode 0700.
 
     Raises:
         UsageError: the folder cannot be created.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for missing in [path for path in (*reversed(folder.parents), folder) if not path.exists()]:
+            missing.mkdir(exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True)  # raises if it is a file
     except OSError as error:
         raise UsageError(f"Cannot create {folder}: {error.strerror}", remedy="Choose a different folder") from None
 
