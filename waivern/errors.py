@@ -200,6 +200,10 @@ class DatabaseUnavailableError(DatabaseError):
     """The database cannot be reached, opened or written."""
 
 
+class ReadOnlyDatabaseError(DatabaseUnavailableError):
+    """The database can be read, but this user or server must not write it."""
+
+
 class DatabaseMissingError(DatabaseError):
     """The database or its folder does not exist, and this command does not create it."""
 

@@ -8,12 +8,16 @@ from waivern.history.decisions import Decision
 
 @dataclass(frozen=True)
 class ArchivedRuns:
-    """What an archive holds: ids of runs, numbers of contents and events, and the SHA-256 of the file."""
+    """What an archive holds: ids of runs, numbers of contents and events, and the SHA-256 of the file.
+
+    `is_recorded` says whether an event names the archive; a database that must not be written has no such event.
+    """
 
     runs: Sequence[str]
     contents: int
     events: int
     sha256: str
+    is_recorded: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Write runs to an archive: all their rows and contents, from one snapshot of the database."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from waivern.database.schema.tables import (
     schedules,
 )
 from waivern.database.verification.finding_checks import NOT_ARCHIVED
-from waivern.errors import RunError
+from waivern.errors import ReadOnlyDatabaseError, RunError
 from waivern.formats.archive_file import ArchiveWriter
 from waivern.history.archives import ArchivedRuns
 from waivern.history.events import EventKind
@@ -49,7 +49,7 @@ _PAGE = 2_000
 
 
 def archive_runs(engine: sa.Engine, run_ids: Sequence[str], path: Path, *, actor: str) -> ArchivedRuns:
-    """Write an archive, and append an event that names it."""
+    """Write an archive, and append an event that names it, unless the database must not be written."""
     wanted = sorted(set(run_ids))
     with engine.connect() as reading:
         if engine.dialect.name == "postgresql":
@@ -63,10 +63,18 @@ def archive_runs(engine: sa.Engine, run_ids: Sequence[str], path: Path, *, actor
         except BaseException:
             file.discard()
             raise
-    with writing(engine) as connection:
-        body = {"runs": wanted, "sha256": sha256}
-        event_rows.append(connection, actor=actor, kind=EventKind.RUNS_ARCHIVED, body=body, at=database_now(connection))
-    return ArchivedRuns(wanted, archiving.contents, archiving.events, sha256)
+    is_recorded = _record(engine, {"runs": wanted, "sha256": sha256}, actor=actor)
+    return ArchivedRuns(wanted, archiving.contents, archiving.events, sha256, is_recorded)
+
+
+def _record(engine: sa.Engine, body: Mapping[str, Any], *, actor: str) -> bool:
+    try:
+        with writing(engine) as connection:
+            now = database_now(connection)
+            event_rows.append(connection, actor=actor, kind=EventKind.RUNS_ARCHIVED, body=body, at=now)
+    except ReadOnlyDatabaseError:
+        return False
+    return True
 
 
 class _Archiving:

@@ -17,11 +17,18 @@ from waivern.database.connection.keyring import NO_KEYS, KeyRing
 from waivern.database.connection.postgres_session import PostgresSession
 from waivern.database.connection.retries import sleep_with_jitter
 from waivern.database.connection.sqlite_opening import create_private_file, is_read_only, read_only_url, sqlite_path
-from waivern.errors import DatabaseError, DatabaseMissingError, DatabaseUnavailableError, SchemaOutOfDateError
+from waivern.errors import (
+    DatabaseError,
+    DatabaseMissingError,
+    DatabaseUnavailableError,
+    ReadOnlyDatabaseError,
+    SchemaOutOfDateError,
+)
 
 _BEGIN_OPTION = "waivern_begin"
 _KEYRING_OPTION = "waivern_keyring"
 _BUSY_TIMEOUT_S = 30
+_NOT_WRITABLE = (Fault.READ_ONLY, Fault.FORBIDDEN)
 _ABOUT_THE_STATEMENT = (Fault.TOO_LARGE,)  # other statements succeed: the database is available
 
 Synchronous = Literal["FULL", "NORMAL"]
@@ -242,4 +249,6 @@ def _unavailable(engine: sa.Engine | None, error: BaseException) -> DatabaseUnav
     where, text = "database", first_line_of(error)
     if engine is not None:
         where, text = describe(engine), hide_secrets(text, engine.url.render_as_string(hide_password=False))
-    return DatabaseUnavailableError(f"The {where} cannot be used: {text}", remedy=fault_of(error).remedy)
+    fault = fault_of(error)
+    kind = ReadOnlyDatabaseError if fault in _NOT_WRITABLE else DatabaseUnavailableError
+    return kind(f"The {where} cannot be used: {text}", remedy=fault.remedy)

@@ -43,6 +43,7 @@ def archived_as_json(archived: ArchivedRuns, path: Path) -> Mapping[str, Any]:
         "contents": archived.contents,
         "events": archived.events,
         "sha256": archived.sha256,
+        "recorded": archived.is_recorded,
     }
 
 

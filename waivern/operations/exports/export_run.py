@@ -1,6 +1,5 @@
 """Export a run in one of the export formats."""
 
-import functools
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from waivern.caller import Caller
-from waivern.errors import ExportError, RunError, did_you_mean
+from waivern.errors import ExportError, ReadOnlyDatabaseError, RunError, did_you_mean
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.organisation import FILE_NAME, read_organisation
 from waivern.exports.model.report import Report
@@ -21,6 +20,8 @@ from waivern.operations.exports.atomic_files import HashingCounter, WrittenBytes
 from waivern.operations.exports.report_run import build_report
 from waivern.runbooks.reading.runbook_loader import is_file, read_runbook_name
 from waivern.runs.run import UNFINISHED, RunStatus, short_id
+
+NOT_RECORDED = "The audit log has no event of this export, because the database must not be written"
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,14 @@ def export_run_record(
     """
     if run.status in UNFINISHED:
         raise RunError(f"Run {run.id} is still {run.status.value}", remedy="Export it after it has ended")
-    record_event = functools.partial(_record_event, application, run, request.form, caller)
+    unrecorded: list[str] = []
+
+    def record_event(written: WrittenBytes) -> None:
+        try:
+            _record_event(application, run, request.form, caller, written)
+        except ReadOnlyDatabaseError:
+            unrecorded.append(NOT_RECORDED)
+
     with gc_paused():
         report = build_report(application, run)
         chunks = exporter().export(report, _preferences(request, exporter))
@@ -123,7 +131,7 @@ def export_run_record(
         else:
             written = _write_to_stream(chunks, stream)
             record_event(written)
-    return ExportResult(run, request.form, request.output, written, tuple(_warnings(report)))
+    return ExportResult(run, request.form, request.output, written, (*_warnings(report), *unrecorded))
 
 
 def export_after_run(

@@ -37,6 +37,8 @@ def archive(application: Application, runs: tuple[str, ...], output: Path, form:
       waivern archive latest --output runs.zip
     """
     archived = archive_runs(application, runs, output, caller=current_caller())
+    if not archived.is_recorded:
+        remark("The audit log has no event of this archive, because the database must not be written")
     if form == "json":
         write(as_json(archived_as_json(archived, output)))
         return
