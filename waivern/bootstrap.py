@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from waivern.errors import UsageError
 from waivern.operations.application import Application, Storage
+from waivern.schedules.hook_commands import HookCommands
 from waivern.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def build_application(
     return Application(
         open_storage=lambda: _open_storage(settings, may_create=may_create),
         environment=environment,
+        hook_commands=HookCommands.parse(settings.hook_commands),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from waivern.errors import UsageError, did_you_mean
+from waivern.schedules.hook_commands import HookCommands
 
 PREFIX = "WAIVERN_"
 _MAX_LEASE_S = 86_400
@@ -32,6 +33,7 @@ class Settings:
         encryption_key_file: A file with the key or keys.
         anchor_key_file: A file with the key that `waivern verify --anchor` signs with, or none.
         prune_at: The time of day (UTC, HH:MM) at which a service prunes, or never.
+        hook_commands: The commands that schedules may run as notifications; none by default.
         cache_dir: The folder for compiled rules, or none. The default follows the conventions of the platform.
     """
 
@@ -44,6 +46,7 @@ class Settings:
     encryption_key_file: str = "none"
     anchor_key_file: str = "none"
     prune_at: str = "03:30"
+    hook_commands: str = "none"
     cache_dir: str = DEFAULT_CACHE_DIR
 
     @classmethod
@@ -108,6 +111,17 @@ def _time_of_day(name: str, value: str) -> str:
     return value
 
 
+def _commands(name: str, value: str) -> str:
+    try:
+        HookCommands.parse(value)
+    except ValueError as error:
+        raise UsageError(
+            f"{name} is not valid: {error}",
+            remedy="Set it to absolute paths with arguments, separated by semicolons: /opt/page --low; /opt/notify *",
+        ) from None
+    return value
+
+
 _PARSERS: dict[str, Any] = {
     "database_url": _text,
     "sqlite_synchronous": _one_of("FULL", "NORMAL"),
@@ -118,6 +132,7 @@ _PARSERS: dict[str, Any] = {
     "encryption_key_file": _text,
     "anchor_key_file": _text,
     "prune_at": _time_of_day,
+    "hook_commands": _commands,
     "cache_dir": _text,
 }
 

@@ -15,6 +15,7 @@ from waivern.history.history import History
 from waivern.history.retention import Retention
 from waivern.runs.run_store import RunStore
 from waivern.runs.service_store import ServiceStore
+from waivern.schedules.hook_commands import HookCommands
 from waivern.schedules.schedule_store import ScheduleStore
 
 T = TypeVar("T")
@@ -49,11 +50,15 @@ class Application:
         open_storage: Opens the database; called once, when it is first needed, so that commands that need no database
             work without one.
         environment: Where `${NAME}` in a runbook is looked up.
+        hook_commands: The commands that schedules may run as notifications.
     """
 
-    def __init__(self, *, open_storage: Callable[[], Storage], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, open_storage: Callable[[], Storage], environment: Mapping[str, str], hook_commands: HookCommands
+    ) -> None:
         self._open_storage = open_storage
         self.environment = environment
+        self.hook_commands = hook_commands
 
     @functools.cached_property
     def storage(self) -> Storage:

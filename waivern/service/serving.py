@@ -48,6 +48,7 @@ class ServiceOptions:
         metrics_host: The address to which `/healthz` and `/metrics` are bound.
         metrics_port: Their port; 0 means any free one, None that they are not served.
         prune_at: The time of day (UTC) at which content past its retention is deleted; None: never.
+        runs_hook_commands: Whether notifications may run commands, as far as the installation allows them.
     """
 
     has_scheduler: bool
@@ -57,6 +58,7 @@ class ServiceOptions:
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
     prune_at: time | None = None
+    runs_hook_commands: bool = True
 
 
 class Service:
@@ -197,7 +199,9 @@ class Service:
             folder = RunbookFolder(application, options.runbooks, caller=self._caller, health=self._health)
             yield PeriodicTask("runbook folder", _FOLDER_INTERVAL_S, folder.sync_if_changed)
         if options.has_scheduler:
-            notifier = Notifier(application, jobs=self._jobs, metrics=self._metrics)
+            notifier = Notifier(
+                application, jobs=self._jobs, metrics=self._metrics, runs_commands=options.runs_hook_commands
+            )
             yield PeriodicTask("notifications", _NOTIFICATIONS_INTERVAL_S, notifier.deliver_due)
         if options.prune_at is not None:
             prune_at = options.prune_at

@@ -226,3 +226,22 @@ def test_concurrent_syncs_of_one_folder_add_each_schedule_once(application: Appl
     assert sorted(schedule.name for schedule in application.storage.schedules.all()) == names
     assert not [step for steps in output for step in steps if step.done is Synced.REFUSED]
     assert sum(step.done is Synced.ADDED for steps in output for step in steps) == len(names)
+
+
+REFUSED_NOTIFY = {
+    "'/opt/page' is not allowed": {"command": ["/opt/page"]},
+    "may contain a secret": {"webhook": {"url": "https://hooks.slack.com/services/hunter2"}},
+    "secret would be stored": {"webhook": {"url": "https://x.org", "secret": "hunter2"}},
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED_NOTIFY)
+def test_a_schedule_with_a_command_that_is_not_allowed_or_a_literal_secret_is_refused(
+    application: Application, folder: Path, reason: str
+) -> None:
+    write_runbook(folder / "paging.yaml", "Paging", {**NIGHTLY, "notify": REFUSED_NOTIFY[reason]})
+    write_runbook(folder / "silent.yaml", "Silent")
+    refused, added = sync(application, folder)
+    assert (refused.name, refused.done, added.done) == ("paging", Synced.REFUSED, Synced.ADDED)
+    assert reason in refused.reason
+    assert "hunter2" not in refused.reason

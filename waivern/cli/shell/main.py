@@ -73,6 +73,7 @@ Settings (environment variables):
   WAIVERN_ENCRYPTION_KEY_FILE a file that holds the key [none]
   WAIVERN_ANCHOR_KEY_FILE     the key that anchors are signed with [none]
   WAIVERN_PRUNE_AT            when a service prunes each day (UTC), or never [03:30]
+  WAIVERN_HOOK_COMMANDS       commands that notifications may run [none]
   WAIVERN_CACHE_DIR           where compiled rules are cached, or none [~/.cache/waivern]
 """
 

@@ -10,7 +10,7 @@ from waivern.cli.terminal.output import Cell
 from waivern.escaping import lines as escaped_lines
 from waivern.escaping import one_line
 from waivern.operations.schedules.list_schedules import RefusedSchedule, ScheduleList
-from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary
+from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary, webhook_host
 from waivern.runs.notifications import TARGETS
 from waivern.runs.run import RunStatus
 from waivern.schedules.evaluation import TriggerSkipReason
@@ -121,12 +121,14 @@ def _catch_up(definition: ScheduleDefinition) -> str:
 
 
 def _notifications(definition: ScheduleDefinition) -> str:
-    """Return which targets are notified of what, without the URL, which may itself be a secret."""
+    """Return which targets are notified of what; of the URL the host only, as the rest may be a secret."""
     notify = definition.notify
     if notify is None:
         return "nothing"
     events = ", ".join(str(event).replace("_", " ") for event in notify.get("events", ()))
-    return f"{' and '.join(target for target in TARGETS if notify.get(target))}: {events}"
+    host = webhook_host(notify)
+    shown = {"webhook": f"webhook ({host})"} if host else {}
+    return f"{' and '.join(shown.get(target, target) for target in TARGETS if notify.get(target))}: {events}"
 
 
 def _status(status: RunStatus) -> str:

@@ -15,6 +15,7 @@ from waivern.history.run_records import RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.operations.runs.plan_runbook import plan_runbook
 from waivern.plans.schedule_timing import timing_of
+from waivern.runbooks.model.literal_secrets import host_of
 from waivern.runbooks.model.schedule_config import ScheduleConfig
 from waivern.runbooks.reading.problems import problems_in
 from waivern.runs.run import utc_now
@@ -67,11 +68,13 @@ def add_schedule(
 
     Raises:
         RunbookError, PlanError: the runbook does not plan.
-        ScheduleError: the terms are not valid, or there is already a schedule with this name.
+        ScheduleError: the terms are not valid, the command of its notifications is not allowed, or there is already a
+            schedule with this name.
     """
     config = _config_of(terms)
     plan = plan_runbook(application, runbook, working_directory=working_directory)
     definition = definition_of(config, name=name, runbook=runbook, runbook_name=plan.runbook.name)
+    require_allowed_command(application, config)
     if working_directory is not None:
         definition = replace(definition, working_directory=working_directory.absolute())
     if definition.timing.after(utc_now()) is None:
@@ -98,6 +101,16 @@ def definition_of(config: ScheduleConfig, *, name: str, runbook: Path, runbook_n
         max_attempts=config.max_attempts,
         notify=None if config.notify is None else config.notify.model_dump(mode="json", exclude_none=True),
     )
+
+
+def require_allowed_command(application: Application, config: ScheduleConfig) -> None:
+    """Raise an error if notifications are to run a command that is not allowed here.
+
+    Raises:
+        ScheduleError: it is not allowed.
+    """
+    if config.notify is not None and config.notify.command is not None:
+        application.hook_commands.require(config.notify.command, is_resolved=False)
 
 
 def with_anchor_of(new: ScheduleDefinition, old: ScheduleDefinition) -> ScheduleDefinition:
@@ -137,6 +150,12 @@ def _problem_of(schedule: Schedule, now: datetime) -> str | None:
         return None
     until = schedule.evaluated_until.isoformat(timespec="seconds")
     return f"A clock that was ahead has evaluated it until {until}; a running service corrects that within seconds"
+
+
+def webhook_host(notify: Mapping[str, Any]) -> str | None:
+    """Return the host that notifications are posted to, if it is literal; the rest of the URL may be a secret."""
+    webhook = notify.get("webhook")
+    return host_of(str(webhook.get("url"))) if isinstance(webhook, Mapping) else None
 
 
 def show_schedule(application: Application, name: str) -> ScheduleDetails:

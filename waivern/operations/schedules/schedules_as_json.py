@@ -5,7 +5,7 @@ from typing import Any
 
 from waivern.formats.records_as_json import instant_as_json, run_as_json
 from waivern.operations.schedules.list_schedules import RefusedSchedule, ScheduleList
-from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary
+from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary, webhook_host
 from waivern.operations.schedules.sync_schedules import SyncStep
 from waivern.runs.notifications import TARGETS
 from waivern.runs.service_store import RunningRun, ServiceRecord, Status
@@ -105,9 +105,9 @@ def _timing(timing: Timing) -> dict[str, Any]:
 
 
 def _notify(notify: Mapping[str, Any]) -> dict[str, Any]:
-    """Return which events are sent by which targets, without the URL, which may itself be a secret."""
+    """Return which events are sent by which targets; of the URL the host only, as the rest may be a secret."""
     targets = [target for target in TARGETS if notify.get(target)]
-    return {"events": list(notify.get("events", ())), "targets": targets}
+    return {"events": list(notify.get("events", ())), "targets": targets, "webhook_host": webhook_host(notify)}
 
 
 def _last_run(run: LastRun) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from waivern.caller import Caller
 from waivern.errors import DatabaseUnavailableError, ScheduleError, SchemaOutOfDateError, WaivernError
 from waivern.operations.application import Application
 from waivern.operations.runs.plan_runbook import plan_runbook
-from waivern.operations.schedules.manage_schedules import definition_of, with_anchor_of
+from waivern.operations.schedules.manage_schedules import definition_of, require_allowed_command, with_anchor_of
 from waivern.operations.schedules.runbook_files import RunbookFiles, runbook_files
 from waivern.runbooks.reading.runbook_loader import load_runbook
 from waivern.schedules.schedule import Schedule, ScheduleDefinition, ScheduleStatus
@@ -113,6 +113,7 @@ class _Sync:
         if runbook.schedule is None:
             return None
         plan_runbook(self._application, path)
+        require_allowed_command(self._application, runbook.schedule)
         definition = definition_of(runbook.schedule, name=runbook.name, runbook=path, runbook_name=runbook.name)
         return replace(definition, declared_in=str(self._folder))
 

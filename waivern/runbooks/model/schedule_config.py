@@ -9,6 +9,12 @@ from pydantic import Field, field_validator, model_validator
 from waivern.errors import did_you_mean
 from waivern.runbooks.model.artifact_definition import RunbookSection
 from waivern.runbooks.model.durations import Delay, TimeLimit
+from waivern.runbooks.model.literal_secrets import (
+    has_secret_argument,
+    host_of,
+    is_secret_reference,
+    is_url_with_secret,
+)
 from waivern.runbooks.model.notify_config import NotifyConfig
 
 
@@ -59,6 +65,30 @@ class ScheduleConfig(RunbookSection):
                     f"'{timezone}' is not a known time zone. {did_you_mean(timezone, known) or ''}".strip()
                 ) from None
         return timezone
+
+    @field_validator("notify")
+    @classmethod
+    def _refuse_literal_secrets(cls, notify: NotifyConfig | None) -> NotifyConfig | None:
+        """Checked here, not in `NotifyConfig`, which also validates the terms whose variables have been resolved."""
+        if notify is None:
+            return None
+        webhook = notify.webhook
+        if webhook is not None and is_url_with_secret(webhook.url):
+            host = host_of(webhook.url)
+            raise ValueError(
+                "the webhook's url may contain a secret, and would be stored: put the URL"
+                f"{f', or what follows {host},' if host else ''} into an environment variable, and write ${{NAME}}"
+            )
+        if webhook is not None and webhook.secret is not None and not is_secret_reference(webhook.secret):
+            raise ValueError(
+                "the webhook's secret would be stored: put it into an environment variable, and write ${NAME}"
+            )
+        if notify.command is not None and has_secret_argument(notify.command):
+            raise ValueError(
+                "the command has an argument that may be a secret, and would be stored: put it into an environment "
+                "variable, and write ${NAME}, or name the variable in environment"
+            )
+        return notify
 
     @model_validator(mode="after")
     def _require_one_timing(self) -> Self:

@@ -4,10 +4,10 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from waivern.errors import DatabaseError, WaivernError
+from waivern.errors import DatabaseError, ScheduleError, WaivernError
 from waivern.escaping import json_text
 from waivern.formats.records_as_json import gates_as_json, instant_as_json, run_as_json
 from waivern.operations.application import Application
@@ -34,10 +34,15 @@ class Notifier:
         application: Where notifications wait and runs are recorded.
         jobs: Runs the deliveries.
         metrics: Counts them.
+        runs_commands: Whether it runs the commands of schedules, as far as the installation allows them.
     """
 
-    def __init__(self, application: Application, *, jobs: BackgroundJobs, metrics: ServiceMetrics) -> None:
+    def __init__(
+        self, application: Application, *, jobs: BackgroundJobs, metrics: ServiceMetrics, runs_commands: bool = True
+    ) -> None:
         self._application = application
+        self._runs_commands = runs_commands
+        self._has_named_refused = False
         self._jobs = jobs
         self._metrics = metrics
         self._lock = threading.Lock()
@@ -45,6 +50,7 @@ class Notifier:
 
     def deliver_due(self) -> None:
         """Start to deliver what is due, as far as fewer than 8 deliveries are in flight."""
+        self._name_refused_commands()
         free = _MAX_IN_FLIGHT - self._in_flight
         if free <= 0:
             return
@@ -52,6 +58,26 @@ class Notifier:
             with self._lock:
                 self._in_flight += 1
             self._jobs.run(self._deliver, notification, name="notification")
+
+    def _name_refused_commands(self) -> None:
+        """Log once which schedules have commands that will not run."""
+        if self._has_named_refused:
+            return
+        for schedule in self._application.storage.schedules.all():
+            command = _command_in(schedule.definition.notify)
+            try:
+                if command:
+                    self._require_allowed(command, is_resolved=False)
+            except ScheduleError as error:
+                logger.warning("Notifications will fail: %s", error, extra={"schedule": schedule.name})
+        self._has_named_refused = True
+
+    def _require_allowed(self, command: Sequence[str], *, is_resolved: bool) -> None:
+        if not self._runs_commands:
+            raise ScheduleError(
+                "This service runs no commands", remedy="Start it without --no-hook-commands, or remove notify.command"
+            )
+        self._application.hook_commands.require(command, is_resolved=is_resolved)
 
     def _deliver(self, notification: DueNotification) -> None:
         environment = WatchedEnvironment(self._application.environment)
@@ -96,8 +122,9 @@ class Notifier:
                 allow_private=webhook.allow_private,
             )
         elif notification.target == "command" and config.command is not None:
+            self._require_allowed(config.command, is_resolved=True)
             variables = {
-                **(config.environment or {}),
+                **_variables(config.environment, environment),
                 "WAIVERN_NOTIFICATION": notification.kind.value,
                 "WAIVERN_RUN": notification.run_id,
             }
@@ -111,3 +138,16 @@ class Notifier:
             data["gates"] = gates_as_json(storage.decisions.gates_of(notification.run_id))
         payload = {"type": f"run.{notification.kind.value}", "timestamp": instant_as_json(utc_now()), "data": data}
         return json_text(json.dumps(payload, ensure_ascii=False)).encode()
+
+
+def _variables(names: Sequence[str], environment: Mapping[str, str]) -> Mapping[str, str]:
+    missing = [name for name in names if name not in environment]
+    if missing:
+        raise ScheduleError(f"{missing[0]} is not set", remedy="Set it where the service runs")
+    return {name: environment[name] for name in names}
+
+
+def _command_in(notify: Any) -> Sequence[str]:
+    """Return the command in stored terms, which anybody may have changed; none if it is of a wrong type."""
+    command = notify.get("command") if isinstance(notify, Mapping) else None
+    return [str(word) for word in command] if isinstance(command, list) else []

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -14,11 +13,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from waivern import __version__
 from waivern.errors import UsageError, WaivernError
+from waivern.service.notifications.public_addresses import is_public
 
 _BASE64_PREFIX = "whsec_"
 _MAX_READ_BYTES = 1024
 _PORTS = {"http": 80, "https": 443}
-_IPV4_SUFFIX_NETWORKS = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
 
 
 class DeliveryError(WaivernError):
@@ -116,25 +115,11 @@ def _request(
 def _address_of(host: str, port: int, *, allow_private: bool) -> str:
     for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         address = str(info[4][0])
-        if allow_private or _is_public(address):
+        if allow_private or is_public(address):
             return address
     raise DeliveryError(
         f"{host} is not a public address", remedy="Set `allow_private: true` to allow private addresses"
     )
-
-
-def _is_public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    embedded = _embedded_ipv4(parsed) if isinstance(parsed, ipaddress.IPv6Address) else None
-    contacted = embedded or parsed
-    return contacted.is_global and not contacted.is_multicast
-
-
-def _embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address to which a gateway would translate it: mapped, 6to4, NAT64 (RFC 6052) or compatible."""
-    if any(address in network for network in _IPV4_SUFFIX_NETWORKS):
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour
 
 
 class _PinnedConnection(http.client.HTTPConnection):

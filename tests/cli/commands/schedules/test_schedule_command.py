@@ -46,6 +46,20 @@ def test_a_schedule_is_shown_with_its_next_five_times(ask, nightly) -> None:
     assert len(ask("schedule", "next", nightly, "--count", "7").out.splitlines()) == 7
 
 
+def test_of_a_webhook_only_the_host_is_shown(ask, scan, monkeypatch) -> None:
+    monkeypatch.setenv("WAIVERN_HOOK_COMMANDS", "/opt/page")
+    monkeypatch.setenv("SLACK_KEY", "hunter2")
+    webhook = ["--notify-webhook", "https://hooks.slack.com/services/${SLACK_KEY}", "--notify-secret", "${SLACK_KEY}"]
+    assert ask("schedule", "add", "x", scan, "--cron", "@daily", *webhook, "--notify-command", "/opt/page").code == 0
+    assert "webhook (hooks.slack.com) and command: failed" in ask("schedule", "show", "x").out
+    details = json.loads(ask("schedule", "show", "x", "--format", "json").out)
+    assert details["notify"]["webhook_host"] == "hooks.slack.com"
+    for command in (["schedule", "show", "x"], ["schedule", "list"], ["events"]):
+        for form in ("text", "json", "csv"):
+            shown = ask(*command, "--format", form)
+            assert "hunter2" not in shown.out + shown.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -68,12 +82,16 @@ def test_a_schedule_is_shown_with_its_next_five_times(ask, nightly) -> None:
         (["--every", "1h", "--timezone", "Asia/Tokyo"], "timezone has no effect with every"),
         (["--cron", "@daily", "--notify-secret", "x"], "needs --notify-webhook"),
         (["--cron", "@daily", "--notify-webhook", "ftp://x"], "begins with http"),
+        (["--cron", "@daily", "--notify-webhook", "https://x.org/hunter2"], "may contain a secret"),
+        (["--cron", "@daily", "--notify-webhook", "https://x.org", "--notify-secret", "hunter2"], "write ${NAME}"),
+        (["--cron", "@daily", "--notify-command", "/opt/page"], "'/opt/page' is not allowed"),
     ],
 )
 def test_invalid_terms_are_refused_with_the_reason(ask, scan, arguments, message) -> None:
     refused = ask("schedule", "add", "x", scan, *arguments)
     assert (refused.code, refused.out) == (2, "")
     assert any(text in refused.err for text in message.split("|")), refused.err
+    assert "hunter2" not in refused.err
     assert ask("schedule", "list").out == ""
 
 

@@ -67,12 +67,14 @@ def _service_options(command: AnyCommand) -> AnyCommand:
     metavar="DIR",
     help="Sync schedules with the runbooks of this folder.",
 )
+@click.option("--no-hook-commands", is_flag=True, help="Never run the commands of notifications.")
 @_service_options
 @pass_application
 def serve(
     application: Application,
     workers: int,
     runbooks: Path | None,
+    no_hook_commands: bool,
     drain_s: float,
     metrics_port: int | None,
     metrics_host: str,
@@ -96,6 +98,7 @@ def serve(
         drain_s=drain_s,
         metrics_host=metrics_host,
         metrics_port=metrics_port,
+        runs_hook_commands=not no_hook_commands,
     )
     _serve(application, options, service_caller())
 
