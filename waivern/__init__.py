@@ -1,7 +1,7 @@
-"""Waivern: scheduled compliance scans that remember everything.
+"""Waivern: scheduled compliance scans with a permanent record.
 
-The public names are imported on first use, so that `import waivern` stays cheap. For type checkers they stand in
-`__init__.pyi`, which a test holds to this table.
+The public names are imported on first use, so that `import waivern` stays cheap. Type checkers read them
+from `__init__.pyi`; a test compares it with this table.
 """
 
 import importlib

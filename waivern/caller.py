@@ -1,4 +1,4 @@
-"""Who asks for an operation: an argument of it, so that one process can serve many people."""
+"""The caller of an operation. It is passed as an argument, so that one process can serve several people."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +15,7 @@ class CallerKind(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks for an operation, as the audit log names them.
+    """Who calls an operation, as recorded in the audit log.
 
     Args:
         name: For a person at a terminal USER@HOST; for a service or a worker its host.

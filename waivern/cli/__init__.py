@@ -1,1 +1,1 @@
-"""The command line: each command parses, asks an operation, prints."""
+"""The command line: each command parses its arguments, calls one operation and prints the result."""

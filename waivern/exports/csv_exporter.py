@@ -26,7 +26,7 @@ class CsvExporter(Exporter):
     Findings that only the previous run has come last.
     """
 
-    endings = ("csv",)
+    extensions = ("csv",)
 
     @classmethod
     def get_name(cls) -> str:

@@ -13,12 +13,12 @@ class Preferences:
     """The options of one export. An exporter ignores the options that do not apply to it.
 
     Args:
-        ending: The extension of the file to write, without the dot, in lower case: one of the exporter's `endings`.
+        extension: The extension of the output file, without the dot, in lower case: one of the exporter's `extensions`.
         fail_from: The lowest severity of a finding that counts as a failure.
         organisation: The content of the organisation file, if there is one.
     """
 
-    ending: str = ""
+    extension: str = ""
     fail_from: str = "low"
     organisation: Organisation | None = None
 
@@ -29,13 +29,13 @@ class Exporter(ABC):
     The class is instantiated without arguments. The same report gives the same bytes.
     """
 
-    endings: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
     """The file extensions of the format, without the dot; the first is the default."""
 
-    decides_by_ending = False
-    """Whether the file's extension selects what is written. Other extensions are then refused."""
+    requires_known_extension = False
+    """Whether the file's extension selects what is written, so that any other extension is refused."""
 
-    binary_endings: tuple[str, ...] = ()
+    binary_extensions: tuple[str, ...] = ()
     """The extensions whose bytes are not UTF-8 text."""
 
     @classmethod

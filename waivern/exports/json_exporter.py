@@ -17,7 +17,7 @@ from waivern.history.decisions import Decision
 class JsonExporter(Exporter):
     """The keys are stable: new ones are added at the end, none is renamed or removed."""
 
-    endings = ("json",)
+    extensions = ("json",)
 
     @classmethod
     def get_name(cls) -> str:

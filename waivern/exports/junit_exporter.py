@@ -18,7 +18,7 @@ _MAX_LINES = 100
 class JunitExporter(Exporter):
     """Suppressed and accepted findings do not fail a test case. What was not scanned is a skipped test case."""
 
-    endings = ("xml",)
+    extensions = ("xml",)
 
     @classmethod
     def get_name(cls) -> str:

@@ -23,7 +23,7 @@ _NEW, _SUPPRESSED, _RESOLVED = (1, "New"), (3, "Suppressed"), (4, "Resolved")
 class OcsfExporter(Exporter):
     """New findings are `Create`, unchanged and changed ones `Update`, fixed ones `Close`."""
 
-    endings = ("jsonl", "ndjson", "json")
+    extensions = ("jsonl", "ndjson", "json")
 
     @classmethod
     def get_name(cls) -> str:

@@ -35,7 +35,7 @@ _ENDED = {
 class OpenLineageExporter(Exporter):
     """Findings appear only as counts; the other formats contain the findings."""
 
-    endings = ("jsonl", "ndjson", "json")
+    extensions = ("jsonl", "ndjson", "json")
 
     @classmethod
     def get_name(cls) -> str:

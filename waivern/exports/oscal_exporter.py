@@ -23,7 +23,7 @@ class OscalExporter(Exporter):
     A rule without findings is `satisfied` only if there are no coverage gaps; otherwise its result is not known.
     """
 
-    endings = ("json",)
+    extensions = ("json",)
 
     @classmethod
     def get_name(cls) -> str:

@@ -1,1 +1,1 @@
-"""What past runs were, and what came of them."""
+"""Records of past runs: their ports and values, comparison, gates, decisions and proofs."""

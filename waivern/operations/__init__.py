@@ -1,1 +1,1 @@
-"""What can be asked of Waivern, one verb a file; terminal, page and API only show it."""
+"""Use cases, one per file: plain data in, plain data out. The command line and the service call them."""

@@ -1,0 +1,1 @@
+"""Rulesets: their model, their files, and the detection of what they describe."""

@@ -18,33 +18,33 @@ class ExporterContract:
         }
         assert names == {exporter.get_name()}
 
-    def test_it_declares_its_media_type_and_endings(self, exporter: type[Exporter]) -> None:
+    def test_it_declares_its_media_type_and_extensions(self, exporter: type[Exporter]) -> None:
         assert "/" in exporter.get_media_type()
-        assert exporter.endings
-        assert all(ending == ending.lower().strip(".") for ending in exporter.endings)
+        assert exporter.extensions
+        assert all(extension == extension.lower().strip(".") for extension in exporter.extensions)
 
     def test_the_same_report_gives_the_same_bytes(self, exporter: type[Exporter]) -> None:
-        for ending in exporter.endings:
-            assert written(exporter, sample_report(), ending) == written(exporter, sample_report(), ending)
+        for extension in exporter.extensions:
+            assert written(exporter, sample_report(), extension) == written(exporter, sample_report(), extension)
 
     def test_a_run_without_findings_or_that_failed_can_be_exported(self, exporter: type[Exporter]) -> None:
-        for ending in exporter.endings:
+        for extension in exporter.extensions:
             for report in (empty_report(), failed_report(), sample_report([])):
-                assert written(exporter, report, ending)
+                assert written(exporter, report, extension)
 
     def test_findings_are_exported(self, exporter: type[Exporter]) -> None:
-        for ending in exporter.endings:
-            assert written(exporter, sample_report(), ending) != written(exporter, sample_report([]), ending)
+        for extension in exporter.extensions:
+            assert written(exporter, sample_report(), extension) != written(exporter, sample_report([]), extension)
 
     def test_text_is_utf_8(self, exporter: type[Exporter]) -> None:
-        for ending in set(exporter.endings) - set(exporter.binary_endings):
-            written(exporter, sample_report(), ending).decode()
+        for extension in set(exporter.extensions) - set(exporter.binary_extensions):
+            written(exporter, sample_report(), extension).decode()
 
     def test_a_report_without_evidence_can_be_exported(self, exporter: type[Exporter]) -> None:
-        for ending in exporter.endings:
-            assert written(exporter, sample_report(without_evidence=["personal_data"]), ending)
+        for extension in exporter.extensions:
+            assert written(exporter, sample_report(without_evidence=["personal_data"]), extension)
 
 
-def written(exporter: type[Exporter], report: Report, ending: str = "") -> bytes:
+def written(exporter: type[Exporter], report: Report, extension: str = "") -> bytes:
     """Return everything that an exporter writes."""
-    return b"".join(exporter().export(report, Preferences(ending=ending or exporter.endings[0])))
+    return b"".join(exporter().export(report, Preferences(extension=extension or exporter.extensions[0])))

@@ -70,7 +70,7 @@ def test_no_resolved_value_is_printed_logged_stored_or_exported(
     _write_runbook(folder, artifacts)
     assert ask_process("db", "upgrade", "--db", database_url).code == 0
     exports = [
-        word for form in Exporters() for word in ("--exporter", f"{form}=run.{form}.{Exporters()[form].endings[0]}")
+        word for form in Exporters() for word in ("--exporter", f"{form}=run.{form}.{Exporters()[form].extensions[0]}")
     ]
     started = ("run", "scan.yaml", "--db", database_url, "--output-dir", "out", *exports)
     ran = ask_process(*started, environment=ENVIRONMENT)

@@ -1,0 +1,1 @@
+"""What all commands share: groups, options, callers, logs, signals and exit codes."""

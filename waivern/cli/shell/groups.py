@@ -23,7 +23,7 @@ class LazyCommand(NamedTuple):
 
 
 class PatientGroup(click.Group):
-    """Names the nearest command where one is misspelt."""
+    """A group whose error for an unknown command suggests the nearest known one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -37,7 +37,7 @@ class PatientGroup(click.Group):
 
 
 class LazyGroup(PatientGroup):
-    """Imports a command's module only when the command is asked for, so that asking for help costs nothing.
+    """Imports a command's module when the command is used, so that `--help` of the group imports none of them.
 
     Args:
         table: The commands by name, in the order in which help lists them.

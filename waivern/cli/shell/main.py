@@ -56,25 +56,25 @@ Examples:
 
 \b
 Exit codes:
-  0  it succeeded
-  1  a gate tripped on findings
-  2  wrong usage, or a runbook that does not plan
+  0  success
+  1  a gate failed
+  2  a usage error, or an invalid runbook
   3  the run failed, timed out, was cancelled or is incomplete
   4  the database cannot be used
 
 \b
 Settings (environment variables):
-  WAIVERN_DATABASE_URL        where runs are kept [sqlite:///.waivern/waivern.db]
-  WAIVERN_SQLITE_SYNCHRONOUS  FULL survives a power cut, NORMAL is faster [FULL]
-  WAIVERN_LEASE_SECONDS       after which silence a run may be taken over [30]
+  WAIVERN_DATABASE_URL        database URL [sqlite:///.waivern/waivern.db]
+  WAIVERN_SQLITE_SYNCHRONOUS  FULL survives power loss, NORMAL is faster [FULL]
+  WAIVERN_LEASE_SECONDS       seconds without a heartbeat before a takeover [30]
   WAIVERN_LOG_LEVEL           DEBUG, INFO, WARNING or ERROR [WARNING]
-  WAIVERN_LOG_FORMAT          text, or json with an object a line [text]
-  WAIVERN_ENCRYPTION_KEY      what messages hold is encrypted by it [none]
-  WAIVERN_ENCRYPTION_KEY_FILE a file that holds the key [none]
-  WAIVERN_ANCHOR_KEY_FILE     the key that anchors are signed with [none]
-  WAIVERN_PRUNE_AT            when a service prunes each day (UTC), or never [03:30]
+  WAIVERN_LOG_FORMAT          text, or json with one object per line [text]
+  WAIVERN_ENCRYPTION_KEY      key that encrypts stored content [none]
+  WAIVERN_ENCRYPTION_KEY_FILE file that holds the key [none]
+  WAIVERN_ANCHOR_KEY_FILE     file with the key that signs anchors [none]
+  WAIVERN_PRUNE_AT            time of the daily pruning (UTC), or never [03:30]
   WAIVERN_HOOK_COMMANDS       commands that notifications may run [none]
-  WAIVERN_CACHE_DIR           where compiled rules are cached, or none [~/.cache/waivern]
+  WAIVERN_CACHE_DIR           folder for compiled rules, or none [~/.cache/waivern]
 """
 
 
@@ -86,15 +86,15 @@ Settings (environment variables):
 )
 @click.version_option(__version__, prog_name="waivern", message="%(prog)s %(version)s")
 def waivern() -> None:
-    """Run compliance scans and remember everything they found.
+    """Run compliance scans and keep a permanent record of them.
 
-    A runbook (YAML) says what is scanned and how; each run of it is kept in a database, where it can be asked about
-    years later.
+    A runbook (YAML) declares what is scanned and how. Every run, with its results and the reasons for failures, is
+    stored in a database.
     """
 
 
 def main() -> NoReturn:
-    """Carry out the command line and leave with its exit code."""
+    """Run the command line and exit with its exit code."""
     split_if_init()
     open_missing_streams()
     for stream in (sys.stdout, sys.stderr):

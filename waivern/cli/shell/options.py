@@ -59,7 +59,7 @@ def log_format_option(command: AnyCommand) -> AnyCommand:
 
 
 def pass_application(command: Command, *, may_create: bool = True) -> Command:
-    """Hand the command the application as its first argument; nothing is opened before something is asked of it."""
+    """Pass the application as the first argument; its database is opened when it is first needed."""
 
     @functools.wraps(command)
     def with_application(*arguments: Any, **options: Any) -> Any:
@@ -98,14 +98,14 @@ def format_option(*formats: str) -> Callable[[AnyCommand], AnyCommand]:
     )
 
 
-def working_directory_option(command: AnyCommand) -> AnyCommand:
-    """Add `--working-dir DIR`."""
+def working_directory_option(command: AnyCommand, *, default: str = "the runbook's") -> AnyCommand:
+    """Add `--working-dir DIR`; the help names the default."""
     return click.option(
         "--working-dir",
         "working_directory",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         metavar="DIR",
-        help="Base directory for relative paths (default: the runbook's).",
+        help=f"Base directory for relative paths (default: {default}).",
     )(command)
 
 

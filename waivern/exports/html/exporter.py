@@ -20,7 +20,7 @@ from waivern.exports.model.report import Report
 class HtmlExporter(Exporter):
     """The page's content security policy forbids loading anything, whatever text a finding contains."""
 
-    endings = ("html", "htm")
+    extensions = ("html", "htm")
 
     @classmethod
     def get_name(cls) -> str:

@@ -15,9 +15,9 @@ from waivern.exports.ropa.workbook import render_workbook
 class RopaExporter(Exporter):
     """Combines findings with the organisation file. It never writes to that file."""
 
-    endings = ("csv", "html", "xlsx")
-    binary_endings = ("xlsx",)
-    decides_by_ending = True
+    extensions = ("csv", "html", "xlsx")
+    binary_extensions = ("xlsx",)
+    requires_known_extension = True
 
     @classmethod
     def get_name(cls) -> str:
@@ -29,9 +29,9 @@ class RopaExporter(Exporter):
 
     def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
         record = draft_record(report, preferences.organisation)
-        if preferences.ending == "xlsx":
+        if preferences.extension == "xlsx":
             return iter([render_workbook(record)])
-        if preferences.ending == "html":
+        if preferences.extension == "html":
             return in_chunks(piece.encode() for piece in render_page(record))
         cells = ([spreadsheet_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows(record))
         return in_chunks(csv_lines([COLUMNS, *cells]))

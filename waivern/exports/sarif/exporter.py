@@ -24,7 +24,7 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 class SarifExporter(Exporter):
     """Writes results while reading them, and then the rest of the run, such as the files that the results refer to."""
 
-    endings = ("sarif", "sarif.json", "json")
+    extensions = ("sarif", "sarif.json", "json")
 
     @classmethod
     def get_name(cls) -> str:

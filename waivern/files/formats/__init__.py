@@ -1,1 +1,1 @@
-"""File formats: one module per format, in rooms by kind, and the registry that detects a file's format."""
+"""File formats: one module per format, in subpackages by kind, and the registry that detects a file's format."""

@@ -1,0 +1,1 @@
+"""Use cases about runbooks, components and rulesets, without running anything."""

@@ -1,0 +1,1 @@
+"""Use cases about stored data: audit, retention, encryption and archives."""

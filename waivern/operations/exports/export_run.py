@@ -143,7 +143,7 @@ def export_after_run(
         As `export_run`.
     """
     exporter = check_export(request)
-    output = request.output or Path(f"{short_id(run.id)}.{exporter.endings[0]}")
+    output = request.output or Path(f"{short_id(run.id)}.{exporter.extensions[0]}")
     to_file = with_organisation_file(ExportRequest(request.form, output, request.preferences), runbook)
     return export_run_record(application, run, exporter, to_file, stream=io.BytesIO(), caller=caller)
 
@@ -174,19 +174,20 @@ def find_run(application: Application, reference: str) -> RunRecord:
 
 def _check_extension(request: ExportRequest, exporter: type[Exporter]) -> None:
     extension = _extension(request.output)
-    if exporter.decides_by_ending and extension not in exporter.endings:
-        similar = did_you_mean(extension, exporter.endings)
+    if exporter.requires_known_extension and extension not in exporter.extensions:
+        similar = did_you_mean(extension, exporter.extensions)
         raise ExportError(
             f"The format '{request.form}' cannot be written to a file with the extension '.{extension}'",
-            remedy=similar or f"Use {' or '.join(f'.{known}' for known in exporter.endings)}",
+            remedy=similar or f"Use {' or '.join(f'.{known}' for known in exporter.extensions)}",
         )
 
 
 def _preferences(request: ExportRequest, exporter: type[Exporter]) -> Preferences:
     extension = _extension(request.output)
     organisation = None if request.organisation is None else read_organisation(request.organisation)
-    ending = extension if extension in exporter.endings else exporter.endings[0]
-    return replace(request.preferences, ending=ending, organisation=organisation)
+    if extension not in exporter.extensions:
+        extension = exporter.extensions[0]
+    return replace(request.preferences, extension=extension, organisation=organisation)
 
 
 def _extension(output: Path | None) -> str:

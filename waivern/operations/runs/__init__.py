@@ -1,0 +1,1 @@
+"""Use cases that plan, execute and cancel runs."""

@@ -1,0 +1,1 @@
+"""Detection: from texts and a ruleset to spans."""

@@ -1,0 +1,1 @@
+"""Validators: checksums, calendars and numbering plans that accept or reject a match."""

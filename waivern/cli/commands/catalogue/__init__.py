@@ -1,0 +1,1 @@
+"""Commands about runbooks, components, rulesets and schemas, without running anything."""

@@ -1,0 +1,1 @@
+"""Commands about stored data: audit, retention, encryption, archives, the database."""

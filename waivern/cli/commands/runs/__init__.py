@@ -1,0 +1,1 @@
+"""Commands that execute, list, cancel and export runs."""

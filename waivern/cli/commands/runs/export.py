@@ -99,6 +99,6 @@ def export_requests(
         request = ExportRequest(match["form"], None if file is None else Path(file))
         exporter = check_export(request)
         if file is None:
-            check_export(ExportRequest(request.form, Path(f"run.{exporter.endings[0]}")))
+            check_export(ExportRequest(request.form, Path(f"run.{exporter.extensions[0]}")))
         requests.append(request)
     return tuple(requests)

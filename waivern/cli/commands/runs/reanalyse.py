@@ -1,5 +1,6 @@
 """`waivern reanalyse`."""
 
+import functools
 from pathlib import Path
 
 import click
@@ -19,7 +20,7 @@ from waivern.operations.runs.reanalyse_run import reanalysis_of
 
 @click.command(short_help="Apply the current rules to a past run's data.")
 @click.argument("run")
-@working_directory_option
+@functools.partial(working_directory_option, default="the current one")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @log_format_option
 @database_option
