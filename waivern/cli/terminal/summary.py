@@ -99,7 +99,7 @@ def _table(artifacts: Sequence[ArtifactRecord]) -> str:
         )
         for artifact in artifacts
     ]
-    return as_table(("ARTIFACT", "STATE", "TIME", "RESULT"), rows, right=("TIME",))
+    return as_table(("ARTIFACT", "STATUS", "TIME", "RESULT"), rows, right=("TIME",))
 
 
 def _details(details: RunDetails) -> Iterator[str]:

@@ -197,7 +197,7 @@ def test_a_runbook_of_all_analysers_and_classifiers_runs(ask, shop, size):
     assert {each["privacy_category"] for each in found_in(ask, "subjects")} == {"customers"}
     assert "direct_marketing" in {each["privacy_category"] for each in found_in(ask, "purposes")}
     assert "contact_data" in {each["privacy_category"] for each in found_in(ask, "personal_data")}
-    assert "taken_from_the_person" in {each["privacy_category"] for each in found_in(ask, "collection")}
+    assert "collected_from_the_person" in {each["privacy_category"] for each in found_in(ask, "collection")}
     assert {each["rule"] for each in found_in(ask, "crypto_found")} == {"fast_password_hash"}
 
 

@@ -17,7 +17,7 @@ from waivern.operations.application import Application
 from waivern.operations.exports.export_artifacts import export_artifacts
 from waivern.operations.history.show_history import show_artifact, show_run
 
-_TITLES = ("ARTIFACT", "STATE", "COMPONENT", "SCHEMA", "TIME", "RESULT")
+_TITLES = ("ARTIFACT", "STATUS", "COMPONENT", "SCHEMA", "TIME", "RESULT")
 _CSV_COLUMNS = (
     *("artifact_id", "status", "component", "schema", "started_at", "ended_at", "duration_seconds", "skip_reason"),
     *(
