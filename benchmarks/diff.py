@@ -1,4 +1,4 @@
-"""What a diff of two large runs takes, and what findings that do not change cost a run.
+"""The time of a diff of two large runs, and the bytes that a run adds whose findings do not change.
 
 `python -m benchmarks.diff [--findings 100000]`
 """
@@ -39,7 +39,7 @@ def entry(number: int, *, count: int) -> dict[str, Any]:
 
 
 def message(numbers: range, *, others: int = 0) -> Message:
-    """Findings of these numbers, of which every hundredth, or none, is other than before."""
+    """Return a message with one finding per number; every hundredth one, or none, differs from the run before."""
     found = [entry(number, count=2 if others and number % others == 1 else 1) for number in numbers]
     analysis = {"ruleset": "local/x/1.0.0", "rules_version": "1", "scanned": len(numbers)}
     return Message("", {"findings": found, "summary": {}, "analysis_metadata": analysis}, INDICATOR)

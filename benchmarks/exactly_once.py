@@ -21,7 +21,7 @@ _SERVICES = 3
 _COMMAND = ("serve", "--workers", "1")
 
 
-def torment(installation: Installation, *, seconds: float) -> tuple[int, int, int, int, int, int]:
+def kill_services(installation: Installation, *, seconds: float) -> tuple[int, int, int, int, int, int]:
     """Return kills, scheduled times, those without a run, duplicate runs, failed runs, artifacts produced twice."""
     runbook = installation.runbook("often", {"a": {"seconds": 0.02}, "b": {"inputs": ["a"]}})
     terms: dict[str, Any] = {"overlap": Overlap.ALLOW, "catch_up": CatchUp.ALL, "max_catch_up": 1000}
@@ -72,7 +72,7 @@ def main() -> None:
     rows = []
     for database in DATABASES:
         with installation_on(database) as installation:
-            rows.append((database, *torment(installation, seconds=seconds)))
+            rows.append((database, *kill_services(installation, seconds=seconds)))
             for row in installation.query("SELECT id, status, error FROM runs WHERE error IS NOT NULL"):
                 print(database, row.id, row.status, row.error)
     header = ("database", "kills", "due", "missed", "double", "not succeeded", "artifacts produced twice")

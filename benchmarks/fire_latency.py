@@ -1,7 +1,7 @@
 """The time from a scheduled time to the start of the run's first artifact, and the CPU time of an idle service.
 
-`python -m benchmarks.fire_latency [SECONDS]`: one service at work, due every second for so long (60 by default);
-then one with 1,000 schedules that are not due, for 30 seconds.
+`python -m benchmarks.fire_latency [SECONDS]`: one service with a schedule that is due every second, for 60 seconds by
+default; then one with 1,000 schedules that are not due, for 30 seconds.
 """
 
 import os

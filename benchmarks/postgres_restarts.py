@@ -1,8 +1,8 @@
-"""A Postgres that is restarted under load.
+"""Restarts of Postgres under load.
 
-`python -m benchmarks.postgres_restarts [TIMES [SECONDS]]`: 10 times by default, away for 2 seconds each; every other
-time it ends at once, as in a crash (SIGQUIT). Two services make runs while others are added; whatever was acknowledged
-must be there in the end, and be made, and no artifact that was acknowledged may be made again.
+`python -m benchmarks.postgres_restarts [TIMES [SECONDS]]`: by default 10 restarts, each with 2 seconds of downtime;
+every other time Postgres ends at once, as in a crash (SIGQUIT). Two services execute runs while more are queued. Every
+acknowledged run must succeed in the end, and no acknowledged artifact may be produced again.
 """
 
 import signal
@@ -28,7 +28,7 @@ _DOWN_S = 2.0
 
 
 class Load:
-    """Adds runs all the time, and keeps the ids that were acknowledged."""
+    """Queues runs continuously, and keeps the acknowledged ids."""
 
     def __init__(self, installation: Installation, runbook: Path) -> None:
         self._installation = installation
@@ -52,8 +52,8 @@ class Load:
         self.thread.join()
 
 
-def torment(installation: Installation, server: Any, times: int, away_s: float) -> tuple[int, ...]:
-    """Return restarts, runs acknowledged, refused, lost, not succeeded, artifacts made again, instants without run."""
+def restart_under_load(installation: Installation, server: Any, times: int, away_s: float) -> tuple[int, ...]:
+    """Return restarts, runs acknowledged, refused, lost, not succeeded, artifacts produced twice, times without run."""
     runbook = installation.runbook("load", {"a": {"seconds": 0.05}, "b": {"inputs": ["a"]}})
     with installation.service("serve", "--workers", "2"), installation.service("serve", "--workers", "1"):
         every_second = Every(1, this_second())
@@ -81,19 +81,19 @@ def torment(installation: Installation, server: Any, times: int, away_s: float) 
     not_succeeded = sum(status != "succeeded" for status in states.values())
     times_without_run = "SELECT coalesce(sum(times), 0) AS n FROM skipped_times WHERE skip_reason <> 'paused'"
     missed = installation.query(times_without_run)[0].n
-    return times, len(load.acknowledged), load.refused, lost, not_succeeded, made_again(installation), missed
+    return times, len(load.acknowledged), load.refused, lost, not_succeeded, produced_twice(installation), missed
 
 
-def made_again(installation: Installation) -> int:
-    """How many first artifacts were begun after the second of their run, which begins when the first is known."""
+def produced_twice(installation: Installation) -> int:
+    """Return how many first artifacts started after the second one of their run, for which the first was recorded."""
     acknowledged: set[str] = set()
-    again = 0
-    for each in installation.journal_entries():
-        if each["name"] == "b":
-            acknowledged.add(each["run"])
-        elif each["what"] == "begins":
-            again += each["run"] in acknowledged
-    return again
+    repeated = 0
+    for entry in installation.journal_entries():
+        if entry["name"] == "b":
+            acknowledged.add(entry["run"])
+        elif entry["what"] == "begins":
+            repeated += entry["run"] in acknowledged
+    return repeated
 
 
 def main() -> None:
@@ -108,11 +108,19 @@ def main() -> None:
             with migrated(url):
                 pass
             with tempfile.TemporaryDirectory(prefix="waivern-benchmark-") as folder:
-                row = torment(Installation(Path(folder), url, 10.0), server, times, away_s)
+                row = restart_under_load(Installation(Path(folder), url, 10.0), server, times, away_s)
         finally:
             with suppress(Exception):
                 server.cleanup()
-    header = ("restarts", "acknowledged", "refused", "lost", "not succeeded", "artifacts made again", "due without run")
+    header = (
+        "restarts",
+        "acknowledged",
+        "refused",
+        "lost",
+        "not succeeded",
+        "artifacts produced twice",
+        "due without run",
+    )
     print_table(f"Postgres stopped for {away_s:g} s and started again under load", header, [row])
 
 

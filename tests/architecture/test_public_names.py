@@ -24,13 +24,13 @@ def homes_in_stub() -> dict[str, str]:
     }
 
 
-def test_type_checkers_see_the_names_that_there_are() -> None:
+def test_type_checkers_see_the_same_public_names() -> None:
     assert homes_in_stub() == waivern._HOME_OF  # type: ignore[attr-defined]  # the stub tells type checkers less
     assert set(waivern.__all__) == {*homes_in_stub(), "__version__"}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", sorted(homes_in_stub()))
-def test_every_public_name_leads_to_what_it_names(name: str) -> None:
+def test_every_public_name_is_imported_from_its_module(name: str) -> None:
     assert getattr(waivern, name) is getattr(importlib.import_module(homes_in_stub()[name]), name)
 
 
@@ -48,7 +48,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         ("import waivern.cli.shell.main", {"click"}),
     ],
 )
-def test_what_is_cheap_stays_cheap(statement: str, allowed: set[str]) -> None:
+def test_importing_a_name_loads_no_slow_module(statement: str, allowed: set[str]) -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", f"{statement}\nimport sys\nprint(*sys.modules)"],
         capture_output=True,

@@ -185,7 +185,7 @@ def _paths_of(read: object, name: str, text: str) -> list[str]:
         (xml.read, "t.xml", ("<" + "k" * 60 + ">") * 30 + ("</" + "k" * 60 + ">") * 30),
     ],
 )
-def test_a_tree_with_too_many_or_too_long_paths_is_no_table(read: object, name: str, text: str) -> None:
+def test_a_tree_with_too_many_or_too_long_paths_is_rejected(read: object, name: str, text: str) -> None:
     assert callable(read)
     with pytest.raises(FormatError):
         list(read(document(name, text)))

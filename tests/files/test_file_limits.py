@@ -75,7 +75,7 @@ def test_only_the_member_of_an_archive_that_exceeds_a_limit_is_named() -> None:
     assert [item["content"] for item in scan.items] == ["Ann Smith", "Eve Jones"]
 
 
-def test_what_a_parser_prints_is_no_reply() -> None:
+def test_the_output_of_a_parser_is_not_taken_for_a_reply() -> None:
     scan = scan_of("b.document", "Bob\nprint")
     assert texts_of(scan) == {"b.document": "Bob"}
     assert scan.not_scanned == []
@@ -154,7 +154,7 @@ def test_a_parser_that_hangs_ends_with_the_process_that_started_it(tmp_path: Pat
     "properties",
     [{"file_time_limit": 0}, {"file_time_limit": NEVER}, {"file_memory_limit": 0}, {"file_memory_limit": "a lot"}],
 )
-def test_a_limit_that_no_file_can_keep_or_that_is_none_is_refused(properties: dict[str, object]) -> None:
+def test_a_limit_of_zero_infinity_or_without_a_number_is_refused(properties: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         FileSelection.model_validate(properties)
 

@@ -32,7 +32,7 @@ def test_a_gap_affects_what_is_in_the_file_folder_or_table(location: str, reason
     assert (found or "").replace("logs/", "logs") == (reason or "")
 
 
-def test_only_the_code_says_that_something_was_excluded() -> None:
+def test_the_reason_code_decides_what_is_excluded() -> None:
     assert NotScanned("a", "any reason", "excluded").is_excluded
     assert not NotScanned("a", "excluded by the pattern a", "binary").is_excluded
     assert not NotScanned("a", "excluded by the pattern a").is_excluded

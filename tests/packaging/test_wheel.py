@@ -76,7 +76,7 @@ def shop(tmp_path: Path) -> Path:
     return copy
 
 
-def test_the_wheel_holds_everything_that_is_not_python_too(wheel: Path) -> None:
+def test_the_wheel_contains_the_data_files_and_migrations(wheel: Path) -> None:
     held = set(zipfile.ZipFile(wheel).namelist())
     data = [path for path in (REPOSITORY / "waivern").rglob("*") if path.suffix in (".json", ".yaml", ".typed", ".pyi")]
     assert {path.relative_to(REPOSITORY).as_posix() for path in data} <= held
@@ -86,13 +86,13 @@ def test_the_wheel_holds_everything_that_is_not_python_too(wheel: Path) -> None:
     assert any(name.endswith("/licenses/LICENSE") for name in held)
 
 
-def test_the_wheel_holds_nothing_that_is_not_ours_to_install(wheel: Path) -> None:
+def test_the_wheel_installs_only_the_package(wheel: Path) -> None:
     held = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in held} == {"waivern", f"waivern-{__version__}.dist-info"}
     assert not [name for name in held if "__pycache__" in name or name.endswith((".db", ".pyc"))]
 
 
-def test_it_says_its_version_and_comes_from_where_it_was_installed(installed: Path, elsewhere: Path) -> None:
+def test_the_program_is_imported_from_where_it_was_installed(installed: Path, elsewhere: Path) -> None:
     assert run(installed / "waivern", "--version", folder=elsewhere) == f"waivern {__version__}\n"
     place = run(installed / "python", "-c", "import waivern; print(waivern.__file__)", folder=elsewhere)
     assert Path(place.strip()).is_relative_to(installed.parent)

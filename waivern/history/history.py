@@ -56,7 +56,7 @@ class History(ABC):
     def items_of(self, run_id: str, artifact: str, key: str) -> Iterator[Any]:
         """Return an iterator over the items of the list `key` of an artifact's content.
 
-        The items of a large content are unpacked one by one, after the whole content was verified.
+        The items of a large content are decompressed part by part, after the whole content was verified.
 
         Raises:
             As `message_of`.
@@ -64,7 +64,7 @@ class History(ABC):
 
     @abstractmethod
     def envelope_without(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
-        """Return an artifact's content without its list `key`, which is not unpacked if the content is large.
+        """Return an artifact's content without its list `key`, which is not decompressed if the content is large.
 
         Raises:
             As `message_of`.

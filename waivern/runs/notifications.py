@@ -47,7 +47,7 @@ def notification_for(status: RunStatus, previous: RunStatus | None, events: Coll
 
     Args:
         status: How it ended.
-        previous: How the run of the same schedule that ended before it did so; cancelled runs do not count.
+        previous: The status of the previous run of the same schedule; cancelled runs do not count.
         events: The events that the schedule notifies of.
     """
     if status is RunStatus.SUCCEEDED:
@@ -58,7 +58,7 @@ def notification_for(status: RunStatus, previous: RunStatus | None, events: Coll
 
 
 def gate_notification_for(status: RunStatus, events: Collection[str]) -> NotificationKind | None:
-    """Return which notification a run with a tripped gate causes; of a failed run only the failure is reported."""
+    """Return the notification of a run that failed a gate; for a failed run only the failure is sent."""
     kind = NotificationKind.GATE_TRIPPED
     return kind if status is RunStatus.SUCCEEDED and kind.value in events else None
 

@@ -55,7 +55,7 @@ def test_help_imports_no_command(folder) -> None:
     assert not {f"waivern.cli.commands.{each.location.partition(':')[0]}" for each in COMMANDS.values()} & imported
 
 
-def test_history_imports_nothing_slow_that_it_does_not_need(folder) -> None:
+def test_history_does_not_import_slow_modules(folder) -> None:
     program = (
         "import sys; from waivern.cli.shell.main import waivern; from waivern.cli.shell.exit_codes import exit_code_of;"
         "exit_code_of(waivern, ['db', 'upgrade']);"

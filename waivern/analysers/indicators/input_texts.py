@@ -68,8 +68,8 @@ ColumnBatch = Mapping[Location, ColumnValues]
 class InputTexts:
     """The texts of `standard_input` and `source_code` messages.
 
-    Values of columns come last, because their meaning depends on the names of all columns. A packed message is unpacked
-    a second time for them.
+    Values of columns come last, because their meaning depends on the names of all columns. A compressed message is
+    decompressed a second time for them.
     """
 
     def __init__(self, messages: Sequence[Message]) -> None:

@@ -74,7 +74,7 @@ def _decision_warnings(application: Application, runbook: str | None, file: Deci
     current_day = today()
     for decision in file.decisions:
         if decision.has_expired(current_day):
-            yield f"{file.name}: {decision.target_text}: the decision has expired on {decision.until}"
+            yield f"{file.name}: {decision.target_text}: the decision expired on {decision.until}"
     if runbook is None:
         return
     try:

@@ -173,7 +173,7 @@ def test_the_key_file_can_be_a_setting(scanned: Ask, monkeypatch: pytest.MonkeyP
     assert "Cannot read the key nowhere.key" in scanned("verify", "--anchor", "a.anchor").err
 
 
-def test_an_ed25519_key_signs_and_its_public_half_checks(scanned: Ask, folder: Path) -> None:
+def test_an_anchor_signed_with_ed25519_is_checked_with_the_public_key(scanned: Ask, folder: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 

@@ -29,7 +29,7 @@ def scan(ask, folder):
     return scanned
 
 
-def test_a_run_ends_with_what_changed_since_the_one_before(scan) -> None:
+def test_a_run_reports_the_changes_since_the_previous_run(scan) -> None:
     assert "Since run" not in scan(a="ann@example.org", b="bo@example.org")
     outcome = scan(a="ann@example.org", b=None, c="cy@example.org")
     assert "1 new, 1 fixed, 1 unchanged" in outcome
@@ -60,14 +60,14 @@ def test_what_comes_back_is_reopened(ask, scan) -> None:
     assert "1 unchanged" in ask("diff", runs[2], runs[0]).out
 
 
-def test_a_run_as_json_says_what_changed(ask, scan) -> None:
+def test_the_json_of_a_run_has_the_changes_since_the_previous_run(ask, scan) -> None:
     scan(a="ann@example.org")
     outcome = json.loads(ask("run", "files.yaml", "--quiet", "--format", "json").out)
     assert outcome["since_last_run"]["unchanged"] == 1
     assert outcome["since_last_run"]["base"] == json.loads(ask("history", "--format", "json").out)[1]["id"]
 
 
-def test_what_cannot_be_compared_is_told(ask, scan, runbook) -> None:
+def test_runs_that_cannot_be_compared_are_an_error(ask, scan, runbook) -> None:
     scan(a="ann@example.org")
     assert "'Files' has one complete run; two are needed" in ask("diff", "Files").err
     alone = ask("diff", "latest")

@@ -26,7 +26,7 @@ def fingerprint(ask, folder) -> str:
 def test_a_finding_is_explained_with_its_rule_its_legal_basis_and_masked_evidence(ask, fingerprint) -> None:
     outcome = ask("explain", fingerprint[:8])
     assert (outcome.code, outcome.err) == (0, "")
-    for text in ("bank_account, rule iban", "notes.txt, line 2 in ./files", "ISO 13616-1", "checked by iban"):
+    for text in ("bank_account, rule iban", "notes.txt, line 2 in ./files", "ISO 13616-1", "validated by iban"):
         assert text in outcome.out
     assert "the current version" in outcome.out
     assert "3704" not in outcome.out
@@ -92,7 +92,7 @@ def test_every_kind_of_field_names_of_a_rule_is_listed(ask, folder) -> None:
     text = " ".join(ask("explain", fingerprint).out.split())
     labels = {
         "strong": "fields named:",
-        "weak": "beside other fields about a person, named:",
+        "weak": "near other fields about a person, named:",
         "weak_columns": "in a table about people, named:",
     }
     assert names.keys() == labels.keys()

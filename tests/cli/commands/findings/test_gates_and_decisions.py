@@ -160,7 +160,7 @@ def test_inactive_decisions_are_reported_by_run_and_validate(ask, folder: Path, 
     assert [item["location"] for item in decisions["stale"]] == ["gone*"]
     checked = ask("validate", "files.yaml")
     assert checked.code == 0
-    assert f"rule email_address at a*: the decision has expired on {YESTERDAY}" in checked.out
+    assert f"rule email_address at a*: the decision expired on {YESTERDAY}" in checked.out
     stale = "rule email_address at gone*: it matches no finding of the newest complete run of 'Files'"
     assert stale in checked.out
 

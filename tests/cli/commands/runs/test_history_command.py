@@ -158,7 +158,7 @@ def test_reading_commands_create_no_database(ask, folder, command: list[str]) ->
     assert list(folder.iterdir()) == []
 
 
-def test_an_empty_list_before_the_first_run_is_no_error(ask, folder) -> None:
+def test_lists_are_empty_before_the_first_run(ask, folder) -> None:
     assert (ask("history").code, ask("history").err) == (0, "No runs yet\n")
     assert json.loads(ask("history", "--format", "json").out) == []
     assert "No schedules yet" in ask("schedule", "list").err

@@ -147,7 +147,7 @@ def test_a_reanalysis_changes_neither_current_findings_nor_later_comparisons(
     assert (output["since_last_run"]["base"], output["since_last_run"]["unchanged"]) == (second, 1)
 
 
-def test_a_reanalysis_of_a_reanalysis_reads_the_run_behind_it(ask: Ask, scan: Any, reanalysed: Any) -> None:
+def test_a_reanalysis_of_a_reanalysis_reads_the_original_run(ask: Ask, scan: Any, reanalysed: Any) -> None:
     scan(a="ann@example.org")
     (old,) = runs(ask)
     assert reanalysed(reanalysed(old)["id"])["reanalysis_of"] == old
@@ -280,7 +280,7 @@ def test_a_reanalysis_cannot_be_resumed(ask: Ask, folder: Path, scan: Any, reana
     assert "has succeeded" in ask("run", "files.yaml", "--resume", "latest").err
 
 
-def test_a_reanalysis_restored_without_the_run_behind_it_can_be_read(ask: Ask, scan: Any, reanalysed: Any) -> None:
+def test_a_reanalysis_restored_without_the_original_run_can_be_read(ask: Ask, scan: Any, reanalysed: Any) -> None:
     scan(a="ann@example.org")
     (old,) = runs(ask)
     new = reanalysed()["id"]

@@ -87,16 +87,16 @@ def test_a_failed_run_is_exit_code_3_and_suggests_to_resume_it(ask, runbook) -> 
 
 
 @pytest.mark.parametrize("does", ["exits", "raises", "fails"])
-def test_a_component_that_ends_badly_fails_the_run(ask, runbook, does) -> None:
+def test_a_component_that_exits_or_raises_fails_the_run(ask, runbook, does) -> None:
     assert ask("run", runbook({"bad": {"does": does}})).code == 3
     assert json.loads(ask("history", "--format", "json").out)[0]["status"] == "failed"
 
 
-@pytest.mark.parametrize("told_by", [("--timeout", "0.3"), ()])
-def test_artifacts_unfinished_at_the_deadline_are_skipped_as_timed_out(ask, runbook, told_by) -> None:
-    config = {} if told_by else {"timeout": 0.3}
+@pytest.mark.parametrize("timeout_option", [("--timeout", "0.3"), ()])
+def test_artifacts_unfinished_at_the_deadline_are_skipped_as_timed_out(ask, runbook, timeout_option) -> None:
+    config = {} if timeout_option else {"timeout": 0.3}
     name = runbook({"slow": {"does": "is_slow", "seconds": 1}, "after": {"inputs": ["slow"]}}, **config)
-    outcome = ask("run", name, *told_by)
+    outcome = ask("run", name, *timeout_option)
     assert outcome.code == 3
     assert "Test scan: timed out" in outcome.out
     assert "not finished before the deadline" in outcome.out

@@ -18,7 +18,7 @@ _MAX_WORDS = 12
 
 @click.command(short_help="Explain a finding: rule, law, matches, confidence.")
 @click.argument("fingerprint")
-@click.option("--run", metavar="RUN", help="Take the finding from this run: an ID, a prefix or 'latest'.")
+@click.option("--run", metavar="RUN", help="Take the finding from this run: an id, a prefix or 'latest'.")
 @database_option
 @format_option("text", "json")
 @pass_existing
@@ -68,7 +68,7 @@ def _detection(rule: Rule) -> Iterator[tuple[str, str]]:
     yield "context", _listed("higher confidence near: ", rule.context_words)
     yield "", _listed("lower confidence near: ", rule.negative_context_words)
     yield "fields", _listed("named: ", names.strong)
-    yield "", _listed("beside other fields about a person, named: ", names.weak)
+    yield "", _listed("near other fields about a person, named: ", names.weak)
     yield "", _listed("in a table about people, named: ", names.weak_columns)
     yield "limited to", "tables about people" if rule.person_tables_only else ""
 
@@ -101,7 +101,7 @@ def _matches(explanation: Explanation) -> list[str]:
         line = f"{match['pattern']}, {count(match['match_count'], 'match', 'matches')}"
         pattern = patterns.get(str(match["pattern"]).removeprefix("value: "))
         if pattern is not None:
-            checked = f", checked by {pattern.validator}" if pattern.validator else ""
+            checked = f", validated by {pattern.validator}" if pattern.validator else ""
             line += f": {pattern.regex}{checked}"
         lines.append(line)
     return lines

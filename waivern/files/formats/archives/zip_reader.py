@@ -120,4 +120,6 @@ def is_bomb(size: int, compressed_size: int) -> bool:
 
 
 def bomb_error() -> UnreadableError:
-    return UnreadableError(f"a bomb: unpacked it is more than {MAX_RATIO} times as large", ReasonCode.TOO_LARGE)
+    return UnreadableError(
+        f"a decompression bomb: more than {MAX_RATIO} times as large when unpacked", ReasonCode.TOO_LARGE
+    )
