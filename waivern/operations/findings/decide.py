@@ -48,8 +48,8 @@ def decide(
 def _refuse_if_open(application: Application, fingerprint: str) -> None:
     """Raise unless a decision about the fingerprint, or a pattern of a runbook that has the finding, applies."""
     storage, day = application.storage, today()
-    about = storage.decisions.decisions_about(fingerprint)
-    if about and about[-1].verdict is not Verdict.REOPENED and not about[-1].has_expired(day):
+    decisions = storage.decisions.decisions_about(fingerprint)
+    if decisions and decisions[-1].verdict is not Verdict.REOPENED and not decisions[-1].has_expired(day):
         return
     for current in storage.current_findings.with_fingerprint(fingerprint, today=day):
         if storage.decisions.active(current.runbook, today=day).decision_on(current.finding) is not None:

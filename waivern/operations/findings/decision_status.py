@@ -51,8 +51,8 @@ def decisions_on(storage: Storage, fingerprint: str, current: Sequence[CurrentFi
         current: The finding in each runbook that has it.
     """
     day = today()
-    active = [(each.finding, storage.decisions.active(each.runbook, today=day)) for each in current]
-    inactive = [entry for each in current for entry in storage.decisions.inactive(runbook=each.runbook, today=day)]
+    active = [(found.finding, storage.decisions.active(found.runbook, today=day)) for found in current]
+    inactive = [entry for found in current for entry in storage.decisions.inactive(runbook=found.runbook, today=day)]
     expired = {decision for _, decisions in active for decision in decisions.expired}
     stale = {entry.decision for entry in inactive if entry.reason is InactiveReason.STALE}
     applied = {decisions.newest_on(finding) for finding, decisions in active}
@@ -64,14 +64,14 @@ def decisions_on(storage: Storage, fingerprint: str, current: Sequence[CurrentFi
             return DecisionState.SUPERSEDED
         return DecisionState.STALE if decision in stale else DecisionState.ACTIVE
 
-    about = storage.decisions.decisions_about(fingerprint, rules={each.finding.rule for each in current})
+    candidates = storage.decisions.decisions_about(fingerprint, rules={found.finding.rule for found in current})
     return [
         DecisionOnFinding(decision, state_of(decision))
-        for decision in about
+        for decision in candidates
         if decision.fingerprint or _matches_any(decision, current)
     ]
 
 
 def _matches_any(decision: Decision, current: Iterable[CurrentFinding]) -> bool:
     """Return whether a decision about a rule and a location matches a finding in a runbook that it applies to."""
-    return any(decision.runbook in (None, each.runbook) and decision.matches(each.finding) for each in current)
+    return any(decision.runbook in (None, found.runbook) and decision.matches(found.finding) for found in current)

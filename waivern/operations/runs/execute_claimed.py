@@ -58,13 +58,13 @@ def execute_claimed_run(
 
 
 def _log_conclusion(report: RunReport) -> None:
-    about = {"run_id": report.details.run.id, "schedule": report.details.run.schedule}
+    log_fields = {"run_id": report.details.run.id, "schedule": report.details.run.schedule}
     for warning in report.warnings:
-        logger.warning("%s", warning, extra=about)
+        logger.warning("%s", warning, extra=log_fields)
     if report.error is not None:
-        logger.error("The gates of the run cannot be evaluated: %s", report.error, extra=about)
+        logger.error("The gates of the run cannot be evaluated: %s", report.error, extra=log_fields)
     for result in () if report.conclusion is None else report.conclusion.failed_gates:
-        logger.warning("Gate %s failed: %d violations", result.gate.text, result.violations, extra=about)
+        logger.warning("Gate %s failed: %d violations", result.gate.text, result.violations, extra=log_fields)
 
 
 def _fail(
@@ -73,8 +73,8 @@ def _fail(
     """Close a run that cannot be started or that a bug has stopped, unless it is closed already."""
     is_expected = isinstance(error, WaivernError)
     text = redact(str(error) if is_expected else f"{type(error).__name__}: {error}")
-    about = {"run_id": claimed.run_id, "schedule": claimed.schedule}
-    logger.error("The run cannot be executed: %s", text, exc_info=None if is_expected else error, extra=about)
+    log_fields = {"run_id": claimed.run_id, "schedule": claimed.schedule}
+    logger.error("The run cannot be executed: %s", text, exc_info=None if is_expected else error, extra=log_fields)
     status = RunStatus.INTERRUPTED if isinstance(error, RunError) else RunStatus.FAILED
     try:
         application.storage.runs.close(claimed.run_id, claimed.epoch, status, caller=caller, error=text)

@@ -59,13 +59,13 @@ class ContextPatterns:
         parts = [text[max(0, first - 1) : last].encode("utf-8", "replace") for first, last in windows]
         starts = list(accumulate((len(part) + 1 for part in parts), initial=0))
         matches = [(bisect_right(starts, match[0]) - 1, match) for match in self._scan(parts)]
-        again = {(window, pattern) for window, (start, _, pattern) in matches if start == starts[window]}
-        again |= {(window, pattern) for window, (_, _, pattern) in matches if not parts[window].isascii()}
+        rescanned = {(window, pattern) for window, (start, _, pattern) in matches if start == starts[window]}
+        rescanned |= {(window, pattern) for window, (_, _, pattern) in matches if not parts[window].isascii()}
         for window, (start, end, pattern) in matches:
-            if (window, pattern) not in again:
+            if (window, pattern) not in rescanned:
                 offset = max(0, windows[window][0] - 1) - starts[window]
                 yield self._ascii[pattern], start + offset, end + offset
-        for window, pattern in again:
+        for window, pattern in rescanned:
             yield from _find_all(self._ascii[pattern], text, windows[window])
 
     def _scan(self, parts: Sequence[bytes]) -> Sequence[tuple[int, int, int]]:

@@ -103,9 +103,9 @@ class Detector:
         batch = Batch(texts, contexts or [(len(texts), NO_CONTEXT)])
         data = batch.joined.encode("utf-8", "replace")  # a lone surrogate becomes "?": still one character
         matches = to_character_offsets(batch.joined, data, self.scan(data))
-        strong, weak, *others = matches.word_ends
+        strong, weak, *ends_by_rule = matches.word_ends
         context_ends, keyword_ends, literal_ends = _split(
-            others, len(self.ruleset.rules), len(self._keyword_finder.rules)
+            ends_by_rule, len(self.ruleset.rules), len(self._keyword_finder.rules)
         )
         found_names = self._field_name_finder.find(batch.joined, strong, weak)
         names = [name for name in found_names if not batch.is_cell(name.start)]

@@ -152,14 +152,14 @@ def _parse(content: bytes, *, where: str, uri: str) -> Classification:
         _rule(raw, document.criteria, where=f"{where}: {rule_label(raw, number)}")
         for number, raw in enumerate(document.rules, 1)
     )
-    check_unique([rule.name for rule in rules], where=where, what="rule")
-    check_unique([category for rule in rules for category in rule.categories], where=where, what="category")
-    check_unique([name for rule in rules for name in rule.rules], where=where, what="detection rule")
+    check_unique([rule.name for rule in rules], where=where, kind="rule")
+    check_unique([category for rule in rules for category in rule.categories], where=where, kind="category")
+    check_unique([name for rule in rules for name in rule.rules], where=where, kind="detection rule")
     transfers = tuple(
         _transfer(raw, where=f"{where}: transfer number {number}") for number, raw in enumerate(document.transfers, 1)
     )
-    check_unique([transfer.status for transfer in transfers], where=where, what="transfer status")
-    check_unique([name for transfer in transfers for name in transfer.countries], where=where, what="country")
+    check_unique([transfer.status for transfer in transfers], where=where, kind="transfer status")
+    check_unique([name for transfer in transfers for name in transfer.countries], where=where, kind="country")
     return Classification(uri, version, rules, document.criteria, document.description, document.law, transfers)
 
 

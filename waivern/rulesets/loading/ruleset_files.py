@@ -123,11 +123,11 @@ def rule_label(raw: Any, number: int) -> str:
     return f"rule '{name}'" if isinstance(name, str) else f"rule number {number}"
 
 
-def check_unique(names: Sequence[str], *, where: str, what: str) -> None:
+def check_unique(names: Sequence[str], *, where: str, kind: str) -> None:
     """Raise RulesetError if a name occurs twice."""
     duplicates = sorted({name for name in names if names.count(name) > 1})
     if duplicates:
-        raise RulesetError(f"{where}: duplicate {what} '{duplicates[0]}'")
+        raise RulesetError(f"{where}: duplicate {kind} '{duplicates[0]}'")
 
 
 @functools.cache

@@ -81,7 +81,7 @@ def _parse(content: bytes, *, where: str, uri: str) -> Ruleset:
     rules = tuple(
         _rule(raw, where=f"{where}: {rule_label(raw, number)}") for number, raw in enumerate(document.rules, 1)
     )
-    check_unique([rule.name for rule in rules], where=where, what="rule")
+    check_unique([rule.name for rule in rules], where=where, kind="rule")
     return Ruleset(
         uri=uri,
         rules_version=version,
@@ -107,7 +107,7 @@ def _rule(raw: Any, *, where: str) -> Rule:
         raise RulesetError(
             f"{where}: the rule has no patterns, keywords, integration or field_names, so it cannot match"
         )
-    check_unique([pattern.name for pattern in rule.patterns], where=where, what="pattern")
+    check_unique([pattern.name for pattern in rule.patterns], where=where, kind="pattern")
     for pattern in rule.patterns:
         _check_pattern(pattern, rule, where=f"{where}: patterns: '{pattern.name}'")
     if rule.keywords is not None:
@@ -173,7 +173,7 @@ def _check_context_pattern(pattern: Pattern, rule: Rule, *, where: str) -> None:
 
 
 def _check_terms(terms: tuple[str, ...], *, where: str) -> None:
-    check_unique(list(terms), where=where, what="term")
+    check_unique(list(terms), where=where, kind="term")
     for term in terms:
         if not _TERM.fullmatch(term):
             raise RulesetError(f"{where}: '{term}' must be lower-case words separated by single spaces")

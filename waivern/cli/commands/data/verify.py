@@ -94,13 +94,13 @@ class _Progress:
         self._stream: IO[str] = sys.stderr
         self._is_terminal = on_terminal(self._stream)
 
-    def show(self, what: str, done: int) -> None:
+    def show(self, kind: str, done: int) -> None:
         now = time.monotonic()
         if now - self._shown_at < _PROGRESS_EVERY_S:
             return
         self._shown_at = now
         end = "\r" if self._is_terminal else "\n"
-        self._stream.write(f"Verifying {what}: {done:,}".ljust(60 if self._is_terminal else 0) + end)
+        self._stream.write(f"Verifying {kind}: {done:,}".ljust(60 if self._is_terminal else 0) + end)
         self._stream.flush()
 
 

@@ -157,10 +157,10 @@ def _confidence(finding: Mapping[str, Any]) -> str:
 def _location(finding: Mapping[str, Any]) -> str:
     """Return the location of a finding in short: "a.txt:1,7", "customers.email", or the name of the source."""
     location, metadata = (_mapping(finding.get(key)) for key in ("location", "metadata"))
-    inside = ".".join(str(location[key]) for key in ("table", "column") if location.get(key))
-    place = str(location.get("file_path") or inside or metadata.get("source", ""))
+    table_column = ".".join(str(location[key]) for key in ("table", "column") if location.get(key))
+    name = str(location.get("file_path") or table_column or metadata.get("source", ""))
     line_numbers = location.get("lines") or ([location["line"]] if location.get("line") else [])
-    return f"{place}:{','.join(map(str, line_numbers))}" if line_numbers else place
+    return f"{name}:{','.join(map(str, line_numbers))}" if line_numbers else name
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
