@@ -55,22 +55,22 @@ FORMATS: dict[str, Callable[[bytes], None]] = {
 }
 JSON_LINES = ("ocsf", "openlineage")
 CASES = [
-    (name, ending)
+    (name, extension)
     for name, exporter in Exporters().items()
-    for ending in exporter.endings
-    if ending not in exporter.binary_endings
+    for extension in exporter.extensions
+    if extension not in exporter.binary_extensions
 ]
 
 
-@pytest.mark.parametrize(("form", "ending"), CASES, ids=["-".join(case) for case in CASES])
+@pytest.mark.parametrize(("form", "extension"), CASES, ids=["-".join(case) for case in CASES])
 @given(NAMES)
 @example(EVERY_KIND)
 @settings(max_examples=5, deadline=None)
-def test_an_export_of_any_names_is_well_formed(form: str, ending: str, name: str) -> None:
+def test_an_export_of_any_names_is_well_formed(form: str, extension: str, name: str) -> None:
     declared = Organisation.model_validate({"controller": {"name": name}, "retention": name})
     exporter = Exporters()[form]
-    exported = b"".join(exporter().export(report_with_text(name), Preferences(ending, organisation=declared)))
-    check = check_json_lines if form in JSON_LINES else FORMATS[ending]
+    exported = b"".join(exporter().export(report_with_text(name), Preferences(extension, organisation=declared)))
+    check = check_json_lines if form in JSON_LINES else FORMATS[extension]
     check(exported)
     assert unsafe_in(exported.decode()) == []
 
