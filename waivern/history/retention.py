@@ -111,7 +111,7 @@ class Retention(ABC):
         """Return a SQLite file's free space to the file system; False for a server, which does that by itself.
 
         Raises:
-            DatabaseUnavailableError: another process writes, or the disk has no room for a copy of the file.
+            DatabaseUnavailableError: another process writes, or there is no disk space for a copy of the file.
         """
 
     @abstractmethod

@@ -72,7 +72,7 @@ class RunState:
 
 @dataclass(frozen=True)
 class StaleRun:
-    """A run whose attempt failed because its worker is gone; `status` is `queued` again, or `interrupted` for good."""
+    """A run whose attempt failed because its worker is gone; `status` is `queued` again, or `interrupted`."""
 
     run_id: str
     status: RunStatus

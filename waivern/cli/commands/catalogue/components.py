@@ -14,9 +14,9 @@ from waivern.operations.catalogue.list_components import ComponentDescription, l
 @format_option("table", "json")
 @pass_application
 def components(application: Application, form: str) -> None:
-    """List the installed connectors, analysers and exporters with their inputs and outputs.
+    """List connectors, analysers and exporters.
 
-    Plug-ins that cannot be used are listed with the reason.
+    Inputs and outputs are shown. Plug-ins that cannot be used are listed with the reason.
 
     \b
     Example:

@@ -23,9 +23,9 @@ from waivern.operations.runs.plan_runbook import plan_runbook
 @format_option("text", "mermaid", "json")
 @pass_application
 def plan(application: Application, runbook: Path, working_directory: Path | None, form: str) -> None:
-    """Show the artifacts of a runbook and their order, including those of child runbooks.
+    """Show the artifacts of a runbook and their order.
 
-    Nothing is run, and values of variables are not shown.
+    Artifacts of child runbooks are included. Nothing is run, and values of variables are not shown.
 
     \b
     Examples:

@@ -12,7 +12,9 @@ from waivern.messages.schema import Schema
 @click.argument("message", required=False, metavar="[NAME/VERSION]")
 @click.option("--list", "only_names", is_flag=True, help="List the message schemas.")
 def schema(message: str | None, only_names: bool) -> None:
-    """Print the JSON Schema of runbooks, for editors that check YAML, or that of a message.
+    """Print the JSON Schema of runbooks or of a message.
+
+    Editors use that of runbooks to check and complete YAML.
 
     \b
     Examples:

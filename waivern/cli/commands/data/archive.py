@@ -28,9 +28,10 @@ from waivern.operations.data.archive_runs import archive_runs, archived_as_json,
 @format_option("text", "json")
 @pass_existing
 def archive(application: Application, runs: tuple[str, ...], output: Path, form: str) -> None:
-    """Write runs to an archive with all their records: messages, findings, decisions, events.
+    """Write runs to an archive file, with all their records.
 
-    Only the current user can read the file. Encrypted contents stay encrypted.
+    It holds messages, findings, decisions and events. Only the current user can read the file. Encrypted contents stay
+    encrypted.
 
     \b
     Example:
@@ -56,7 +57,7 @@ def archive(application: Application, runs: tuple[str, ...], output: Path, form:
 @format_option("text", "json")
 @pass_application
 def restore(application: Application, file: Path, with_decisions: bool, allow_unproven: bool, form: str) -> None:
-    """Restore all runs of a file that `waivern archive` wrote, or none of them.
+    """Restore all runs of an archive file, or none of them.
 
     The whole file is checked before anything is written. Runs keep their ids; pruned contents stay pruned. Restored
     runs cannot be resumed, and restored schedules do not run. Decisions are only listed: add --with-decisions to let

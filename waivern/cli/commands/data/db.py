@@ -30,7 +30,7 @@ def db() -> None:
 @database_option
 @pass_application
 def upgrade(_application: Application) -> None:
-    """Upgrade the database to the revision that this version of Waivern needs.
+    """Upgrade the database to this version of Waivern.
 
     The upgrade is one transaction. Several processes may start it at the same time.
     """
@@ -50,7 +50,7 @@ def upgrade(_application: Application) -> None:
 @format_option("text", "json")
 @pass_application
 def current(_application: Application, form: str) -> None:
-    """Show the revision of the database, and whether this version of Waivern needs a different one."""
+    """Show the database's revision, and the one that is needed."""
     from waivern.database.connection.engine import describe
     from waivern.database.schema.migration import NEWEST, current_revision
 
@@ -67,7 +67,10 @@ def current(_application: Application, form: str) -> None:
 @database_option
 @pass_application
 def check(_application: Application) -> None:
-    """Check that the database's tables are what this version of Waivern expects; exits with 4 if not."""
+    """Check that the tables are as this version expects.
+
+    The exit code is 4 if they are not.
+    """
     from waivern.database.connection.engine import describe
     from waivern.database.schema.migration import differences, ensure_usable
 

@@ -39,10 +39,10 @@ def erase_command(
     yes: bool,
     form: str,
 ) -> None:
-    """Erase stored content: its bytes, and its key if it is encrypted.
+    """Erase stored content about a person or from a run.
 
-    It cannot be recovered from this database. Digests, finding rows and history remain, and an audit event records
-    which content was erased, by whom and why.
+    Its bytes, and its key if it is encrypted, are deleted: it cannot be recovered from this database. Digests, finding
+    rows and history remain, and an audit event records which content was erased, by whom and why.
 
     \b
     Examples:

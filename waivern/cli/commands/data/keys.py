@@ -28,7 +28,9 @@ def keys() -> None:
 
 @keys.command(short_help="Print a new key.")
 def new() -> None:
-    """Print a new random key. It is stored nowhere else: if you lose it, what it encrypts is lost.
+    """Print a new random key.
+
+    It is stored nowhere else: if you lose it, the content that it encrypts is lost.
 
     \b
     Example:
@@ -44,7 +46,7 @@ def new() -> None:
 @format_option("table", "json")
 @pass_existing
 def status(application: Application, form: str) -> None:
-    """Show which keys encrypt how many contents, and how many contents are not encrypted.
+    """Show which keys are in use, and how much is not encrypted.
 
     Keys are shown by their id, which reveals nothing of the key.
     """
@@ -56,10 +58,10 @@ def status(application: Application, form: str) -> None:
 @database_option
 @pass_existing
 def rotate(application: Application) -> None:
-    """Encrypt every content's own key under the first of the given keys, so that the others can be discarded.
+    """Encrypt all data keys under the first of the given keys.
 
-    Contents are not rewritten. Give the new key first, then a space and the old one. If it is interrupted, run it
-    again.
+    The other keys can then be discarded. Contents are not rewritten. Give the new key first, then a space and the old
+    one. If it is interrupted, run it again.
 
     \b
     Example:
@@ -78,7 +80,10 @@ def rotate(application: Application) -> None:
 @database_option
 @pass_existing
 def encrypt(application: Application) -> None:
-    """Encrypt content that was stored before there was a key. If it is interrupted, run it again."""
+    """Encrypt content that is stored unencrypted.
+
+    If it is interrupted, run it again.
+    """
     write(f"Encrypted {count(encrypt_contents(application, caller=current_caller()), 'content')}")
 
 

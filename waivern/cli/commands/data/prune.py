@@ -43,9 +43,10 @@ def _duration(context: click.Context, option: click.Parameter, text: str | None)
 def prune(
     application: Application, runbook: str | None, older_than: timedelta | None, dry_run: bool, shrink: bool, form: str
 ) -> None:
-    """Delete stored content whose retention period (`retain:` in its runbook) has expired.
+    """Delete stored content past its retention period.
 
-    Digests, counts, finding rows and history remain. A service prunes every night.
+    The period is `retain:` in the runbook. Digests, counts, finding rows and history remain. A service prunes every
+    night.
 
     \b
     Examples:

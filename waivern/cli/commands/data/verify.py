@@ -48,11 +48,11 @@ _ANCHOR = {
 def verify(
     application: Application, run: str | None, anchor: Path | None, renew: bool, key: Path | None, form: str
 ) -> None:
-    """Verify the audit chain: recompute every digest, hash and link, and report what does not match.
+    """Verify that the stored record was not altered.
 
-    Exit code 3: something does not match. That the newest events were not removed is proven only by an anchor that is
-    kept elsewhere. It is signed with an Ed25519 key (`openssl genpkey -algorithm ed25519`) or a secret
-    (`openssl rand -hex 32`).
+    Every digest, hash and link is recomputed. The exit code is 3 if something does not match. Only an anchor that is
+    kept elsewhere proves that the newest events were not removed. It is signed with an Ed25519 key (`openssl genpkey
+    -algorithm ed25519`) or a secret (`openssl rand -hex 32`).
 
     \b
     Examples:

@@ -48,7 +48,7 @@ _until = click.option("--until", callback=_parse_day, metavar="DATE", help="Last
 def suppress(
     application: Application, fingerprint: str, reason: str, owner: str, until: date | None, form: str
 ) -> None:
-    """Suppress a false positive: a test account, a word that only looks like a name.
+    """Suppress a finding that is a false positive.
 
     FINGERPRINT is a finding's fingerprint, or a prefix of it. The finding violates no gate any more, in any runbook.
 
@@ -66,7 +66,7 @@ def suppress(
 @format_option("text", "json")
 @pass_existing
 def accept(application: Application, fingerprint: str, reason: str, owner: str, until: date | None, form: str) -> None:
-    """Accept a finding that has a legal basis, or whose risk is accepted.
+    """Accept a finding (legal basis or accepted risk).
 
     FINGERPRINT is a finding's fingerprint, or a prefix of it. The finding violates no gate any more, in any runbook.
 
@@ -83,9 +83,9 @@ def accept(application: Application, fingerprint: str, reason: str, owner: str, 
 @format_option("text", "json")
 @pass_existing
 def reopen(application: Application, fingerprint: str, reason: str, owner: str, form: str) -> None:
-    """Reopen a suppressed or accepted finding. Earlier decisions stay recorded.
+    """Reopen a suppressed or accepted finding.
 
-    FINGERPRINT is a finding's fingerprint, or a prefix of it.
+    Earlier decisions stay recorded. FINGERPRINT is a finding's fingerprint, or a prefix of it.
 
     \b
     Examples:

@@ -32,12 +32,14 @@ _TITLES = ("POSITION", "CATEGORY", "RULE", "CONFIDENCE", "MATCH", "REASONS")
 @click.option(
     "--names/--no-names",
     default=None,
-    help="Detect field names too, or values only [default: --names; with --jsonl --no-names].",
+    help="Detect field names too [default: yes; with --jsonl: no].",
 )
-@click.option("--jsonl", is_flag=True, help="Read one JSON text per line, write one JSON answer per line.")
+@click.option("--jsonl", is_flag=True, help="Read and write one JSON object per line.")
 @format_option("text", "json")
 def detect(file: BinaryIO, ruleset: str, confidence: float, names: bool | None, jsonl: bool, form: str) -> None:
-    """Detect matches in FILE or standard input. No database is needed, and no personal data is printed.
+    """Apply rules to the text in FILE or on standard input.
+
+    No database is needed, and no personal data is printed.
 
     With --jsonl each line is an object {"text": "..."}, and each answer {"spans": [...]}: character offsets from 0, the
     end is exclusive.

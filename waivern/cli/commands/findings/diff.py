@@ -17,10 +17,10 @@ from waivern.operations.findings.compare_runs import compare_last_runs, compare_
 @format_option("text", "json")
 @pass_existing
 def diff(application: Application, base: str, head: str | None, show_all: bool, form: str) -> None:
-    """Compare the findings of two runs of a runbook, or of its last two complete runs.
+    """Compare the findings of two runs of a runbook.
 
-    A finding at a location that was not scanned is unknown, never fixed. The reason of a difference is the data, the
-    rules, or the scope: what was scanned.
+    RUNBOOK, a name or a file, means its last two complete runs. A finding at a location that was not scanned is
+    unknown, never fixed. The reason of a difference is the data, the rules, or the scope: what was scanned.
 
     \b
     Examples:

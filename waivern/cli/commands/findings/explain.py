@@ -23,7 +23,7 @@ _MAX_WORDS = 12
 @format_option("text", "json")
 @pass_existing
 def explain(application: Application, fingerprint: str, run: str | None, form: str) -> None:
-    """Explain a finding: its rule and the law that the rule is based on, the matches and the confidence.
+    """Explain a finding: rule, law, matches and confidence.
 
     FINGERPRINT is a finding's fingerprint, or a prefix of it. Without --run, the newest run that has it is used.
 

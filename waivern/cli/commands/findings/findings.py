@@ -63,10 +63,11 @@ _STYLES = {"critical": "red", "high": "red", "new": "red", "fixed": "green", "un
 @format_option("table", "json", "csv")
 @click.pass_context
 def findings(context: click.Context, /, **options: Any) -> None:
-    """List findings, newest first, with their status as of the newest complete run of their runbook.
+    """List findings, newest first, with their status.
 
-    new: this run is the first to find it. open: this run found it (includes new). fixed: this run scanned the location
-    and did not find it. unknown: this run did not scan the location. suppressed, accepted: there is such a decision.
+    The status is as of the newest complete run of the runbook. new: this run is the first to find it. open: this run
+    found it (includes new). fixed: this run scanned the location and did not find it. unknown: this run did not scan
+    the location. suppressed, accepted: there is such a decision.
 
     \b
     Examples:
@@ -118,7 +119,7 @@ def _warn_of_inactive_decisions(application: Application, runbook: str | None) -
 @format_option("text", "json")
 @pass_existing
 def show(application: Application, fingerprint: str, form: str) -> None:
-    """Show one finding: when it was first and last seen, in which runs, its evidence and the decisions about it.
+    """Show one finding: its history, evidence and decisions.
 
     FINGERPRINT is a finding's fingerprint, or a prefix of it.
 

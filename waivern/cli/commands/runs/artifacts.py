@@ -49,7 +49,7 @@ def artifacts() -> None:
 @format_option("table", "json", "csv")
 @pass_existing
 def list_artifacts(application: Application, run: str, form: str) -> None:
-    """List the artifacts of a run with their statuses, and the reasons for failures and skips.
+    """List the artifacts of a run with their status.
 
     \b
     Example:

@@ -95,7 +95,7 @@ def _list(
 @format_option("text", "json")
 @pass_existing
 def show(application: Application, run: str, form: str) -> None:
-    """Show one run with its artifacts, and the reasons for failures and skips.
+    """Show one run, its artifacts, and reasons for failures.
 
     RUN is a run's id, a prefix of it, or 'latest'.
 

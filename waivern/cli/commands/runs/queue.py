@@ -45,9 +45,9 @@ def status(application: Application, form: str) -> None:
 @format_option("text", "json")
 @pass_existing
 def cancel(application: Application, run: str, form: str) -> None:
-    """Cancel a queued or running run; nothing more of it is recorded.
+    """Cancel a queued or running run.
 
-    RUN is the id of a run, the beginning of one, or 'latest'.
+    Nothing more of it is recorded. RUN is a run's id, a prefix of it, or 'latest'.
     """
     cancelled = cancel_run(application, run, caller=current_caller())
     text = one_line(f"Cancelled run {cancelled.id} of '{cancelled.runbook}'")
@@ -71,7 +71,7 @@ def cancel(application: Application, run: str, form: str) -> None:
 def backfill(
     application: Application, name: str, since: datetime, until: datetime | None, dry_run: bool, form: str
 ) -> None:
-    """Queue runs of the schedule NAME for past scheduled times that have none.
+    """Queue runs for past scheduled times of a schedule that have none.
 
     A runbook can read the scheduled time of its run from ${WAIVERN_DUE_AT}.
 

@@ -20,7 +20,7 @@ from waivern.operations.runs.reanalyse_run import reanalysis_of
 
 @click.command(short_help="Apply the current rules to a past run's data.")
 @click.argument("run")
-@functools.partial(working_directory_option, default="the current one")
+@functools.partial(working_directory_option, default="the current")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @log_format_option
 @database_option
@@ -35,10 +35,10 @@ def reanalyse(
     quiet: bool,
     form: str,
 ) -> None:
-    """Apply the current rules to what a run had read, without reading a source again.
+    """Apply the current rules to a past run's data.
 
-    The reanalysis is a run of its own with the runbook of that run. It is compared to that run and does not change the
-    status of findings. RUN is a run's id, a prefix of it, or 'latest'.
+    No source is read again. The reanalysis is a run of its own with the runbook of that run. It is compared to that run
+    and does not change the status of findings. RUN is a run's id, a prefix of it, or 'latest'.
 
     \b
     Examples:
