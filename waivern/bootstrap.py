@@ -32,6 +32,8 @@ def build_application(
         open_storage=lambda: _open_storage(settings, may_create=may_create),
         environment=environment,
         hook_commands=HookCommands.parse(settings.hook_commands),
+        timeout_s=settings.timeout_s,
+        service_timeout_s=settings.service_timeout_s,
     )
 
 

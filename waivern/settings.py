@@ -13,6 +13,7 @@ from waivern.schedules.hook_commands import HookCommands
 
 PREFIX = "WAIVERN_"
 _MAX_LEASE_S = 86_400
+_SERVICE_TIMEOUT_S = 86_400.0
 _MISSPELT_CUTOFF = 0.85  # below it, an unknown name is likely not meant for Waivern
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 DEFAULT_DATABASE_URL = "sqlite:///.waivern/waivern.db"
@@ -32,6 +33,8 @@ class Settings:
         encryption_key: The key that encrypts content. Of several keys, the first encrypts and all decrypt.
         encryption_key_file: A file with the key or keys.
         anchor_key_file: A file with the key that `waivern verify --anchor` signs with, or none.
+        default_timeout: The timeout of runs whose runbook sets none: a duration such as 6h, never, or auto: 24 hours
+            for the runs of a service, none for all others.
         prune_at: The time of day (UTC, HH:MM) at which a service prunes, or never.
         hook_commands: The commands that schedules may run as notifications; none by default.
         cache_dir: The folder for compiled rules, or none. The default follows the conventions of the platform.
@@ -45,9 +48,22 @@ class Settings:
     encryption_key: str = field(default="none", repr=False)
     encryption_key_file: str = "none"
     anchor_key_file: str = "none"
+    default_timeout: str = "auto"
     prune_at: str = "03:30"
     hook_commands: str = "none"
     cache_dir: str = DEFAULT_CACHE_DIR
+
+    @property
+    def timeout_s(self) -> float | None:
+        """Return the timeout of a run that a person starts, in seconds, if its runbook sets none."""
+        return None if self.default_timeout == "auto" else self.service_timeout_s
+
+    @property
+    def service_timeout_s(self) -> float | None:
+        """Return the timeout of a run that a service executes, in seconds, if its runbook sets none."""
+        if self.default_timeout == "auto":
+            return _SERVICE_TIMEOUT_S
+        return None if self.default_timeout == "never" else _timeout_s("default_timeout", self.default_timeout)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -122,6 +138,27 @@ def _commands(name: str, value: str) -> str:
     return value
 
 
+def _timeout(name: str, value: str) -> str:
+    if value not in ("auto", "never"):
+        _timeout_s(name, value)
+    return value
+
+
+def _timeout_s(name: str, value: str) -> float:
+    from waivern.runbooks.model.durations import MAX_DURATION_S, parse_duration  # slow to import, and seldom needed
+
+    try:
+        seconds = float(parse_duration(value if value[-1:].isalpha() else f"{value}s"))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= MAX_DURATION_S:
+        raise UsageError(
+            f"{name}='{value}' is not valid",
+            remedy="Set it to a duration such as 6h, at most 366d, to auto, or to never",
+        )
+    return seconds
+
+
 _PARSERS: dict[str, Any] = {
     "database_url": _text,
     "sqlite_synchronous": _one_of("FULL", "NORMAL"),
@@ -131,6 +168,7 @@ _PARSERS: dict[str, Any] = {
     "encryption_key": _text,
     "encryption_key_file": _text,
     "anchor_key_file": _text,
+    "default_timeout": _timeout,
     "prune_at": _time_of_day,
     "hook_commands": _commands,
     "cache_dir": _text,

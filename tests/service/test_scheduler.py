@@ -32,7 +32,7 @@ def store(engine: sa.Engine) -> SqlScheduleStore:
 
 @pytest.fixture
 def jobs() -> Iterator[BackgroundJobs]:
-    jobs = BackgroundJobs(DatabaseWatch(ServiceMetrics()))
+    jobs = BackgroundJobs(DatabaseWatch(ServiceMetrics()), Health())
     jobs.start()
     yield jobs
     jobs.stop()

@@ -51,14 +51,24 @@ class Application:
             work without one.
         environment: Where `${NAME}` in a runbook is looked up.
         hook_commands: The commands that schedules may run as notifications.
+        timeout_s: The timeout of a run that a person starts, if its runbook sets none; None: it has no limit.
+        service_timeout_s: The same of a run that a service executes.
     """
 
     def __init__(
-        self, *, open_storage: Callable[[], Storage], environment: Mapping[str, str], hook_commands: HookCommands
+        self,
+        *,
+        open_storage: Callable[[], Storage],
+        environment: Mapping[str, str],
+        hook_commands: HookCommands,
+        timeout_s: float | None = None,
+        service_timeout_s: float | None = None,
     ) -> None:
         self._open_storage = open_storage
         self.environment = environment
         self.hook_commands = hook_commands
+        self.timeout_s = timeout_s
+        self.service_timeout_s = service_timeout_s
 
     @functools.cached_property
     def storage(self) -> Storage:

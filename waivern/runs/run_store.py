@@ -31,7 +31,7 @@ class NewRun:
         runbook_name: The runbook's name as far as it is known.
         trigger: What caused the run.
         working_directory: The base of relative paths in properties; None: the runbook's folder.
-        priority: Higher priorities are claimed first.
+        priority: A point is worth 10 minutes of waiting.
         max_attempts: How many attempts may fail before the run is interrupted.
         available_at: The run is not claimed before this instant; None: at once.
     """
@@ -141,7 +141,8 @@ class RunStore(ABC):
     def claim(self) -> ClaimedRun | None:
         """Claim the next run for this process; return None if no run may start now.
 
-        Runs are claimed by priority, then by the time at which they were queued.
+        Runs are claimed in the order in which they were queued, where a point of priority is worth 10 minutes of
+        waiting: so runs with a higher priority go first, and none waits for ever.
         """
 
     @abstractmethod
@@ -176,7 +177,18 @@ class RunStore(ABC):
 
     @abstractmethod
     def reap_stale(self, *, caller: Caller) -> Sequence[StaleRun]:
-        """Fail the attempts of all queued-and-claimed runs whose worker is dead or whose lease has expired."""
+        """Fail the attempts of all running runs whose worker is dead or whose lease has expired.
+
+        A run that a person started is closed as interrupted if its process is certainly dead; it can be resumed.
+        """
+
+    @abstractmethod
+    def queued_of(self, schedule_id: str) -> Sequence[str]:
+        """Return the ids of a schedule's queued runs, the first to be claimed first."""
+
+    @abstractmethod
+    def cancel_queued(self, run_ids: Collection[str], *, caller: Caller) -> Sequence[str]:
+        """Cancel those of these runs that are queued still, each in a transaction; return their ids."""
 
     @abstractmethod
     def cancel(self, run_id: str, *, caller: Caller) -> RunStatus:

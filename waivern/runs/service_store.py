@@ -86,6 +86,10 @@ class ServiceStore(ABC):
         """
 
     @abstractmethod
+    def free_bytes(self) -> int | None:
+        """Return the free space of the disk that holds the database; None if it is on a server."""
+
+    @abstractmethod
     def claim_notifications(self, *, limit: int) -> Sequence[DueNotification]:
         """Claim up to `limit` due notifications, each for `delivery_lease_s` seconds; then it is due again."""
 

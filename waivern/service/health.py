@@ -1,8 +1,13 @@
 """What is wrong with a service, by the check that found it."""
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from waivern.errors import WaivernError
+
+logger = logging.getLogger(__name__)
 
 Check = tuple[str, str]
 """The kind of a check, and what it is about: `("task", "heartbeat")`."""
@@ -33,6 +38,23 @@ class Health:
             is_new = self._problems.get((kind, subject)) != problem
             self._problems[kind, subject] = problem
         return is_new
+
+    def report_error(
+        self,
+        kind: str,
+        subject: str,
+        happened: str,
+        error: BaseException,
+        *,
+        is_serious: bool = True,
+        fields: Mapping[str, object] | None = None,
+    ) -> None:
+        """Record an error, and log it with its traceback: once, and again when it changes."""
+        text = str(error).partition("\n")[0]
+        reason = text if isinstance(error, WaivernError) else f"{type(error).__name__}: {text}"
+        problem = f"{happened}: {reason}"
+        if self.report(kind, subject, problem, is_serious=is_serious):
+            logger.error(problem, exc_info=error, extra=fields)
 
     def clear(self, kind: str, subject: str) -> bool:
         """Record that a check has found nothing wrong; return whether there was a problem."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from waivern.caller import Caller
-from waivern.errors import DatabaseUnavailableError, WaivernError
+from waivern.errors import DatabaseUnavailableError
 from waivern.runs.run import utc_now
 from waivern.schedules.schedule import Schedule
 from waivern.schedules.schedule_store import EvaluationResult, ScheduleStore
@@ -122,9 +122,8 @@ class Scheduler:
     def _report_broken(self, schedule_id: str, error: Exception) -> None:
         """Report why a schedule cannot be evaluated: it is logged once, although it is evaluated whenever it is due."""
         fields = self._log_fields(schedule_id)
-        problem = f"The schedule '{fields['schedule'] or schedule_id}' cannot be evaluated: {_in_one_line(error)}"
-        if self._health.report(_NOT_EVALUATED, schedule_id, problem, is_serious=False):
-            logger.error(problem, exc_info=error, extra=fields)
+        happened = f"The schedule '{fields['schedule'] or schedule_id}' cannot be evaluated"
+        self._health.report_error(_NOT_EVALUATED, schedule_id, happened, error, is_serious=False, fields=fields)
 
     def _handle(self, evaluated: Sequence[EvaluationResult]) -> None:
         for result in evaluated:
@@ -146,7 +145,7 @@ class Scheduler:
             return
         newest = max(corrections, key=lambda correction: correction.evaluated_until)
         problem = (
-            f"The clock was ahead: {len(corrections)} schedules had been evaluated until"
+            f"The clock was ahead: schedules ({len(corrections)}) had been evaluated until"
             f" {newest.evaluated_until.isoformat()}; corrected at {newest.now.isoformat()}"
         )
         self._health.report(_CLOCK, "schedules", problem, is_serious=False)
@@ -200,8 +199,3 @@ class Scheduler:
     def _log_fields(self, schedule_id: str, run_id: str | None = None) -> dict[str, object]:
         schedule = self._schedules.get(schedule_id)
         return {"run_id": run_id, "schedule": schedule.name if schedule is not None else None}
-
-
-def _in_one_line(error: Exception) -> str:
-    text = str(error).partition("\n")[0]
-    return text if isinstance(error, WaivernError) else f"{type(error).__name__}: {text}"

@@ -1,8 +1,10 @@
 """A process of `waivern serve` or `waivern worker`, from start to shutdown."""
 
+import functools
 import logging
 import signal
 import threading
+import time as time_module
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,7 +30,9 @@ from waivern.service.workers.run_process import MakeApplication
 
 logger = logging.getLogger(__name__)
 
-_UNHEALTHY_AFTER_S = 30.0
+_UNHEALTHY_AFTER_S = 20.0  # with the interval of the heartbeat that notices, less than 30 seconds
+_MIN_FREE_BYTES = 16 << 20
+_DISK_INTERVAL_S = 5.0
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SIGNAL_INTERVAL_S = 0.5
 _FOLDER_INTERVAL_S = 1.0
@@ -86,10 +90,11 @@ class Service:
         self._metrics = ServiceMetrics()
         self._health = Health()
         self._database = DatabaseWatch(self._metrics)
-        self._jobs = BackgroundJobs(self._database)
+        self._jobs = BackgroundJobs(self._database, self._health)
         self._stop_requested = threading.Event()
         self._stop_now_requested = threading.Event()
         self._service_id = ""
+        self._heartbeat_at = 0.0
         self._has_started = False
         self._scheduler: Scheduler | None = None
         self._workers: WorkerPool | None = None
@@ -124,6 +129,9 @@ class Service:
             found.append(f"no schedule or periodic task has been started for {self._jobs.stalled_s:.0f} s")
         if self._has_started and self._database.unavailable_s > _UNHEALTHY_AFTER_S:
             found.append(f"the database has not answered for {self._database.unavailable_s:.0f} s")
+        silent_s = time_module.monotonic() - self._heartbeat_at
+        if self._has_started and silent_s > _UNHEALTHY_AFTER_S:
+            found.append(f"no heartbeat of this service has been recorded for {silent_s:.0f} s")
         return found
 
     def _wait_for_stop_signal(self) -> None:
@@ -133,6 +141,15 @@ class Service:
         """
         while not self._stop_requested.wait(_SIGNAL_INTERVAL_S):
             continue
+
+    def _check_disk(self) -> None:
+        free = self._application.storage.services.free_bytes()
+        if free is not None and free < _MIN_FREE_BYTES:
+            problem = f"the disk of the database is full: {free / 1e6:.1f} MB are free"
+            if self._health.report("disk", "database", problem):
+                logger.error("Free disk space: %s", problem)
+        else:
+            self._health.clear("disk", "database")
 
     def _wait_for_database(self) -> bool:
         """Open the database as soon as it answers; return False if the service is stopped before."""
@@ -157,6 +174,7 @@ class Service:
                 caller=self._caller,
                 database=self._database,
                 metrics=self._metrics,
+                health=self._health,
             )
             self._workers.start()
         if options.has_scheduler:
@@ -172,6 +190,7 @@ class Service:
             self._scheduler.start()
         for task in self._periodic_tasks():
             self._jobs.add_task(task)
+        self._heartbeat_at = time_module.monotonic()
         self._jobs.start()
         self._has_started = True
 
@@ -195,6 +214,7 @@ class Service:
     def _periodic_tasks(self) -> Iterator[PeriodicTask]:
         application, options = self._application, self._options
         yield PeriodicTask("heartbeat", HEARTBEAT_S, self._heartbeat)
+        yield PeriodicTask("disk", _DISK_INTERVAL_S, self._check_disk)
         if options.runbooks is not None:
             folder = RunbookFolder(application, options.runbooks, caller=self._caller, health=self._health)
             yield PeriodicTask("runbook folder", _FOLDER_INTERVAL_S, folder.sync_if_changed)
@@ -204,10 +224,10 @@ class Service:
             )
             yield PeriodicTask("notifications", _NOTIFICATIONS_INTERVAL_S, notifier.deliver_due)
         if options.prune_at is not None:
-            prune_at = options.prune_at
-            yield PeriodicTask(
-                "pruning", _PRUNING_INTERVAL_S, lambda: prune_if_due(application, at=prune_at, caller=self._caller)
+            prune = functools.partial(
+                prune_if_due, application, at=options.prune_at, caller=self._caller, health=self._health
             )
+            yield PeriodicTask("pruning", _PRUNING_INTERVAL_S, prune)
 
     def _heartbeat(self) -> None:
         """Register at first, and again if the entry was deleted, as after the machine has slept for a day."""
@@ -215,6 +235,7 @@ class Service:
         if not self._service_id or not services.heartbeat(self._service_id):
             kind = "serve" if options.has_scheduler else "worker"
             self._service_id = services.register(kind=kind, workers=options.workers, version=__version__)
+        self._heartbeat_at = time_module.monotonic()
 
     def _shut_down(self) -> None:
         logger.warning("Stopping: no new runs are started, running ones have %.0f s to finish", self._options.drain_s)

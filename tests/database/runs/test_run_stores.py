@@ -20,6 +20,7 @@ from waivern.database.connection.engine import open_engine, writing
 from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
+from waivern.database.schedules.service_store import SqlServiceStore
 from waivern.database.schema.migration import upgrade
 from waivern.database.schema.tables import runs
 from waivern.errors import DatabaseUnavailableError, WaivernError
@@ -238,18 +239,88 @@ def test_a_run_of_a_dead_process_is_reaped_at_once(engine: sa.Engine) -> None:
     run_store = SqlRunStore(engine)
     run_id = run_store.enqueue(new_run())
     claim(run_store)
-    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
-    owner = str(replace(ProcessIdentity.this_process(), pid=int(ended.stdout)))
-    with writing(engine) as connection:
-        connection.execute(sa.update(runs).where(runs.c.id == run_id).values(worker_id=owner))
+    set_owner(engine, run_id, a_dead_process())
     assert [stale.run_id for stale in run_store.reap_stale(caller=CALLER)] == [run_id]
 
 
-def test_a_run_at_a_terminal_is_never_reaped(engine: sa.Engine) -> None:
+def test_a_run_at_a_terminal_whose_process_is_alive_is_never_reaped(engine: sa.Engine) -> None:
     run = SqlRunStore(engine).create(PLAN, trigger="manual", caller=CALLER)
     _ADOPTED.append(run)
     expire_lease(engine, run.run_id)
     assert SqlRunStore(engine).reap_stale(caller=CALLER) == []
+
+
+def test_a_run_at_a_terminal_whose_process_was_killed_is_interrupted_everywhere(engine: sa.Engine) -> None:
+    run_store, history = SqlRunStore(engine), SqlHistory(engine)
+    killed = run_store.create(PLAN, trigger="manual", caller=CALLER)
+    alive = run_store.create(PLAN, trigger="manual", caller=CALLER)
+    _ADOPTED.extend([killed, alive])
+    set_owner(engine, killed.run_id, a_dead_process())
+    services = SqlServiceStore(engine)
+    assert [run.run_id for run in services.status().running] == [alive.run_id]
+    assert history.find(killed.run_id).status is RunStatus.INTERRUPTED
+    assert [(each.run_id, each.status) for each in run_store.reap_stale(caller=CALLER)] == [
+        (killed.run_id, RunStatus.INTERRUPTED)
+    ]
+    assert run_store.states_of([killed.run_id])[killed.run_id].status is RunStatus.INTERRUPTED
+    assert [run.run_id for run in services.status().running] == [alive.run_id]
+    assert {artifact.skip_reason for artifact in history.artifacts_of(killed.run_id)} == {SkipReason.INTERRUPTED}
+    resumed = run_store.resume(killed.run_id, PLAN, caller=CALLER)
+    _ADOPTED.append(resumed)
+    assert {run.run_id for run in services.status().running} == {alive.run_id, killed.run_id}
+
+
+def a_dead_process() -> ProcessIdentity:
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
+    return replace(ProcessIdentity.this_process(), pid=int(ended.stdout))
+
+
+def set_owner(engine: sa.Engine, run_id: str, owner: ProcessIdentity) -> None:
+    with writing(engine) as connection:
+        connection.execute(sa.update(runs).where(runs.c.id == run_id).values(worker_id=str(owner)))
+
+
+def queued_ago(engine: sa.Engine, waited: timedelta, **terms: object) -> str:
+    run_id = SqlRunStore(engine).enqueue(new_run(**terms))
+    with writing(engine) as connection:
+        connection.execute(sa.update(runs).where(runs.c.id == run_id).values(created_at=utc_now() - waited))
+    return run_id
+
+
+def test_a_point_of_priority_is_worth_ten_minutes_so_that_no_run_waits_for_ever(engine: sa.Engine) -> None:
+    urgent = queued_ago(engine, timedelta(0), priority=6)
+    older = queued_ago(engine, timedelta(minutes=61))
+    younger = queued_ago(engine, timedelta(minutes=59))
+    lowest = queued_ago(engine, timedelta(hours=40), priority=-100)
+    highest = queued_ago(engine, timedelta(0), priority=100)
+    run_store = SqlRunStore(engine)
+    claimed = [claim(run_store).run_id for _ in range(5)]
+    assert claimed == [lowest, highest, older, urgent, younger]
+
+
+def test_claiming_reads_the_queued_runs_by_an_index(engine: sa.Engine) -> None:
+    ended = {"runbook_name": "Scan", "trigger": "manual", "status": "succeeded", "epoch": 1, "created_at": utc_now()}
+    with writing(engine) as connection:
+        connection.execute(sa.insert(runs), [{**ended, "id": f"{number:036d}"} for number in range(1_000)])
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("ANALYZE runs")
+    asked: list[tuple[str, object]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if "ORDER BY" in statement and "schedule_name" in statement:
+            asked.append((statement, parameters))
+
+    SqlRunStore(engine).enqueue(new_run())
+    sa.event.listen(engine, "before_cursor_execute", note)
+    claim(SqlRunStore(engine))
+    sa.event.remove(engine, "before_cursor_execute", note)
+    ((statement, parameters),) = asked
+    explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+    with engine.connect() as connection:
+        plan = "\n".join(map(str, connection.exec_driver_sql(f"{explain} {statement}", parameters)))
+    assert "ix_runs_status_created_at" in plan
+    assert "SCAN runs" not in plan
+    assert "Seq Scan on runs" not in plan
 
 
 @pytest.mark.parametrize("status", [RunStatus.TIMED_OUT, RunStatus.FAILED])

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from waivern.database.connection.engine import writing
 from waivern.database.schedules.service_store import SqlServiceStore
-from waivern.database.schema.tables import services
+from waivern.database.schema.tables import periodic_tasks, services
 from waivern.runs.run import utc_now
 
 
@@ -60,3 +60,25 @@ def test_a_periodic_task_is_claimed_by_one_of_many_services(engine: sa.Engine, s
     for thread in threads:
         thread.join()
     assert sorted(claims) == [False] * 5 + [True]
+
+
+def test_a_periodic_task_that_a_wrong_clock_has_planned_is_run_within_a_day(
+    engine: sa.Engine, store: SqlServiceStore
+) -> None:
+    now = utc_now()
+    assert not store.claim_periodic_task("prune", next_run_at=now + timedelta(days=400))
+    assert not store.claim_periodic_task("prune", next_run_at=now + timedelta(hours=12))
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(periodic_tasks.c.next_run_at)) == now + timedelta(hours=12)
+
+
+def test_a_heartbeat_in_the_future_is_none(engine: sa.Engine, store: SqlServiceStore) -> None:
+    store.register(kind="serve", workers=1, version="1")
+    set_last_heartbeat(engine, timedelta(hours=-2))
+    assert [service.is_alive for service in store.status().services] == [False]
+
+
+def test_the_free_space_is_that_of_the_folder_of_a_file(engine: sa.Engine, store: SqlServiceStore) -> None:
+    free = store.free_bytes()
+    assert (free is None) == (engine.dialect.name == "postgresql")
+    assert free is None or free > 0

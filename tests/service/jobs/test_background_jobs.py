@@ -14,6 +14,7 @@ from tests.builders.faulty_services import eventually, this_second
 from waivern.errors import DatabaseUnavailableError
 from waivern.schedules.timing import Every, Once
 from waivern.service.database_watch import DatabaseWatch
+from waivern.service.health import Health
 from waivern.service.jobs.background_jobs import BackgroundJobs, PeriodicTask
 from waivern.service.jobs.job_store import ClockAwareJobStore
 from waivern.service.jobs.triggers import PeriodicTrigger, ScheduleTrigger
@@ -22,7 +23,7 @@ from waivern.service.metrics import ServiceMetrics
 
 @pytest.fixture
 def jobs() -> Iterator[BackgroundJobs]:
-    jobs = BackgroundJobs(DatabaseWatch(ServiceMetrics()))
+    jobs = BackgroundJobs(DatabaseWatch(ServiceMetrics()), Health())
     jobs.start()
     yield jobs
     jobs.stop()
@@ -78,8 +79,30 @@ def test_a_task_that_fails_is_logged_with_its_traceback_and_runs_again(
     jobs.add_task(PeriodicTask("checks", 0.1, fail_at_first))
     eventually(lambda: len(attempts) >= 2, within_s=5)
     (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert record.getMessage() == "Task failed: checks"
+    assert record.getMessage() == "The task 'checks' fails: RuntimeError: out of order"
     assert "fail_at_first" in str(record.exc_text or caplog.text)
+
+
+def test_a_task_that_goes_on_failing_is_logged_once_and_reported_until_it_succeeds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    health, is_broken, attempts = Health(), True, []
+    jobs = BackgroundJobs(DatabaseWatch(ServiceMetrics()), health)
+
+    def fail_for_a_while() -> None:
+        attempts.append(1)
+        if is_broken:
+            raise RuntimeError("out of order")
+
+    jobs.start()
+    jobs.add_task(PeriodicTask("broken", 0.05, fail_for_a_while))
+    jobs.add_task(PeriodicTask("sound", 0.05, lambda: None))
+    eventually(lambda: len(attempts) >= 4, within_s=20)
+    assert [problem.text for problem in health.problems()] == ["The task 'broken' fails: RuntimeError: out of order"]
+    assert caplog.text.count("The task 'broken' fails") == 1
+    is_broken = False
+    eventually(lambda: not health.problems(), within_s=20)
+    jobs.stop()
 
 
 def test_a_task_without_its_database_runs_again_after_a_second_and_is_logged_once(
@@ -112,7 +135,7 @@ def test_a_task_that_has_more_to_do_runs_again_at_once(jobs: BackgroundJobs) -> 
 
 
 def test_a_hanging_job_does_not_delay_the_stop_for_long() -> None:
-    jobs = BackgroundJobs(DatabaseWatch(ServiceMetrics()))
+    jobs = BackgroundJobs(DatabaseWatch(ServiceMetrics()), Health())
     jobs.start()
     hanging = threading.Event()
     jobs.run(hanging.wait, 60, name="hangs")

@@ -41,6 +41,7 @@ from waivern.runs.notifications import NotificationKind, delivery_lease_s, notif
 from waivern.runs.run import RunStatus, utc_now
 from waivern.schedules.timing import Cron
 from waivern.service.database_watch import DatabaseWatch
+from waivern.service.health import Health
 from waivern.service.jobs.background_jobs import BackgroundJobs
 from waivern.service.metrics import ServiceMetrics
 from waivern.service.notifications import notifier
@@ -429,7 +430,7 @@ def application(database_url: str, engine: sa.Engine) -> Iterator[Application]:
 
 @pytest.fixture
 def jobs() -> Iterator[BackgroundJobs]:
-    started = BackgroundJobs(DatabaseWatch(ServiceMetrics()))
+    started = BackgroundJobs(DatabaseWatch(ServiceMetrics()), Health())
     started.start()
     yield started
     started.stop()
@@ -539,3 +540,35 @@ def test_an_unreachable_receiver_is_retried_and_the_stored_error_has_no_secret(
     assert "hunter2" not in row().error
     assert row().next_attempt_at is not None
     assert metrics.registry.get_sample_value("waivern_notifications_total", {"outcome": "failed"}) == 1
+
+
+@pytest.mark.parametrize("notify", [{"events": ["failed"], "command": ["/bin/true"]}, None])
+def test_a_notification_whose_target_was_removed_is_abandoned_and_not_marked_as_sent(
+    engine: sa.Engine, application: Application, jobs: BackgroundJobs, notify: Any
+) -> None:
+    webhook = {"url": "http://127.0.0.1:1/x", "allow_private": True}
+    ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "webhook": webhook})
+    store = SqlScheduleStore(engine)
+    store.change(store.find("nightly").id, a_definition(HOURLY, notify=notify), caller=CALLER)
+    metrics = ServiceMetrics()
+    Notifier(application, jobs=jobs, metrics=metrics).deliver_due()
+
+    def row() -> Any:
+        with engine.connect() as connection:
+            return connection.execute(sa.select(notifications)).one()
+
+    eventually(lambda: row().error is not None)
+    assert row().error == "The schedule 'nightly' no longer has a webhook to notify"
+    assert (row().sent_at, row().next_attempt_at) == (None, None)
+    assert metrics.registry.get_sample_value("waivern_notifications_total", {"outcome": "abandoned"}) == 1
+
+
+def test_a_notification_whose_retry_a_wrong_clock_has_planned_is_due(engine: sa.Engine) -> None:
+    ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "command": ["/bin/true"]})
+    services = SqlServiceStore(engine)
+    with writing(engine) as connection:
+        connection.execute(sa.update(notifications).values(next_attempt_at=utc_now() + timedelta(minutes=30)))
+    assert services.claim_notifications(limit=5) == []
+    with writing(engine) as connection:
+        connection.execute(sa.update(notifications).values(next_attempt_at=utc_now() + timedelta(days=300)))
+    assert len(services.claim_notifications(limit=5)) == 1

@@ -1,6 +1,7 @@
 """Leases: for how long a running run stays with its owner, and when it is stale."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,6 +26,17 @@ def is_stale(*, owner: str | None, lease_until: datetime | None, now: datetime) 
     if lease_until > now:
         return process is not None and process.is_known_dead()
     return process is None or lease_until + LIVING_OWNER_GRACE <= now or not process.is_known_working()
+
+
+def is_abandoned(run: Any, now: datetime) -> bool:
+    """Return whether a service fails the attempt of a running run, given its row: if it is stale.
+
+    Nobody else continues a run that a person started at a terminal, so it is only given up if its process has
+    certainly ended: one that was stopped with Ctrl-Z, or whose laptop sleeps, may go on.
+    """
+    if run.runbook_path is None and run.worker_id is not None:
+        return ProcessIdentity.parse(run.worker_id).is_known_dead()
+    return is_stale(owner=run.worker_id, lease_until=run.lease_until, now=now)
 
 
 def lease_end(engine: sa.Engine, lease_s: float) -> "sa.ColumnElement[object]":

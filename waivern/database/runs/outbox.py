@@ -19,6 +19,7 @@ from waivern.runs.notifications import (
 )
 from waivern.runs.run import RunStatus
 
+_LONGEST_WAIT = timedelta(hours=1)  # longer than the lease of a delivery, and than the delay after a failed one
 _MAX_PREVIOUS_RUNS = 100  # the previous run is looked for among the newest ones, so that the query stays fast
 _CONCLUSIVE = [
     status.value for status in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.INTERRUPTED)
@@ -121,11 +122,13 @@ def _key(notification: Any) -> tuple[sa.ColumnElement[bool], ...]:
     return tuple(notifications.c[name] == getattr(notification, name) for name in ("run_id", "target", "kind"))
 
 
-def _due(now: Any) -> sa.Select[Any]:
+def _due(now: datetime) -> sa.Select[Any]:
+    """Those whose time has come; and those whose time is further ahead than any delay, by a clock that was wrong."""
+    next_attempt_at = notifications.c.next_attempt_at
     return (
         sa.select(notifications, schedules.c.name, schedules.c.notify)
         .join(runs, runs.c.id == notifications.c.run_id)
         .join(schedules, schedules.c.id == runs.c.schedule_id)
-        .where(notifications.c.next_attempt_at <= now)
+        .where(sa.or_(next_attempt_at <= now, next_attempt_at > now + _LONGEST_WAIT))
         .order_by(notifications.c.next_attempt_at)
     )

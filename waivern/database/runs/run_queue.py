@@ -18,6 +18,7 @@ from waivern.runs.run_store import RELEASED, ClaimedRun, NewRun, StaleRun
 
 IS_UNFINISHED = runs.c.status.in_([status.value for status in UNFINISHED])
 IS_RUNNING = runs.c.status == RunStatus.RUNNING.value
+_PRIORITY_POINT_S = 600
 _IS_QUEUED = runs.c.status == RunStatus.QUEUED.value
 _COUNT_RELEASES = (
     sa.select(sa.func.count())
@@ -60,13 +61,22 @@ def _is_claimable(now: sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
     return sa.and_(_IS_QUEUED, sa.or_(runs.c.available_at.is_(None), runs.c.available_at <= now), is_free)
 
 
+def _waiting_since() -> "sa.ColumnElement[Any]":
+    """When a run was queued, 10 minutes earlier for each point of priority.
+
+    It does not change while the run waits, so a run with a low priority is overtaken only by those that are queued
+    within that time. In whole seconds on SQLite.
+    """
+    return sa.extract("epoch", runs.c.created_at) - runs.c.priority * _PRIORITY_POINT_S
+
+
 def _next(now: sa.BindParameter[datetime]) -> sa.Select[Any]:
     due = sa.func.coalesce(runs.c.due_at, runs.c.created_at)
     return (
         sa.select(runs, schedules.c.name.label("schedule_name"))
         .join(schedules, schedules.c.id == runs.c.schedule_id, isouter=True)
         .where(_is_claimable(now))
-        .order_by(runs.c.priority.desc(), runs.c.created_at, due, runs.c.id)
+        .order_by(_waiting_since(), runs.c.created_at, due, runs.c.id)
         .limit(1)
         .with_for_update(of=runs, skip_locked=True)
     )
@@ -81,6 +91,13 @@ _NEXT_CLAIMABLE = _next(_NOW)
 def any_claimable(connection: sa.Connection) -> bool:
     """Return whether a run may be claimed now. Takes no lock."""
     return connection.execute(_ANY_CLAIMABLE, {"now": database_now(connection)}).first() is not None
+
+
+def queued_runs_of(connection: sa.Connection, schedule_id: str) -> list[str]:
+    """Return the ids of a schedule's queued runs, in the order in which they are claimed."""
+    due = sa.func.coalesce(runs.c.due_at, runs.c.created_at)
+    queued = sa.select(runs.c.id).where(_IS_QUEUED, runs.c.schedule_id == schedule_id)
+    return list(connection.scalars(queued.order_by(_waiting_since(), runs.c.created_at, due, runs.c.id)))
 
 
 def next_claimable(connection: sa.Connection, now: datetime) -> Any:

@@ -87,14 +87,18 @@ def failed_attempt_record(row: Any) -> FailedAttemptRecord:
     return FailedAttemptRecord(row.artifact_id, row.epoch, row.attempt, row.started_at, row.ended_at, row.error)
 
 
+def is_interrupted(row: Any, now: datetime) -> bool:
+    """Return whether a row says `running` of a run that a person started and whose process is gone.
+
+    A service closes it as interrupted as soon as it notices, and queues its own abandoned runs again.
+    """
+    if row.status != RunStatus.RUNNING or row.runbook_path is not None:
+        return False
+    return is_stale(owner=row.worker_id, lease_until=row.lease_until, now=now)
+
+
 def _status(row: Any, now: datetime) -> RunStatus:
-    """A service requeues or ends its own abandoned runs; a run that a person started stays `running` in its row."""
-    status = RunStatus(row.status)
-    is_started_by_a_person = row.runbook_path is None
-    if status is not RunStatus.RUNNING or not is_started_by_a_person:
-        return status
-    is_interrupted = is_stale(owner=row.worker_id, lease_until=row.lease_until, now=now)
-    return RunStatus.INTERRUPTED if is_interrupted else status
+    return RunStatus.INTERRUPTED if is_interrupted(row, now) else RunStatus(row.status)
 
 
 def _worker(owner: str) -> Worker:

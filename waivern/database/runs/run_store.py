@@ -16,7 +16,7 @@ from waivern.database.current.refresh import prepare_refresh
 from waivern.database.events import run_events
 from waivern.database.retention.blob_gc import collect_garbage
 from waivern.database.runs.artifact_store import SqlArtifactStore
-from waivern.database.runs.leases import DEFAULT_LEASE_S, is_stale
+from waivern.database.runs.leases import DEFAULT_LEASE_S, is_abandoned
 from waivern.database.runs.run_closing import close_attempt, close_run, open_attempt, set_attempt_worker
 from waivern.database.runs.run_log import SqlRunLog
 from waivern.database.runs.run_opening import (
@@ -35,6 +35,7 @@ from waivern.database.runs.run_queue import (
     fence_off,
     next_claimable,
     queued_row,
+    queued_runs_of,
     requeue,
 )
 from waivern.database.runs.run_writer import RunWriter
@@ -211,21 +212,34 @@ class SqlRunStore(RunStore):
     def reap_stale(self, *, caller: Caller) -> Sequence[StaleRun]:
         with self._engine.connect() as connection:
             now = database_now(connection)
-            running = connection.execute(sa.select(runs).where(IS_RUNNING, runs.c.runbook_path.is_not(None))).all()
-        stale = [run for run in running if is_stale(owner=run.worker_id, lease_until=run.lease_until, now=now)]
+            running = connection.execute(sa.select(runs).where(IS_RUNNING)).all()
+        stale = [run for run in running if is_abandoned(run, now)]
         return [reaped for run in stale if (reaped := self._reaped(run, caller)) is not None]
 
+    def queued_of(self, schedule_id: str) -> Sequence[str]:
+        with self._engine.connect() as connection:
+            return queued_runs_of(connection, schedule_id)
+
+    def cancel_queued(self, run_ids: Collection[str], *, caller: Caller) -> Sequence[str]:
+        queued = (RunStatus.QUEUED,)
+        return [run_id for run_id in run_ids if self._cancel(run_id, queued, caller) is RunStatus.QUEUED]
+
     def cancel(self, run_id: str, *, caller: Caller) -> RunStatus:
+        before = self._cancel(run_id, UNFINISHED, caller)
+        if before not in UNFINISHED:
+            raise RunError(f"The run {run_id} has already ended: {before.value.replace('_', ' ')}")
+        return before
+
+    def _cancel(self, run_id: str, statuses: Collection[RunStatus], caller: Caller) -> RunStatus:
+        """Cancel a run if it has one of these statuses; return its status before."""
         prepared = prepare_refresh(self._engine, run_id, RunStatus.CANCELLED)
         with writing(self._engine) as connection:
             run = _locked(connection, run_id)
             before = RunStatus(run.status)
-            if before not in UNFINISHED:
-                raise RunError(f"The run {run_id} has already ended: {before.value.replace('_', ' ')}")
-            connection.execute(sa.update(runs).where(runs.c.id == run_id), {"epoch": run.epoch + 1})
-            now = database_now(connection)
-            status = RunStatus.CANCELLED
-            close_run(connection, run_id, status, caller=caller, at=now, error=None, prepared=prepared)
+            if before in statuses:
+                connection.execute(sa.update(runs).where(runs.c.id == run_id), {"epoch": run.epoch + 1})
+                at, status = database_now(connection), RunStatus.CANCELLED
+                close_run(connection, run_id, status, caller=caller, at=at, error=None, prepared=prepared)
             return before
 
     def _reaped(self, run: Any, caller: Caller) -> StaleRun | None:

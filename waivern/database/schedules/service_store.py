@@ -1,7 +1,9 @@
 """What services share, stored in the database."""
 
+import shutil
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +13,7 @@ from waivern.database.connection.engine import writing
 from waivern.database.connection.inserts import insert_ignore
 from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.runs import outbox
+from waivern.database.runs.run_records import is_interrupted
 from waivern.database.schema.tables import periodic_tasks, runs, schedules, services
 from waivern.runs.notifications import DueNotification
 from waivern.runs.run import RunStatus, new_run_id
@@ -18,7 +21,8 @@ from waivern.runs.service_store import HEARTBEAT_S, RunningRun, ServiceRecord, S
 from waivern.schedules.schedule import ScheduleStatus
 
 _ALIVE_WITHIN = timedelta(seconds=3 * HEARTBEAT_S)
-_DELETED_AFTER = timedelta(days=1)
+_ONE_DAY = timedelta(days=1)
+_DELETED_AFTER = _ONE_DAY
 _ACTIVE_SCHEDULES = sa.select(sa.func.count()).where(schedules.c.status == ScheduleStatus.ACTIVE.value)
 _QUEUE = sa.select(sa.func.count(), sa.func.min(runs.c.created_at)).where(runs.c.status == RunStatus.QUEUED.value)
 _RUNNING = (
@@ -67,9 +71,15 @@ class SqlServiceStore(ServiceStore):
                 services=[_service(row, now) for row in connection.execute(recent)],
                 queued=queued,
                 oldest_queued_at=oldest_queued_at,
-                running=[_running(row) for row in connection.execute(_RUNNING)],
+                running=[_running(row) for row in connection.execute(_RUNNING) if not is_interrupted(row, now)],
                 schedules=connection.execute(_ACTIVE_SCHEDULES).scalar_one(),
             )
+
+    def free_bytes(self) -> int | None:
+        path = self._engine.url.database
+        if self._engine.dialect.name != "sqlite" or not path:
+            return None
+        return shutil.disk_usage(Path(path.removeprefix("file:").partition("?")[0]).absolute().parent).free
 
     def claim_notifications(self, *, limit: int) -> Sequence[DueNotification]:
         with self._engine.connect() as connection:  # usually nothing is due, which takes no write lock to find out
@@ -90,9 +100,10 @@ class SqlServiceStore(ServiceStore):
         with writing(self._engine) as connection:
             first_claim = {"name": name, "next_run_at": next_run_at}
             connection.execute(insert_ignore(connection, periodic_tasks), first_claim)
-            claim = sa.update(periodic_tasks).where(
-                periodic_tasks.c.name == name, periodic_tasks.c.next_run_at <= database_now(connection)
-            )
+            is_task, stored = periodic_tasks.c.name == name, periodic_tasks.c.next_run_at
+            too_late = stored > next_run_at + _ONE_DAY  # by a clock that was ahead
+            connection.execute(sa.update(periodic_tasks).where(is_task, too_late).values(next_run_at=next_run_at))
+            claim = sa.update(periodic_tasks).where(is_task, stored <= database_now(connection))
             return connection.execute(claim.values(next_run_at=next_run_at)).rowcount == 1
 
     def _set_now(self, service_id: str, column: str) -> bool:
@@ -104,7 +115,7 @@ class SqlServiceStore(ServiceStore):
 
 def _service(row: Any, now: datetime) -> ServiceRecord:
     owner = ProcessIdentity.parse(row.owner)
-    has_recent_heartbeat = now - row.heartbeat_at <= _ALIVE_WITHIN
+    has_recent_heartbeat = abs(now - row.heartbeat_at) <= _ALIVE_WITHIN  # a future one is by a clock that was ahead
     return ServiceRecord(
         id=row.id,
         kind=row.kind,

@@ -104,7 +104,9 @@ def _plan(application: Application, request: RunRequest, environment: Mapping[st
         replay=request.replay,
     )
     _refuse_changed_children(application, plan, request.reanalysis_of)
-    overrides = {"timeout": request.timeout_s, "max_concurrency": request.max_concurrency}
+    default_s = application.timeout_s if request.claimed is None else application.service_timeout_s
+    timeout_s = request.timeout_s or plan.runbook.config.timeout or default_s
+    overrides = {"timeout": timeout_s, "max_concurrency": request.max_concurrency}
     config = plan.runbook.config.model_copy(
         update={name: value for name, value in overrides.items() if value is not None}
     )

@@ -207,17 +207,36 @@ def resume_schedule(application: Application, name: str, *, caller: Caller) -> S
     return _summary_in(store, store.find(name))
 
 
-def remove_schedule(application: Application, name: str, *, caller: Caller) -> ScheduleSummary:
-    """Remove a schedule and return it; its runs stay in the history.
+@dataclass(frozen=True)
+class RemovedSchedule:
+    """A removed schedule, and the ids of its runs that were queued: those that were cancelled, and those that stay."""
+
+    summary: ScheduleSummary
+    cancelled: Sequence[str]
+    kept: Sequence[str]
+
+
+def remove_schedule(
+    application: Application, name: str, *, caller: Caller, cancel_queued: bool = True
+) -> RemovedSchedule:
+    """Remove a schedule; its runs stay in the history. Running runs go on.
+
+    Args:
+        application: What is installed.
+        name: The name of the schedule.
+        caller: Who removes it.
+        cancel_queued: Whether its queued runs are cancelled; otherwise they are executed.
 
     Raises:
         ScheduleError: there is no schedule with this name.
     """
-    store = application.storage.schedules
+    store, runs = application.storage.schedules, application.storage.runs
     schedule = store.find(name)
     removed = _summary_in(store, replace(schedule, status=ScheduleStatus.REMOVED))
     store.remove(schedule.id, caller=caller)
-    return removed
+    queued = runs.queued_of(schedule.id)
+    cancelled = runs.cancel_queued(queued, caller=caller) if cancel_queued else []
+    return RemovedSchedule(removed, cancelled, [] if cancel_queued else queued)
 
 
 def trigger_schedule(application: Application, name: str) -> RunRecord:

@@ -5,7 +5,12 @@ from typing import Any
 
 from waivern.formats.records_as_json import instant_as_json, run_as_json
 from waivern.operations.schedules.list_schedules import RefusedSchedule, ScheduleList
-from waivern.operations.schedules.manage_schedules import ScheduleDetails, ScheduleSummary, webhook_host
+from waivern.operations.schedules.manage_schedules import (
+    RemovedSchedule,
+    ScheduleDetails,
+    ScheduleSummary,
+    webhook_host,
+)
 from waivern.operations.schedules.sync_schedules import SyncStep
 from waivern.runs.notifications import TARGETS
 from waivern.runs.service_store import RunningRun, ServiceRecord, Status
@@ -44,6 +49,12 @@ def summary_as_json(summary: ScheduleSummary) -> dict[str, Any]:
         "notify": None if definition.notify is None else _notify(definition.notify),
         "problem": summary.problem,
     }
+
+
+def removed_as_json(removed: RemovedSchedule) -> dict[str, Any]:
+    """Return the JSON object of a removed schedule, with the ids of its runs that were queued."""
+    runs = {"cancelled_runs": list(removed.cancelled), "kept_runs": list(removed.kept)}
+    return {**summary_as_json(removed.summary), **runs}
 
 
 def list_as_json(listed: ScheduleList) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from waivern.errors import DatabaseUnavailableError
 from waivern.schedules.timing import Timing
 from waivern.service.database_watch import RETRY_S, DatabaseWatch
+from waivern.service.health import Health
 from waivern.service.jobs.executor import DaemonThreadExecutor
 from waivern.service.jobs.job_store import ClockAwareJobStore
 from waivern.service.jobs.triggers import PeriodicTrigger, ScheduleTrigger
@@ -24,6 +25,7 @@ logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns whenever a 
 logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)  # errors of jobs are logged here, see below
 
 _STOP_TIMEOUT_S = 2.0
+_TASK = "task"
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,19 @@ class PeriodicTask:
 
 
 class BackgroundJobs:
-    """APScheduler, set up for a service: what is due runs in threads, and errors are logged.
+    """APScheduler, set up for a service: what is due runs in threads, and errors are logged and reported.
 
-    A periodic task that fails runs again when it is due. If the database was unavailable it runs again after a second,
-    and only the first failure is logged.
+    A periodic task that fails runs again when it is due. If the database was unavailable it runs again after a second.
+    Only the first failure is logged, and again when it changes.
 
     Args:
         database: Records whether the database answers.
+        health: Where a task is reported until it succeeds again.
     """
 
-    def __init__(self, database: DatabaseWatch) -> None:
+    def __init__(self, database: DatabaseWatch, health: Health) -> None:
         self._database = database
+        self._health = health
         self._tasks: dict[str, PeriodicTask] = {}
         self._store = ClockAwareJobStore()
         self._threads = DaemonThreadExecutor()
@@ -126,13 +130,20 @@ class BackgroundJobs:
 
     def _on_finished(self, event: Any) -> None:
         """Handle what APScheduler reports after each run of a job."""
-        if event.exception is None:
-            self._database.answered(event.job_id)
-        elif isinstance(event.exception, DatabaseUnavailableError):
-            self._database.failed(event.job_id, event.exception)
-            self.run_in(event.job_id, RETRY_S)
-        else:
-            logger.error("Task failed: %s", event.job_id, exc_info=event.exception)
         task = self._tasks.get(event.job_id)
-        if event.exception is None and task is not None and task.is_pending():
-            self.run_in(task.name)
+        if task is not None:
+            self._on_task_finished(task, event.exception)
+        elif event.exception is not None:  # an alarm, or something that runs once: it never succeeds later
+            logger.error("Job failed: %s", event.job_id, exc_info=event.exception)
+
+    def _on_task_finished(self, task: PeriodicTask, error: BaseException | None) -> None:
+        if isinstance(error, DatabaseUnavailableError):
+            self._database.failed(task.name, error)
+            self.run_in(task.name, RETRY_S)
+        elif error is not None:
+            self._health.report_error(_TASK, task.name, f"The task '{task.name}' fails", error)
+        else:
+            self._database.answered(task.name)
+            self._health.clear(_TASK, task.name)
+            if task.is_pending():
+                self.run_in(task.name)

@@ -27,6 +27,10 @@ _RETRY_DELAYS_S = (10.0, 30.0, 120.0, 600.0)
 _MAX_IN_FLIGHT = 8
 
 
+class NoTargetError(WaivernError):
+    """A notification has no target any more: its schedule was changed after it was queued."""
+
+
 class Notifier:
     """Delivers due notifications, each as a job of its own, so that a slow receiver delays no other.
 
@@ -85,6 +89,8 @@ class Notifier:
         try:
             try:
                 self._send(notification, environment)
+            except NoTargetError as error:  # trying again would not help
+                self._abandon(notification, str(error), fields)
             except Exception as error:  # noqa: BLE001  whatever went wrong, it is retried
                 text = str(error) if isinstance(error, WaivernError) else f"{type(error).__name__}: {error}"
                 self._record_failure(notification, environment.redact(text), fields)
@@ -99,6 +105,11 @@ class Notifier:
             with self._lock:
                 self._in_flight -= 1
 
+    def _abandon(self, notification: DueNotification, error: str, fields: Mapping[str, object]) -> None:
+        self._application.storage.services.notification_failed(notification, error=error, retry_in_s=None)
+        self._metrics.notified("abandoned")
+        logger.warning("Notification abandoned: %s", error, extra=fields)
+
     def _record_failure(self, notification: DueNotification, error: str, fields: Mapping[str, object]) -> None:
         attempt = notification.attempt
         delay = _RETRY_DELAYS_S[attempt - 1] if attempt <= len(_RETRY_DELAYS_S) else None
@@ -108,6 +119,10 @@ class Notifier:
         logger.warning("Notification via %s failed, %s: %s", notification.target, next_step, error, extra=fields)
 
     def _send(self, notification: DueNotification, environment: WatchedEnvironment) -> None:
+        if not notification.notify.get(notification.target):
+            raise NoTargetError(
+                f"The schedule '{notification.schedule}' no longer has a {notification.target} to notify"
+            )
         config = NotifyConfig.model_validate(resolve(dict(notification.notify), environment), strict=False)
         body = self._body(notification)
         if notification.target == "webhook" and config.webhook is not None:
@@ -129,6 +144,8 @@ class Notifier:
                 "WAIVERN_RUN": notification.run_id,
             }
             run_command(config.command, body, environment=variables, timeout_s=config.timeout)
+        else:
+            raise NoTargetError(f"Waivern cannot notify a '{notification.target}'")
 
     def _body(self, notification: DueNotification) -> bytes:
         storage = self._application.storage

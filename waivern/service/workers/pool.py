@@ -15,7 +15,9 @@ from waivern.operations.runs.execute_claimed import RunOutcome
 from waivern.runs.run import RunStatus, utc_now
 from waivern.runs.run_store import ClaimedRun, RunStore, StaleRun
 from waivern.service.database_watch import RETRY_S, DatabaseWatch
+from waivern.service.health import Health
 from waivern.service.metrics import ServiceMetrics
+from waivern.service.workers.pending_writes import PendingWrites
 from waivern.service.workers.process_context import warm_context
 from waivern.service.workers.run_process import Closed, Done, MakeApplication, Ready, RunProcess, Started
 
@@ -28,8 +30,6 @@ _RESTART_DELAY_S = 1.0
 _GRACE_S = 0.5  # a run closes itself at its deadline if it can
 _KILLED_AT_DEADLINE = "A component was still running at the deadline; its process was killed"
 _PART = "workers"
-
-Write = Callable[[], object]
 
 
 class WorkerPool:
@@ -44,6 +44,7 @@ class WorkerPool:
         caller: Who executes the runs, for the audit log.
         database: Records whether the database answers.
         metrics: Counts the attempts.
+        health: Where is reported that runs cannot be executed or recorded.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class WorkerPool:
         caller: Caller,
         database: DatabaseWatch,
         metrics: ServiceMetrics,
+        health: Health,
     ) -> None:
         self._runs = runs
         self._caller = caller
@@ -62,9 +64,10 @@ class WorkerPool:
         self._make_application = make_application
         self._database = database
         self._metrics = metrics
+        self._health = health
         self._context = warm_context()
         self._processes: list[RunProcess] = []
-        self._pending_writes: list[Write] = []
+        self._pending_writes = PendingWrites()
         self._check_at = self._reap_at = self._database_retry_at = self._start_process_at = 0.0
         self._release_at: float | None = None
         self._wake_reader, self._wake_writer = os.pipe()
@@ -94,8 +97,9 @@ class WorkerPool:
                 self._start_processes()
                 self._poll_messages()
                 self._kill_overdue()
-            except Exception:
-                logger.exception("Run processes cannot be supervised")
+                self._health.clear(_PART, "supervision")
+            except Exception as error:  # noqa: BLE001  whatever it is, the thread has to go on
+                self._health.report_error(_PART, "supervision", "Run processes cannot be supervised", error)
                 time.sleep(_RESTART_DELAY_S)
             self._with_database(self._update_queue)
         for process in self._processes:
@@ -116,7 +120,7 @@ class WorkerPool:
             time.sleep(min(self._runs.lease_s / _HEARTBEATS_PER_LEASE, _CHECK_INTERVAL_S))
 
     def _update_queue(self) -> None:
-        self._flush_writes()
+        self._pending_writes.flush()
         now = time.monotonic()
         if now >= self._check_at:
             self._check_at = now + _CHECK_INTERVAL_S
@@ -135,11 +139,12 @@ class WorkerPool:
         except DatabaseUnavailableError as error:
             self._database.failed(_PART, error)
             self._database_retry_at = time.monotonic() + RETRY_S
-        except Exception:
-            logger.exception("The queue of runs cannot be processed")
+        except Exception as error:  # noqa: BLE001  as above
+            self._health.report_error(_PART, "queue", "The queue of runs cannot be processed", error)
             self._database_retry_at = time.monotonic() + RETRY_S
         else:
             self._database.answered(_PART)
+            self._health.clear(_PART, "queue")
 
     def _start_processes(self) -> None:
         while (
@@ -187,6 +192,7 @@ class WorkerPool:
         match message:
             case Ready():
                 process.is_ready = process.was_ready = True
+                self._health.clear(_PART, "set-up")
             case Started():
                 if message.timeout_s is not None:
                     process.kill_at = time.monotonic() + message.timeout_s + _GRACE_S
@@ -202,7 +208,10 @@ class WorkerPool:
         if claimed is None:
             return
         self._metrics.finished(done.outcome.value)
+        if done.outcome is RunOutcome.CLOSED:
+            self._health.clear(_PART, "recording")
         if done.outcome is RunOutcome.DATABASE_UNAVAILABLE:
+            self._health.report(_PART, "recording", f"The run {claimed.run_id} could not be recorded in the database")
             self._pending_writes.append(partial(self._runs.release, claimed.run_id, claimed.epoch, caller=self._caller))
 
     def _on_exit(self, process: RunProcess) -> None:
@@ -213,6 +222,7 @@ class WorkerPool:
         claimed = process.claimed
         if not process.was_ready:
             logger.error("A run process could not be set up: %s", reason)
+            self._health.report(_PART, "set-up", f"A run process could not be set up: {reason}")
             self._start_process_at = time.monotonic() + _RESTART_DELAY_S
         if claimed is None:
             return
@@ -251,15 +261,6 @@ class WorkerPool:
         logger.warning("The process of the run was killed: %s", reason, extra=_log_fields(process.claimed))
         return process.claimed
 
-    def _flush_writes(self) -> None:
-        while self._pending_writes:
-            write = self._pending_writes.pop(0)
-            try:
-                write()
-            except DatabaseUnavailableError:
-                self._pending_writes.insert(0, write)
-                raise
-
     def _kill_lost(self) -> None:
         """Kill the processes whose runs were cancelled or taken over."""
         busy = {process.claimed.run_id: process for process in self._processes if process.claimed is not None}
@@ -291,7 +292,7 @@ class WorkerPool:
         for process in busy:
             claimed = self._kill(process, "service stopped")
             self._pending_writes.append(partial(self._runs.release, claimed.run_id, claimed.epoch, caller=self._caller))
-        self._with_database(self._flush_writes)
+        self._with_database(self._pending_writes.flush)
         return False
 
 

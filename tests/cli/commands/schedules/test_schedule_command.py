@@ -272,3 +272,29 @@ def test_a_runbook_that_cannot_be_followed_is_listed_with_its_fault_until_it_is_
     (books / "bad.yaml").write_text("name: Bad\n" + schedule % "0 0 1,2 * *")
     assert ask("schedule", "sync", str(books)).code == 0
     assert "refused" not in ask("schedule", "list").out
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "key"),
+    [
+        ((), "2 queued runs cancelled", "cancelled_runs"),
+        (("--cancel-queued",), "2 queued runs cancelled", "cancelled_runs"),
+        (("--keep-queued",), "2 queued runs kept and will be executed", "kept_runs"),
+    ],
+)
+def test_a_schedule_is_removed_with_its_queued_runs_or_without_them(ask, nightly, scan, options, text, key) -> None:
+    def queue_two(name: str) -> set[str]:
+        return {json.loads(ask("schedule", "trigger", name, "--format", "json").out)["id"] for _ in range(2)}
+
+    queue_two(nightly)
+    removed = ask("schedule", "remove", nightly, *options)
+    assert (removed.code, removed.out) == (0, f"Removed 'nightly'; {text}; its runs stay in the history\n")
+    statuses = [run["status"] for run in json.loads(ask("history", "--format", "json").out)]
+    assert statuses == ["queued" if "--keep-queued" in options else "cancelled"] * 2
+    ask("schedule", "add", "other", scan, "--every", "1h")
+    queued = queue_two("other")
+    removed = json.loads(ask("schedule", "remove", "other", *options, "--format", "json").out)
+    assert set(removed[key]) == queued
+    assert len(removed["cancelled_runs"]) + len(removed["kept_runs"]) == 2
+    ask("schedule", "add", "third", scan, "--every", "1h")
+    assert "no run was queued" in ask("schedule", "remove", "third", *options).out

@@ -15,7 +15,7 @@ from waivern.cli.shell.options import (
     pass_existing,
     working_directory_option,
 )
-from waivern.cli.terminal.formatting import short_id
+from waivern.cli.terminal.formatting import count, short_id
 from waivern.cli.terminal.output import as_csv, as_json, as_table, remark, write
 from waivern.cli.terminal.schedule_texts import (
     CSV_COLUMNS,
@@ -41,7 +41,13 @@ from waivern.operations.schedules.manage_schedules import (
     show_schedule,
     trigger_schedule,
 )
-from waivern.operations.schedules.schedules_as_json import details_as_json, list_as_json, step_as_json, summary_as_json
+from waivern.operations.schedules.schedules_as_json import (
+    details_as_json,
+    list_as_json,
+    removed_as_json,
+    step_as_json,
+    summary_as_json,
+)
 from waivern.operations.schedules.sync_schedules import Synced, SyncStep, sync_schedules
 from waivern.schedules.schedule import CatchUp, Overlap
 from waivern.schedules.timing import describe
@@ -170,16 +176,25 @@ def resume(application: Application, name: str, form: str) -> None:
 
 @schedule.command(short_help="Remove a schedule; its runs stay.")
 @click.argument("name")
+@click.option(
+    "--cancel-queued/--keep-queued",
+    default=True,
+    show_default=True,
+    help="Cancel its queued runs, or let them be executed.",
+)
 @database_option
 @format_option("text", "json")
 @pass_existing
-def remove(application: Application, name: str, form: str) -> None:
+def remove(application: Application, name: str, cancel_queued: bool, form: str) -> None:
     """Remove a schedule. Its runs stay in the history, and a running run is not cancelled."""
-    _write(
-        remove_schedule(application, name, caller=current_caller()),
-        form,
-        f"Removed '{name}'; its runs stay in the history",
-    )
+    removed = remove_schedule(application, name, caller=current_caller(), cancel_queued=cancel_queued)
+    if form == "json":
+        write(as_json(removed_as_json(removed)))
+        return
+    number = len(removed.cancelled) + len(removed.kept)
+    done = "cancelled" if cancel_queued else "kept and will be executed"
+    queued = f"{count(number, 'queued run')} {done}; " if number else "no run was queued; "
+    write(f"Removed '{name}'; {queued}its runs stay in the history")
 
 
 @schedule.command(short_help="Queue a run now.")
@@ -197,15 +212,21 @@ def trigger(application: Application, name: str, form: str) -> None:
 @schedule.command(name="next", short_help="Show the next scheduled times.")
 @click.argument("name")
 @click.option(
-    "--count", type=click.IntRange(1, 1000), default=5, show_default=True, metavar="N", help="Number of times."
+    "--count",
+    "number",
+    type=click.IntRange(1, 1000),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Number of times.",
 )
 @database_option
 @format_option("text", "json")
 @pass_existing
-def next_(application: Application, name: str, count: int, form: str) -> None:
+def next_(application: Application, name: str, number: int, form: str) -> None:
     """Show the next scheduled times of a schedule."""
     found = application.storage.schedules.find(name)
-    due = next_due(application, found, count=count)
+    due = next_due(application, found, count=number)
     if form == "json":
         write(as_json([instant_as_json(instant) for instant in due]))
     else:
