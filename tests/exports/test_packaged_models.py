@@ -71,7 +71,7 @@ class TestJunit:
         (suite,) = junit_of(sample_report())
         (failure,) = next(case for case in suite if case.name == "email_address").result
         assert failure.message == "1 finding, highest severity: medium"
-        assert "a.txt line 3, 7 in ./files (new): a****@*******.***" in failure.text
+        assert "a.txt lines 3, 7 in ./files (new): a****@*******.***" in failure.text
 
     def outcomes(self, fail_from: str = "low") -> dict[str, str]:
         (suite,) = junit_of(sample_report(), fail_from)

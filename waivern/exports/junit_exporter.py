@@ -6,7 +6,7 @@ from datetime import UTC
 from xml.sax.saxutils import escape, quoteattr
 
 from waivern.escaping import lines
-from waivern.exports.encoding.formatting import count
+from waivern.exports.encoding.formatting import count, lines_in_words
 from waivern.exports.encoding.json_encoding import in_chunks
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import Report, rule_id
@@ -114,7 +114,7 @@ def _test_case(name: str, class_name: str, content: str) -> str:
 
 def _line(reported: ReportedFinding) -> str:
     finding = reported.finding
-    lines = f" line {', '.join(map(str, reported.location.lines))}" if reported.location.lines else ""
+    lines = f" {lines_in_words(reported.location.lines)}" if reported.location.lines else ""
     samples = ", ".join(evidence.content for evidence in reported.evidence or ())
     change = f" ({reported.change.value})" if reported.change is not None else ""
     where = f"{finding.location}{lines} in {finding.source}{change}"

@@ -1,5 +1,6 @@
 """Times, durations and numbers as people read them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 
@@ -27,6 +28,11 @@ def duration(seconds: float | None) -> str:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Return "1 item" or "2,000 items"; `plural` is for nouns that do not take an "s"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def lines_in_words(lines: Sequence[int]) -> str:
+    """Return "line 1" or "lines 1, 5"."""
+    return f"line{'' if len(lines) == 1 else 's'} {', '.join(map(str, lines))}"
 
 
 def humanize(name: str) -> str:

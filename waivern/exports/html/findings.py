@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from waivern.exports.encoding.formatting import humanize
+from waivern.exports.encoding.formatting import humanize, lines_in_words
 from waivern.exports.html.finding_counts import FindingCounts
 from waivern.exports.html.markup import Markup, element, join
 from waivern.exports.model.reported_finding import Evidence, ReportedFinding, severity_rank
@@ -58,7 +58,7 @@ def _row(reported: ReportedFinding) -> Markup:
 
 def _location(reported: ReportedFinding) -> str:
     lines = reported.location.lines
-    return reported.finding.location + (f", line {', '.join(map(str, lines))}" if lines else "")
+    return reported.finding.location + (f", {lines_in_words(lines)}" if lines else "")
 
 
 def _evidence(evidence: tuple[Evidence, ...] | None) -> object:

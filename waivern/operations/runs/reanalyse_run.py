@@ -1,4 +1,4 @@
-"""Reanalyse a run: apply the current rules to what it had read, without reading a source again."""
+"""Reanalyse a run: apply the current rules to what it read, without reading a source again."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ def reanalysis_of(application: Application, run: str, *, working_directory: Path
     """Yield the request for a reanalysis of a run; it is valid within the block.
 
     The runbook is the text that the run was executed with, wherever its file is now. The reanalysis of a reanalysis
-    reads the sources of the run behind it. Optional sources that the run had not read are missing again.
+    reads the sources of the run behind it. Optional sources that the run did not read are missing again.
 
     Args:
         application: The application.
@@ -75,7 +75,7 @@ def _problem_with(artifact: ArtifactRecord) -> str | None:
 
 
 def _missing_sources(run: RunRecord, artifacts: Iterable[ArtifactRecord]) -> dict[str, MissingSource]:
-    """The optional sources that the run had not read, with the reasons."""
+    """The optional sources that the run did not read, with the reasons."""
     return {
         artifact.artifact_id: MissingSource(Schema.parse(artifact.schema), _reason_for_missing(run, artifact))
         for artifact in artifacts
@@ -85,7 +85,7 @@ def _missing_sources(run: RunRecord, artifacts: Iterable[ArtifactRecord]) -> dic
 
 def _reason_for_missing(run: RunRecord, artifact: ArtifactRecord) -> str:
     reason = artifact.error or (artifact.skip_reason.value if artifact.skip_reason else artifact.status.value)
-    return f"The run {run.id} had not read it: {reason}"
+    return f"It was not read by the run {run.id}: {reason}"
 
 
 def _write_runbook(application: Application, run: RunRecord, folder: Path) -> Path:

@@ -115,7 +115,7 @@ def test_a_database_is_upgraded_described_and_checked(ask, database_url) -> None
     if not database_url.startswith("sqlite"):  # a missing file is an error instead
         before = json.loads(ask("db", "current", "--format", "json", *arguments).out)
         assert (before["revision"], before["up_to_date"]) == (None, False)
-    assert " went from none to " in ask("db", "upgrade", *arguments).out
+    assert " was upgraded from none to " in ask("db", "upgrade", *arguments).out
     assert " already" in ask("db", "upgrade", *arguments).out
     after = json.loads(ask("db", "current", "--format", "json", *arguments).out)
     assert (after["revision"], after["up_to_date"]) == (after["newest"], True)

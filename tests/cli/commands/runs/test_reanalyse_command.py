@@ -238,7 +238,7 @@ def test_an_optional_source_that_the_run_had_not_read_is_missing_again(
         "bad_found": ("skipped", "bad"),
     }
     (error,) = [each["error"] for each in new["artifacts"] if each["error"]]
-    assert error == f"The run {old} had not read it: The source is not there"
+    assert error == f"It was not read by the run {old}: The source is not there"
     since = new["since_last_run"]
     assert (since["base"], since["unchanged"], since["fixed"], since["unknown"]) == (old, 1, 0, 0)
     (unknown,) = json.loads(ask("diff", whole, new["id"], "--format", "json").out)["unknown"]

@@ -41,7 +41,9 @@ def upgrade(_application: Application) -> None:
     with _engine() as engine:
         before = current_revision(engine)
         after = migrate(engine)
-        outcome = f"is already at revision {after}" if before == after else f"went from {before or 'none'} to {after}"
+        outcome = (
+            f"is already at revision {after}" if before == after else f"was upgraded from {before or 'none'} to {after}"
+        )
         write(f"The {describe(engine)} {outcome}")
 
 

@@ -9,6 +9,7 @@ from waivern.cli.shell.options import database_option, format_option, pass_exist
 from waivern.cli.terminal.formatting import count, local_time, short_id
 from waivern.cli.terminal.output import as_json, write
 from waivern.escaping import one_line
+from waivern.exports.encoding.formatting import lines_in_words
 from waivern.operations.application import Application
 from waivern.operations.findings.explain_finding import Explanation, explain_finding, explanation_as_json
 from waivern.rulesets.model.rule import Rule
@@ -80,7 +81,7 @@ def _location(finding: Mapping[str, Any]) -> str:
     if location.get("file_path"):
         parts.insert(0, str(location["file_path"]))
     if location.get("lines"):
-        parts.append(f"line {', '.join(map(str, location['lines']))}")
+        parts.append(lines_in_words(location["lines"]))
     return f"{', '.join(parts)} in {source}" if parts else str(source)
 
 
