@@ -26,7 +26,7 @@ def plan_runbook(
         runbook: The runbook's file.
         working_directory: The base of relative paths in properties; None: the runbook's folder.
         environment: Where `${NAME}` is looked up; None: in the application's environment.
-        replay: The artifacts that an earlier run had read, to be used instead of asking the sources.
+        replay: The artifacts that an earlier run read, to be used instead of reading the sources.
 
     Raises:
         RunbookError, PlanError: the runbook is invalid; names every problem.

@@ -22,7 +22,7 @@ class RunRequest:
         working_directory: The base of relative paths in properties; None: the runbook's folder.
         resume: The run to resume: its id, a prefix of it, or "latest" for the newest of this runbook.
         trigger: What caused a new run.
-        replay: For a reanalysis, the artifacts that the earlier run had read.
+        replay: For a reanalysis, the artifacts that the earlier run read.
         claimed: The run if it was claimed from the queue. Its process leaves signals to the service.
         gates: Gates to evaluate in addition to the runbook's.
         output_dir: A folder to write the artifacts to.
