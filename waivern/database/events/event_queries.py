@@ -10,6 +10,8 @@ from waivern.database.schema.tables import events
 from waivern.history.events import Event
 
 _PAGE = 500
+_EARLIEST = 10_000
+_NONE = 2**62  # more than any event's number
 
 
 def read_events(engine: sa.Engine, *, after: int, limit: int | None, kinds: Collection[str] | None) -> Iterator[Event]:
@@ -33,8 +35,21 @@ def newest_events(
     if before is not None:
         query = query.where(events.c.seq < before)
     if since is not None:
-        query = query.where(events.c.at >= since)
+        first = _first_since(engine, since)
+        query = query.where(events.c.at >= since, events.c.seq >= first)
     return _read(engine, query)
+
+
+def _first_since(engine: sa.Engine, since: datetime) -> int:
+    """Return a number below which no event is as late as an instant, so that older events need not be read.
+
+    Usually the earliest of these events has the lowest number. Where a clock was set back it need not, so the lowest
+    number of the earliest ones is taken.
+    """
+    earliest = sa.select(events.c.seq).where(events.c.at >= since).order_by(events.c.at).limit(_EARLIEST).subquery()
+    with engine.connect() as connection:
+        first: int | None = connection.scalar(sa.select(sa.func.min(earliest.c.seq)))
+        return _NONE if first is None else first
 
 
 def _read(engine: sa.Engine, query: sa.Select[Any]) -> list[Event]:

@@ -11,7 +11,7 @@ If a process is killed, the candidates remain for the next collection.
 """
 
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -29,11 +29,7 @@ from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candi
 from waivern.history.events import EventKind
 
 _CANDIDATES = sa.select(gc_candidates.c.digest, gc_candidates.c.generation)
-_REFERENCED = (
-    sa.select(artifacts.c.digest)
-    .distinct()
-    .where(*HAS_CONTENT, artifacts.c.digest.in_(sa.select(gc_candidates.c.digest)))
-)
+_REFERENCES = sa.select(artifacts.c.digest).distinct().where(*HAS_CONTENT)
 
 
 @dataclass(frozen=True)
@@ -54,12 +50,20 @@ def collect_garbage(engine: sa.Engine, *, actor: str) -> Collected:
         if not generations:
             return Collected()
         # Read after the candidates: a reference that is committed later has removed its candidate by step 3.
-        referenced = set(connection.scalars(_REFERENCED))
+        referenced = _referenced(connection, generations)
     total = Collected()
     for digests in batched(sorted(generations)):
         batch = {digest: generations[digest] for digest in digests}
         total += retry_on_conflict(functools.partial(_collect, engine, batch, referenced, actor=actor))
     return total
+
+
+def _referenced(connection: sa.Connection, digests: Iterable[str]) -> set[str]:
+    """Return the digests that an artifact references, looked up in the index one by one."""
+    found: set[str] = set()
+    for batch in batched(sorted(digests)):
+        found.update(connection.scalars(_REFERENCES.where(artifacts.c.digest.in_(batch))))
+    return found
 
 
 def write_tombstones(connection: sa.Connection, digests: Collection[str]) -> None:

@@ -1,9 +1,11 @@
 """Past and current runs, and their findings, read from the database. Lists are paged by key, never by offset."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -52,6 +54,7 @@ _NEWEST_FIRST = (
 _MIN_PAGE_SIZE = 20
 _MAX_SHOWN_CANDIDATES = 5
 _ID_LENGTH = 36
+_FIRST_ID, _LAST_ID = (str(UUID(int=number)) for number in (0, 2**128 - 1))
 
 
 class SqlHistory(History):
@@ -71,7 +74,7 @@ class SqlHistory(History):
             if len(run) == _ID_LENGTH:
                 candidates = candidates.where(runs.c.id == run.lower())
             elif run != LATEST:
-                candidates = candidates.where(runs.c.id.startswith(run.lower(), autoescape=True))
+                candidates = candidates.where(runs.c.id.between(*_ids_with_prefix(run.lower())))
             rows = connection.execute(candidates).all()
             if len(rows) != 1:
                 raise _no_unique_run(run, [row.id for row in rows])
@@ -147,6 +150,13 @@ class SqlHistory(History):
     def seen_before(self, runbook: str, fingerprints: Collection[str], *, before: datetime) -> set[str]:
         with self._engine.connect() as connection:
             return fingerprints_seen_before(connection, runbook, fingerprints, before=before)
+
+
+def _ids_with_prefix(prefix: str) -> tuple[str, str]:
+    """Return the first and the last id with a prefix. Ids have the same form, so every collation sorts them alike."""
+    if re.fullmatch(r"[0-9a-f-]*", prefix) is None or len(prefix) > _ID_LENGTH:
+        return _LAST_ID, _FIRST_ID  # no id is between them
+    return prefix + _FIRST_ID[len(prefix) :], prefix + _LAST_ID[len(prefix) :]
 
 
 def _filtered(run_filter: RunFilter) -> sa.Select[Any]:

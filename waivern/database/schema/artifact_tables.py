@@ -52,6 +52,12 @@ artifacts = sa.Table(  # one row per run; what many runs have in common is in ar
     sa.Column("pruned_because", EscapedText),
     sa.CheckConstraint("status IN ('pending', 'running', 'succeeded', 'failed', 'skipped')", name="status_known"),
     sa.CheckConstraint("(status = 'succeeded') = (digest IS NOT NULL)", name="succeeded_has_message"),
+    sa.Index(
+        None,
+        "digest",
+        sqlite_where=sa.text("digest IS NOT NULL AND pruned_at IS NULL"),
+        postgresql_where=sa.text("digest IS NOT NULL AND pruned_at IS NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 

@@ -128,6 +128,7 @@ current_findings = sa.Table(
     sa.Index("ix_current_findings_by_category", *("category", "since", "id"), *("state", "severity_rank", "cursor_id")),
     sa.Index("ix_current_findings_by_severity", *("severity_rank", "since", "id"), *("state", "cursor_id", "category")),
     sa.Index(None, "state", "since", "id"),
+    sa.Index(None, "rule", "cursor_id"),
     sa.Index(
         None,
         *("verdict", "since", "id"),

@@ -106,6 +106,13 @@ runs = sa.Table(
     sa.Index(None, "created_at", "id"),
     sa.Index(None, "status", "created_at"),
     sa.Index(None, "runbook_name", "created_at"),
+    sa.Index(
+        "ix_runs_complete",
+        *("runbook_name", "created_at", "id"),
+        sqlite_where=sa.text("status = 'succeeded' AND reanalysis_of IS NULL"),
+        postgresql_where=sa.text("status = 'succeeded' AND reanalysis_of IS NULL"),
+    ),
+    sa.Index(None, "trigger", "created_at"),
     sa.Index(None, "schedule_id", "created_at"),
     sa.Index("uq_runs_schedule_id_due_at", "schedule_id", "due_at", unique=True),
 )
@@ -243,6 +250,7 @@ events = sa.Table(  # the audit log; rows are only added, by `event_rows`
     sa.Column("previous", Digest, nullable=False),
     sa.Column("hash", Digest, nullable=False),
     sa.Index(None, "kind", "seq"),
+    sa.Index(None, "at"),
     sqlite_with_rowid=False,
 )
 

@@ -1,0 +1,38 @@
+"""Add indexes for the questions that people ask: artifacts by content, events by time, runs by trigger, findings by rule."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0004_query_indexes"
+down_revision: str | None = "0003_skipped_times"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+_HAS_CONTENT = sa.text("digest IS NOT NULL AND pruned_at IS NULL")
+_COMPLETE = sa.text("status = 'succeeded' AND reanalysis_of IS NULL")
+
+
+def upgrade() -> None:
+    op.create_index(
+        "ix_artifacts_digest", "artifacts", ["digest"], sqlite_where=_HAS_CONTENT, postgresql_where=_HAS_CONTENT
+    )
+    op.create_index("ix_current_findings_rule_cursor_id", "current_findings", ["rule", "cursor_id"])
+    op.create_index("ix_events_at", "events", ["at"])
+    op.create_index(
+        "ix_runs_complete",
+        "runs",
+        ["runbook_name", "created_at", "id"],
+        sqlite_where=_COMPLETE,
+        postgresql_where=_COMPLETE,
+    )
+    op.create_index("ix_runs_trigger_created_at", "runs", ["trigger", "created_at"])
+
+
+def downgrade() -> None:
+    op.drop_index("ix_runs_trigger_created_at", table_name="runs")
+    op.drop_index("ix_runs_complete", table_name="runs")
+    op.drop_index("ix_events_at", table_name="events")
+    op.drop_index("ix_current_findings_rule_cursor_id", table_name="current_findings")
+    op.drop_index("ix_artifacts_digest", table_name="artifacts")
