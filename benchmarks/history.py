@@ -6,6 +6,7 @@
 import argparse
 import statistics
 import time
+import zlib
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -28,7 +29,15 @@ def fill(engine: sa.Engine, number: int, artifacts_each: int) -> None:
     with writing(engine) as connection:
         connection.execute(sa.insert(runbooks), {"digest": DIGEST, "name": "nightly", "sources": {}})
         connection.execute(
-            sa.insert(blobs), {"digest": DIGEST, "codec": "raw", "size": 2, "stored_size": 2, "data": b"{}"}
+            sa.insert(blobs),
+            {
+                "digest": DIGEST,
+                "codec": "raw",
+                "size": 2,
+                "stored_size": 2,
+                "checksum": zlib.crc32(b"{}"),
+                "data": b"{}",
+            },
         )
         for first in range(0, number, 1000):
             instants = [BEGIN + timedelta(minutes=index) for index in range(first, min(first + 1000, number))]
