@@ -363,3 +363,28 @@ def test_the_most_specific_retain_applies(plan):
     assert retained(parent) == [a_month, "until_success", "until_success", a_month]
     assert retained(parent, inner) == [a_month, a_week, a_week, a_month]
     assert retained(parent, own) == [a_month, "none", a_week, a_month]
+
+
+def test_a_family_has_at_most_so_many_child_runbooks(plan, problems, monkeypatch):
+    child = "{path: child.yaml, input_mapping: {data: customers}, output: raw}"
+    twice = MAIN.replace("  after:", f"  other: {{inputs: customers, child_runbook: {child}}}\n  after:")
+    monkeypatch.setattr("waivern.plans.child_runbooks.MAX_CHILDREN", 2)
+    assert "other/copy" in plan(main=twice, child=CHILD).runbook.artifacts
+    monkeypatch.setattr("waivern.plans.child_runbooks.MAX_CHILDREN", 1)
+    (problem,) = problems(main=twice, child=CHILD)
+    assert "the runbook has more than 1 child runbooks" in problem
+
+
+def test_a_family_has_at_most_so_many_artifacts_inputs_and_outputs(plan, problems, monkeypatch):
+    names = 3 + (2 + 1 + 2)  # artifacts of the main runbook; artifacts, inputs and outputs of its child
+    monkeypatch.setattr("waivern.plans.child_runbooks.MAX_NAMES", names)
+    assert plan(main=MAIN, child=CHILD).aliases == {"child": "child/analysis"}
+    mapped = MAIN.replace("output: findings", "output_mapping: {findings: found}").replace(
+        "inputs: child,", "inputs: found,"
+    )
+    (problem,) = problems(main=mapped, child=CHILD)  # a mapped output counts, too
+    assert f"there are more than {names} artifacts, inputs and outputs in total" in problem
+    monkeypatch.setattr("waivern.plans.child_runbooks.MAX_NAMES", names - 1)
+    (problem,) = problems(main=MAIN, child=CHILD)
+    assert problem.startswith("main.yaml:")
+    assert f"with this child runbook there are more than {names - 1} artifacts, inputs and outputs in total" in problem
