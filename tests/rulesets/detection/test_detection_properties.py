@@ -12,6 +12,7 @@ from tests.builders.thoroughness import examples
 from waivern.analysers.indicators.evidence import EvidenceMasker
 from waivern.rulesets.detection.detector import Detector, detect, detector_for
 from waivern.rulesets.detection.masking import masked
+from waivern.rulesets.engine.batch import TextContext
 from waivern.rulesets.engine.re2_engine import Re2Engine
 from waivern.rulesets.validators.registry import get_validator
 
@@ -145,3 +146,11 @@ def test_every_span_has_evidence(text):
     spans = detect(text, RULES)
     for span in spans:
         assert "\x00" not in masker.evidence(text, span, [other for other in spans if other.is_name])
+
+
+@given(st.lists(st.sampled_from(["anna@example.org", "+44 20 7946 0123", "1980-04-03", "x", ""]), max_size=40))
+def test_equal_cells_have_equal_spans_and_those_of_a_cell_alone(values: list[str]) -> None:
+    context = TextContext(is_cell=True, supported_rules=frozenset(range(len(RULES.rules))))
+    found = DEFAULT.detect_all(values, [(len(values), context)])
+    alone = [DEFAULT.detect_all([value], [(1, context)]).get(0) for value in values]
+    assert [found.get(index) for index in range(len(values))] == alone

@@ -66,33 +66,42 @@ class FindingCollector:
 
     def add(self, item: Item, spans: Sequence[Span]) -> None:
         """Add the sorted spans of an item."""
+        if item.location.column is None and not item.is_name:
+            self._add_in_file(item, spans)
+            return
+        for span in spans:
+            if span.confidence >= self._threshold:
+                self._add_sample(self._count_matches(item.location, span), item, span, spans, line=0)
+
+    def _add_in_file(self, item: Item, spans: Sequence[Span]) -> None:
         counting = [span for span in spans if span.confidence >= self._threshold]
         names = [span for span in spans if span.is_name]
-        if item.location.is_column or item.is_name:
-            for span in counting:
-                self._add_sample(self._count_match(item.location, span), item, span, names, line=0)
-        else:
-            self._add_in_file(item, counting, names)
-
-    def _add_in_file(self, item: Item, counting: Sequence[Span], names: Sequence[Span]) -> None:
+        findings: dict[str, _Finding] = {}
+        for (rule, *_), alike in _groups_of_alike(counting).items():
+            findings[rule] = self._count_matches(item.location, alike[0], len(alike))
         seen: dict[str, set[int]] = defaultdict(set)
         enough = max(MAX_LINES, self._max_evidence)
+        unfinished = set(findings)
         line, offset = 1, 0
         for span in counting:
-            finding = self._count_match(item.location, span)
-            if len(seen[span.rule]) >= enough:  # later lines of this text are neither kept as lines nor as samples
+            if span.rule not in unfinished:  # later lines of this text are neither kept as lines nor as samples
                 continue
+            finding = findings[span.rule]
             line += _count_line_ends(item.content, offset, span.start)
             offset = span.start
             seen[span.rule].add(line)
             finding.add_line(line)
             self._add_sample(finding, item, span, names, line=line)
+            if len(seen[span.rule]) >= enough:
+                unfinished.remove(span.rule)
+                if not unfinished:
+                    return
 
     def add_column(self, column: Location, span: Span, values: Iterable[Item]) -> None:
         """Add the span of a column's name; `values` are the column's first values by row."""
         if span.confidence < self._threshold:
             return
-        finding = self._count_match(column, span)
+        finding = self._count_matches(column, span)
         for value in values:
             sample = _Sample(0, value.row, 0, masked(value.content.strip()))
             if sample not in finding.samples:
@@ -119,7 +128,7 @@ class FindingCollector:
             severity = self._severities.get(finding.best.category, "medium")
             yield _as_content(finding, severity=severity, facts=self._facts.get(finding.best.rule))
 
-    def _count_match(self, location: Location, span: Span) -> _Finding:
+    def _count_matches(self, location: Location, span: Span, number: int = 1) -> _Finding:
         finding = self._by_location.get((location, span.rule))
         if finding is None:
             finding = self._by_location[location, span.rule] = self._finding_at(location, span)
@@ -127,7 +136,7 @@ class FindingCollector:
         if span.confidence > best.confidence or (span.confidence == best.confidence and span.reasons < best.reasons):
             finding.best = span
         label = _label(span.pattern, span.is_name)
-        finding.patterns[label] = finding.patterns.get(label, 0) + 1
+        finding.patterns[label] = finding.patterns.get(label, 0) + number
         return finding
 
     def _finding_at(self, location: Location, span: Span) -> _Finding:
@@ -137,12 +146,21 @@ class FindingCollector:
         finding.location = min(finding.location, location, key=Location.sort_key)
         return finding
 
-    def _add_sample(self, finding: _Finding, item: Item, span: Span, names: Sequence[Span], *, line: int) -> None:
+    def _add_sample(self, finding: _Finding, item: Item, span: Span, spans: Sequence[Span], *, line: int) -> None:
         samples = finding.samples
         if len(samples) >= self._max_evidence and (line, item.row, span.start) > samples[-1][:3]:
             return
+        names = [other for other in spans if other.is_name]
         insort(samples, _Sample(line, item.row, span.start, self._masker.evidence(item.content, span, names)))
         del samples[self._max_evidence :]
+
+
+def _groups_of_alike(spans: Iterable[Span]) -> Mapping[tuple[Any, ...], Sequence[Span]]:
+    """Return the spans by everything but their place."""
+    groups: dict[tuple[Any, ...], list[Span]] = defaultdict(list)
+    for span in spans:
+        groups[span.rule, span.pattern, span.is_name, span.confidence, span.reasons].append(span)
+    return groups
 
 
 def _as_content(finding: _Finding, *, severity: Severity, facts: Mapping[str, str] | None) -> dict[str, Any]:

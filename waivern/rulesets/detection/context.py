@@ -27,9 +27,10 @@ class ContextMatches:
 
     def supports(self, start: int, end: int, *, within: tuple[int, int]) -> bool:
         """Return whether a context word is near `start` to `end`, inside the bounds `within`."""
-        first, last = within
-        nearest = bisect_left(self._ends, max(first, start - CHARACTERS_BEFORE))
-        return nearest < len(self._ends) and self._ends[nearest] <= min(last, end + CHARACTERS_AFTER)
+        ends, (first, last) = self._ends, within
+        earliest, latest = start - CHARACTERS_BEFORE, end + CHARACTERS_AFTER
+        nearest = bisect_left(ends, earliest if earliest > first else first)  # noqa: FURB136  called millions of times
+        return nearest < len(ends) and ends[nearest] <= (latest if latest < last else last)  # noqa: FURB136
 
     def windows(self, bounds_at: Callable[[int], tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Yield the sorted, disjoint windows that contain all values near a context word.

@@ -60,7 +60,8 @@ class ContextPatterns:
         starts = list(accumulate((len(part) + 1 for part in parts), initial=0))
         matches = [(bisect_right(starts, match[0]) - 1, match) for match in self._scan(parts)]
         rescanned = {(window, pattern) for window, (start, _, pattern) in matches if start == starts[window]}
-        rescanned |= {(window, pattern) for window, (_, _, pattern) in matches if not parts[window].isascii()}
+        non_ascii = {window for window, part in enumerate(parts) if not part.isascii()}
+        rescanned |= {(window, pattern) for window, (_, _, pattern) in matches if window in non_ascii}
         for window, (start, end, pattern) in matches:
             if (window, pattern) not in rescanned:
                 offset = max(0, windows[window][0] - 1) - starts[window]

@@ -3,7 +3,7 @@
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 
 from waivern.errors import RulesetError
@@ -19,12 +19,14 @@ from waivern.rulesets.detection.field_names import FieldNameIndex
 from waivern.rulesets.detection.field_names_in_text import FieldNameFinder, FieldNameMatch
 from waivern.rulesets.detection.keywords import WHOLE_NAME, KeywordFinder
 from waivern.rulesets.engine.batch import NO_CONTEXT, Batch, TextContext
+from waivern.rulesets.engine.distinct_texts import DistinctTexts
 from waivern.rulesets.engine.engine_factory import compile_engine
 from waivern.rulesets.engine.pattern_engine import Engine, Matches, PatternSet, Word
 from waivern.rulesets.engine.spans import Span, merged_windows, to_character_offsets, without_overlaps
 from waivern.rulesets.model.ruleset import Ruleset
 
 ContextByRule = Mapping[int, ContextMatches]
+PatternMatch = tuple[CompiledPattern, int, int]
 
 LITERAL_WINDOW = 200
 """A pattern with literals must match within this many characters before and after the end of a literal."""
@@ -100,7 +102,10 @@ class Detector:
             texts: Any texts, including ones with NULs or lone surrogates.
             contexts: (number of consecutive texts, their context); None if nothing is known about any text.
         """
-        batch = Batch(texts, contexts or [(len(texts), NO_CONTEXT)])
+        distinct = DistinctTexts(texts, contexts or [(len(texts), NO_CONTEXT)])
+        return distinct.expanded(self._detect(Batch(distinct.texts, distinct.contexts)))
+
+    def _detect(self, batch: Batch) -> dict[int, list[Span]]:
         data = batch.joined.encode("utf-8", "replace")  # a lone surrogate becomes "?": still one character
         matches = to_character_offsets(batch.joined, data, self.scan(data))
         strong, weak, *ends_by_rule = matches.word_ends
@@ -111,27 +116,32 @@ class Detector:
         names = [name for name in found_names if not batch.is_cell(name.start)]
         context = _context_by_rule(context_ends, names)
         spans: dict[int, list[Span]] = defaultdict(list)
-        for index, span in self._pattern_spans(batch, matches, context):
+        for index, span in chain(
+            self._pattern_spans(batch, matches, context),
+            self._literal_spans(batch, literal_ends, context),
+            self._keyword_spans(batch, keyword_ends, context),
+        ):
             spans[index].append(span)
-        for index, span in self._literal_spans(batch, literal_ends, context):
-            spans[index].append(span)
-        for index, span in self._keyword_spans(batch, keyword_ends, context):
-            spans[index].append(span)
-        for index, text_spans in spans.items():
-            spans[index] = without_overlaps(text_spans)
+        found = {index: without_overlaps(text_spans) for index, text_spans in spans.items()}
+        for index, name_spans in self._name_spans(batch, names).items():
+            found[index] = sorted([*found.get(index, ()), *name_spans])
+        return found
+
+    def _name_spans(self, batch: Batch, names: Iterable[FieldNameMatch]) -> dict[int, list[Span]]:
+        spans: dict[int, list[Span]] = defaultdict(list)
         for name in names:
             index, start, end = batch.locate(name.start, name.end)
             rule = self.ruleset.rules[name.term.rule]
             reasons = (name.reason,)
-            term = name.term.term
-            spans[index].append(Span(start, end, rule.category, rule.name, term, name.confidence, reasons, True))
-        return {index: sorted(text_spans) for index, text_spans in sorted(spans.items())}
+            spans[index].append(
+                Span(start, end, rule.category, rule.name, name.term.term, name.confidence, reasons, True)
+            )
+        return spans
 
     def _pattern_spans(self, batch: Batch, matches: Matches, context: ContextByRule) -> Iterator[tuple[int, Span]]:
-        for start, end, pattern in matches.patterns:
-            found = self._span_at(self._engine_patterns[pattern], start, end, batch, context)
-            if found is not None:
-                yield found
+        patterns = self._engine_patterns
+        found = ((patterns[pattern], start, end) for start, end, pattern in matches.patterns)
+        yield from self._counting_spans(batch, found, context)
         for rule, finder in self._context_finders.items():
             if rule in context:
                 yield from finder.spans(batch, context[rule])
@@ -145,28 +155,41 @@ class Detector:
         """Yield the matches of patterns with literals, which are tried around the literals only."""
         for pattern, literal_ends in zip(self._literal_patterns, ends, strict=True):
             for first, last in merged_windows(literal_ends, before=LITERAL_WINDOW, after=LITERAL_WINDOW):
-                for match in pattern.regex.finditer(batch.joined, first, last):
-                    found = self._span_at(pattern, match.start(), match.end(), batch, context)
-                    if found is not None:
-                        yield found
+                found = ((pattern, *match.span()) for match in pattern.regex.finditer(batch.joined, first, last))
+                yield from self._counting_spans(batch, found, context)
 
-    def _span_at(
-        self, pattern: CompiledPattern, start: int, end: int, batch: Batch, context: ContextByRule
-    ) -> tuple[int, Span] | None:
-        """Return (index of the text, span) for a match at `start` to `end` of the joined text, if it counts."""
-        index, first, last = batch.locate(start, end)
-        text, text_context, rule_context = batch.texts[index], batch.context_of(index), context.get(pattern.rule)
-        negative = self._negative_contexts[pattern.rule] if pattern.with_negative_context is not None else None
-        span = pattern.span(
-            text,
-            first,
-            last,
-            text_context.supported_rules,
-            has_context=rule_context is not None and rule_context.supports(start, end, within=batch.bounds(index)),
-            has_negative_context=negative is not None
-            and (pattern.rule in text_context.contradicted_rules or negative.is_near(text, first, last)),
-        )
-        return None if span is None else (index, span)
+    def _counting_spans(
+        self, batch: Batch, matches: Iterable[PatternMatch], context: ContextByRule
+    ) -> Iterator[tuple[int, Span]]:
+        """Yield (index of the text, span) for each match in the joined text that counts."""
+        index, text_start, text_end, text, text_context = -1, 0, -1, "", NO_CONTEXT
+        for pattern, start, end in matches:
+            if not text_start <= start < text_end:
+                index = batch.index_at(start)
+                text_start, text_end = batch.bounds(index)
+                text, text_context = batch.texts[index], batch.context_of(index)
+            rule = pattern.rule
+            first, last = start - text_start, end - text_start
+            has_context = has_negative_context = False
+            if rule not in text_context.supported_rules:
+                rule_context = context.get(rule)
+                if rule_context is not None:
+                    has_context = rule_context.supports(start, end, within=(text_start, text_end))
+                if pattern.with_negative_context is not None and not has_context:
+                    negative = self._negative_contexts[rule]
+                    has_negative_context = negative is not None and (
+                        rule in text_context.contradicted_rules or negative.is_near(text, first, last)
+                    )
+            span = pattern.span(
+                text,
+                first,
+                last,
+                text_context.supported_rules,
+                has_context=has_context,
+                has_negative_context=has_negative_context,
+            )
+            if span is not None:
+                yield index, span
 
     def _keyword_spans(
         self, batch: Batch, ends: Sequence[Sequence[int]], context: ContextByRule
@@ -187,10 +210,15 @@ class Detector:
         self, batch: Batch, first: int, last: int, supported_rules: frozenset[int]
     ) -> Iterator[tuple[int, Span]]:
         """Yield the matches of context patterns in a run of texts whose context supports their rules."""
+        index, text_start, text_end, text = -1, 0, -1, ""
         for pattern in self._context_patterns_of(supported_rules):
             for match in pattern.regex.finditer(batch.joined, first, last):
-                index, start, end = batch.locate(*match.span())
-                span = pattern.span(batch.texts[index], start, end, supported_rules, has_context=False)
+                start, end = match.span()
+                if not text_start <= start < text_end:
+                    index = batch.index_at(start)
+                    text_start, text_end = batch.bounds(index)
+                    text = batch.texts[index]
+                span = pattern.span(text, start - text_start, end - text_start, supported_rules, has_context=False)
                 if span is not None:
                     yield index, span
 

@@ -54,9 +54,13 @@ class Batch:
     def context_of(self, index: int) -> TextContext:
         return self._contexts[bisect_right(self._run_starts, index) - 1]
 
+    def index_at(self, offset: int) -> int:
+        """Return the index of the text that contains an offset of the joined text."""
+        return bisect_right(self._starts, offset) - 1
+
     def locate(self, start: int, end: int) -> tuple[int, int, int]:
         """Convert offsets in the joined text to (index of the text, start, end) in that text."""
-        index = bisect_right(self._starts, start) - 1
+        index = self.index_at(start)
         return index, start - self._starts[index], end - self._starts[index]
 
     def bounds(self, index: int) -> tuple[int, int]:
@@ -65,12 +69,12 @@ class Batch:
 
     def bounds_at(self, offset: int) -> tuple[int, int]:
         """Return the start and end of the text that contains an offset of the joined text."""
-        return self.bounds(bisect_right(self._starts, offset) - 1)
+        return self.bounds(self.index_at(offset))
 
     def is_cell(self, offset: int) -> bool:
-        return self.context_of(bisect_right(self._starts, offset) - 1).is_cell
+        return self.context_of(self.index_at(offset)).is_cell
 
     def is_whole_name(self, start: int, end: int) -> bool:
         """Return whether `start` to `end` of the joined text is the complete name of a table or column."""
-        index = bisect_right(self._starts, start) - 1
+        index = self.index_at(start)
         return self.context_of(index).is_name and self.bounds(index) == (start, end)

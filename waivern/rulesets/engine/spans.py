@@ -1,6 +1,7 @@
 """Spans: matches in a text with their confidence, and operations on ranges of offsets."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from waivern.rulesets.engine.pattern_engine import Matches
@@ -69,10 +70,13 @@ def without_overlaps(spans: Sequence[Span]) -> list[Span]:
     """Return non-overlapping spans, sorted by start. The most confident span wins, then the longest."""
     if len(spans) < 2:
         return list(spans)
+    by_start = sorted(spans)
+    if all(span[1] <= following[0] for span, following in pairwise(by_start)):
+        return by_start
     kept: list[Span] = []
     cluster: list[Span] = []
     cluster_end = -1
-    for span in sorted(spans):
+    for span in by_start:
         if span.start >= cluster_end:
             kept += _best_of(cluster)
             cluster = []

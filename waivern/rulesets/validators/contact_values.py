@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address
 
 from waivern.rulesets.validators.date_values import calendar_date
+from waivern.rulesets.validators.phone_numbers import is_valid_international, is_valid_number
 
 Bounds = tuple[int, int]
 
 _SEPARATORS = re.compile(r"[\W_]+")
+_NUMBER = re.compile(r"\d+")
 _CACHE_SIZE = 16_384
 
 
@@ -56,39 +58,32 @@ def ipv6_address(value: str) -> Bounds | None:
 @functools.lru_cache(_CACHE_SIZE)
 def international_phone(value: str) -> Bounds | None:
     """Accept the part of `value` that is a valid number with "+" or "00" and a country code. Source: ITU-T E.164."""
-    for end in _digit_group_ends(value):
-        number = value[:end]
-        if _is_phone("+" + number[2:] if number.startswith("00") else number, None):
-            return 0, end
+    number = f"+{value[2:]}" if value.startswith("00") else value
+    removed = len(value) - len(number)
+    for end in _digit_group_ends(number):
+        if is_valid_international(number[:end]):
+            return 0, end + removed
     return None
 
 
 @functools.lru_cache(_CACHE_SIZE)
 def north_american_phone(value: str) -> Bounds | None:
     """Accept a number of the North American Numbering Plan."""
-    return (0, len(value)) if _is_phone(value, "US") else None
+    return (0, len(value)) if is_valid_number(value, "US") else None
 
 
 def _digit_group_ends(value: str) -> list[int]:
-    ends = [match.end() for match in re.finditer(r"\d+", value)]
+    ends = [match.end() for match in _NUMBER.finditer(value)]
     return ends[::-1][:6]
 
 
-def _is_phone(text: str, region: str | None) -> bool:
-    import phonenumbers
-
-    try:
-        return bool(phonenumbers.is_valid_number(phonenumbers.parse(text, region)))
-    except phonenumbers.NumberParseException:
-        return False
-
-
+@functools.lru_cache(_CACHE_SIZE)
 def plausible_phone(value: str) -> Bounds | None:
     """Accept 7 to 15 digits that are not a date, years, a decimal, or one or two repeated digits.
 
     This proves little, so patterns with this validator count only with context.
     """
-    if _DECIMAL.fullmatch(value) or all(_YEAR.fullmatch(group) for group in re.findall(r"\d+", value)):  # 2008-2019
+    if _DECIMAL.fullmatch(value) or all(map(_YEAR.fullmatch, _NUMBER.findall(value))):  # 2008-2019
         return None
     digits = _SEPARATORS.sub("", value.split("x")[0])
     if not 7 <= len(digits) <= 15 or len(set(digits)) < 3 or calendar_date(value) is not None:

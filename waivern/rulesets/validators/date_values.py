@@ -1,15 +1,20 @@
 """Validators for dates."""
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
 
 Bounds = tuple[int, int]
 
+_CACHE_SIZE = 16_384
+_NUMBER = re.compile(r"\d+")
 
+
+@functools.lru_cache(_CACHE_SIZE)
 def calendar_date(value: str) -> Bounds | None:
     """Accept an existing date from 1900 to 2099, with the day or the month first."""
-    numbers = [int(number) for number in re.findall(r"\d+", value)]
+    numbers = list(map(int, _NUMBER.findall(value)))
     if len(numbers) != 3:
         return None
     first, second, third = numbers
