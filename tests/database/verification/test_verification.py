@@ -61,7 +61,7 @@ MAY_CHANGE = {
     runs: {"lease_until"},
     artifacts: {"pruned_at", "pruned_because"},
     finding_snapshots: {"last_run_id", "last_at"},
-    finding_streams: {"id"},
+    finding_streams: {"id", "staged_by"},
 }
 PROVEN = (
     *(

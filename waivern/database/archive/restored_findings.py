@@ -105,7 +105,9 @@ def _write_stream(connection: sa.Connection, stream: Row, archived: list[Row]) -
     else:
         stream_id = here.id
         is_stream = finding_streams.c.id == stream_id
-        connection.execute(sa.update(finding_streams).where(is_stream), {"last_seq": stream["last_seq"]})
+        connection.execute(
+            sa.update(finding_streams).where(is_stream), {"last_seq": stream["last_seq"], "staged_by": None}
+        )
         connection.execute(sa.delete(findings).where(findings.c.stream_id == stream_id))
     connection.execute(
         sa.insert(finding_snapshots), [{**row, "stream_id": stream_id} for row in archived[len(known) :]]

@@ -145,6 +145,7 @@ class _Archiving:
             newest[stream_id] = max(seq, newest.get(stream_id, 0))
         for stream_id, last in sorted(newest.items()):
             (stream,) = self._rows(finding_streams, finding_streams.c.id, [stream_id])
+            stream.pop("staged_by", None)
             streams.append({**stream, "last_seq": last})
         self._lines("finding_streams", streams)
         self._lines(

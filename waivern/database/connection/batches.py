@@ -1,6 +1,8 @@
 """Split long work into batches: a statement takes a limited number of parameters, and transactions must be short."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -9,6 +11,7 @@ import sqlalchemy as sa
 T = TypeVar("T")
 
 BATCH_SIZE = 200
+_MAX_PAUSE_S = 0.1
 
 
 def batched(items: Iterable[T], size: int = BATCH_SIZE) -> Iterator[list[T]]:
@@ -16,6 +19,18 @@ def batched(items: Iterable[T], size: int = BATCH_SIZE) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+@contextmanager
+def leaving_time_for_others(engine: sa.Engine) -> Iterator[None]:
+    """Pause after one of many transactions that write, half as long as it took.
+
+    SQLite gives the lock to whoever asks at the right moment, and those who wait for it ask ever less often.
+    """
+    began = time.monotonic()
+    yield
+    if engine.dialect.name == "sqlite":
+        time.sleep(min((time.monotonic() - began) / 2, _MAX_PAUSE_S))
 
 
 def keyset_pages(

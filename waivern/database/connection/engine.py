@@ -83,6 +83,12 @@ def writing(engine: sa.Engine, *, exclusive: bool = False) -> Iterator[sa.Connec
         yield connection
 
 
+def allow_idling(connection: sa.Connection) -> None:
+    """Let a transaction idle while this process computes; only for transactions that nobody has to wait for long."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
 def keyring_of(database: sa.Engine | sa.Connection) -> KeyRing:
     """Return the keys that this engine was opened with."""
     keys: KeyRing = database.get_execution_options().get(_KEYRING_OPTION, NO_KEYS)

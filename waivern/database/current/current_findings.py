@@ -126,7 +126,11 @@ def _select_rows(dialect: str) -> sa.Select[Any]:
         finding_state_cursors.c.runbook_name,
         finding_state_cursors.c.run_id.label("cursor_run_id"),
         finding_state_cursors.c.run_at.label("cursor_run_at"),
-    ).join(finding_state_cursors, finding_state_cursors.c.id == no_index(dialect, current_findings.c.cursor_id))
+    ).join(
+        finding_state_cursors,
+        (finding_state_cursors.c.id == no_index(dialect, current_findings.c.cursor_id))
+        & finding_state_cursors.c.runbook_name.is_not(None),
+    )
 
 
 def _matching_rows(

@@ -11,15 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.connection.clock import database_now
-from waivern.database.connection.engine import writing
+from waivern.database.connection.engine import allow_idling, writing
 from waivern.database.connection.inserts import insert_ignore
 from waivern.database.current.decision_rows import newest_decision_seq
+from waivern.database.current.generations import add_locations, show_generation, stage_if_many
 from waivern.database.current.state_changes import RefreshInput, StateChanges, Stream, compute_changes
 from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import (
     artifacts,
     current_findings,
-    finding_locations,
     finding_state_cursors,
     finding_streams,
     runs,
@@ -44,11 +44,15 @@ def newest_complete(runbook: str, closing: str = "") -> sa.Select[tuple[str]]:
 def prepare_refresh(engine: sa.Engine, run_id: str, status: RunStatus) -> StateChanges | None:
     """Compute how closing a run with a status changes the current findings; None if it cannot change them."""
     with engine.connect() as connection:
+        allow_idling(connection)
         runbook = _runbook_of(connection, run_id)
         if runbook is None:
             return None
         given = _read_input(connection, runbook, today=database_day(connection), closing=(run_id, status))
-        return None if given is None else compute_changes(connection, given)
+        if given is None:
+            return None
+        changes = compute_changes(connection, given)
+    return stage_if_many(engine, changes)
 
 
 def refresh_after_closing(connection: sa.Connection, run_id: str, prepared: StateChanges | None) -> None:
@@ -102,6 +106,7 @@ def _refresh(
     if given is None:
         return
     if prepared is None or not given.is_same_as(prepared.computed_from):
+        allow_idling(connection)
         prepared = compute_changes(connection, given, all_verdicts=all_verdicts)
     _write(connection, cursor_id, given, prepared)
 
@@ -151,12 +156,15 @@ def _locked_cursor(connection: sa.Connection, runbook: str) -> int:
 
 
 def _write(connection: sa.Connection, cursor_id: int, given: RefreshInput, changes: StateChanges) -> None:
+    if changes.generation_id is not None:
+        show_generation(connection, cursor_id, given, changes.generation_id)
+        return
     if given.is_different_run:
         connection.execute(_NO_LONGER_NEW, {"of_cursor": cursor_id})
     _write_updates(connection, changes)
     if changes.new_rows:
         connection.execute(sa.insert(current_findings), [{**row, "cursor_id": cursor_id} for row in changes.new_rows])
-        _add_locations(connection, {row["location"] for row in changes.new_rows})
+        add_locations(connection, (row["location"] for row in changes.new_rows))
     if not given.is_up_to_date:
         moved = {"run_id": given.run_id, "run_at": given.run_at, "snapshots": given.snapshots}
         connection.execute(_MOVE_CURSOR, {"of_cursor": cursor_id, **moved})
@@ -168,13 +176,7 @@ def _write_updates(connection: sa.Connection, changes: StateChanges) -> None:
         by_columns.setdefault(tuple(sorted(values)), []).append({"of_row": row_id, **values})
     for rows in by_columns.values():
         connection.execute(_UPDATE, rows)
-        _add_locations(connection, {row["location"] for row in rows if "location" in row})
-
-
-def _add_locations(connection: sa.Connection, locations: set[str]) -> None:
-    if locations:
-        rows = [{"location": location} for location in sorted(locations)]
-        connection.execute(insert_ignore(connection, finding_locations), rows)
+        add_locations(connection, (row["location"] for row in rows if "location" in row))
 
 
 _STREAMS = sa.select(finding_streams).where(finding_streams.c.runbook_name == sa.bindparam("of"))

@@ -87,11 +87,15 @@ class RefreshInput:
 
 @dataclass(frozen=True)
 class StateChanges:
-    """What a refresh writes to `current_findings`; new rows have no `cursor_id` yet."""
+    """What a refresh writes to `current_findings`; new rows have no `cursor_id` yet.
+
+    `generation_id` is the cursor under which everything has been written already, if the changes are many.
+    """
 
     computed_from: RefreshInput
     updates: list[RowUpdate] = field(default_factory=list)
     new_rows: list[dict[str, Any]] = field(default_factory=list)
+    generation_id: int | None = None
 
 
 def compute_changes(connection: sa.Connection, given: RefreshInput, *, all_verdicts: bool = False) -> StateChanges:

@@ -75,7 +75,9 @@ def apply_decision(connection: sa.Connection, decision: Decision, *, today: date
     runbooks = (
         sa.select(finding_state_cursors.c.runbook_name)
         .join(current_findings, current_findings.c.cursor_id == finding_state_cursors.c.id)
-        .where(current_findings.c.fingerprint == decision.fingerprint)
+        .where(
+            current_findings.c.fingerprint == decision.fingerprint, finding_state_cursors.c.runbook_name.is_not(None)
+        )
     )
     for runbook in connection.scalars(runbooks).all():
         active = active_decisions(connection, runbook, today=today)

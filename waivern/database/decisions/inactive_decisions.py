@@ -40,7 +40,7 @@ def _runbooks_with_decisions(connection: sa.Connection, today: date) -> list[str
     with_findings = (
         sa.select(finding_state_cursors.c.runbook_name)
         .join(current_findings, current_findings.c.cursor_id == finding_state_cursors.c.id)
-        .where(current_findings.c.fingerprint.in_(expired))
+        .where(current_findings.c.fingerprint.in_(expired), finding_state_cursors.c.runbook_name.is_not(None))
     )
     return sorted(connection.scalars(sa.union(with_file, with_findings)))
 

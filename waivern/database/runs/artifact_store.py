@@ -10,10 +10,11 @@ from waivern.artifacts.store import ArtifactStore
 from waivern.database.blobs import blob_store as blobs
 from waivern.database.blobs.blob import Blob
 from waivern.database.connection.engine import keyring_of
-from waivern.database.findings.finding_rows import FindingSnapshot, record
+from waivern.database.findings.finding_rows import FindingSnapshot
 from waivern.database.retention.retention_rules import HAS_CONTENT, add_gc_candidates
 from waivern.database.runs.recent_messages import RecentMessages
 from waivern.database.runs.run_writer import RunWriter
+from waivern.database.runs.snapshot_writer import Record, SnapshotWriter
 from waivern.database.schema.artifact_view import (
     DECLARATION_JOIN,
     change_declaration,
@@ -102,6 +103,7 @@ class SqlArtifactStore(ArtifactStore):
     def __init__(self, engine: sa.Engine, writer: RunWriter) -> None:
         self._engine = engine
         self._writer = writer
+        self._snapshots = SnapshotWriter(engine, writer)
         self._recent = RecentMessages(_MAX_CACHED_BYTES)
         self._next_save_order: int | None = None
         self._schemas: dict[str, str | None] | None = None  # as declared; None: to be read
@@ -112,9 +114,13 @@ class SqlArtifactStore(ArtifactStore):
             blob = None if self._is_stored(form.digest, form.size) else self._encrypted_blob(form)
             snapshot = FindingSnapshot.of(message, form.digest)
             values, schema = self._values(artifact_id, message, form.digest), str(message.schema)
-            self._writer.submit(
-                lambda connection: self._write(connection, values, schema, form, blob, snapshot), key=artifact_id
-            ).result()
+
+            def commit(record: Record) -> None:
+                self._writer.submit(
+                    lambda connection: self._write(connection, values, schema, form, blob, record), key=artifact_id
+                ).result()
+
+            self._snapshots.save(artifact_id, snapshot, at=values["ended_at"], commit=commit)
         self._recent.put(artifact_id, message, form.whole)
 
     def get(self, artifact_id: str) -> Message:
@@ -178,9 +184,9 @@ class SqlArtifactStore(ArtifactStore):
         schema: str,
         form: CanonicalForm,
         blob: Blob | None,
-        snapshot: FindingSnapshot | None,
+        record: Record,
     ) -> None:
-        run_id, artifact_id = self._writer.run_id, values["key_artifact"]
+        artifact_id = values["key_artifact"]
         if blob is not None:
             blobs.store(connection, blob)
         else:
@@ -188,7 +194,7 @@ class SqlArtifactStore(ArtifactStore):
         if self._next_save_order is None:
             self._next_save_order = connection.execute(_NEXT_SAVE_ORDER, self._run).scalar_one()
         self._ensure_declared(connection, artifact_id, schema, self._next_save_order)
-        seq = None if snapshot is None else record(connection, run_id, artifact_id, snapshot, at=values["ended_at"])
+        seq = record(connection)
         (overview_id,) = intern_overviews(connection, [values["overview"]])
         saved = {**values, "overview_id": overview_id, "snapshot_seq": seq, "next_save_order": self._next_save_order}
         del saved["overview"]

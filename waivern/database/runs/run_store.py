@@ -12,6 +12,7 @@ from waivern.database.blobs.key_check import refuse_unknown_keys
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.connection.process_identity import ProcessIdentity
+from waivern.database.current.generations import remove_hidden_generations
 from waivern.database.current.refresh import prepare_refresh
 from waivern.database.events import run_events
 from waivern.database.retention.blob_gc import collect_garbage
@@ -261,7 +262,7 @@ class SqlRunStore(RunStore):
         self, run_id: str, number: int, epoch: int, already_succeeded: frozenset[str], caller: Caller
     ) -> RunHandle:
         writer = RunWriter(self._engine, run_id=run_id, run_number=number, epoch=epoch, lease_s=self.lease_s)
-        collect = functools.partial(collect_garbage, self._engine, actor=str(caller))
+        collect = functools.partial(_remove_garbage, self._engine, caller)
         prepare = functools.partial(prepare_refresh, self._engine, run_id)
         log = SqlRunLog(writer, already_succeeded, prepare_refresh=prepare, collect_garbage=collect, caller=caller)
         return RunHandle(run_id, epoch, SqlArtifactStore(self._engine, writer), log, already_succeeded)
@@ -274,6 +275,11 @@ class SqlRunStore(RunStore):
             "lease_until": now + self._lease,
             "deadline": None if timeout_s is None else now + timedelta(seconds=timeout_s),
         }
+
+
+def _remove_garbage(engine: sa.Engine, caller: Caller) -> None:
+    collect_garbage(engine, actor=str(caller))
+    remove_hidden_generations(engine)
 
 
 def _locked(connection: sa.Connection, run_id: str) -> Any:

@@ -12,6 +12,7 @@ finding_streams = sa.Table(
     sa.Column("runbook_name", EscapedText, nullable=False),
     sa.Column("artifact_id", sa.Text, nullable=False),
     sa.Column("last_seq", sa.Integer, nullable=False),
+    sa.Column("staged_by", sa.String(60)),  # the run and epoch that writes the rows of the next snapshot
     sa.UniqueConstraint("runbook_name", "artifact_id"),
 )
 
@@ -91,7 +92,7 @@ finding_state_cursors = sa.Table(  # the run up to which `current_findings` of a
     "finding_state_cursors",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("runbook_name", EscapedText, nullable=False, unique=True),
+    sa.Column("runbook_name", EscapedText, unique=True),  # NULL: its rows are being written, or were replaced
     sa.Column("run_id", sa.String(36)),
     sa.Column("run_at", UtcDateTime),
     sa.Column("snapshots", sa.JSON, nullable=False),  # {artifact id: [snapshot of the run, newest snapshot then]}

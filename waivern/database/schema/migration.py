@@ -14,7 +14,7 @@ from waivern.errors import DatabaseError, SchemaOutOfDateError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0004_query_indexes"
+NEWEST = "0005_staged_findings"
 """The revision that this code needs: the head of `migrations/`, as a test checks. Reading that folder at each start
 would cost more than the rest of the start."""
 

@@ -30,7 +30,7 @@ _REMOVED = (
     .order_by(findings.c.stream_id, findings.c.valid_to, collate_binary(findings.c.fingerprint))
 )
 _STREAMS = sa.select(
-    finding_streams.c.id, as_stored(finding_streams.c.runbook_name), as_stored(finding_streams.c.artifact_id)
+    *(as_stored(finding_streams.c[name]) for name in ("id", "runbook_name", "artifact_id", "last_seq", "staged_by"))
 )
 NOT_ARCHIVED = "not_archived"
 """Placeholder for `last_run_id` of a restored snapshot whose last run was not in the archive."""
@@ -136,6 +136,8 @@ def _check_newest(last: Any, result: Verification) -> None:
 
 def _report_stray(row: Any, stream: Any, result: Verification) -> None:
     fingerprint = hashable(row.fingerprint)
+    if stream is not None and stream.staged_by is not None and row[1] >= stream.last_seq:
+        return  # a run writes the next snapshot, or ended while it did so
     if stream is None:
         problem = f"its stream {row.stream_id} is missing"
         result.report(RecordKind.FINDINGS, f"finding {fingerprint}", problem)
