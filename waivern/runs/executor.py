@@ -11,7 +11,7 @@ from functools import partial
 
 from waivern.artifacts.store import ArtifactStore
 from waivern.components.registry import ComponentRegistry
-from waivern.errors import RunTakenOverError
+from waivern.errors import DatabaseError, RunTakenOverError
 from waivern.plans.plan import ExecutionPlan
 from waivern.runbooks.model.artifact_definition import RetryConfig
 from waivern.runbooks.variables.redaction import Redactor
@@ -274,10 +274,14 @@ class _Execution:
         return RunStatus.FAILED if failed else RunStatus.SUCCEEDED
 
     def _abort(self, error: Exception) -> None:
-        """Stop a run that cannot be recorded; try to close it as failed."""
+        """Stop a run that cannot continue; it is interrupted if it only cannot be recorded, and failed otherwise."""
         self._runner.gate.close()
+        text = self._runner.redacted(str(error) or type(error).__name__)
         with suppress(Exception):
-            self._log.close(RunStatus.FAILED, error=self._runner.redacted(str(error) or type(error).__name__))
+            if isinstance(error, DatabaseError):
+                self._log.abandon(error=text)
+            else:
+                self._log.close(RunStatus.FAILED, error=text)
 
     def _record_skip(self, artifact_id: str) -> None:
         reason, because = self._state.skipped[artifact_id], self._state.skipped_because.get(artifact_id)

@@ -43,6 +43,17 @@ class RunLog(ABC):
             RunTakenOverError: another process owns the run.
         """
 
+    def abandon(self, *, error: str) -> None:
+        """Stop recording a run whose changes could not be recorded; it can be resumed, or is queued again.
+
+        Nothing is recorded afterwards.
+
+        Raises:
+            DatabaseError: this could not be recorded either; the run stays `running` until its process ends.
+            RunTakenOverError: another process owns the run.
+        """
+        self.close(RunStatus.INTERRUPTED, error=error)
+
     def on_lost(self, callback: Callable[[RunTakenOverError], None]) -> None:  # noqa: B027  optional: most logs cannot lose their run
         """Register a callback that is called (from any thread) when another process cancels or takes over the run.
 

@@ -598,7 +598,7 @@ def test_the_error_of_an_aborted_run_contains_no_secret(engine: sa.Engine, monke
     with pytest.raises(DatabaseUnavailableError):
         execute(run, plan, str)
     found = SqlHistory(engine).find(run.run_id)
-    assert (found.status, found.error) == (RunStatus.FAILED, "no login with ${SHOP_PASSWORD}")
+    assert (found.status, found.error) == (RunStatus.INTERRUPTED, "no login with ${SHOP_PASSWORD}")
     assert SqlHistory(engine).artifacts_of(run.run_id)[0].skip_reason is SkipReason.INTERRUPTED
 
 

@@ -40,6 +40,7 @@ class SqlRunLog(RunLog):
         prepare_refresh: Computes how closing the run with a status changes the current findings.
         collect_garbage: Deletes the blobs that runs no longer reference; called after the run was closed.
         caller: Who closes the run, for its event.
+        is_claimed: Whether it was claimed from the queue: a service queues it again if it cannot be recorded.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class SqlRunLog(RunLog):
         prepare_refresh: Callable[[RunStatus], StateChanges | None],
         collect_garbage: Callable[[], object],
         caller: Caller,
+        is_claimed: bool = False,
     ) -> None:
         self._writer = writer
+        self._is_claimed = is_claimed
         self._already_made = already_succeeded
         self._prepare_refresh = prepare_refresh
         self._collect_garbage = collect_garbage
@@ -82,6 +85,12 @@ class SqlRunLog(RunLog):
         self._writer.close(lambda connection: self._close_run(connection, status, error, prepared))
         with suppress(DatabaseUnavailableError):  # the run is closed; the next pruning collects its garbage
             self._collect_garbage()
+
+    def abandon(self, *, error: str) -> None:
+        if self._is_claimed:
+            self._writer.close(lambda _connection: None)  # the run stays with its service, which releases it
+        else:
+            self.close(RunStatus.INTERRUPTED, error=error)
 
     def _close_run(
         self, connection: sa.Connection, status: RunStatus, error: str | None, prepared: StateChanges | None

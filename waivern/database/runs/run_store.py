@@ -142,7 +142,7 @@ class SqlRunStore(RunStore):
                 refuse_changed_runbook(run, plan)
                 already_succeeded = reset_artifacts(connection, run, plan)
                 run_events.resumed(connection, claimed.run_id, epoch=claimed.epoch, actor=str(caller), at=now)
-        return self._handle(claimed.run_id, run.number, claimed.epoch, already_succeeded, caller)
+        return self._handle(claimed.run_id, run.number, claimed.epoch, already_succeeded, caller, is_claimed=True)
 
     def enqueue(self, run: NewRun) -> str:
         with writing(self._engine) as connection:
@@ -259,12 +259,26 @@ class SqlRunStore(RunStore):
             return fail_or_requeue(connection, run, _NO_HEARTBEAT, caller=caller, prepared=prepared)
 
     def _handle(
-        self, run_id: str, number: int, epoch: int, already_succeeded: frozenset[str], caller: Caller
+        self,
+        run_id: str,
+        number: int,
+        epoch: int,
+        already_succeeded: frozenset[str],
+        caller: Caller,
+        *,
+        is_claimed: bool = False,
     ) -> RunHandle:
         writer = RunWriter(self._engine, run_id=run_id, run_number=number, epoch=epoch, lease_s=self.lease_s)
         collect = functools.partial(_remove_garbage, self._engine, caller)
         prepare = functools.partial(prepare_refresh, self._engine, run_id)
-        log = SqlRunLog(writer, already_succeeded, prepare_refresh=prepare, collect_garbage=collect, caller=caller)
+        log = SqlRunLog(
+            writer,
+            already_succeeded,
+            prepare_refresh=prepare,
+            collect_garbage=collect,
+            caller=caller,
+            is_claimed=is_claimed,
+        )
         return RunHandle(run_id, epoch, SqlArtifactStore(self._engine, writer), log, already_succeeded)
 
     def _ownership(self, plan: "ExecutionPlan", now: datetime) -> dict[str, Any]:

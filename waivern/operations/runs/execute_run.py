@@ -233,5 +233,8 @@ class _ReportingLog(RunLog):
     def on_lost(self, callback: Callable[[RunTakenOverError], None]) -> None:
         self._log.on_lost(callback)
 
+    def abandon(self, *, error: str) -> None:
+        self._log.abandon(error=error)
+
     def close(self, status: RunStatus, *, error: str | None = None) -> None:
         self._log.close(status, error=error)
