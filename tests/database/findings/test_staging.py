@@ -1,6 +1,7 @@
 """A large snapshot is written in several transactions, and seen as one."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from tests.builders.callers import CALLER
+from tests.builders.installations import migrated
 from waivern import Message
+from waivern.database.connection.engine import open_engine
 from waivern.database.findings import staging
 from waivern.database.runs import snapshot_writer
 from waivern.database.runs.history import SqlHistory
@@ -83,6 +86,25 @@ def test_every_snapshot_is_read_as_it_was_saved(engine: sa.Engine) -> None:
     assert problems(engine) == []
     with engine.connect() as connection:
         assert connection.scalars(sa.select(finding_streams.c.staged_by)).all() == [None]
+
+
+def test_computing_for_longer_than_postgres_lets_a_transaction_idle_fails_nothing(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = snapshot_writer.compute_changes
+
+    def compute_slowly(connection: sa.Connection, *arguments: Any, **options: Any) -> Any:
+        changes = compute(connection, *arguments, **options)
+        time.sleep(2.3)
+        return changes
+
+    with migrated(postgres_url):
+        pass
+    monkeypatch.setattr(snapshot_writer, "compute_changes", compute_slowly)
+    engine = open_engine(postgres_url, lease_s=3)  # Postgres lets a transaction idle for 2 seconds
+    run_id = scan(engine, numbered(range(10)))
+    assert found_by(engine, run_id) == numbered(range(10))
+    engine.dispose()
 
 
 def stopping_after(batches: int) -> Callable[..., None]:

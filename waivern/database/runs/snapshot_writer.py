@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from waivern.database.connection.clock import database_now
+from waivern.database.connection.engine import allow_idling
 from waivern.database.connection.retries import sleep_with_jitter
 from waivern.database.findings.finding_rows import (
     FindingSnapshot,
@@ -81,6 +82,7 @@ class SnapshotWriter:
         must_stage: bool,
     ) -> None:
         with self._engine.connect() as connection:
+            allow_idling(connection)
             changes = compute_changes(connection, self._run_id, artifact_id, snapshot, at=at)
         is_staged = changes.seq is None and (must_stage or changes.size > _MAX_DIRECT_CHANGES)
         if is_staged:
