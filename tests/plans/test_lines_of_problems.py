@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,16 +45,16 @@ artifacts:
     process:
       type: scan
 """
-PROBLEM = re.compile(r"^(?:.*/)?(\w+\.yaml)[:, ]+(?:line )?(\d+)[:, ]+(.*)$", re.DOTALL)
+PROBLEM = re.compile(r"^(?:[^:]*/)?(\w+\.yaml)[:, ]+(?:line )?(\d+)[:, ]+(.*)$", re.DOTALL)
 
 
-def problems_of(folder: Path, main: str, child: str) -> list[tuple[str, str, str]]:
+def problems_of(folder: Path, main: str, child: str = "", *, components: Any = None) -> list[tuple[str, str, str]]:
     """Return the file, the text of the line and the message of each problem."""
     texts = {"main.yaml": main, "child.yaml": child}
     for name, text in texts.items():
         (folder / name).write_text(text)
     with pytest.raises(PlanError) as caught:
-        Planner(registry(), environment={}).plan(folder / "main.yaml")
+        Planner(components or registry(), environment={}).plan(folder / "main.yaml")
     found = []
     for problem in caught.value.problems:
         match = PROBLEM.match(problem)

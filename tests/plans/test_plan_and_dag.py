@@ -3,8 +3,8 @@ import pytest
 from tests.builders.counting import times_the_steps
 from waivern.messages.schema import Schema
 from waivern.plans.dag import ExecutionDAG
-from waivern.plans.plan import ExecutionPlan
-from waivern.runbooks.model.artifact_definition import ArtifactDefinition, SourceConfig
+from waivern.plans.plan import ExecutionPlan, kind_and_component
+from waivern.runbooks.model.artifact_definition import ArtifactDefinition, ProcessConfig, ReuseConfig, SourceConfig
 from waivern.runbooks.model.runbook import Runbook
 
 SOURCE = ArtifactDefinition(source=SourceConfig(type="x"))
@@ -29,11 +29,25 @@ def test_a_plan_created_by_hand_has_a_digest_for_any_properties():
     assert len(ExecutionPlan(runbook, ExecutionDAG(runbook.artifacts), {}).digest) == 64
 
 
+@pytest.mark.parametrize(
+    ("definition", "expected"),
+    [
+        (SOURCE, ("source", "x")),
+        (ArtifactDefinition(inputs=("a",), process=ProcessConfig(type="y")), ("process", "y")),
+        (ArtifactDefinition(reuse=ReuseConfig(from_run="latest", artifact="a")), ("reuse", "latest/a")),
+        (made_from("a"), ("merge", "concatenate")),
+        (ArtifactDefinition.model_construct(), ("default", "input")),
+    ],
+)
+def test_each_kind_of_artifact_names_what_produces_it(definition: ArtifactDefinition, expected: tuple[str, str]):
+    assert kind_and_component(definition) == expected
+
+
 def test_artifacts_keep_the_order_of_the_runbook():
-    dag = ExecutionDAG({"c": made_from("b", "a"), "b": SOURCE, "a": SOURCE, "d": made_from("a")})
+    dag = ExecutionDAG({"c": made_from("a", "b"), "b": SOURCE, "a": SOURCE, "d": made_from("a")})
     assert dag.get_sorter().get_ready() == ("b", "a")
     assert dag.get_dependents("a") == ("c", "d")
-    assert dag.get_inputs("c") == ("b", "a")
+    assert dag.get_inputs("c") == ("a", "b")
 
 
 def test_each_call_returns_a_new_sorter():

@@ -52,6 +52,13 @@ def test_a_source_uses_the_first_schema_that_all_its_dependents_accept():
     assert plan_of(passed_on).artifact_schemas["a"] == (None, CODE)
 
 
+@pytest.mark.parametrize("dependents", [("compared", "scanned"), ("scanned", "compared")])
+def test_a_source_uses_a_schema_that_each_of_its_dependents_accepts(dependents):
+    derived_from_a = {"compared": derived("a", "b", by="compare"), "scanned": derived("a", by="scan_code")}
+    artifacts = {"a": source("both"), "b": source(), **{name: derived_from_a[name] for name in dependents}}
+    assert plan_of(artifacts).artifact_schemas["a"] == (None, CODE)
+
+
 def test_an_edge_without_a_common_schema_is_a_problem():
     found = problems_of({"a": source("both"), "b": derived("a"), "c": derived("a", by="scan_code")})
     expected = "the analyser 'scan_code' accepts source_code/1.0.0, but its inputs are standard_input/1.0.0 from a"
@@ -224,6 +231,19 @@ def test_a_reused_artifact_keeps_its_schema_and_names_its_run():
     plan = Planner(with_memory(), environment={}).plan_from_dict(runbook(artifacts))
     assert plan.artifact_schemas == {"a": (None, CODE), "b": ([CODE], FINDINGS)}
     assert plan.runbook.artifacts["a"].reuse.from_run == "latest of Scan"
+
+
+def test_each_reused_artifact_names_its_run_wherever_it_is_defined():
+    reused = {"reuse": {"from_run": "latest", "artifact": "customers"}}
+    plan = Planner(with_memory(), environment={}).plan_from_dict(runbook({"a": source(), "b": reused, "c": reused}))
+    assert [plan.runbook.artifacts[each].reuse.from_run for each in "bc"] == ["latest of Scan"] * 2
+
+
+def test_a_misspelt_key_of_a_runbook_given_as_data_hides_no_other_problem():
+    assert problems_of({"a": source("fils")}, confg={}) == [
+        "'confg' is not known. Did you mean 'config'?",
+        "artifacts.a.source: There is no connector named 'fils'. Did you mean 'files'?",
+    ]
 
 
 def test_reusing_an_unknown_artifact_is_a_problem():

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from waivern.errors import ScheduleError
 from waivern.plans.schedule_timing import timing_of
 from waivern.runbooks.model.schedule_config import ScheduleConfig
 from waivern.schedules.timing import Cron, Every, Once, Timing
@@ -24,3 +25,17 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 )
 def test_a_schedule_config_gives_its_timing(written: dict[str, str], timing: Timing) -> None:
     assert timing_of(ScheduleConfig.model_validate(written), anchor=NOW) == timing
+
+
+@pytest.mark.parametrize("at", ["1970-01-01T00:00:00", "9998-12-31T23:59:59"])
+def test_a_time_of_the_first_and_of_the_last_year_is_valid_and_in_utc(at: str) -> None:
+    timing = timing_of(ScheduleConfig.model_validate({"at": at}), anchor=NOW)
+    assert isinstance(timing, Once)
+    assert (timing.at.isoformat(), timing.at.tzinfo) == (f"{at}+00:00", UTC)
+
+
+@pytest.mark.parametrize("at", ["1969-12-31T23:59:59", "9999-01-01T00:00:00"])
+def test_a_time_outside_these_years_is_refused(at: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        timing_of(ScheduleConfig.model_validate({"at": at}), anchor=NOW)
+    assert str(caught.value) == f"'{at}' is not a valid time for a schedule. Use a year from 1970 to 9998"

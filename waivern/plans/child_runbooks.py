@@ -183,7 +183,7 @@ def _is_file_of(node: RunbookNode, file: Path) -> bool:
 
 
 def _check_within(file: Path, folders: list[Path]) -> None:
-    real = file.resolve(strict=True)
+    real = file.resolve()
     if not any(real.is_relative_to(folder.resolve()) for folder in folders):
         raise RunbookError(
             f"the child runbook '{file.name}' is a link to a file outside the runbook's folder",

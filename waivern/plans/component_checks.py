@@ -26,7 +26,6 @@ class ComponentSchemas:
     """The schemas that a component declares; `input_combinations` is empty for a connector."""
 
     name: str
-    kind: Kind
     output_schemas: tuple[Schema, ...]
     input_combinations: tuple[tuple[Schema, ...], ...] = ()
 
@@ -168,7 +167,7 @@ def _read_schemas(name: str, kind: Kind, component: Any) -> ComponentSchemas:
     input_combinations = tuple(tuple(combination) for combination in requirements)
     if not output_schemas:
         raise RunbookError(f"the {kind} '{name}' declares no output schema")
-    return ComponentSchemas(name, kind, output_schemas, input_combinations)
+    return ComponentSchemas(name, output_schemas, input_combinations)
 
 
 def _malformed_variable(value: Any) -> str | None:

@@ -77,7 +77,7 @@ class _Inliner:
                     final_id = self._references.resolve(node, name)
                 except UnresolvedReferenceError:  # reported where it is used, or by the check of the child's outputs
                     continue
-                if final_id is not None and final_id in self.inlined.artifacts:
+                if final_id is not None:
                     self.inlined.aliases[node.prefix + name] = final_id
                     if node.loaded.runbook.artifacts[self._references.owner_of(node, name)].output:
                         marked = self.inlined.artifacts[final_id].model_copy(update={"output": True})
