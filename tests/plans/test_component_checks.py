@@ -47,6 +47,14 @@ def test_an_invalid_property_is_reported_beside_several_unset_variables():
     assert found[2:] == ["artifacts.a.source.properties.bad: is not known (given: 1)"]
 
 
+def test_a_planner_without_an_environment_uses_that_of_the_process(monkeypatch):
+    monkeypatch.setenv("FOLDER_TO_SCAN", "/data")
+    components = registry()
+    plan = Planner(components).plan_from_dict(runbook({"a": source(path="${FOLDER_TO_SCAN}")}))
+    assert plan.variables == {"FOLDER_TO_SCAN"}
+    assert [properties for properties, _ in components.connector_factories["files"].created] == [{"path": "/data"}]
+
+
 def test_a_component_is_tried_with_a_placeholder_for_an_unset_variable():
     factory = FakeFactory(connector(CODE))
     problems_with(factory, x="${ONE}/${TWO:-2}")

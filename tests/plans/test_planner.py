@@ -104,6 +104,12 @@ def test_an_invalid_runbook_is_refused_before_anything_runs(artifacts, message):
     assert message in problem
 
 
+def test_the_error_of_a_plan_names_the_runbook():
+    with pytest.raises(PlanError) as caught:
+        plan_of({"a": derived("b")})
+    assert str(caught.value) == "Scan: artifacts.a.inputs: there is no artifact 'b'"
+
+
 def test_every_problem_is_reported_at_once():
     found = problems_of(
         {
@@ -348,6 +354,7 @@ def test_only_the_runbooks_variables_are_read_from_the_environment():
     [
         ({"cron": "0 0 31 2 *"}, "schedule.cron: '0 0 31 2 *' is never due"),
         ({"cron": "61 * * * *"}, "schedule.cron: '61 * * * *' is not valid cron: '61' is not a valid minute"),
+        ({"at": "1969-12-31"}, "schedule.at: '1969-12-31' is not a valid time for a schedule"),
         ({"every": 0.5}, "schedule.every: 0.5 s is not a valid interval"),
     ],
 )
