@@ -53,6 +53,22 @@ def messages(megabytes: float, *, rows_as_cells: bool = True, seed: int = 202611
     return [Message("corpus", content, STANDARD_INPUT)]
 
 
+def dense_messages(megabytes: float, *, seed: int = 20261123) -> list[Message]:
+    """Return about `megabytes` million characters of CSV files with names, e-mail addresses, phones and dates only."""
+    rng = random.Random(seed)
+    data = list(_files(rng, int(megabytes * 1_000_000), "dumps/people_{}.csv", _person_line))
+    return [
+        Message("dump", {"schemaVersion": "1.0.0", "name": "Dump", "source": _SOURCE, "data": data}, STANDARD_INPUT)
+    ]
+
+
+def _person_line(rng: random.Random) -> str:
+    first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
+    email = f"{first}.{last}{rng.randrange(10**6)}@example.org".lower()
+    birth = f"{rng.randint(1940, 2005)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
+    return f"{first},{last},{email},+44 20 {rng.randrange(7 * 10**7, 8 * 10**7)},{birth}"
+
+
 def _files(rng: random.Random, size: int, name: str, line: Callable[[random.Random], str]) -> Iterator[dict[str, Any]]:
     for number in range(max(1, size // _FILE_CHARACTERS)):
         lines, length = [], 0

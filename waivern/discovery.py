@@ -1,8 +1,11 @@
 """Discovering plug-ins: the entry points of installed packages."""
 
+import functools
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib import metadata
+from importlib.metadata import EntryPoint, EntryPoints
 from types import MappingProxyType
 from typing import Any
 
@@ -19,19 +22,59 @@ class Discovered:
     broken: Mapping[str, str]
 
 
+class PlugInError(Exception):
+    """A plug-in cannot be imported; the text is the reason."""
+
+
+class PlugIns:
+    """The plug-ins of one entry-point group. Each is imported when it is loaded, because some are slow to import."""
+
+    def __init__(self, group: str) -> None:
+        self._candidates = _by_name(group)
+
+    @property
+    def names(self) -> list[str]:
+        """The sorted names of all plug-ins, including those that cannot be imported."""
+        return list(self._candidates)
+
+    def load(self, name: str) -> Any:
+        """Return the object that the entry point with this name refers to.
+
+        Raises:
+            PlugInError: It cannot be imported, or two packages provide the name.
+        """
+        candidates = self._candidates[name]
+        if len(candidates) > 1:
+            raise PlugInError(f"provided by more than one package: {', '.join(sorted(map(_package, candidates)))}")
+        try:
+            return candidates[0].load()
+        except (Exception, SystemExit) as error:
+            origin = f"package {_package(candidates[0])}, {candidates[0].value}"
+            raise PlugInError(f"{type(error).__name__}: {error} ({origin})") from error
+
+
 def discover(group: str) -> Discovered:
     """Load every entry point of `group`; a name that two packages provide is reported as broken."""
+    plug_ins = PlugIns(group)
     loaded: dict[str, Any] = {}
     broken: dict[str, str] = {}
-    for name, candidates in _by_name(group).items():
-        if len(candidates) > 1:
-            broken[name] = f"provided by more than one package: {', '.join(sorted(map(_package, candidates)))}"
-            continue
+    for name in plug_ins.names:
         try:
-            loaded[name] = candidates[0].load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001  an import may raise anything, even SystemExit
-            broken[name] = f"{type(error).__name__}: {error} (package {_package(candidates[0])}, {candidates[0].value})"
+            loaded[name] = plug_ins.load(name)
+        except PlugInError as error:
+            broken[name] = str(error)
     return Discovered(MappingProxyType(loaded), MappingProxyType(broken))
+
+
+def entry_points(*, group: str) -> EntryPoints:
+    """Return the entry points of one group. The installed packages are read once, not once for each group."""
+    found: EntryPoints = _all_entry_points(tuple(sys.path)).select(group=group)
+    return found
+
+
+@functools.cache
+def _all_entry_points(_path: tuple[str, ...]) -> Any:
+    return metadata.entry_points()
 
 
 def _by_name(group: str) -> dict[str, list[EntryPoint]]:

@@ -8,7 +8,7 @@ from waivern.components.analyser import Analyser
 from waivern.components.connector import Connector
 from waivern.components.container import ServiceContainer
 from waivern.components.factory import ComponentFactory
-from waivern.discovery import discover
+from waivern.discovery import PlugInError, PlugIns
 from waivern.errors import ComponentNotFoundError
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ ANALYSERS = "waivern.analysers"
 
 
 class Factories(Mapping[str, ComponentFactory[T]], Generic[T]):
-    """The factories of one entry-point group, loaded on first access.
+    """The factories of one entry-point group, each loaded on first access.
 
     A name may end with the kind, as in older runbooks: `personal_data_analyser` is `personal_data`. `broken` maps the
     name of each plug-in that cannot be used to the reason. An unknown name raises an error that is both a
@@ -29,35 +29,46 @@ class Factories(Mapping[str, ComponentFactory[T]], Generic[T]):
         self._kind = kind
         self._group = group
         self._container = container
+        self._factories: dict[str, ComponentFactory[T]] = {}
+        self._broken: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> ComponentFactory[T]:
-        factories, broken = self._loaded
-        factory = factories.get(name) or factories.get(name.removesuffix(f"_{self._kind}"))
-        if factory is None or name in broken:
-            raise _UnknownComponentError(self._kind, name, factories, broken=broken.get(name))
-        return factory
+        for installed_name in (name, name.removesuffix(f"_{self._kind}")):
+            if installed_name in self._plug_ins.names:
+                factory = self._load(installed_name)
+                if factory is not None:
+                    return factory
+                break
+        raise _UnknownComponentError(self._kind, name, list(self), broken=self._broken.get(name))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._loaded[0])
+        return iter(self._load_all())
 
     def __len__(self) -> int:
-        return len(self._loaded[0])
+        return len(self._load_all())
 
     @property
     def broken(self) -> Mapping[str, str]:
-        return self._loaded[1]
+        self._load_all()
+        return self._broken
 
     @functools.cached_property
-    def _loaded(self) -> tuple[dict[str, ComponentFactory[T]], dict[str, str]]:
-        discovered = discover(self._group)
-        factories: dict[str, ComponentFactory[T]] = {}
-        broken = dict(discovered.broken)
-        for name, factory_class in discovered.loaded.items():
+    def _plug_ins(self) -> PlugIns:
+        return PlugIns(self._group)
+
+    def _load_all(self) -> list[str]:
+        return [name for name in self._plug_ins.names if self._load(name) is not None]
+
+    def _load(self, name: str) -> ComponentFactory[T] | None:
+        """Return a factory, or None if it cannot be used."""
+        if name not in self._factories and name not in self._broken:
             try:
-                factories[name] = _create_factory(factory_class, self._container)
+                self._factories[name] = _create_factory(self._plug_ins.load(name), self._container)
+            except PlugInError as error:
+                self._broken[name] = str(error)
             except (Exception, SystemExit) as error:  # noqa: BLE001  a plug-in's factory may raise anything, even SystemExit
-                broken[name] = f"{type(error).__name__}: {error}"
-        return factories, broken
+                self._broken[name] = f"{type(error).__name__}: {error}"
+        return self._factories.get(name)
 
 
 class ComponentRegistry:

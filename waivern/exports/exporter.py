@@ -3,9 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from waivern.exports.model.organisation import Organisation
-from waivern.exports.model.report import Report
+if TYPE_CHECKING:
+    from waivern.exports.model.organisation import Organisation
+    from waivern.exports.model.report import Report
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Preferences:
 
     extension: str = ""
     fail_from: str = "low"
-    organisation: Organisation | None = None
+    organisation: "Organisation | None" = None
 
 
 class Exporter(ABC):
@@ -49,7 +51,7 @@ class Exporter(ABC):
         """Return the media type of the bytes, such as "application/json"."""
 
     @abstractmethod
-    def export(self, report: Report, preferences: Preferences) -> Iterator[bytes]:
+    def export(self, report: "Report", preferences: Preferences) -> Iterator[bytes]:
         """Yield the bytes in parts, so that a large report is never held in memory.
 
         Raises:

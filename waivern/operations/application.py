@@ -3,20 +3,22 @@
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from waivern.artifacts.store import PastArtifacts
 from waivern.components.container import ServiceContainer, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
-from waivern.history.audit_log import AuditLog
-from waivern.history.current_findings import CurrentFindings
-from waivern.history.decision_log import DecisionLog
-from waivern.history.history import History
-from waivern.history.retention import Retention
-from waivern.runs.run_store import RunStore
-from waivern.runs.service_store import ServiceStore
 from waivern.schedules.hook_commands import HookCommands
-from waivern.schedules.schedule_store import ScheduleStore
+
+if TYPE_CHECKING:  # the ports of a command's storage import what their values are made of
+    from waivern.history.audit_log import AuditLog
+    from waivern.history.current_findings import CurrentFindings
+    from waivern.history.decision_log import DecisionLog
+    from waivern.history.history import History
+    from waivern.history.retention import Retention
+    from waivern.runs.run_store import RunStore
+    from waivern.runs.service_store import ServiceStore
+    from waivern.schedules.schedule_store import ScheduleStore
 
 T = TypeVar("T")
 
@@ -25,21 +27,21 @@ class Storage(Protocol):
     """The ports of one database."""
 
     @property
-    def runs(self) -> RunStore: ...
+    def runs(self) -> "RunStore": ...
     @property
-    def history(self) -> History: ...
+    def history(self) -> "History": ...
     @property
-    def schedules(self) -> ScheduleStore: ...
+    def schedules(self) -> "ScheduleStore": ...
     @property
-    def services(self) -> ServiceStore: ...
+    def services(self) -> "ServiceStore": ...
     @property
-    def audit(self) -> AuditLog: ...
+    def audit(self) -> "AuditLog": ...
     @property
-    def decisions(self) -> DecisionLog: ...
+    def decisions(self) -> "DecisionLog": ...
     @property
-    def retention(self) -> Retention: ...
+    def retention(self) -> "Retention": ...
     @property
-    def current_findings(self) -> CurrentFindings: ...
+    def current_findings(self) -> "CurrentFindings": ...
     def close(self) -> None: ...
 
 

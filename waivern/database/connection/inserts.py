@@ -1,13 +1,10 @@
 """INSERT statements for rows that may already exist, on SQLite and Postgres."""
 
 import functools
-from collections.abc import Mapping
+import importlib
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-
-_INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def insert_ignore(database: sa.Engine | sa.Connection, table: sa.Table) -> Any:
@@ -26,11 +23,16 @@ def upsert(database: sa.Engine | sa.Connection, table: sa.Table) -> Any:
 
 @functools.cache
 def _insert_ignore(dialect: str, table: sa.Table) -> Any:
-    return _INSERT[dialect](table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return _insert(dialect, table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 @functools.cache
 def _upsert(dialect: str, table: sa.Table) -> Any:
-    insert = _INSERT[dialect](table)
+    insert = _insert(dialect, table)
     others = {column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key}
     return insert.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=others)
+
+
+def _insert(dialect: str, table: sa.Table) -> Any:
+    """Return the INSERT of a dialect: only the dialect in use is imported."""
+    return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert(table)

@@ -9,7 +9,6 @@ from waivern.runbooks.model.artifact_definition import NonEmptyText, NonEmptyTex
 from waivern.runbooks.reading.problems import KeyPath, format_key_path, truncate_problems
 from waivern.runbooks.reading.yaml_parser import Node, YamlSyntaxError, line_of, parse_yaml
 
-FILE_NAME = "waivern-organisation.yaml"
 _MAX_BYTES = 1 << 20
 
 

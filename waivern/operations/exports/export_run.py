@@ -4,23 +4,25 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from waivern.caller import Caller
 from waivern.errors import ExportError, ReadOnlyDatabaseError, RunError, did_you_mean
 from waivern.exports.exporter import Exporter, Preferences
-from waivern.exports.model.organisation import FILE_NAME, read_organisation
-from waivern.exports.model.report import Report
 from waivern.exports.registry import Exporters
 from waivern.gc_tuning import gc_paused
 from waivern.history.events import EventKind
 from waivern.history.run_records import LATEST, RunFilter, RunRecord
 from waivern.operations.application import Application
 from waivern.operations.exports.atomic_files import HashingCounter, WrittenBytes, check_writable, write_atomically
-from waivern.operations.exports.report_run import build_report
 from waivern.runbooks.reading.runbook_loader import is_file, read_runbook_name
 from waivern.runs.run import UNFINISHED, RunStatus, short_id
 
+if TYPE_CHECKING:
+    from waivern.exports.model.organisation import Organisation
+    from waivern.exports.model.report import Report
+
+ORGANISATION_FILE = "waivern-organisation.yaml"
 NOT_RECORDED = "The audit log has no event of this export, because the database must not be written"
 
 
@@ -64,7 +66,7 @@ def check_export(request: ExportRequest) -> type[Exporter]:
         check_writable(request.output)
         _check_extension(request, exporter)
     if request.organisation is not None:
-        read_organisation(request.organisation)
+        _read_organisation(request.organisation)
     return exporter
 
 
@@ -73,7 +75,7 @@ def with_organisation_file(request: ExportRequest, runbook: Path | None) -> Expo
     if request.organisation is not None:
         return request
     folders = [*([runbook.parent] if runbook is not None and is_file(runbook) else []), Path()]
-    candidates = (folder / FILE_NAME for folder in folders)
+    candidates = (folder / ORGANISATION_FILE for folder in folders)
     return replace(request, organisation=next((file for file in candidates if file.is_file()), None))
 
 
@@ -122,6 +124,8 @@ def export_run_record(
             _record_event(application, run, request.form, caller, written)
         except ReadOnlyDatabaseError:
             unrecorded.append(NOT_RECORDED)
+
+    from waivern.operations.exports.report_run import build_report
 
     with gc_paused():
         report = build_report(application, run)
@@ -182,9 +186,15 @@ def _check_extension(request: ExportRequest, exporter: type[Exporter]) -> None:
         )
 
 
+def _read_organisation(path: Path) -> "Organisation":
+    from waivern.exports.model.organisation import read_organisation  # a run without exports does not import it
+
+    return read_organisation(path)
+
+
 def _preferences(request: ExportRequest, exporter: type[Exporter]) -> Preferences:
     extension = _extension(request.output)
-    organisation = None if request.organisation is None else read_organisation(request.organisation)
+    organisation = None if request.organisation is None else _read_organisation(request.organisation)
     if extension not in exporter.extensions:
         extension = exporter.extensions[0]
     return replace(request.preferences, extension=extension, organisation=organisation)
@@ -207,7 +217,7 @@ def _write_to_stream(chunks: Iterable[bytes], stream: BinaryIO) -> WrittenBytes:
     return counter.written
 
 
-def _warnings(report: Report) -> Iterator[str]:
+def _warnings(report: "Report") -> Iterator[str]:
     if report.incomplete_reason is not None:
         yield report.incomplete_reason
     if report.has_coverage_gaps:

@@ -155,5 +155,5 @@ def _spellings(term: str, always_found: Iterable[str]) -> Iterator[Word]:
         return
     yield Word(term)
     for spelling in (separator.join(words) for separator in ("", "_", "-")):
-        if not any(other in spelling for other in always_found):
+        if not any(map(spelling.__contains__, always_found)):
             yield Word(spelling)

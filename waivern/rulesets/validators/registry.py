@@ -7,7 +7,10 @@ module of python-stdnum (`stdnum.nl.bsn`). Modules whose result depends on the c
 import functools
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import stdnum
 
 from waivern.rulesets.validators.code_values import CODE_VALIDATORS
 from waivern.rulesets.validators.contact_values import CONTACT_VALIDATORS
@@ -33,10 +36,14 @@ def get_validator(name: str) -> Validator:
     """
     if name in _VALIDATORS:
         return _VALIDATORS[name]
-    module = _stdnum_module(name)
-    if module is None:
+    if name in _DATE_DEPENDENT or not (_is_file_of_stdnum(name) or _stdnum_module(name) is not None):
         raise KeyError(name)
-    return _whole_value(module.is_valid)
+    return _validator_of_stdnum(name)
+
+
+def _is_file_of_stdnum(name: str) -> bool:
+    package, *path = name.split(".")
+    return package == "stdnum" and any(Path(folder, *path).with_suffix(".py").is_file() for folder in stdnum.__path__)
 
 
 def _stdnum_module(name: str) -> Any | None:
@@ -55,9 +62,16 @@ _DATE_DEPENDENT = {
 }
 
 
-def _whole_value(is_valid: Callable[[str], bool]) -> Validator:
+def _validator_of_stdnum(name: str) -> Validator:
+    """Return the validator of a module that is imported on first use: a ruleset names many, and a text needs few."""
+
+    @functools.cache
+    def is_valid() -> Callable[[str], bool]:
+        function: Callable[[str], bool] = importlib.import_module(name).is_valid
+        return function
+
     def validate(value: str) -> tuple[int, int] | None:
-        return (0, len(value)) if is_valid(value) else None
+        return (0, len(value)) if is_valid()(value) else None
 
     return validate
 
