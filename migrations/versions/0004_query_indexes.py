@@ -16,7 +16,11 @@ _COMPLETE = sa.text("status = 'succeeded' AND reanalysis_of IS NULL")
 
 def upgrade() -> None:
     op.create_index(
-        "ix_artifacts_digest", "artifacts", ["digest"], sqlite_where=_HAS_CONTENT, postgresql_where=_HAS_CONTENT
+        "ix_artifacts_digest_prefix",
+        "artifacts",
+        [sa.text("substr(digest, 1, 3)")],
+        sqlite_where=_HAS_CONTENT,
+        postgresql_where=_HAS_CONTENT,
     )
     op.create_index("ix_current_findings_rule_cursor_id", "current_findings", ["rule", "cursor_id"])
     op.create_index("ix_events_at", "events", ["at"])
@@ -35,4 +39,4 @@ def downgrade() -> None:
     op.drop_index("ix_runs_complete", table_name="runs")
     op.drop_index("ix_events_at", table_name="events")
     op.drop_index("ix_current_findings_rule_cursor_id", table_name="current_findings")
-    op.drop_index("ix_artifacts_digest", table_name="artifacts")
+    op.drop_index("ix_artifacts_digest_prefix", table_name="artifacts")

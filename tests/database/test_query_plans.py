@@ -115,7 +115,7 @@ NEEDED = {
     "ix_runs_complete": "the newest complete run",
     "ix_events_at": "events by time",
     "ix_current_findings_rule_cursor_id": "findings of a rule",
-    "ix_artifacts_digest": "artifacts of a content",
+    "ix_artifacts_digest_prefix": "artifacts of a content",
 }
 NARROWER = ("the newest complete run", "findings of a rule")  # without its index, another one reads more rows
 

@@ -15,7 +15,7 @@ from waivern.database.connection.sqlite_file import truncate_wal
 from waivern.database.data.residual_mentions import text_in_json
 from waivern.database.events import event_rows
 from waivern.database.retention.blob_gc import write_tombstones
-from waivern.database.retention.retention_rules import HAS_CONTENT
+from waivern.database.retention.retention_rules import HAS_CONTENT, holds_any_of
 from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates, runs
 from waivern.errors import RunError
@@ -32,7 +32,6 @@ _STORED_BLOB = (
 _USES = (
     sa.select(artifacts.c.digest, runs.c.id, runs.c.runbook_name, artifacts.c.artifact_id)
     .join(runs, runs.c.number == artifacts.c.run_number)
-    .where(*HAS_CONTENT)
     .order_by(runs.c.id, artifacts.c.artifact_id)
 )
 _UNFINISHED_USES = _USES.where(runs.c.status.in_((RunStatus.RUNNING.value, RunStatus.QUEUED.value))).limit(1)
@@ -87,7 +86,7 @@ def _describe(engine: sa.Engine, digests: Iterable[str]) -> Sequence[ErasableCon
             query = sa.select(blobs.c.digest, blobs.c.size).where(blobs.c.digest.in_(batch))
             sizes = {row.digest: row.size for row in connection.execute(query)}
             uses: dict[str, list[ContentUse]] = {digest: [] for digest in batch}
-            for row in connection.execute(_USES.where(artifacts.c.digest.in_(batch))):
+            for row in connection.execute(_USES.where(holds_any_of(batch))):
                 uses[row.digest].append(ContentUse(row.id, row.runbook_name, row.artifact_id))
         found += [ErasableContent(digest, sizes[digest], uses[digest]) for digest in batch]
     return found
@@ -97,7 +96,7 @@ def _erase_batch(connection: sa.Connection, digests: Sequence[str], *, reason: s
     query = sa.select(blobs.c.digest).where(blobs.c.digest.in_(digests), blobs.c.codec != TOMBSTONE)
     # Lock the rows first, so that no run can save a reference to one of them after the check for unfinished runs.
     stored = [str(digest) for digest in connection.scalars(query.order_by(blobs.c.digest).with_for_update())]
-    unfinished = connection.execute(_UNFINISHED_USES.where(artifacts.c.digest.in_(stored))).first()
+    unfinished = connection.execute(_UNFINISHED_USES.where(holds_any_of(stored))).first()
     if unfinished is not None:
         raise RunError(
             f"The run {unfinished.id} is unfinished, and its '{unfinished.artifact_id}' holds content to erase",
@@ -106,7 +105,7 @@ def _erase_batch(connection: sa.Connection, digests: Sequence[str], *, reason: s
     if not stored:
         return 0
     erased = {"pruned_at": at, "pruned_because": f"erased: {reason}"}
-    connection.execute(sa.update(artifacts).where(artifacts.c.digest.in_(stored), *HAS_CONTENT), erased)
+    connection.execute(sa.update(artifacts).where(holds_any_of(stored)), erased)
     write_tombstones(connection, stored)
     connection.execute(sa.delete(gc_candidates).where(gc_candidates.c.digest.in_(stored)))
     body: dict[str, Any] = {"digests": stored, "reason": reason}

@@ -24,12 +24,12 @@ from waivern.database.connection.engine import writing
 from waivern.database.connection.retries import retry_on_conflict
 from waivern.database.connection.sqlite_file import enable_secure_delete
 from waivern.database.events import event_rows
-from waivern.database.retention.retention_rules import HAS_CONTENT
+from waivern.database.retention.retention_rules import holds_any_of
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates
 from waivern.history.events import EventKind
 
 _CANDIDATES = sa.select(gc_candidates.c.digest, gc_candidates.c.generation)
-_REFERENCES = sa.select(artifacts.c.digest).distinct().where(*HAS_CONTENT)
+_REFERENCES = sa.select(artifacts.c.digest).distinct()
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _referenced(connection: sa.Connection, digests: Iterable[str]) -> set[str]:
     """Return the digests that an artifact references, looked up in the index one by one."""
     found: set[str] = set()
     for batch in batched(sorted(digests)):
-        found.update(connection.scalars(_REFERENCES.where(artifacts.c.digest.in_(batch))))
+        found.update(connection.scalars(_REFERENCES.where(holds_any_of(batch))))
     return found
 
 

@@ -23,6 +23,11 @@ RETAIN_NONE, RETAIN_UNTIL_SUCCESS = "none", "until_success"
 HAS_CONTENT = (artifacts.c.digest.is_not(None), artifacts.c.pruned_at.is_(None))
 """The conditions for an artifact whose content can be read."""
 
+_PREFIX_BYTES = 3
+_DIGEST_PREFIX: sa.ColumnElement[bytes] = sa.literal_column(
+    f"substr(artifacts.digest, 1, {_PREFIX_BYTES})", type_=sa.LargeBinary()
+)
+
 _RETAIN = sa.select(artifact_declarations.c.retain).where(DECLARATION_JOIN).correlate(artifacts).scalar_subquery()
 _PRUNE_RUN = (
     sa.update(artifacts)
@@ -31,6 +36,15 @@ _PRUNE_RUN = (
     .values(pruned_because=sa.literal("retain: ") + _RETAIN)
     .returning(artifacts.c.artifact_id, artifacts.c.digest, artifacts.c.pruned_because.label("reason"))
 )
+
+
+def holds_any_of(digests: Collection[str]) -> "sa.ColumnElement[bool]":
+    """Return the condition for an artifact whose content is one of these and can be read.
+
+    Its index holds only the beginning of each digest, so the condition names that too.
+    """
+    prefixes = {bytes.fromhex(digest)[:_PREFIX_BYTES] for digest in digests}
+    return sa.and_(_DIGEST_PREFIX.in_(sorted(prefixes)), artifacts.c.digest.in_(digests), *HAS_CONTENT)
 
 
 def prune_at_run_end(connection: sa.Connection, run_id: str, status: RunStatus, *, at: datetime, actor: str) -> None:

@@ -1,6 +1,7 @@
 """The revision of the database, and how it is upgraded."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,9 +65,22 @@ def differences(engine: sa.Engine) -> list[str]:
 
     from waivern.database.schema.tables import metadata
 
-    with engine.connect() as connection:
+    with engine.connect() as connection, warnings.catch_warnings():
+        # SQLAlchemy does not reflect such indexes of SQLite, and Alembic does not compare them
+        warnings.filterwarnings("ignore", ".*expression-based index")
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        return [str(difference) for difference in compare_metadata(context, metadata)]
+        found = [str(difference) for difference in compare_metadata(context, metadata)]
+        return found + [f"There is no index {name}" for name in _missing_expression_indexes(connection, metadata)]
+
+
+def _missing_expression_indexes(connection: sa.Connection, metadata: sa.MetaData) -> list[str]:
+    if connection.dialect.name != "sqlite":
+        return []
+    existing = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'index'").scalars())
+    expected = {
+        str(index.name) for table in metadata.sorted_tables for index in table.indexes if not list(index.columns)
+    }
+    return sorted(expected - existing)
 
 
 @contextmanager
