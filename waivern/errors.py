@@ -1,6 +1,5 @@
 """The errors that Waivern raises. Each says what happened and what to do."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -225,5 +224,7 @@ def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str
 
     `cutoff` is the lowest similarity that counts, from 0 (any name) to 1 (the same name).
     """
+    import difflib  # slow to import, and needed for misspelt names only
+
     similar = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"Did you mean '{similar[0]}'?" if similar else None

@@ -1,6 +1,8 @@
-"""Logging to standard error, with secrets redacted and control characters escaped."""
+"""Logging to standard error, with secrets redacted and control characters escaped.
 
-import json
+Every command imports this module, even `--help`, so it imports what only formatting needs when it formats.
+"""
+
 import logging
 import sys
 import threading
@@ -10,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from waivern.escaping import json_text, lines
-from waivern.runs.run import short_id
 from waivern.runs.run_context import current_run
 
 logger = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ class _TextFormatter(logging.Formatter):
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
+        from waivern.runs.run import short_id
+
         run_id, _ = _run_of(record)
         record.run_suffix = f" [{short_id(run_id)}]" if run_id else ""
         # Lines after the first are indented, so that no text that is logged can look like a record of its own.
@@ -93,6 +96,8 @@ class _JsonFormatter(logging.Formatter):
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
+        import json
+
         run_id, schedule = _run_of(record)
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").removesuffix("+00:00")
         fields = {

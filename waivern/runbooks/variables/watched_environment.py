@@ -4,8 +4,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 
-from waivern.addresses import without_logins
-
 
 class WatchedEnvironment(Mapping[str, str]):
     """The environment, recording which variables are looked up so that `redact` can replace their values.
@@ -18,7 +16,7 @@ class WatchedEnvironment(Mapping[str, str]):
         self._environment = os.environ if environment is None else environment
         self._looked_up: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._redact: Callable[[str], str] = without_logins
+        self._redact: Callable[[str], str] = _without_logins
 
     def __getitem__(self, name: str) -> str:
         value = self._environment[name]
@@ -45,3 +43,9 @@ class WatchedEnvironment(Mapping[str, str]):
         with self._lock:
             self._looked_up[name] = value
             self._redact = Redactor(dict(self._looked_up)).text
+
+
+def _without_logins(text: str) -> str:
+    from waivern.addresses import without_logins  # slow to import, and rarely needed at start
+
+    return without_logins(text)
