@@ -272,6 +272,7 @@ def test_a_service_waits_for_its_database(tmp_path: Path) -> None:
             urllib.request.urlopen(health(installation), timeout=10)
         assert "the service waits for its database" in unwell.value.read().decode()
         folder.unlink()
+        folder.mkdir()
         installation.wait_until_serving(process)
         with urllib.request.urlopen(health(installation), timeout=10) as answer:
             assert json.loads(answer.read())["status"] == "ok"
@@ -453,7 +454,7 @@ def test_the_deadline_of_a_run_does_not_apply_to_its_gates(
     """A comparison of 100,000 findings takes a while, and a process that is killed in between evaluates no gate."""
     runbook = on_sqlite.folder / "shop.yaml"
     (on_sqlite.folder / "exports").mkdir()
-    runbook.write_text(json.dumps({**SCANS, "config": {"timeout": 3}}))
+    runbook.write_text(json.dumps({**SCANS, "config": {"timeout": 60}}))
     run_id = queue(on_sqlite, runbook)
     inside, outside = multiprocessing.Pipe()
     watch = Watchdog(multiprocessing.get_context("fork").RawValue("d", 0.0), 5.0, outside)
@@ -470,6 +471,7 @@ def test_the_deadline_of_a_run_does_not_apply_to_its_gates(
         assert claimed is not None
         assert _execute(application, claimed, outside, watch, SERVICE) is RunOutcome.CLOSED
         assert set(application.storage.decisions.gates_of(run_id)) == set(SCANS["gates"])
+    outside.close()
     assert [type(inside.recv()) for _ in range(2)] == [Started, Closed]
     assert limits == [None]
 
