@@ -36,7 +36,7 @@ class Settings:
         default_timeout: The timeout of runs whose runbook sets none: a duration such as 6h, never, or auto: 24 hours
             for the runs of a service, none for all others.
         prune_at: The time of day (UTC, HH:MM) at which a service prunes, or never.
-        hook_commands: The commands that schedules may run as notifications; none by default.
+        hook_commands: The hook commands that schedules may run; none by default.
         cache_dir: The folder for compiled rules, or none. The default follows the conventions of the platform.
     """
 

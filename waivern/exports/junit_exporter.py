@@ -10,7 +10,8 @@ from waivern.exports.encoding.formatting import count, lines_in_words
 from waivern.exports.encoding.json_encoding import in_chunks
 from waivern.exports.exporter import Exporter, Preferences
 from waivern.exports.model.report import Report, rule_id
-from waivern.exports.model.reported_finding import ReportedFinding, severity_rank
+from waivern.exports.model.reported_finding import ReportedFinding
+from waivern.severity import severity_rank
 
 _MAX_LINES = 100
 

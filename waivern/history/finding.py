@@ -9,8 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from waivern.messages.message import Message
+from waivern.severity import DEFAULT_SEVERITY
 
-_DEFAULT_SEVERITY = "medium"
 _MAX_LOCATION_BYTES = 2_000  # Postgres cannot index more than 2,704 bytes
 
 
@@ -93,7 +93,7 @@ def finding_from_entry(entry: Any) -> Finding | None:
         fingerprint=entry["fingerprint"],
         rule=str(entry.get("rule", "")),
         category=str(entry.get("category", "")),
-        severity=str(entry.get("severity", _DEFAULT_SEVERITY)),
+        severity=str(entry.get("severity", DEFAULT_SEVERITY)),
         special_category=special_category if isinstance(special_category, bool) else None,
         source=str(metadata.get("source", "")) if isinstance(metadata, Mapping) else "",
         location=_location_text(entry.get("location")),

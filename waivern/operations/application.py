@@ -52,7 +52,7 @@ class Application:
         open_storage: Opens the database; called once, when it is first needed, so that commands that need no database
             work without one.
         environment: Where `${NAME}` in a runbook is looked up.
-        hook_commands: The commands that schedules may run as notifications.
+        hook_commands: The hook commands that schedules may run.
         timeout_s: The timeout of a run that a person starts, if its runbook sets none; None: it has no limit.
         service_timeout_s: The same of a run that a service executes.
     """

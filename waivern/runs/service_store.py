@@ -62,7 +62,7 @@ class ServiceStore(ABC):
     """What the services of an installation share.
 
     A notification is queued in the transaction that closes its run, one for each target of the run's schedule; that a
-    gate tripped, in the transaction that records the run's gates. So each notification exists once, and it is delivered
+    failed gate, in the transaction that records the run's gates. So each notification exists once, and it is delivered
     at least once, however many services deliver.
     """
 

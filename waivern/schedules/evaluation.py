@@ -69,7 +69,7 @@ def evaluate(
     time that this takes grows with the number of runs, hardly with the number of times that are skipped.
 
     Args:
-        schedule: Its timing, its terms and how far it was evaluated.
+        schedule: Its timing, its settings and how far it was evaluated.
         now: The present, aware.
         has_unfinished_run: Whether a run of it is queued or running.
         decided: Scheduled times of that period that have been decided already.

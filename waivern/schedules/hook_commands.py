@@ -1,6 +1,6 @@
-"""Which commands the schedules of an installation may run as notifications.
+"""Which hook commands an installation allows: programs that schedules run with their notifications.
 
-A schedule is stored in the database, which others may be able to change, and its command runs as the user of the
+A schedule is stored in the database, which others may be able to change, and its hook command runs as the user of the
 service. So what may run is decided where the service is installed, and by default that is nothing.
 """
 
@@ -19,7 +19,7 @@ _ANY_ARGUMENTS = "*"
 
 @dataclass(frozen=True)
 class HookCommands:
-    """The allowed commands: each an absolute path and its arguments; `*` at the end allows any further ones."""
+    """The allowed hook commands: each an absolute path and its arguments; `*` at the end allows any further ones."""
 
     allowed: Sequence[Sequence[str]] = ()
 
@@ -57,7 +57,7 @@ class HookCommands:
         """
         if not any(_allows(allowed, command, is_resolved=is_resolved) for allowed in self.allowed):
             raise ScheduleError(
-                f"The command '{command[0]}' is not allowed, or not with these arguments",
+                f"The hook command '{command[0]}' is not allowed, or not with these arguments",
                 remedy=f"Add its absolute path and arguments to {SETTING} where the service runs",
             )
 

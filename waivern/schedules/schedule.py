@@ -39,7 +39,7 @@ class ScheduleStatus(StrEnum):
 
 @dataclass(frozen=True)
 class ScheduleDefinition:
-    """The terms of a schedule.
+    """The settings of a schedule.
 
     Args:
         name: Its name, in one line.

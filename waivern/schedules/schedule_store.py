@@ -100,7 +100,7 @@ class UnusableSchedule:
 class ScheduleStore(ABC):
     """Where schedules are stored.
 
-    Every change first decides what was due by then under the old terms, so that each scheduled time has a record.
+    Every change first decides what was due by then under the old settings, so that each scheduled time has a record.
     """
 
     @abstractmethod

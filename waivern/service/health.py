@@ -15,7 +15,7 @@ Check = tuple[str, str]
 
 @dataclass(frozen=True)
 class HealthProblem:
-    """Something wrong; if it `is_serious`, the service does not do its work, otherwise only a part of it."""
+    """A problem; a serious one means that the service does not work, any other that a part of it does not."""
 
     text: str
     is_serious: bool = True

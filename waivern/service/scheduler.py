@@ -172,7 +172,7 @@ class Scheduler:
             self._jobs.run_in(result.schedule_id, min(postponed_s, _MAX_POSTPONED_S))
 
     def _read_changes(self) -> None:
-        """Set and remove alarms if schedules were added, changed or removed; a new alarm goes off at once."""
+        """Set and remove alarms if schedules were added, changed or removed; a new alarm runs at once."""
         revision = self._store.revision()
         if revision == self._revision:
             return
@@ -188,10 +188,10 @@ class Scheduler:
         self._revision = revision
 
     def _report_unusable(self) -> None:
-        unusable = {each.schedule_id: each for each in self._store.unusable()}
+        unusable = {schedule.schedule_id: schedule for schedule in self._store.unusable()}
         texts = {
-            schedule_id: f"The schedule '{each.name}' cannot be used: {each.reason}"
-            for schedule_id, each in unusable.items()
+            schedule_id: f"The schedule '{schedule.name}' cannot be used: {schedule.reason}"
+            for schedule_id, schedule in unusable.items()
         }
         for schedule_id in self._health.replace(_UNUSABLE, texts, is_serious=False):
             logger.error(texts[schedule_id], extra={"schedule": unusable[schedule_id].name})

@@ -52,7 +52,7 @@ class ServiceOptions:
         metrics_host: The address to which `/healthz` and `/metrics` are bound.
         metrics_port: Their port; 0 means any free one, None that they are not served.
         prune_at: The time of day (UTC) at which content past its retention is deleted; None: never.
-        runs_hook_commands: Whether notifications may run commands, as far as the installation allows them.
+        runs_hook_commands: Whether it runs the hook commands that the installation allows.
     """
 
     has_scheduler: bool
@@ -220,7 +220,7 @@ class Service:
             yield PeriodicTask("runbook folder", _FOLDER_INTERVAL_S, folder.sync_if_changed)
         if options.has_scheduler:
             notifier = Notifier(
-                application, jobs=self._jobs, metrics=self._metrics, runs_commands=options.runs_hook_commands
+                application, jobs=self._jobs, metrics=self._metrics, runs_hook_commands=options.runs_hook_commands
             )
             yield PeriodicTask("notifications", _NOTIFICATIONS_INTERVAL_S, notifier.deliver_due)
         if options.prune_at is not None:

@@ -169,7 +169,7 @@ def test_every_change_of_a_schedule_is_recorded(engine: sa.Engine) -> None:
     ]
     assert {event.actor for event in recorded(engine)} == {str(CALLER)}
     assert {event.body["schedule"] for event in recorded(engine)} == {schedule.id}
-    assert added.body["terms"]["expression"] == "0 2 * * *"
+    assert added.body["settings"]["expression"] == "0 2 * * *"
     assert (changed.body["from"]["kind"], changed.body["to"]["kind"]) == ("cron", "every")
     assert paused.body == {"schedule": schedule.id, "name": "daily", "because": "holidays"}
     assert resumed.body == removed.body == {"schedule": schedule.id, "name": "daily"}

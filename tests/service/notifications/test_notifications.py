@@ -341,7 +341,7 @@ def test_a_late_failure_does_not_overwrite_a_newer_claim_or_a_delivery(engine: s
     assert store.claim_notifications(limit=5) == []
 
 
-def tripped(engine: sa.Engine, run_id: str, **numbers: int) -> None:
+def record_gates(engine: sa.Engine, run_id: str, **numbers: int) -> None:
     results = [GateResult(parse_gate(gate), violations=number) for gate, number in numbers.items()]
     SqlDecisionLog(engine).record_gates(run_id, results, caller=CALLER)
 
@@ -350,30 +350,30 @@ def due_kinds(engine: sa.Engine) -> list[tuple[str, str]]:
     return sorted((due.run_id, due.kind.value) for due in SqlServiceStore(engine).claim_notifications(limit=100))
 
 
-def test_a_tripped_gate_is_reported_once_in_addition_to_a_recovery(engine: sa.Engine) -> None:
+def test_a_failed_gate_is_reported_once_in_addition_to_a_recovery(engine: sa.Engine) -> None:
     failed, succeeded = ended_runs(engine, RunStatus.FAILED, RunStatus.SUCCEEDED, notify={"command": ["y"]})
-    tripped(engine, succeeded, any=2, new=0)
-    tripped(engine, succeeded, any=2, new=0)
+    record_gates(engine, succeeded, any=2, new=0)
+    record_gates(engine, succeeded, any=2, new=0)
     assert due_kinds(engine) == sorted([(failed, "failed"), (succeeded, "recovered"), (succeeded, "gate_tripped")])
     assert SqlDecisionLog(engine).gates_of(succeeded) == {"any": 2, "new": 0}
 
 
 def test_a_gate_is_not_reported_if_it_passed_was_not_configured_or_its_run_failed(engine: sa.Engine) -> None:
     (passed,) = ended_runs(engine, RunStatus.SUCCEEDED, notify={"events": ["gate_tripped"], "command": ["y"]})
-    tripped(engine, passed, any=0)
+    record_gates(engine, passed, any=0)
     (failed,) = more_runs(engine, RunStatus.FAILED)
-    tripped(engine, failed, incomplete=1)
+    record_gates(engine, failed, incomplete=1)
     schedules = SqlScheduleStore(engine)
     (schedule,) = schedules.all()
     schedules.change(schedule.id, a_definition(HOURLY, notify={"events": ["failed"], "command": ["y"]}), caller=CALLER)
     (unasked,) = more_runs(engine, RunStatus.SUCCEEDED)
-    tripped(engine, unasked, any=1)
+    record_gates(engine, unasked, any=1)
     assert due_kinds(engine) == []
 
 
 def test_two_notifications_of_one_run_are_delivered_independently(engine: sa.Engine) -> None:
     _, run_id = ended_runs(engine, RunStatus.FAILED, RunStatus.SUCCEEDED, notify={"command": ["y"]})
-    tripped(engine, run_id, any=1)
+    record_gates(engine, run_id, any=1)
     store = SqlServiceStore(engine)
     due = {notification.kind: notification for notification in store.claim_notifications(limit=5)}
     store.notification_delivered(due[NotificationKind.RECOVERED])
@@ -384,7 +384,7 @@ def test_two_notifications_of_one_run_are_delivered_independently(engine: sa.Eng
 
 def test_the_results_of_gates_are_an_event(engine: sa.Engine) -> None:
     (run_id,) = ended_runs(engine, RunStatus.SUCCEEDED, notify=None)
-    tripped(engine, run_id, any=2, incomplete=0)
+    record_gates(engine, run_id, any=2, incomplete=0)
     (event,) = SqlAuditLog(engine).read(kinds=["gates.evaluated"])
     assert (event.actor, event.body) == (str(CALLER), {"run": run_id, "violations": {"any": 2, "incomplete": 0}})
 
@@ -394,7 +394,7 @@ def test_a_gate_notification_contains_the_violations_of_each_gate(
 ) -> None:
     webhook = {"url": receiver.url, "allow_private": True}
     (run_id,) = ended_runs(engine, RunStatus.SUCCEEDED, notify={"events": ["gate_tripped"], "webhook": webhook})
-    tripped(engine, run_id, any=2, incomplete=0)
+    record_gates(engine, run_id, any=2, incomplete=0)
     Notifier(application, jobs=jobs, metrics=ServiceMetrics()).deliver_due()
     eventually(lambda: receiver.received)
     ((headers, body),) = receiver.received
@@ -482,7 +482,7 @@ def test_a_command_gets_the_variables_that_its_schedule_names(
 
 REFUSALS = {
     "not listed": (["/bin/echo", "hunter2"], True, "'/bin/echo' is not allowed.*WAIVERN_HOOK_COMMANDS"),
-    "turned off": (["/bin/sh", "-c", "true"], False, "runs no commands.*--no-hook-commands"),
+    "turned off": (["/bin/sh", "-c", "true"], False, "runs no hook commands.*--no-hook-commands"),
 }
 
 
@@ -495,10 +495,10 @@ def test_a_command_that_is_not_allowed_is_named_and_its_notification_fails_with_
     monkeypatch: pytest.MonkeyPatch,
     case: str,
 ) -> None:
-    command, runs_commands, message = REFUSALS[case]
+    command, runs_hook_commands, message = REFUSALS[case]
     monkeypatch.setattr(notifier, "run_command", lambda *_, **__: pytest.fail("it was run"))
     ended_runs(engine, RunStatus.FAILED, notify={"events": ["failed"], "command": command})
-    Notifier(application, jobs=jobs, metrics=ServiceMetrics(), runs_commands=runs_commands).deliver_due()
+    Notifier(application, jobs=jobs, metrics=ServiceMetrics(), runs_hook_commands=runs_hook_commands).deliver_due()
     (named,) = [record for record in caplog.records if record.getMessage().startswith("Notifications will fail")]
     assert named.__dict__["schedule"] == "nightly"
     assert re.search(message, named.getMessage())

@@ -22,7 +22,7 @@ class LazyCommand(NamedTuple):
     location: str
 
 
-class PatientGroup(click.Group):
+class SuggestingGroup(click.Group):
     """A group whose error for an unknown command suggests the nearest known one."""
 
     def resolve_command(
@@ -36,7 +36,7 @@ class PatientGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-class LazyGroup(PatientGroup):
+class LazyGroup(SuggestingGroup):
     """Imports a command's module when the command is used, so that `--help` of the group imports none of them.
 
     Args:

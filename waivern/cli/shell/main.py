@@ -74,7 +74,7 @@ Settings (environment variables):
   WAIVERN_ANCHOR_KEY_FILE     file with the key that signs anchors [none]
   WAIVERN_DEFAULT_TIMEOUT     timeout of runs that set none: 6h, never or auto [auto]
   WAIVERN_PRUNE_AT            time of the daily pruning (UTC), or never [03:30]
-  WAIVERN_HOOK_COMMANDS       commands that notifications may run [none]
+  WAIVERN_HOOK_COMMANDS       hook commands that schedules may run [none]
   WAIVERN_CACHE_DIR           folder for compiled rules, or none [~/.cache/waivern]
 """
 

@@ -74,7 +74,7 @@ class LiveProgress(Progress):
 
     def _render(self) -> RenderableType:
         shown = self._visible_artifacts()
-        table = self._grid(longest=max((cell_len(one_line(each)) for each in shown), default=1))
+        table = self._grid(longest=max((cell_len(one_line(name)) for name in shown), default=1))
         now = utc_now()
         for artifact_id in shown:
             table.add_row(*self._row(artifact_id, self.steps[artifact_id], now))
@@ -109,7 +109,7 @@ class LiveProgress(Progress):
     def _waiting_for(self, artifact_id: str, step: Step) -> str:
         if step.status is not ArtifactStatus.PENDING:
             return ""
-        missing = [one_line(each) for each in self.inputs[artifact_id] if not self.steps[each].has_ended]
+        missing = [one_line(name) for name in self.inputs[artifact_id] if not self.steps[name].has_ended]
         beyond = f" and {len(missing) - _MOST_NAMED:,} more" if len(missing) > _MOST_NAMED else ""
         return f"waits for {', '.join(missing[:_MOST_NAMED])}{beyond}" if missing else ""
 

@@ -53,7 +53,7 @@ def problems_as_text(listed: ScheduleList) -> str:
         for summary in listed.schedules
         if summary.problem is not None
     ]
-    refused = [(each.name, each.path, each.problem) for each in listed.refused]
+    refused = [(runbook.name, runbook.path, runbook.problem) for runbook in listed.refused]
     return "\n".join(
         f"{one_line(name)}{f' ({one_line(path)})' if path else ''}: {escaped_lines(problem)}"
         for name, path, problem in (*known, *refused)
@@ -66,10 +66,10 @@ def refused_row(refused: RefusedSchedule) -> Sequence[Cell]:
 
 
 def as_text(details: ScheduleDetails) -> str:
-    """Return the text of a schedule: its terms, its next scheduled times and its last runs."""
+    """Return the text of a schedule: its settings, its next scheduled times and its last runs."""
     schedule = details.summary.schedule
     definition = schedule.definition
-    terms = [
+    settings = [
         ("runbook", f"{definition.runbook_name} ({definition.runbook})"),
         ("when", describe(definition.timing)),
         ("status", f"paused: {schedule.paused_because}" if schedule.paused_because else schedule.status.value),
@@ -83,8 +83,8 @@ def as_text(details: ScheduleDetails) -> str:
         ("declared in", definition.declared_in or "(added manually)"),
     ]
     if details.summary.problem is not None:
-        terms.append(("problem", details.summary.problem))
-    parts = ["\n".join([one_line(schedule.name), *(f"  {name:<13}{one_line(value)}" for name, value in terms)])]
+        settings.append(("problem", details.summary.problem))
+    parts = ["\n".join([one_line(schedule.name), *(f"  {name:<13}{one_line(value)}" for name, value in settings)])]
     due = "Due next (skipped while paused)" if schedule.status is ScheduleStatus.PAUSED else "Due next"
     parts.append(f"{due}:\n" + (instants_as_text(details.next_due, schedule, indent="  ") or "  never"))
     if details.runs:

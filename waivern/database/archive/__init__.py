@@ -1,0 +1,1 @@
+"""Writing runs to archives and restoring them; an archive is untrusted input."""

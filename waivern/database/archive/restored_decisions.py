@@ -64,7 +64,7 @@ def _new_rows(connection: sa.Connection, records: ArchivedRecords) -> tuple[list
     new: list[dict[str, Any]] = []
     conflicting = 0
     for target, archived in by_target.items():
-        here = [recorded(row._asdict()) for row in connection.execute(_about(target))]
+        here = [recorded(row._asdict()) for row in connection.execute(_decisions_about(target))]
         if here == [recorded(row) for row in archived[: len(here)]]:
             new += archived[len(here) :]
         else:
@@ -101,7 +101,7 @@ def _restore(
     event_rows.append(connection, actor=actor, kind=EventKind.DECISION_RESTORED, body=body, at=at)
 
 
-def _about(target: tuple[Any, ...]) -> sa.Select[Any]:
+def _decisions_about(target: tuple[Any, ...]) -> sa.Select[Any]:
     columns = (decisions.c[name] for name in _TARGET)
     same = [
         column.is_(None) if value is None else column == value for column, value in zip(columns, target, strict=True)

@@ -2,7 +2,7 @@
 
 An archive is untrusted input. Nothing that is restored can run, trigger or notify: runs have ended, and a constraint of
 the database keeps them so; schedules are removed ones without command, target or path. What the archive's events do not
-prove is refused, or marked as unproven for good.
+prove is refused, or permanently marked as unproven.
 """
 
 from collections.abc import Collection, Mapping, Sequence, Set
@@ -26,7 +26,7 @@ from waivern.database.connection.inserts import insert_ignore
 from waivern.database.current.refresh import refresh_all
 from waivern.database.events import event_rows
 from waivern.database.events.run_merkle import ARTIFACT_MAY_CHANGE, RUN_MAY_CHANGE, RunMerkle
-from waivern.database.events.schedule_rows import TERM_COLUMNS, schedule_of
+from waivern.database.events.schedule_rows import SETTING_COLUMNS, schedule_of
 from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import (
     artifact_attempts,
@@ -179,8 +179,13 @@ class _Restore:
                 raise refused(f"its schedule {row['id'][:36]} is not valid: {error.happened}") from None
             inserted = self.connection.execute(insert_ignore(self.connection, schedules), removed)
             if inserted.rowcount:
-                terms = {name: removed[name] for name in TERM_COLUMNS if removed[name] is not None}
-                body = {"schedule": row["id"], "name": row["name"], "terms": terms, "made_by": self.records.made_by}
+                settings = {name: removed[name] for name in SETTING_COLUMNS if removed[name] is not None}
+                body = {
+                    "schedule": row["id"],
+                    "name": row["name"],
+                    "settings": settings,
+                    "made_by": self.records.made_by,
+                }
                 body |= {name: removed[name] for name in ("created_at", "removed_at")}
                 self._append(EventKind.SCHEDULE_RESTORED, body)
 
@@ -220,7 +225,7 @@ class _Restore:
         if not self.options.allow_unproven:
             raise ArchiveError(
                 f"The archive is refused: {reason}",
-                remedy="If you trust its source, use --allow-unproven; the run is marked as unproven for good",
+                remedy="If you trust its source, use --allow-unproven; the run is permanently marked as unproven",
             )
         if run_id not in self.unproven:
             self.unproven.append(run_id)

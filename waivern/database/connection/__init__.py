@@ -1,0 +1,1 @@
+"""Engines, transactions, driver errors, column types, keys and the clock."""

@@ -1,4 +1,4 @@
-"""What an error of a database driver means, told by SQLSTATE and SQLite's result codes.
+"""What an error of a database driver means, identified by SQLSTATE and SQLite's result codes.
 
 The text of an error is not read: it is translated by the server's locale, and names hosts, files and tables that may
 contain any word. Codes: PostgreSQL, appendix A, and https://www.sqlite.org/rescode.html.

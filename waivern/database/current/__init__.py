@@ -1,0 +1,1 @@
+"""The current findings: refreshing, verdicts, filters."""

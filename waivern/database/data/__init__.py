@@ -1,0 +1,1 @@
+"""Pruning, erasure and encryption of stored content."""

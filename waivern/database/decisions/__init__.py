@@ -1,0 +1,1 @@
+"""Decisions about findings, and the results of gates."""

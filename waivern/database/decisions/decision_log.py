@@ -102,7 +102,7 @@ class SqlDecisionLog(DecisionLog):
 
 @dataclass(frozen=True)
 class _PreparedFile:
-    """What using a file changes; computed before the transaction that writes it, which is thereby short."""
+    """What using a file changes; computed before the transaction that writes it, so that it is short."""
 
     cursor: Any
     decision_seq: int

@@ -1,0 +1,1 @@
+"""The audit log: appending, reading and hashing events."""

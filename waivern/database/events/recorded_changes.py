@@ -28,7 +28,7 @@ _STATUS = {
 class RecordedSchedule:
     """The state of a schedule after its last event."""
 
-    terms: dict[str, Any]
+    settings: dict[str, Any]
     status: str = ""
     paused_because: str | None = None
     created_at: str | None = None
@@ -82,17 +82,22 @@ class RecordedChanges:
     def _note_schedule(self, at: str, kind: str, body: Mapping[str, Any]) -> None:
         schedule_id = str(body.get("schedule"))
         if kind in (EventKind.SCHEDULE_ADDED, EventKind.SCHEDULE_RESTORED):
-            self.schedules[schedule_id] = RecordedSchedule(dict(_mapping(body.get("terms"))), created_at=at)
+            self.schedules[schedule_id] = RecordedSchedule(_settings(body), created_at=at)
         schedule = self.schedules.setdefault(schedule_id, RecordedSchedule({}))
         if kind == EventKind.SCHEDULE_REMOVED:
             schedule.removed_at = at
         if kind == EventKind.SCHEDULE_RESTORED:
             schedule.created_at, schedule.removed_at = _instant(body, "created_at"), _instant(body, "removed_at")
         if kind in (EventKind.SCHEDULE_CHANGED, EventKind.SCHEDULE_CLOCK_CORRECTED):
-            schedule.terms.update(_mapping(body.get("to")))
+            schedule.settings.update(_mapping(body.get("to")))
         schedule.status = _STATUS.get(EventKind(kind), schedule.status) if kind in _STATUS else schedule.status
         because = body.get("because")
         schedule.paused_because = because if isinstance(because, str) else None
+
+
+def _settings(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of an added schedule; early development versions recorded them as `terms`."""
+    return dict(_mapping(body.get("settings", body.get("terms"))))
 
 
 def _instant(body: Mapping[str, Any], name: str) -> str | None:

@@ -15,9 +15,9 @@ from waivern.schedules.schedule import Schedule
 
 
 def added(connection: sa.Connection, schedule: Schedule, *, actor: str, at: datetime) -> None:
-    """Record a new schedule with its terms."""
-    terms = {name: value for name, value in row_of(schedule.definition).items() if value is not None}
-    _append(connection, schedule, EventKind.SCHEDULE_ADDED, {"terms": terms}, actor=actor, at=at)
+    """Record a new schedule with its settings."""
+    settings = {name: value for name, value in row_of(schedule.definition).items() if value is not None}
+    _append(connection, schedule, EventKind.SCHEDULE_ADDED, {"settings": settings}, actor=actor, at=at)
 
 
 def clock_corrected(
@@ -30,7 +30,7 @@ def clock_corrected(
             "to": iso_instant(after.evaluated_until),
         },
         "decided_again": undone,
-        **_differing_terms(before, after),
+        **_changed_settings(before, after),
     }
     if after.paused_because is not None:
         body["because"] = after.paused_because
@@ -40,22 +40,22 @@ def clock_corrected(
 def changed(
     connection: sa.Connection, before: Schedule, after: Schedule, kind: EventKind, *, actor: str, at: datetime
 ) -> None:
-    """Record a change of a schedule: changed terms, paused, resumed or removed."""
+    """Record a change of a schedule: changed settings, paused, resumed or removed."""
     body: dict[str, Any] = {}
     if kind is EventKind.SCHEDULE_CHANGED:
-        body = {"from": {}, "to": {}, **_differing_terms(before, after)}
+        body = {"from": {}, "to": {}, **_changed_settings(before, after)}
     if after.paused_because is not None:
         body["because"] = after.paused_because
     _append(connection, after, kind, body, actor=actor, at=at)
 
 
-def _differing_terms(before: Schedule, after: Schedule) -> dict[str, Any]:
-    """Return `from` and `to` with the terms that differ; nothing if none does."""
+def _changed_settings(before: Schedule, after: Schedule) -> dict[str, Any]:
+    """Return `from` and `to` with the settings that differ; nothing if none does."""
     old, new = row_of(before.definition), row_of(after.definition)
-    differing = [name for name in new if new[name] != old[name]]
-    if not differing:
+    changed_names = [name for name in new if new[name] != old[name]]
+    if not changed_names:
         return {}
-    return {"from": {name: old[name] for name in differing}, "to": {name: new[name] for name in differing}}
+    return {"from": {name: old[name] for name in changed_names}, "to": {name: new[name] for name in changed_names}}
 
 
 def _append(

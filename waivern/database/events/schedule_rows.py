@@ -7,15 +7,15 @@ from typing import Any
 from waivern.schedules.schedule import CatchUp, Overlap, Schedule, ScheduleDefinition, ScheduleStatus
 from waivern.schedules.timing import Cron, Every, Once, Timing
 
-TERM_COLUMNS = (
+SETTING_COLUMNS = (
     *("name", "runbook_path", "runbook_name", "working_directory", "catch_up", "max_catch_up", "overlap", "jitter_s"),
     *("priority", "max_attempts", "notify", "declared_in", "kind", "expression", "timezone", "anchor"),
 )
-"""The columns that hold the terms of a schedule; events record them."""
+"""The columns that hold the settings of a schedule; events record them."""
 
 
 def row_of(definition: ScheduleDefinition) -> dict[str, Any]:
-    """Return the columns that hold the terms of a schedule, as a person or a folder of runbooks sets them."""
+    """Return the columns that hold the settings of a schedule, as a person or a folder of runbooks sets them."""
     directory = definition.working_directory
     return {
         "name": definition.name,

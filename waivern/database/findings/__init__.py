@@ -1,0 +1,1 @@
+"""Finding streams and snapshots."""

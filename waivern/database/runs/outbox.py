@@ -51,7 +51,7 @@ def queue_notifications(connection: sa.Connection, run_id: str, status: RunStatu
 
 
 def queue_gate_notifications(connection: sa.Connection, run_id: str, *, at: datetime) -> None:
-    """Queue the notifications about a tripped gate, in the transaction that records the gates of the run."""
+    """Queue the notifications about a failed gate, in the transaction that records the gates of the run."""
     schedule = connection.execute(_SCHEDULE, {"of_run": run_id}).first()
     if schedule is not None:
         kind = gate_notification_for(RunStatus(schedule.status), _events(schedule.notify))

@@ -36,7 +36,7 @@ class SqlRunLog(RunLog):
 
     Args:
         writer: Writes for the run; closed with the log.
-        already_made: The artifacts that earlier attempts of the run have produced.
+        already_succeeded: The artifacts that earlier attempts of the run have produced.
         prepare_refresh: Computes how closing the run with a status changes the current findings.
         collect_garbage: Deletes the blobs that runs no longer reference; called after the run was closed.
         caller: Who closes the run, for its event.
@@ -55,13 +55,13 @@ class SqlRunLog(RunLog):
     ) -> None:
         self._writer = writer
         self._is_claimed = is_claimed
-        self._already_made = already_succeeded
+        self._already_succeeded = already_succeeded
         self._prepare_refresh = prepare_refresh
         self._collect_garbage = collect_garbage
         self._caller = caller
 
     def open(self, plan: "ExecutionPlan") -> frozenset[str]:  # noqa: ARG002  the run store has recorded the plan
-        return self._already_made
+        return self._already_succeeded
 
     def record(self, change: ArtifactChange) -> None:
         if change.status is ArtifactStatus.SUCCEEDED:

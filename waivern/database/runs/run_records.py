@@ -90,7 +90,7 @@ def failed_attempt_record(row: Any) -> FailedAttemptRecord:
 def is_interrupted(row: Any, now: datetime) -> bool:
     """Return whether a row says `running` of a run that a person started and whose process is gone.
 
-    A service closes it as interrupted as soon as it notices, and queues its own abandoned runs again.
+    A service closes it as interrupted as soon as it notices, and requeues its own stale runs.
     """
     if row.status != RunStatus.RUNNING or row.runbook_path is not None:
         return False

@@ -49,5 +49,5 @@ class RunWriter(GroupCommitWriter):
         if connection.execute(self._renewal, parameters).rowcount != 1:
             raise RunTakenOverError(
                 f"The run {self.run_id} no longer belongs to this process: another one resumed it, or it was closed",
-                remedy="`waivern history show` tells what became of it",
+                remedy="`waivern history show` shows its status",
             )

@@ -1,0 +1,1 @@
+"""Schedules, their triggers, and what services share."""

@@ -142,20 +142,24 @@ class SqlScheduleStore(ScheduleStore):
             of_ids = _NOT_REMOVED.where(schedules.c.id.in_(schedule_ids)).order_by(schedules.c.id)
             due = _usable(connection.execute(of_ids).all())[0]
             now = self._now(connection)
-            pending = read_pending(connection, [each for each in due if not is_ahead(each, now)], now=now)
-        evaluated = {each.schedule.id: each for each in evaluate_pending(pending)}  # may take seconds: no transaction
+            pending = read_pending(connection, [schedule for schedule in due if not is_ahead(schedule, now)], now=now)
+        evaluated = {item.schedule.id: item for item in evaluate_pending(pending)}  # may take seconds: no transaction
         with writing(self._engine) as connection:
             locked = _usable(connection.execute(of_ids.with_for_update()).all())[0]
             busy = busy_schedules(connection, IS_UNFINISHED)
             current = [
-                each
+                item
                 for schedule in locked
-                if (each := evaluated.get(schedule.id)) is not None and _is_current(each, schedule, busy)
+                if (item := evaluated.get(schedule.id)) is not None and _is_current(item, schedule, busy)
             ]
             ahead = [schedule for schedule in locked if is_ahead(schedule, now)]
             results = [*record(connection, current, now=now), *self._correct(connection, ahead, caller)]
         done = {result.schedule_id for result in results}
-        later = [EvaluationResult(each.id, now, {}, 0, is_complete=False) for each in locked if each.id not in done]
+        later = [
+            EvaluationResult(schedule.id, now, {}, 0, is_complete=False)
+            for schedule in locked
+            if schedule.id not in done
+        ]
         return [*results, *later]
 
     def _correct(
@@ -166,7 +170,7 @@ class SqlScheduleStore(ScheduleStore):
             return
         now = self._now(connection)
         changed_at = _later_than_all(connection, now)
-        for schedule in (each for each in ahead if is_ahead(each, now)):
+        for schedule in (schedule for schedule in ahead if is_ahead(schedule, now)):
             correction = correct(connection, schedule, now=now, changed_at=changed_at, caller=caller)
             yield EvaluationResult(schedule.id, now, {}, 0, is_complete=False, correction=correction)
 
@@ -211,7 +215,7 @@ class SqlScheduleStore(ScheduleStore):
     def _change(
         self, schedule_id: str, kind: EventKind, columns: Callable[[datetime], dict[str, Any]], *, caller: Caller
     ) -> None:
-        """Evaluate the schedule under its old terms, then update its row."""
+        """Evaluate the schedule under its old settings, then update its row."""
         self._evaluate_in_steps(schedule_id, caller)
         with writing(self._engine) as connection:
             schedule = _locked(connection, schedule_id)

@@ -82,7 +82,7 @@ class SqlServiceStore(ServiceStore):
         return shutil.disk_usage(Path(path.removeprefix("file:").partition("?")[0]).absolute().parent).free
 
     def claim_notifications(self, *, limit: int) -> Sequence[DueNotification]:
-        with self._engine.connect() as connection:  # usually nothing is due, which takes no write lock to find out
+        with self._engine.connect() as connection:  # check without a write lock: usually nothing is due
             if not outbox.has_due(connection):
                 return []
         with writing(self._engine) as connection:

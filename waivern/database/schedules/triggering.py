@@ -71,18 +71,18 @@ def evaluate_pending(pending: Pending) -> Sequence[Evaluated]:
 
 def record(connection: sa.Connection, evaluated: Sequence[Evaluated], *, now: datetime) -> Sequence[EvaluationResult]:
     """Queue the runs and record the outcomes of schedules whose rows are locked and have not changed since."""
-    new = {each.schedule.id: _runs_of(each, now) for each in evaluated}
+    new = {item.schedule.id: _runs_of(item, now) for item in evaluated}
     insert_runs(connection, [row for rows in new.values() for row in rows.values()])
     _record_outcomes(connection, evaluated, new, now)
     return [
         EvaluationResult(
-            each.schedule.id,
+            item.schedule.id,
             now,
-            {due_at: row["id"] for due_at, row in new[each.schedule.id].items()},
-            sum(outcome.times for outcome in each.evaluation.outcomes if outcome.skipped is not None),
-            each.evaluation.is_complete,
+            {due_at: row["id"] for due_at, row in new[item.schedule.id].items()},
+            sum(outcome.times for outcome in item.evaluation.outcomes if outcome.skipped is not None),
+            item.evaluation.is_complete,
         )
-        for each in evaluated
+        for item in evaluated
     ]
 
 
@@ -136,20 +136,20 @@ def _record_outcomes(
     insert_triggers(connection, triggers)
     skipped = [
         {
-            "schedule_id": each.schedule.id,
+            "schedule_id": item.schedule.id,
             "first_due_at": outcome.due_at,
             "last_due_at": outcome.last_due_at,
             "times": outcome.times,
             "skip_reason": outcome.skipped.value,
             "decided_at": now,
         }
-        for each in evaluated
-        for outcome in each.evaluation.outcomes
+        for item in evaluated
+        for outcome in item.evaluation.outcomes
         if outcome.skipped is not None
     ]
     if skipped:
         connection.execute(sa.insert(skipped_times), skipped)
-    until = [{"of_schedule": each.schedule.id, "until": each.evaluation.evaluated_until} for each in evaluated]
+    until = [{"of_schedule": item.schedule.id, "until": item.evaluation.evaluated_until} for item in evaluated]
     if until:
         connection.execute(_SET_EVALUATED_UNTIL, until)
 

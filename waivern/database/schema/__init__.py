@@ -1,0 +1,1 @@
+"""Tables, views, interned rows, and the revision of the database."""

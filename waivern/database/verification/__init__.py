@@ -1,0 +1,1 @@
+"""Checks that the stored records are as they were written."""

@@ -80,8 +80,8 @@ def check_findings(connection: sa.Connection, result: Verification, progress: Pr
     """Verify every snapshot of every stream, or of the streams of one run's artifacts."""
     stream_ids = None if run_id is None else _streams_of(connection, run_id)
     streams = {row.id: row for row in connection.execute(_only(_STREAMS, finding_streams.c.id, stream_ids))}
-    added = _Cursor(rows_of(connection, _only(_ADDED, findings.c.stream_id, stream_ids)))
-    removed = _Cursor(rows_of(connection, _only(_REMOVED, findings.c.stream_id, stream_ids)))
+    added = _SortedRows(rows_of(connection, _only(_ADDED, findings.c.stream_id, stream_ids)))
+    removed = _SortedRows(rows_of(connection, _only(_REMOVED, findings.c.stream_id, stream_ids)))
     before: Any = None
     for row in rows_of(connection, _only(_SNAPSHOTS, finding_snapshots.c.stream_id, stream_ids)):
         if before is None or before.stream_id != row.stream_id:
@@ -104,7 +104,7 @@ def check_findings(connection: sa.Connection, result: Verification, progress: Pr
         _report(result, streams[stream_id], "all snapshots", "they are missing")
 
 
-def _check_snapshot(row: Any, before: Any, added: "_Cursor", removed: "_Cursor", result: Verification) -> None:
+def _check_snapshot(row: Any, before: Any, added: "_SortedRows", removed: "_SortedRows", result: Verification) -> None:
     name, run = f"snapshot {row.seq}", str(hashable(row.first_run_id))
     if row.seq != (1 if before is None else before.seq + 1):
         _report(result, row, name, "the snapshot before it is missing", run=run)
@@ -169,7 +169,7 @@ def _only(statement: "sa.Select[Any]", stream_id: "sa.Column[Any]", stream_ids: 
     return statement if stream_ids is None else statement.where(stream_id.in_(stream_ids))
 
 
-class _Cursor:
+class _SortedRows:
     """Rows sorted by their first two columns (stream, snapshot), consumed in the order of snapshots."""
 
     def __init__(self, rows: Iterator[Any]) -> None:

@@ -13,7 +13,7 @@ from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.connection.stored_values import as_stored
 from waivern.database.events.decision_events import recorded as recorded_decision
 from waivern.database.events.recorded_changes import RecordedChanges, RecordedSchedule
-from waivern.database.events.schedule_rows import TERM_COLUMNS
+from waivern.database.events.schedule_rows import SETTING_COLUMNS
 from waivern.database.schema.tables import artifacts, blobs, decision_files, decisions, run_gates, runs, schedules
 from waivern.database.verification.chain_checks import rows_of
 from waivern.errors import MessageError
@@ -36,7 +36,7 @@ _ARTIFACTS_OF_RUNS = (
     .order_by(artifacts.c.run_number, artifacts.c.artifact_id)
 )
 _PRUNED = _ARTIFACTS_OF_RUNS.where(sa.or_(artifacts.c.pruned_at.is_not(None), artifacts.c.pruned_because.is_not(None)))
-_KEPT = _ARTIFACTS_OF_RUNS.where(artifacts.c.digest.is_not(None), artifacts.c.pruned_at.is_(None))
+_ARTIFACTS_WITH_CONTENT = _ARTIFACTS_OF_RUNS.where(artifacts.c.digest.is_not(None), artifacts.c.pruned_at.is_(None))
 _TOMBSTONES = (
     sa.select(
         as_stored(blobs.c.digest),
@@ -85,7 +85,7 @@ def _check_pruned(
         if row.restored != "unproven" and not any(source.expects_deletion(*place, deletion) for source in sources):
             problem = "no event recorded that its content was pruned or erased at this time for this reason"
             _report_artifact(result, row, problem)
-    for row in rows_of(connection, _of_run(_KEPT, run_id)) if recorded.pruned else ():
+    for row in rows_of(connection, _of_run(_ARTIFACTS_WITH_CONTENT, run_id)) if recorded.pruned else ():
         if (str(hashable(row.run_id)), str(hashable(row.artifact_id))) in recorded.pruned:
             _report_artifact(result, row, "its content was pruned, but it is marked as kept")
 
@@ -159,8 +159,8 @@ def _check_schedules(connection: sa.Connection, result: Verification, recorded: 
 
 
 def _changed_columns(row: Any, schedule: RecordedSchedule) -> Iterator[str]:
-    for name in TERM_COLUMNS:
-        if _comparable(name, getattr(row, name)) != _comparable(name, schedule.terms.get(name)):
+    for name in SETTING_COLUMNS:
+        if _comparable(name, getattr(row, name)) != _comparable(name, schedule.settings.get(name)):
             yield name
     if row.status != schedule.status:
         yield "status"

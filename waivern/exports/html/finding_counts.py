@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from waivern.exports.model.report import Report
-from waivern.exports.model.reported_finding import ReportedFinding, severity_rank
+from waivern.exports.model.reported_finding import ReportedFinding
 from waivern.history.comparison import Change
+from waivern.severity import severity_rank
 
 MAX_ROWS = 5_000
 _CHANGE_ORDER = {Change.NEW: 0, Change.REOPENED: 1, Change.CHANGED: 2, Change.UNCHANGED: 3}

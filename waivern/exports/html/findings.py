@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from waivern.exports.encoding.formatting import humanize, lines_in_words
 from waivern.exports.html.finding_counts import FindingCounts
 from waivern.exports.html.markup import Markup, element, join
-from waivern.exports.model.reported_finding import Evidence, ReportedFinding, severity_rank
+from waivern.exports.model.reported_finding import Evidence, ReportedFinding
 from waivern.history.decisions import Decision
+from waivern.severity import severity_rank
 
 _TITLES = ("Severity", "Rule", "Location", "Evidence (masked)", "Confidence", "Matches", "Since last run")
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from waivern.history.comparison import Change, Reason
 from waivern.history.decisions import Decision
 from waivern.history.finding import Finding
-from waivern.severity import SEVERITIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,3 @@ class ReportedFinding:
     reason: Reason | None = None
     detail: str | None = None
     decision: Decision | None = None
-
-
-def severity_rank(severity: str) -> int:
-    """Return 0 for low to 3 for critical; an unknown severity counts as medium."""
-    return SEVERITIES.index(severity) if severity in SEVERITIES else 1

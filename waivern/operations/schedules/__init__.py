@@ -1,0 +1,1 @@
+"""Use cases about schedules, the queue and services."""

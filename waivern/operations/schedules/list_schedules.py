@@ -26,7 +26,7 @@ class ScheduleList:
 
 
 def list_schedules(application: Application) -> ScheduleList:
-    """Return all schedules. One whose runbook was refused goes on by its earlier terms, and has the reason."""
+    """Return all schedules. One whose runbook was refused keeps its earlier settings; `problem` has the reason."""
     store = application.storage.schedules
     last_runs, present = store.last_runs(), Present.of(store)
     faults = {fault.path: fault for fault in store.runbook_faults()}
@@ -39,7 +39,7 @@ def list_schedules(application: Application) -> ScheduleList:
             del faults[fault.path]
         summaries.append(summary)
     refused = [
-        *(RefusedSchedule(each.name, None, None, each.reason) for each in store.unusable()),
+        *(RefusedSchedule(schedule.name, None, None, schedule.reason) for schedule in store.unusable()),
         *(RefusedSchedule(_stem(fault.path), fault.path, fault.folder, fault.reason) for fault in faults.values()),
     ]
     return ScheduleList(summaries, refused)

@@ -51,7 +51,7 @@ def add_schedule(
     application: Application,
     name: str,
     runbook: Path,
-    terms: Mapping[str, Any],
+    settings: Mapping[str, Any],
     *,
     caller: Caller,
     working_directory: Path | None = None,
@@ -62,19 +62,19 @@ def add_schedule(
         application: What is installed.
         name: The name of the schedule.
         runbook: The runbook's file.
-        terms: The keys of a runbook's `schedule:`; None means the default.
+        settings: The keys of a runbook's `schedule:`; None means the default.
         caller: Who adds it.
         working_directory: The base folder of relative paths in properties.
 
     Raises:
         RunbookError, PlanError: the runbook does not plan.
-        ScheduleError: the terms are not valid, the command of its notifications is not allowed, or there is already a
-            schedule with this name.
+        ScheduleError: the settings are not valid, its hook command is not allowed, or there is already a schedule with
+            this name.
     """
-    config = _config_of(terms)
+    config = _config_of(settings)
     plan = plan_runbook(application, runbook, working_directory=working_directory)
     definition = definition_of(config, name=name, runbook=runbook, runbook_name=plan.runbook.name)
-    require_allowed_command(application, config)
+    require_allowed_hook_command(application, config)
     if working_directory is not None:
         definition = replace(definition, working_directory=working_directory.absolute())
     if definition.timing.after(utc_now()) is None:
@@ -103,8 +103,8 @@ def definition_of(config: ScheduleConfig, *, name: str, runbook: Path, runbook_n
     )
 
 
-def require_allowed_command(application: Application, config: ScheduleConfig) -> None:
-    """Raise an error if notifications are to run a command that is not allowed here.
+def require_allowed_hook_command(application: Application, config: ScheduleConfig) -> None:
+    """Raise an error if a schedule has a hook command that is not allowed here.
 
     Raises:
         ScheduleError: it is not allowed.
@@ -245,8 +245,8 @@ def trigger_schedule(application: Application, name: str) -> RunRecord:
     return storage.history.find(storage.schedules.trigger(storage.schedules.find(name).id))
 
 
-def _config_of(terms: Mapping[str, Any]) -> ScheduleConfig:
-    given = {key: value for key, value in terms.items() if value is not None}
+def _config_of(settings: Mapping[str, Any]) -> ScheduleConfig:
+    given = {key: value for key, value in settings.items() if value is not None}
     try:
         return ScheduleConfig.model_validate(given)
     except ValidationError as error:

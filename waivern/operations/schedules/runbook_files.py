@@ -1,4 +1,4 @@
-"""The runbooks in a folder, and the places in it that cannot be read."""
+"""The runbooks in a folder, and the files and folders in it that cannot be read."""
 
 import os
 import stat
@@ -24,7 +24,7 @@ class RunbookFiles:
 def runbook_files(folder: Path) -> RunbookFiles:
     """Search a folder recursively for YAML files, except for hidden files and folders.
 
-    Links to folders are not followed. A place that cannot be read is listed and stops nothing.
+    Links to folders are not followed. Unreadable files and folders are listed; the search continues.
     """
     files: list[Path] = []
     unreadable: dict[Path, str] = {}

@@ -11,7 +11,7 @@ from waivern.caller import Caller
 from waivern.errors import DatabaseUnavailableError, ScheduleError, SchemaOutOfDateError, WaivernError
 from waivern.operations.application import Application
 from waivern.operations.runs.plan_runbook import plan_runbook
-from waivern.operations.schedules.manage_schedules import definition_of, require_allowed_command, with_anchor_of
+from waivern.operations.schedules.manage_schedules import definition_of, require_allowed_hook_command, with_anchor_of
 from waivern.operations.schedules.runbook_files import RunbookFiles, runbook_files
 from waivern.runbooks.reading.runbook_loader import load_runbook
 from waivern.schedules.schedule import Schedule, ScheduleDefinition, ScheduleStatus
@@ -51,7 +51,7 @@ def sync_schedules(
     A schedule has the name of its runbook; if two runbooks have the same name, it keeps following the first one. What a
     person added or paused is left alone, and so is the schedule of a runbook that cannot be read or planned. Returns
     one step for each schedule, and one for each runbook or folder that was refused; those are stored too, until the
-    next sync. Whatever is wrong with one, the others are followed. Several processes may sync at the same time.
+    next sync. A faulty runbook does not affect the others. Several processes may sync at the same time.
 
     Args:
         application: What is installed.
@@ -85,21 +85,21 @@ class _Sync:
             *(_refused(path, reason) for path, reason in self._found.unreadable.items()),
             *(step for path in self._found.files for step in self._read(path)),
         ]
-        followed = [step for name in self._declared for step in self._follow_safely(name)]
+        followed = [step for name in self._declared for step in self._sync_named_safely(name)]
         steps = [*read, *followed, *self._pause_undeclared()]
         self._store_faults(steps)
         return steps
 
     def _store_faults(self, steps: Iterable[SyncStep]) -> None:
         faults = {str(step.runbook): step.reason for step in steps if step.done is Synced.REFUSED and step.runbook}
-        self._do(partial(self._store.replace_runbook_faults, str(self._folder), faults))
+        self._apply(partial(self._store.replace_runbook_faults, str(self._folder), faults))
 
     def _read(self, path: Path) -> Iterator[SyncStep]:
         try:
             definition = self._definition_in(path)
         except _WITHOUT_DATABASE:
             raise
-        except Exception as error:  # noqa: BLE001  whatever is wrong with one runbook, the others are followed
+        except Exception as error:  # noqa: BLE001  a faulty runbook does not affect the others
             self._unreadable.add(path)
             yield _refused(path, _reason(error))
             return
@@ -113,25 +113,25 @@ class _Sync:
         if runbook.schedule is None:
             return None
         plan_runbook(self._application, path)
-        require_allowed_command(self._application, runbook.schedule)
+        require_allowed_hook_command(self._application, runbook.schedule)
         definition = definition_of(runbook.schedule, name=runbook.name, runbook=path, runbook_name=runbook.name)
         return replace(definition, declared_in=str(self._folder))
 
-    def _follow_safely(self, name: str) -> Sequence[SyncStep]:
+    def _sync_named_safely(self, name: str) -> Sequence[SyncStep]:
         try:
-            return list(self._follow(name))
+            return list(self._sync_named(name))
         except _WITHOUT_DATABASE:
             raise
         except Exception as error:  # noqa: BLE001  as above
             reason, declared = _reason(error), self._declared[name]
             return [SyncStep(Synced.REFUSED, name, definition.runbook, reason) for definition in declared]
 
-    def _follow(self, name: str) -> Iterator[SyncStep]:
+    def _sync_named(self, name: str) -> Iterator[SyncStep]:
         known, declared = self._known.get(name), self._declared[name]
         followed = self._file_to_follow(known, declared)
         for definition in declared:
             if definition.runbook == followed:
-                yield self._follow_definition(known, definition)
+                yield self._sync_schedule(known, definition)
             else:
                 reason = f"{followed} has the same name; give each runbook its own"
                 yield SyncStep(Synced.REFUSED, name, definition.runbook, reason)
@@ -145,10 +145,10 @@ class _Sync:
                 return runbook
         return files[0]
 
-    def _follow_definition(self, known: Schedule | None, definition: ScheduleDefinition) -> SyncStep:
+    def _sync_schedule(self, known: Schedule | None, definition: ScheduleDefinition) -> SyncStep:
         if known is None:
             try:
-                self._do(partial(self._store.add, definition, caller=self._caller))
+                self._apply(partial(self._store.add, definition, caller=self._caller))
             except ScheduleError:
                 known = self._store.find(definition.name)  # a different service that follows the folder was faster
             else:
@@ -163,11 +163,11 @@ class _Sync:
     def _update(self, known: Schedule, definition: ScheduleDefinition) -> SyncStep:
         done = Synced.UNCHANGED
         if definition != known.definition:
-            self._do(partial(self._store.change, known.id, definition, caller=self._caller))
+            self._apply(partial(self._store.change, known.id, definition, caller=self._caller))
             done = Synced.CHANGED
         is_paused = known.status is ScheduleStatus.PAUSED
-        if is_paused and known.paused_because in (_UNDECLARED, self._gone):
-            self._do(partial(self._store.resume, known.id, caller=self._caller))
+        if is_paused and known.paused_because in (_UNDECLARED, self._missing_reason):
+            self._apply(partial(self._store.resume, known.id, caller=self._caller))
             return SyncStep(Synced.RESUMED, known.name, definition.runbook)
         return SyncStep(done, known.name, definition.runbook, "it is paused" if is_paused else "")
 
@@ -176,18 +176,18 @@ class _Sync:
             runbook = schedule.definition.runbook
             is_ours = schedule.definition.declared_in == str(self._folder) and schedule.name not in self._declared
             if is_ours and schedule.status is ScheduleStatus.ACTIVE and not self._is_unreadable(runbook):
-                reason = _UNDECLARED if runbook in self._readable else self._gone
-                self._do(partial(self._store.pause, schedule.id, because=reason, caller=self._caller))
+                reason = _UNDECLARED if runbook in self._readable else self._missing_reason
+                self._apply(partial(self._store.pause, schedule.id, because=reason, caller=self._caller))
                 yield SyncStep(Synced.PAUSED, schedule.name, runbook, reason)
 
     def _is_unreadable(self, runbook: Path) -> bool:
         return runbook in self._unreadable or self._found.is_unreadable(runbook)
 
     @property
-    def _gone(self) -> str:
+    def _missing_reason(self) -> str:
         return f"its runbook is gone from {self._folder}"
 
-    def _do(self, change: Callable[[], object]) -> None:
+    def _apply(self, change: Callable[[], object]) -> None:
         if not self._dry_run:
             change()
 

@@ -1,6 +1,6 @@
 """What may be a secret in the text of a webhook or command, and must therefore be written as `${NAME}`.
 
-The terms of a schedule are stored, and appear in events and archives. Of a URL, whatever follows the host may be a
+The settings of a schedule are stored, and appear in events and archives. Of a URL, whatever follows the host may be a
 secret: services such as Slack, Teams and Discord put the key of a webhook into its path, others into its query.
 """
 

@@ -69,7 +69,7 @@ class ScheduleConfig(RunbookSection):
     @field_validator("notify")
     @classmethod
     def _refuse_literal_secrets(cls, notify: NotifyConfig | None) -> NotifyConfig | None:
-        """Checked here, not in `NotifyConfig`, which also validates the terms whose variables have been resolved."""
+        """Checked here, not in `NotifyConfig`, which also validates settings whose variables have been resolved."""
         if notify is None:
             return None
         webhook = notify.webhook

@@ -18,7 +18,7 @@ class ClockAwareJobStore(MemoryJobStore):  # type: ignore[misc]  # APScheduler h
 
     APScheduler computes by the wall clock how long to wait, and then waits by the monotonic clock. Without a limit it
     would sleep until the wall clock, once set back, has caught up again. So it wakes at least every second, and when
-    the two clocks have moved apart, all jobs are run and planned anew.
+    the two clocks have moved apart, all jobs run at once and are rescheduled.
     """
 
     def __init__(self) -> None:

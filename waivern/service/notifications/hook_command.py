@@ -1,4 +1,4 @@
-"""Delivers a notification to a command."""
+"""Delivers a notification to a hook command."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ def run_command(command: Sequence[str], body: bytes, *, environment: Mapping[str
         code = _exit_code(command, environment, timeout_s, notification=notification, errors=errors)
         if code != 0:
             text = _tail_of(errors)
-            raise DeliveryError(f"The command '{command[0]}' ended with {code}{f': {text}' if text else ''}")
+            raise DeliveryError(f"The hook command '{command[0]}' ended with {code}{f': {text}' if text else ''}")
 
 
 def _exit_code(
@@ -53,12 +53,12 @@ def _exit_code(
             stderr=errors,
         )
     except OSError as error:
-        raise DeliveryError(f"The command '{command[0]}' cannot be run: {error.strerror}") from None
+        raise DeliveryError(f"The hook command '{command[0]}' cannot be run: {error.strerror}") from None
     try:
         code = process.wait(timeout_s)
     except subprocess.TimeoutExpired:
         children.kill(process, grace_s=_GRACE_S)
-        raise DeliveryError(f"The command '{command[0]}' took longer than {timeout_s:g} s") from None
+        raise DeliveryError(f"The hook command '{command[0]}' took longer than {timeout_s:g} s") from None
     children.release(process)
     return code
 

@@ -38,23 +38,28 @@ class Notifier:
         application: Where notifications wait and runs are recorded.
         jobs: Runs the deliveries.
         metrics: Counts them.
-        runs_commands: Whether it runs the commands of schedules, as far as the installation allows them.
+        runs_hook_commands: Whether it runs the hook commands that the installation allows.
     """
 
     def __init__(
-        self, application: Application, *, jobs: BackgroundJobs, metrics: ServiceMetrics, runs_commands: bool = True
+        self,
+        application: Application,
+        *,
+        jobs: BackgroundJobs,
+        metrics: ServiceMetrics,
+        runs_hook_commands: bool = True,
     ) -> None:
         self._application = application
-        self._runs_commands = runs_commands
-        self._has_named_refused = False
+        self._runs_hook_commands = runs_hook_commands
+        self._has_logged_refused = False
         self._jobs = jobs
         self._metrics = metrics
         self._lock = threading.Lock()
         self._in_flight = 0
 
     def deliver_due(self) -> None:
-        """Start to deliver what is due, as far as fewer than 8 deliveries are in flight."""
-        self._name_refused_commands()
+        """Start due deliveries, at most 8 at a time."""
+        self._log_refused_commands()
         free = _MAX_IN_FLIGHT - self._in_flight
         if free <= 0:
             return
@@ -63,9 +68,9 @@ class Notifier:
                 self._in_flight += 1
             self._jobs.run(self._deliver, notification, name="notification")
 
-    def _name_refused_commands(self) -> None:
-        """Log once which schedules have commands that will not run."""
-        if self._has_named_refused:
+    def _log_refused_commands(self) -> None:
+        """Log once which schedules have hook commands that will not run."""
+        if self._has_logged_refused:
             return
         for schedule in self._application.storage.schedules.all():
             command = _command_in(schedule.definition.notify)
@@ -74,12 +79,13 @@ class Notifier:
                     self._require_allowed(command, is_resolved=False)
             except ScheduleError as error:
                 logger.warning("Notifications will fail: %s", error, extra={"schedule": schedule.name})
-        self._has_named_refused = True
+        self._has_logged_refused = True
 
     def _require_allowed(self, command: Sequence[str], *, is_resolved: bool) -> None:
-        if not self._runs_commands:
+        if not self._runs_hook_commands:
             raise ScheduleError(
-                "This service runs no commands", remedy="Start it without --no-hook-commands, or remove notify.command"
+                "This service runs no hook commands",
+                remedy="Start it without --no-hook-commands, or remove notify.command",
             )
         self._application.hook_commands.require(command, is_resolved=is_resolved)
 
@@ -165,6 +171,6 @@ def _variables(names: Sequence[str], environment: Mapping[str, str]) -> Mapping[
 
 
 def _command_in(notify: Any) -> Sequence[str]:
-    """Return the command in stored terms, which anybody may have changed; none if it is of a wrong type."""
+    """Return the hook command in stored settings, which anybody may have changed; none if it is of a wrong type."""
     command = notify.get("command") if isinstance(notify, Mapping) else None
     return [str(word) for word in command] if isinstance(command, list) else []

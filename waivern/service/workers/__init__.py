@@ -1,0 +1,1 @@
+"""Claiming runs, and the processes that execute them."""

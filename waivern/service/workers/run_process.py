@@ -181,7 +181,7 @@ def _execute_next(application: Application, connection: Connection, watchdog: Wa
 
 
 def _leave_signal_to_service(_number: int, _frame: object) -> None:
-    """Ignore a Ctrl-C or stop, which may reach all processes of a unit: the service decides what it means for a run."""
+    """Ignore SIGINT and SIGTERM, which may reach all processes of a unit: the service decides what they mean."""
 
 
 def _execute(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waivern.bootstrap import configured_engine
-from waivern.cli.shell.groups import PatientGroup
+from waivern.cli.shell.groups import SuggestingGroup
 from waivern.cli.shell.options import current_settings, database_option, format_option, pass_application
 from waivern.cli.terminal.output import as_json, write
 from waivern.errors import DatabaseError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from waivern.database.connection.engine import Engine
 
 
-@click.group(cls=PatientGroup, short_help="Manage the database.")
+@click.group(cls=SuggestingGroup, short_help="Manage the database.")
 def db() -> None:
     """Manage the database that stores runs.
 

@@ -3,7 +3,7 @@
 import click
 
 from waivern.cli.shell.callers import current_caller
-from waivern.cli.shell.groups import PatientGroup
+from waivern.cli.shell.groups import SuggestingGroup
 from waivern.cli.shell.options import database_option, format_option, pass_existing
 from waivern.cli.terminal.formatting import count
 from waivern.cli.terminal.output import as_json, as_table, write
@@ -18,7 +18,7 @@ from waivern.operations.data.encryption_keys import (
 )
 
 
-@click.group(cls=PatientGroup, short_help="Manage encryption keys.")
+@click.group(cls=SuggestingGroup, short_help="Manage encryption keys.")
 def keys() -> None:
     """Manage the keys that encrypt stored content.
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from waivern.cli.shell.groups import PatientGroup
+from waivern.cli.shell.groups import SuggestingGroup
 from waivern.cli.shell.options import database_option, format_option, listed, pass_existing
 from waivern.cli.shell.time_options import as_instant
 from waivern.cli.terminal.formatting import count, inactive_decision_lines, local_time, short_id
@@ -41,7 +41,7 @@ _STATES = {
 _STYLES = {"critical": "red", "high": "red", "new": "red", "fixed": "green", "unknown": "yellow"}
 
 
-@click.group(cls=PatientGroup, invoke_without_command=True, short_help="List findings and their status.")
+@click.group(cls=SuggestingGroup, invoke_without_command=True, short_help="List findings and their status.")
 @click.option("--runbook", metavar="NAME", help="Filter by runbook.")
 @click.option("--category", metavar="NAME", help="Filter by category.")
 @click.option("--severity", type=click.Choice(SEVERITIES), help="Filter by severity.")

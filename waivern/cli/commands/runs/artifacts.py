@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from waivern.cli.shell.groups import PatientGroup
+from waivern.cli.shell.groups import SuggestingGroup
 from waivern.cli.shell.options import database_option, format_option, pass_existing
 from waivern.cli.terminal.formatting import duration, result, state
 from waivern.cli.terminal.output import as_csv, as_json, as_table, remark, write
@@ -35,7 +35,7 @@ _CSV_COLUMNS = (
 )
 
 
-@click.group(cls=PatientGroup, short_help="List, show and export a run's artifacts.")
+@click.group(cls=SuggestingGroup, short_help="List, show and export a run's artifacts.")
 def artifacts() -> None:
     """List, show and export the artifacts of a run.
 

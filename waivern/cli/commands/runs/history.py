@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from waivern.cli.shell.groups import PatientGroup
+from waivern.cli.shell.groups import SuggestingGroup
 from waivern.cli.shell.options import database_option, format_option, given_database, listed, pass_existing
 from waivern.cli.shell.time_options import as_instant
 from waivern.cli.terminal.formatting import duration, local_time, short_id, state
@@ -26,7 +26,7 @@ _CSV_COLUMNS = (
 )
 
 
-@click.group(cls=PatientGroup, invoke_without_command=True, short_help="List past runs, or show one.")
+@click.group(cls=SuggestingGroup, invoke_without_command=True, short_help="List past runs, or show one.")
 @click.option("--runbook", metavar="NAME", help="Only runs of this runbook.")
 @click.option("--status", type=click.Choice([status.value for status in RunStatus]), help="Only runs with this status.")
 @click.option("--schedule", metavar="NAME", help="Only runs of this schedule.")

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from waivern.cli.shell.callers import current_caller
-from waivern.cli.shell.groups import PatientGroup
+from waivern.cli.shell.groups import SuggestingGroup
 from waivern.cli.shell.options import (
     database_option,
     format_option,
@@ -55,7 +55,7 @@ from waivern.schedules.timing import describe
 _TITLES = ("SCHEDULE", "RUNBOOK", "WHEN", "STATUS", "NEXT DUE", "LAST RUN", "LATE")
 
 
-@click.group(cls=PatientGroup, short_help="Manage schedules.")
+@click.group(cls=SuggestingGroup, short_help="Manage schedules.")
 def schedule() -> None:
     """Manage the schedules by which `waivern serve` runs runbooks.
 
@@ -70,11 +70,15 @@ def schedule() -> None:
 @click.option("--every", metavar="DURATION", help="Interval, such as 6h, counted from now.")
 @click.option("--at", metavar="TIME", help="Run once, at a time such as 2026-12-01T02:00.")
 @click.option("--timezone", metavar="TZ", help="Time zone of --cron and --at [UTC].")
-@click.option("--catch-up", type=click.Choice(list(CatchUp)), help="Which missed runs to make up for [latest].")
+@click.option(
+    "--catch-up",
+    type=click.Choice([value.value for value in CatchUp]),
+    help="Which missed runs to make up for [latest].",
+)
 @click.option("--max-catch-up", type=click.IntRange(1, 10_000), metavar="N", help="Limit for --catch-up all [100].")
 @click.option(
     "--overlap",
-    type=click.Choice(list(Overlap)),
+    type=click.Choice([value.value for value in Overlap]),
     help="What to do while an earlier run is unfinished [skip].",
 )
 @click.option("--jitter", metavar="DURATION", help="Delay each run by a random time of up to this.")
@@ -82,15 +86,15 @@ def schedule() -> None:
 @click.option(
     "--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Attempts per run if workers are lost [3]."
 )
-@click.option("--notify-webhook", metavar="URL", help="Post there when a run fails, recovers or trips a gate.")
-@click.option("--notify-secret", metavar="SECRET", help="Secret that signs the posts; may be '${NAME}'.")
-@click.option("--notify-command", metavar="PROGRAM", help="Run this with the notification as its input.")
+@click.option("--notify-webhook", metavar="URL", help="Send notifications to this URL.")
+@click.option("--notify-secret", metavar="SECRET", help="Secret that signs notifications; may be '${NAME}'.")
+@click.option("--notify-command", metavar="PROGRAM", help="Hook command: gets notifications on standard input.")
 @working_directory_option
 @database_option
 @format_option("text", "json")
 @pass_application
 def add(
-    application: Application, name: str, runbook: Path, form: str, working_directory: Path | None, **terms: Any
+    application: Application, name: str, runbook: Path, form: str, working_directory: Path | None, **settings: Any
 ) -> None:
     """Schedule RUNBOOK under NAME; give one of --cron, --every and --at.
 
@@ -99,13 +103,13 @@ def add(
       waivern schedule add nightly scan.yaml --cron "0 2 * * *" --timezone Europe/London
       waivern schedule add often scan.yaml --every 6h --catch-up skip
     """
-    ways = [way for way in ("cron", "every", "at") if terms[way] is not None]
+    ways = [way for way in ("cron", "every", "at") if settings[way] is not None]
     if len(ways) != 1:
         given = f"{' and '.join(f'--{way}' for way in ways)} were given" if ways else "none was given"
         raise click.UsageError(f"Give exactly one of --cron, --every and --at; {given}")
-    terms["notify"] = _notify(*(terms.pop(f"notify_{name}") for name in ("webhook", "secret", "command")))
+    settings["notify"] = _notify(*(settings.pop(f"notify_{name}") for name in ("webhook", "secret", "command")))
     added = add_schedule(
-        application, name, runbook, terms, caller=current_caller(), working_directory=working_directory
+        application, name, runbook, settings, caller=current_caller(), working_directory=working_directory
     )
     details = show_schedule(application, added.name)
     if form == "json":
@@ -118,8 +122,8 @@ def add(
 def _notify(webhook: str | None, secret: str | None, command: str | None) -> dict[str, Any] | None:
     if secret is not None and webhook is None:
         raise click.UsageError("--notify-secret needs --notify-webhook")
-    webhook_terms = {"webhook": {"url": webhook, **({"secret": secret} if secret else {})}} if webhook else {}
-    return {**webhook_terms, **({"command": (command,)} if command else {})} or None
+    webhook_settings = {"webhook": {"url": webhook, **({"secret": secret} if secret else {})}} if webhook else {}
+    return {**webhook_settings, **({"command": (command,)} if command else {})} or None
 
 
 @schedule.command(name="list", short_help="List schedules.")
@@ -149,7 +153,7 @@ def list_(application: Application, form: str) -> None:
 @format_option("text", "json")
 @pass_existing
 def show(application: Application, name: str, form: str) -> None:
-    """Show a schedule's terms, its next scheduled times and its last runs."""
+    """Show a schedule's settings, its next scheduled times and its last runs."""
     details = show_schedule(application, name)
     write(as_json(details_as_json(details)) if form == "json" else as_text(details))
 

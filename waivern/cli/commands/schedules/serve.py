@@ -29,7 +29,7 @@ def _service_options(command: AnyCommand) -> AnyCommand:
             default=_DRAIN_S,
             show_default=True,
             metavar="SECONDS",
-            help="Time for runs to finish after SIGTERM before they requeue.",
+            help="Grace period for runs after SIGTERM.",
         ),
         click.option(
             "--metrics-port",
@@ -67,7 +67,7 @@ def _service_options(command: AnyCommand) -> AnyCommand:
     metavar="DIR",
     help="Sync schedules with the runbooks of this folder.",
 )
-@click.option("--no-hook-commands", is_flag=True, help="Never run the commands of notifications.")
+@click.option("--no-hook-commands", is_flag=True, help="Run no hook commands.")
 @_service_options
 @pass_application
 def serve(
