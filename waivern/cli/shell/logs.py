@@ -20,19 +20,19 @@ _SHOWN_BY_PROGRESS = "waivern.runs.executor"
 
 
 def log_to_standard_error(
-    level: str, *, form: str = "text", redact: Callable[[str], str], has_progress: bool = True
+    level: str, *, log_format: str = "text", redact: Callable[[str], str], has_progress: bool = True
 ) -> None:
     """Send log records to standard error.
 
     Args:
         level: The lowest level that is written.
-        form: "text" or "json".
+        log_format: "text" or "json".
         redact: Removes resolved values of `${NAME}` from a text.
         has_progress: Whether a progress display already shows failed artifacts.
     """
     handler = _StandardErrorHandler()
-    handler.setFormatter(_JsonFormatter(redact) if form == "json" else _TextFormatter(redact))
-    if has_progress and form == "text":
+    handler.setFormatter(_JsonFormatter(redact) if log_format == "json" else _TextFormatter(redact))
+    if has_progress and log_format == "text":
         handler.addFilter(_not_shown_by_progress)
     root = logging.getLogger()
     for installed in [handler for handler in root.handlers if isinstance(handler, _StandardErrorHandler)]:

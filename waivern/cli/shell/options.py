@@ -68,7 +68,7 @@ def pass_application(command: Command, *, may_create: bool = True) -> Command:
         context = click.get_current_context()
         settings = current_settings()
         environment = context.find_object(WatchedEnvironment) or WatchedEnvironment()
-        log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact)
+        log_to_standard_error(settings.log_level, log_format=settings.log_format, redact=environment.redact)
         use_cache_folder(settings.cache_folder())
         application = build_application(settings, environment=environment, may_create=may_create)
         context.call_on_close(application.close)
@@ -94,7 +94,12 @@ def listed(ask: Callable[[], Sequence[T]]) -> Sequence[T]:
 def format_option(*formats: str) -> Callable[[AnyCommand], AnyCommand]:
     """Add `--format`; the first of `formats` is the default."""
     return click.option(
-        "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="Output format."
+        "--format",
+        "output_format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Output format.",
     )
 
 
@@ -109,9 +114,9 @@ def working_directory_option(command: AnyCommand, *, default: str = "the runbook
     )(command)
 
 
-def _remember_log_format(context: click.Context, _option: click.Parameter, form: str | None) -> None:
-    if form:
-        context.meta[_LOG_FORMAT] = form
+def _remember_log_format(context: click.Context, _option: click.Parameter, log_format: str | None) -> None:
+    if log_format:
+        context.meta[_LOG_FORMAT] = log_format
 
 
 def _remember_database(context: click.Context, option: click.Parameter, url: str | None) -> None:

@@ -11,7 +11,9 @@ from waivern.user_cache import use_cache_folder
 def set_up(settings: Settings) -> Application:
     """Return the application of a run process. Called once, in that process."""
     environment = WatchedEnvironment()
-    log_to_standard_error(settings.log_level, form=settings.log_format, redact=environment.redact, has_progress=False)
+    log_to_standard_error(
+        settings.log_level, log_format=settings.log_format, redact=environment.redact, has_progress=False
+    )
     log_uncaught_exceptions()
     use_cache_folder(settings.cache_folder())
     return build_application(settings, environment=environment)

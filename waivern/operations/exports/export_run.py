@@ -31,13 +31,13 @@ class ExportRequest:
     """An export to perform.
 
     Args:
-        form: The name of the exporter.
+        output_format: The name of the exporter.
         output: The file to write, or None to write to the stream.
         preferences: Options for the exporter. The extension of `output` and the content of `organisation` are added.
         organisation: The organisation file, or None to use the one beside the runbook or in the current folder.
     """
 
-    form: str
+    output_format: str
     output: Path | None = None
     preferences: Preferences = field(default_factory=Preferences)
     organisation: Path | None = None
@@ -48,7 +48,7 @@ class ExportResult:
     """The export of a run; `warnings` are about coverage gaps and missing evidence."""
 
     run: RunRecord
-    form: str
+    output_format: str
     output: Path | None
     written: WrittenBytes
     warnings: tuple[str, ...]
@@ -61,7 +61,7 @@ def check_export(request: ExportRequest) -> type[Exporter]:
         ExportError: there is no such format, or the organisation file is invalid.
         UsageError: the file cannot be written.
     """
-    exporter = Exporters()[request.form]
+    exporter = Exporters()[request.output_format]
     if request.output is not None:
         check_writable(request.output)
         _check_extension(request, exporter)
@@ -121,7 +121,7 @@ def export_run_record(
 
     def record_event(written: WrittenBytes) -> None:
         try:
-            _record_event(application, run, request.form, caller, written)
+            _record_event(application, run, request.output_format, caller, written)
         except ReadOnlyDatabaseError:
             unrecorded.append(NOT_RECORDED)
 
@@ -135,7 +135,7 @@ def export_run_record(
         else:
             written = _write_to_stream(chunks, stream)
             record_event(written)
-    return ExportResult(run, request.form, request.output, written, (*_warnings(report), *unrecorded))
+    return ExportResult(run, request.output_format, request.output, written, (*_warnings(report), *unrecorded))
 
 
 def export_after_run(
@@ -148,7 +148,7 @@ def export_after_run(
     """
     exporter = check_export(request)
     output = request.output or Path(f"{short_id(run.id)}.{exporter.extensions[0]}")
-    to_file = with_organisation_file(ExportRequest(request.form, output, request.preferences), runbook)
+    to_file = with_organisation_file(ExportRequest(request.output_format, output, request.preferences), runbook)
     return export_run_record(application, run, exporter, to_file, stream=io.BytesIO(), caller=caller)
 
 
@@ -181,7 +181,7 @@ def _check_extension(request: ExportRequest, exporter: type[Exporter]) -> None:
     if exporter.requires_known_extension and extension not in exporter.extensions:
         similar = did_you_mean(extension, exporter.extensions)
         raise ExportError(
-            f"The format '{request.form}' cannot be written to a file with the extension '.{extension}'",
+            f"The format '{request.output_format}' cannot be written to a file with the extension '.{extension}'",
             remedy=similar or f"Use {' or '.join(f'.{known}' for known in exporter.extensions)}",
         )
 
@@ -204,9 +204,11 @@ def _extension(output: Path | None) -> str:
     return "" if output is None else output.suffix.removeprefix(".").lower()
 
 
-def _record_event(application: Application, run: RunRecord, form: str, caller: Caller, written: WrittenBytes) -> None:
+def _record_event(
+    application: Application, run: RunRecord, output_format: str, caller: Caller, written: WrittenBytes
+) -> None:
     """Record the export in the audit log."""
-    body = {"run": run.id, "format": form, "digest": written.digest, "size": written.size}
+    body = {"run": run.id, "format": output_format, "digest": written.digest, "size": written.size}
     application.storage.audit.append(caller=caller, kind=EventKind.RUN_EXPORTED, body=body)
 
 

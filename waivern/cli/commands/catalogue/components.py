@@ -13,7 +13,7 @@ from waivern.operations.catalogue.list_components import ComponentDescription, l
 @click.command(short_help="List connectors, analysers and exporters.")
 @format_option("table", "json")
 @pass_application
-def components(application: Application, form: str) -> None:
+def components(application: Application, output_format: str) -> None:
     """List connectors, analysers and exporters.
 
     Inputs and outputs are shown. Plug-ins that cannot be used are listed with the reason.
@@ -23,7 +23,7 @@ def components(application: Application, form: str) -> None:
       waivern components --format json
     """
     descriptions = list_components(application)
-    if form == "json":
+    if output_format == "json":
         write(as_json([_as_json(component) for component in descriptions]))
     else:
         write(as_table(("KIND", "NAME", "INPUTS", "OUTPUTS"), [_as_row(component) for component in descriptions]))

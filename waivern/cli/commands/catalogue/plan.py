@@ -22,7 +22,7 @@ from waivern.operations.runs.plan_runbook import plan_runbook
 @database_option
 @format_option("text", "mermaid", "json")
 @pass_application
-def plan(application: Application, runbook: Path, working_directory: Path | None, form: str) -> None:
+def plan(application: Application, runbook: Path, working_directory: Path | None, output_format: str) -> None:
     """Show the artifacts of a runbook and their order.
 
     Artifacts of child runbooks are included. Nothing is run, and values of variables are not shown.
@@ -33,9 +33,9 @@ def plan(application: Application, runbook: Path, working_directory: Path | None
       waivern plan nightly.yaml --format mermaid > nightly.mmd
     """
     description = describe_plan(plan_runbook(application, runbook, working_directory=working_directory))
-    if form == "json":
+    if output_format == "json":
         write(as_json(_as_json(description)))
-    elif form == "mermaid":
+    elif output_format == "mermaid":
         write("\n".join(_as_mermaid(description)))
     else:
         write("\n\n".join(_as_text(description)))

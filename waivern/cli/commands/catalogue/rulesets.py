@@ -13,7 +13,7 @@ from waivern.operations.catalogue.list_rulesets import RulesetDescription, list_
 @click.command(short_help="List the available rulesets.")
 @format_option("table", "json")
 @pass_application
-def rulesets(_application: Application, form: str) -> None:
+def rulesets(_application: Application, output_format: str) -> None:
     """List the available rulesets by the names used in runbooks.
 
     \b
@@ -21,7 +21,7 @@ def rulesets(_application: Application, form: str) -> None:
       waivern rulesets
     """
     found = list_rulesets()
-    if form == "json":
+    if output_format == "json":
         write(as_json([asdict(ruleset) for ruleset in found]))
     else:
         write(

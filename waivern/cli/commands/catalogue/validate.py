@@ -25,7 +25,7 @@ def validate(
     application: Application,
     runbooks: Sequence[Path],
     working_directory: Path | None,
-    form: str,
+    output_format: str,
 ) -> None:
     """Check runbooks without running them.
 
@@ -38,7 +38,7 @@ def validate(
       waivern validate runbooks/*.yaml --format json
     """
     validations = validate_runbooks(application, runbooks, working_directory=working_directory)
-    if form == "json":
+    if output_format == "json":
         write(as_json([_as_json(validation) for validation in validations]))
     else:
         write("\n".join(_as_text(validation) for validation in validations))

@@ -27,7 +27,7 @@ from waivern.operations.data.archive_runs import archive_runs, archived_as_json,
 @database_option
 @format_option("text", "json")
 @pass_existing
-def archive(application: Application, runs: tuple[str, ...], output: Path, form: str) -> None:
+def archive(application: Application, runs: tuple[str, ...], output: Path, output_format: str) -> None:
     """Write runs to an archive file, with all their records.
 
     It holds messages, findings, decisions and events. Only the current user can read the file. Encrypted contents stay
@@ -40,7 +40,7 @@ def archive(application: Application, runs: tuple[str, ...], output: Path, form:
     archived = archive_runs(application, runs, output, caller=current_caller())
     if not archived.is_recorded:
         remark("The audit log has no event of this archive, because the database must not be written")
-    if form == "json":
+    if output_format == "json":
         write(as_json(archived_as_json(archived, output)))
         return
     records = ", ".join(
@@ -56,7 +56,9 @@ def archive(application: Application, runs: tuple[str, ...], output: Path, form:
 @database_option
 @format_option("text", "json")
 @pass_application
-def restore(application: Application, file: Path, with_decisions: bool, allow_unproven: bool, form: str) -> None:
+def restore(
+    application: Application, file: Path, with_decisions: bool, allow_unproven: bool, output_format: str
+) -> None:
     """Restore all runs of an archive file, or none of them.
 
     The whole file is checked before anything is written. Runs keep their ids; pruned contents stay pruned. Restored
@@ -70,7 +72,7 @@ def restore(application: Application, file: Path, with_decisions: bool, allow_un
     """
     options = RestoreOptions(with_decisions=with_decisions, allow_unproven=allow_unproven)
     restored = restore_runs(application, file, options, caller=current_caller())
-    if form == "json":
+    if output_format == "json":
         write(as_json(restored_as_json(restored)))
         return
     for line in _restored_as_text(restored):

@@ -51,14 +51,14 @@ def upgrade(_application: Application) -> None:
 @database_option
 @format_option("text", "json")
 @pass_application
-def current(_application: Application, form: str) -> None:
+def current(_application: Application, output_format: str) -> None:
     """Show the database's revision, and the one that is needed."""
     from waivern.database.connection.engine import describe
     from waivern.database.schema.migration import NEWEST, current_revision
 
     with _engine(may_create=False) as engine:
         revision = current_revision(engine)
-        if form == "json":
+        if output_format == "json":
             write(as_json({"revision": revision, "newest": NEWEST, "up_to_date": revision == NEWEST}))
         else:
             verdict = "up to date" if revision == NEWEST else f"this version of Waivern needs {NEWEST}"

@@ -37,7 +37,7 @@ def erase_command(
     artifact: tuple[str, str] | None,
     reason: str,
     yes: bool,
-    form: str,
+    output_format: str,
 ) -> None:
     """Erase stored content about a person or from a run.
 
@@ -55,7 +55,7 @@ def erase_command(
     plan = find_contents(application, texts) if containing else contents_of_run(application, *(artifact or (run,)))
     if yes:
         erase_contents(application, plan, reason=reason, caller=current_caller(), texts=texts)
-    write(as_json(erasure_as_json(plan, is_erased=yes)) if form == "json" else _as_text(plan, is_erased=yes))
+    write(as_json(erasure_as_json(plan, is_erased=yes)) if output_format == "json" else _as_text(plan, is_erased=yes))
     if plan.residual_mentions:
         mentions = ", ".join(f"{number:,} {kind}" for kind, number in plan.residual_mentions.items())
         remark(f"Not erased, because it is not stored content: {mentions}")

@@ -37,7 +37,7 @@ def events(
     since: datetime | None,
     before: int | None,
     limit: int,
-    form: str,
+    output_format: str,
 ) -> None:
     """List audit events, newest first: who did what, and when.
 
@@ -47,7 +47,7 @@ def events(
       waivern events --before 1200 --format json
     """
     found = listed(lambda: list_events(application, kinds=kinds, since=since, before=before, limit=limit))
-    if form == "json":
+    if output_format == "json":
         write(as_json([event_as_json(event) for event in found]))
     elif found:
         write(as_table(_TITLES, [_as_row(event) for event in found], right=("EVENT",)))

@@ -45,13 +45,13 @@ def new() -> None:
 @database_option
 @format_option("table", "json")
 @pass_existing
-def status(application: Application, form: str) -> None:
+def status(application: Application, output_format: str) -> None:
     """Show which keys are in use, and how much is not encrypted.
 
     Keys are shown by their id, which reveals nothing of the key.
     """
     found = encryption_status(application)
-    write(as_json(encryption_status_as_json(found)) if form == "json" else _as_table(found))
+    write(as_json(encryption_status_as_json(found)) if output_format == "json" else _as_table(found))
 
 
 @keys.command(short_help="Encrypt all data keys under the current key.")

@@ -41,7 +41,12 @@ def _duration(context: click.Context, option: click.Parameter, text: str | None)
 @format_option("table", "json")
 @pass_existing
 def prune(
-    application: Application, runbook: str | None, older_than: timedelta | None, dry_run: bool, shrink: bool, form: str
+    application: Application,
+    runbook: str | None,
+    older_than: timedelta | None,
+    dry_run: bool,
+    shrink: bool,
+    output_format: str,
 ) -> None:
     """Delete stored content past its retention period.
 
@@ -61,7 +66,7 @@ def prune(
     else:
         result = prune_contents(application, request, caller=current_caller())
     has_shrunk = shrink and application.storage.retention.reclaim_space()
-    if form == "json":
+    if output_format == "json":
         write(as_json(prune_result_as_json(result, dry_run=dry_run)))
         return
     if result.artifacts:

@@ -46,7 +46,7 @@ _ANCHOR = {
 @format_option("text", "json")
 @pass_existing
 def verify(
-    application: Application, run: str | None, anchor: Path | None, renew: bool, key: Path | None, form: str
+    application: Application, run: str | None, anchor: Path | None, renew: bool, key: Path | None, output_format: str
 ) -> None:
     """Verify that the stored record was not altered.
 
@@ -64,7 +64,7 @@ def verify(
     if anchor is None and (renew or key is not None):
         raise click.UsageError("--renew and --key need --anchor")
     verified = verify_history(application, run=run, anchor=file, progress=_Progress().show)
-    if form == "json":
+    if output_format == "json":
         write(as_json(verified_as_json(verified)))
     else:
         write(_as_text(verified, anchor))

@@ -46,7 +46,7 @@ _until = click.option("--until", callback=_parse_day, metavar="DATE", help="Last
 @format_option("text", "json")
 @pass_existing
 def suppress(
-    application: Application, fingerprint: str, reason: str, owner: str, until: date | None, form: str
+    application: Application, fingerprint: str, reason: str, owner: str, until: date | None, output_format: str
 ) -> None:
     """Suppress a finding that is a false positive.
 
@@ -56,7 +56,7 @@ def suppress(
     Examples:
       waivern suppress 3f2a91c0 --reason "a made-up address" --owner dpo@example.org
     """
-    _decide(application, Verdict.SUPPRESSED, fingerprint, form, reason=reason, owner=owner, until=until)
+    _decide(application, Verdict.SUPPRESSED, fingerprint, output_format, reason=reason, owner=owner, until=until)
 
 
 @click.command(short_help="Accept a finding (legal basis or accepted risk).")
@@ -65,7 +65,9 @@ def suppress(
 @database_option
 @format_option("text", "json")
 @pass_existing
-def accept(application: Application, fingerprint: str, reason: str, owner: str, until: date | None, form: str) -> None:
+def accept(
+    application: Application, fingerprint: str, reason: str, owner: str, until: date | None, output_format: str
+) -> None:
     """Accept a finding (legal basis or accepted risk).
 
     FINGERPRINT is a finding's fingerprint, or a prefix of it. The finding violates no gate any more, in any runbook.
@@ -74,7 +76,7 @@ def accept(application: Application, fingerprint: str, reason: str, owner: str, 
     Examples:
       waivern accept 3f2a91c0 --reason "contract, Art. 6(1)(b)" --owner dpo@example.org --until 2027-03-31
     """
-    _decide(application, Verdict.ACCEPTED, fingerprint, form, reason=reason, owner=owner, until=until)
+    _decide(application, Verdict.ACCEPTED, fingerprint, output_format, reason=reason, owner=owner, until=until)
 
 
 @click.command(short_help="Reopen a suppressed or accepted finding.")
@@ -82,7 +84,7 @@ def accept(application: Application, fingerprint: str, reason: str, owner: str, 
 @database_option
 @format_option("text", "json")
 @pass_existing
-def reopen(application: Application, fingerprint: str, reason: str, owner: str, form: str) -> None:
+def reopen(application: Application, fingerprint: str, reason: str, owner: str, output_format: str) -> None:
     """Reopen a suppressed or accepted finding.
 
     Earlier decisions stay recorded. FINGERPRINT is a finding's fingerprint, or a prefix of it.
@@ -91,12 +93,12 @@ def reopen(application: Application, fingerprint: str, reason: str, owner: str, 
     Examples:
       waivern reopen 3f2a91c0 --reason "the contract has ended" --owner dpo@example.org
     """
-    _decide(application, Verdict.REOPENED, fingerprint, form, reason=reason, owner=owner)
+    _decide(application, Verdict.REOPENED, fingerprint, output_format, reason=reason, owner=owner)
 
 
-def _decide(application: Application, verdict: Verdict, fingerprint: str, form: str, **details: Any) -> None:
+def _decide(application: Application, verdict: Verdict, fingerprint: str, output_format: str, **details: Any) -> None:
     decision = decide(application, verdict, fingerprint, **details, caller=current_caller())
-    write(as_json(decision_as_json(decision)) if form == "json" else one_line(_text(decision)))
+    write(as_json(decision_as_json(decision)) if output_format == "json" else one_line(_text(decision)))
 
 
 def _text(decision: Decision) -> str:

@@ -36,7 +36,9 @@ _TITLES = ("POSITION", "CATEGORY", "RULE", "CONFIDENCE", "MATCH", "REASONS")
 )
 @click.option("--jsonl", is_flag=True, help="Read and write one JSON object per line.")
 @format_option("text", "json")
-def detect(file: BinaryIO, ruleset: str, confidence: float, names: bool | None, jsonl: bool, form: str) -> None:
+def detect(
+    file: BinaryIO, ruleset: str, confidence: float, names: bool | None, jsonl: bool, output_format: str
+) -> None:
     """Apply rules to the text in FILE or on standard input.
 
     No database is needed, and no personal data is printed.
@@ -55,7 +57,7 @@ def detect(file: BinaryIO, ruleset: str, confidence: float, names: bool | None, 
         return
     text = _read(file)
     spans = detector.spans(text)
-    if form == "json":
+    if output_format == "json":
         write(as_json({"spans": [span_as_json(span) for span in spans]}))
     else:
         write(_as_text(text, spans, shows_matches=detector.shows_matches))

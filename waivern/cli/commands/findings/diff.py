@@ -16,7 +16,7 @@ from waivern.operations.findings.compare_runs import compare_last_runs, compare_
 @database_option
 @format_option("text", "json")
 @pass_existing
-def diff(application: Application, base: str, head: str | None, show_all: bool, form: str) -> None:
+def diff(application: Application, base: str, head: str | None, show_all: bool, output_format: str) -> None:
     """Compare the findings of two runs of a runbook.
 
     RUNBOOK, a name or a file, means its last two complete runs. A finding at a location that was not scanned is
@@ -28,4 +28,4 @@ def diff(application: Application, base: str, head: str | None, show_all: bool, 
       waivern diff 01a20ace latest --format json
     """
     compared = compare_last_runs(application, base) if head is None else compare_runs(application, base, head)
-    write(as_json(comparison_as_json(compared)) if form == "json" else as_text(compared, show_all=show_all))
+    write(as_json(comparison_as_json(compared)) if output_format == "json" else as_text(compared, show_all=show_all))

@@ -23,7 +23,7 @@ _MAX_WORDS = 12
 @database_option
 @format_option("text", "json")
 @pass_existing
-def explain(application: Application, fingerprint: str, run: str | None, form: str) -> None:
+def explain(application: Application, fingerprint: str, run: str | None, output_format: str) -> None:
     """Explain a finding: rule, law, matches and confidence.
 
     FINGERPRINT is a finding's fingerprint, or a prefix of it. Without --run, the newest run that has it is used.
@@ -34,7 +34,7 @@ def explain(application: Application, fingerprint: str, run: str | None, form: s
       waivern explain 3f2a91c0 --run latest --format json
     """
     explanation = explain_finding(application, fingerprint, run=run)
-    write(as_json(explanation_as_json(explanation)) if form == "json" else _as_text(explanation))
+    write(as_json(explanation_as_json(explanation)) if output_format == "json" else _as_text(explanation))
 
 
 def _as_text(explanation: Explanation) -> str:

@@ -87,13 +87,15 @@ def findings(context: click.Context, /, **options: Any) -> None:
 
 @click.command()
 @pass_existing
-def _list(application: Application, sort: str, after: str | None, limit: int, form: str, **filters: Any) -> None:
+def _list(
+    application: Application, sort: str, after: str | None, limit: int, output_format: str, **filters: Any
+) -> None:
     status = FindingStatus(filters["status"]) if filters["status"] else None
     finding_filter = FindingFilter(**{**filters, "status": status})
     found = listed(lambda: list_findings(application, finding_filter, order=Order(sort), after=after, limit=limit))
-    if form == "json":
+    if output_format == "json":
         write(as_json([current_finding_as_json(current) for current in found]))
-    elif form == "csv":
+    elif output_format == "csv":
         write(as_csv([current_finding_as_json(current) for current in found], _COLUMNS))
     elif found:
         write(as_table(_TITLES, [_row(current) for current in found]))
@@ -118,7 +120,7 @@ def _warn_of_inactive_decisions(application: Application, runbook: str | None) -
 @database_option
 @format_option("text", "json")
 @pass_existing
-def show(application: Application, fingerprint: str, form: str) -> None:
+def show(application: Application, fingerprint: str, output_format: str) -> None:
     """Show one finding: its history, evidence and decisions.
 
     FINGERPRINT is a finding's fingerprint, or a prefix of it.
@@ -129,7 +131,7 @@ def show(application: Application, fingerprint: str, form: str) -> None:
       waivern findings show 3f2a91c0 --format json
     """
     details = show_finding(application, fingerprint)
-    write(as_json(finding_details_as_json(details)) if form == "json" else "\n".join(_lines(details)))
+    write(as_json(finding_details_as_json(details)) if output_format == "json" else "\n".join(_lines(details)))
 
 
 def _row(current: CurrentFinding) -> Sequence[Cell]:

@@ -48,7 +48,7 @@ def artifacts() -> None:
 @database_option
 @format_option("table", "json", "csv")
 @pass_existing
-def list_artifacts(application: Application, run: str, form: str) -> None:
+def list_artifacts(application: Application, run: str, output_format: str) -> None:
     """List the artifacts of a run with their status.
 
     \b
@@ -56,9 +56,9 @@ def list_artifacts(application: Application, run: str, form: str) -> None:
       waivern artifacts list latest
     """
     records = show_run(application, run).artifacts
-    if form == "json":
+    if output_format == "json":
         write(as_json([artifact_as_json(artifact) for artifact in records]))
-    elif form == "csv":
+    elif output_format == "csv":
         write(as_csv([artifact_as_json(artifact) for artifact in records], _CSV_COLUMNS))
     else:
         rows = [
@@ -81,7 +81,7 @@ def list_artifacts(application: Application, run: str, form: str) -> None:
 @database_option
 @format_option("json", "text")
 @pass_existing
-def show(application: Application, run: str, artifact: str, form: str) -> None:
+def show(application: Application, run: str, artifact: str, output_format: str) -> None:
     """Print the content of an artifact.
 
     ARTIFACT is its id, or the name that the runbook gives to an output of a child runbook.
@@ -92,7 +92,7 @@ def show(application: Application, run: str, artifact: str, form: str) -> None:
       waivern artifacts show latest personal_data --format text
     """
     content = show_artifact(application, run, artifact).content
-    write(_as_text(content) if form == "text" else as_json(content))
+    write(_as_text(content) if output_format == "text" else as_json(content))
 
 
 @artifacts.command(short_help="Write the artifacts of a run to files.")
@@ -104,7 +104,7 @@ def show(application: Application, run: str, artifact: str, form: str) -> None:
 @database_option
 @format_option("text", "json")
 @pass_existing
-def export(application: Application, run: str, output_dir: Path, only_outputs: bool, form: str) -> None:
+def export(application: Application, run: str, output_dir: Path, only_outputs: bool, output_format: str) -> None:
     """Write the artifacts of a run to files, one JSON file each.
 
     Only this user can read the files, because source artifacts contain the scanned data.
@@ -116,7 +116,7 @@ def export(application: Application, run: str, output_dir: Path, only_outputs: b
     exported = export_artifacts(application, run, output_dir, only_outputs=only_outputs)
     for line in files_in_words(exported):
         remark(line)
-    if form == "json":
+    if output_format == "json":
         write(as_json([{"artifact_id": name, "file": str(file)} for name, file in exported.files.items()]))
     else:
         write("\n".join(str(file) for file in exported.files.values()))

@@ -68,7 +68,7 @@ def _hint_after_failure(request: RunRequest, progress: Progress) -> Iterator[Non
         raise
 
 
-def print_report(report: RunReport, *, form: str, runbook: Path) -> None:
+def print_report(report: RunReport, *, output_format: str, runbook: Path) -> None:
     """Print the report to standard output, and what was written to standard error.
 
     Raises:
@@ -78,7 +78,7 @@ def print_report(report: RunReport, *, form: str, runbook: Path) -> None:
         raise report.error
     for warning in report.warnings:
         remark(warning)
-    write(as_json(report_as_json(report)) if form == "json" else _as_text(report, runbook))
+    write(as_json(report_as_json(report)) if output_format == "json" else _as_text(report, runbook))
     if report.files is not None:
         for line in files_in_words(report.files):
             remark(line)

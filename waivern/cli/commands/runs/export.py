@@ -23,12 +23,12 @@ from waivern.operations.exports.export_run import (
 )
 from waivern.severity import SEVERITIES
 
-_EXPORTER = re.compile(r"(?P<form>[^=]+)(?:=(?P<file>.+))?", re.DOTALL)
+_EXPORTER = re.compile(r"(?P<output_format>[^=]+)(?:=(?P<file>.+))?", re.DOTALL)
 
 
 @click.command(short_help="Export a run (HTML, CSV, SARIF, RoPA, ...).")
 @click.argument("run", metavar="RUN|RUNBOOK")
-@click.option("--format", "form", metavar="FORMAT", default="json", show_default=True, help="Export format.")
+@click.option("--format", "output_format", metavar="FORMAT", default="json", show_default=True, help="Export format.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, with mode 0600.")
 @click.option(
     "--fail-from",
@@ -46,7 +46,12 @@ _EXPORTER = re.compile(r"(?P<form>[^=]+)(?:=(?P<file>.+))?", re.DOTALL)
 @database_option
 @pass_existing
 def export(
-    application: Application, run: str, form: str, output: Path | None, fail_from: str, organisation: Path | None
+    application: Application,
+    run: str,
+    output_format: str,
+    output: Path | None,
+    fail_from: str,
+    organisation: Path | None,
 ) -> None:
     """Export a run in a format for other tools or people.
 
@@ -60,7 +65,7 @@ def export(
       waivern export nightly.yaml --format ropa --output record.xlsx
       waivern export "Nightly scan" --format csv --output findings.csv
     """
-    request = ExportRequest(form, output, Preferences(fail_from=fail_from), organisation)
+    request = ExportRequest(output_format, output, Preferences(fail_from=fail_from), organisation)
     check_export(request)
     buffer = io.BytesIO() if on_terminal(sys.stdout) else None
     try:
@@ -83,7 +88,7 @@ def print_result(result: ExportResult) -> None:
     for warning in result.warnings:
         remark(warning)
     if result.output is not None:
-        remark(f"Exported run {short_id(result.run.id)} as {result.form} to {result.output}")
+        remark(f"Exported run {short_id(result.run.id)} as {result.output_format} to {result.output}")
 
 
 def export_requests(
@@ -96,9 +101,9 @@ def export_requests(
         if match is None:
             raise click.BadParameter(f"'{value}' is not FORMAT or FORMAT=FILE.")
         file = match["file"]
-        request = ExportRequest(match["form"], None if file is None else Path(file))
+        request = ExportRequest(match["output_format"], None if file is None else Path(file))
         exporter = check_export(request)
         if file is None:
-            check_export(ExportRequest(request.form, Path(f"run.{exporter.extensions[0]}")))
+            check_export(ExportRequest(request.output_format, Path(f"run.{exporter.extensions[0]}")))
         requests.append(request)
     return tuple(requests)

@@ -75,13 +75,13 @@ def _list(
     since: datetime | None,
     until: datetime | None,
     limit: int,
-    form: str,
+    output_format: str,
 ) -> None:
     run_filter = RunFilter(runbook, RunStatus(status) if status else None, since, until, schedule, trigger)
     runs = listed(lambda: show_history(application, run_filter, limit=limit))
-    if form == "json":
+    if output_format == "json":
         write(as_json([run_as_json(run) for run in runs]))
-    elif form == "csv":
+    elif output_format == "csv":
         write(as_csv([_as_csv_row(run) for run in runs], _CSV_COLUMNS))
     elif runs:
         write(as_table(_TITLES, [_as_row(run) for run in runs], right=("TIME",)))
@@ -94,7 +94,7 @@ def _list(
 @database_option
 @format_option("text", "json")
 @pass_existing
-def show(application: Application, run: str, form: str) -> None:
+def show(application: Application, run: str, output_format: str) -> None:
     """Show one run, its artifacts, and reasons for failures.
 
     RUN is a run's id, a prefix of it, or 'latest'.
@@ -105,7 +105,7 @@ def show(application: Application, run: str, form: str) -> None:
       waivern history show 019ab3c4-5d6e --format json
     """
     details = show_run(application, run)
-    if form == "json":
+    if output_format == "json":
         write(as_json(run_details_as_json(details)))
     else:
         write(f"{as_text(details)}\n\n{next_steps(details, database=given_database())}")

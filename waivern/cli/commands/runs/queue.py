@@ -26,13 +26,13 @@ _EXIT_UNATTENDED = 3
 @database_option
 @format_option("text", "json")
 @pass_existing
-def status(application: Application, form: str) -> None:
+def status(application: Application, output_format: str) -> None:
     """Show services, the queue and running runs.
 
     The exit code is 3 if there are schedules but no scheduler is running, or queued runs but no worker.
     """
     shown = show_status(application)
-    write(as_json(status_as_json(shown.status)) if form == "json" else _as_text(shown.status))
+    write(as_json(status_as_json(shown.status)) if output_format == "json" else _as_text(shown.status))
     for problem in shown.problems:
         remark(problem)
     if shown.problems:
@@ -44,14 +44,14 @@ def status(application: Application, form: str) -> None:
 @database_option
 @format_option("text", "json")
 @pass_existing
-def cancel(application: Application, run: str, form: str) -> None:
+def cancel(application: Application, run: str, output_format: str) -> None:
     """Cancel a queued or running run.
 
     Nothing more of it is recorded. RUN is a run's id, a prefix of it, or 'latest'.
     """
     cancelled = cancel_run(application, run, caller=current_caller())
     text = one_line(f"Cancelled run {cancelled.id} of '{cancelled.runbook}'")
-    write(as_json(run_as_json(cancelled)) if form == "json" else text)
+    write(as_json(run_as_json(cancelled)) if output_format == "json" else text)
 
 
 @click.command(short_help="Queue runs for past scheduled times.")
@@ -69,7 +69,7 @@ def cancel(application: Application, run: str, form: str) -> None:
 @format_option("text", "json")
 @pass_existing
 def backfill(
-    application: Application, name: str, since: datetime, until: datetime | None, dry_run: bool, form: str
+    application: Application, name: str, since: datetime, until: datetime | None, dry_run: bool, output_format: str
 ) -> None:
     """Queue runs for past scheduled times of a schedule that have none.
 
@@ -80,7 +80,7 @@ def backfill(
       waivern backfill nightly --from 2026-11-01 --to 2026-11-14 --dry-run
     """
     runs = backfill_schedule(application, name, since=since, until=until or utc_now(), dry_run=dry_run)
-    if form == "json":
+    if output_format == "json":
         write(as_json([{"due_at": instant_as_json(run.due_at), "run_id": run.run_id} for run in runs]))
         return
     lines = [f"{local_time(run.due_at)}  {short_id(run.run_id) if run.run_id else ''}".rstrip() for run in runs]

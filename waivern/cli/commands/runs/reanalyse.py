@@ -33,7 +33,7 @@ def reanalyse(
     run: str,
     working_directory: Path | None,
     quiet: bool,
-    form: str,
+    output_format: str,
 ) -> None:
     """Apply the current rules to a past run's data.
 
@@ -47,5 +47,5 @@ def reanalyse(
     """
     with reanalysis_of(application, run, working_directory=working_directory) as request:
         report = execute_with_progress(application, request, progress_on_standard_error(quiet=quiet))
-    print_report(report, form=form, runbook=Path("RUNBOOK"))
+    print_report(report, output_format=output_format, runbook=Path("RUNBOOK"))
     context.exit(exit_code(report))

@@ -84,7 +84,7 @@ def run(
     resume: str | None,
     gates: Sequence[str],
     quiet: bool,
-    form: str,
+    output_format: str,
 ) -> None:
     """Run a runbook and store its results.
 
@@ -112,5 +112,5 @@ def run(
         exports=exports,
     )
     report = execute_with_progress(application, request, progress_on_standard_error(quiet=quiet))
-    print_report(report, form=form, runbook=runbook)
+    print_report(report, output_format=output_format, runbook=runbook)
     context.exit(exit_code(report))

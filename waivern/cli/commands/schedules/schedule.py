@@ -94,7 +94,12 @@ def schedule() -> None:
 @format_option("text", "json")
 @pass_application
 def add(
-    application: Application, name: str, runbook: Path, form: str, working_directory: Path | None, **settings: Any
+    application: Application,
+    name: str,
+    runbook: Path,
+    output_format: str,
+    working_directory: Path | None,
+    **settings: Any,
 ) -> None:
     """Schedule RUNBOOK under NAME; give one of --cron, --every and --at.
 
@@ -112,7 +117,7 @@ def add(
         application, name, runbook, settings, caller=current_caller(), working_directory=working_directory
     )
     details = show_schedule(application, added.name)
-    if form == "json":
+    if output_format == "json":
         write(as_json(details_as_json(details)))
     else:
         due = instants_as_text(details.next_due[:1], added)
@@ -130,12 +135,12 @@ def _notify(webhook: str | None, secret: str | None, command: str | None) -> dic
 @database_option
 @format_option("table", "json", "csv")
 @pass_existing
-def list_(application: Application, form: str) -> None:
+def list_(application: Application, output_format: str) -> None:
     """List all schedules with their next scheduled time and their last run, and runbooks that cannot be followed."""
     found = next(iter(listed(lambda: [list_schedules(application)])), ScheduleList(()))
-    if form == "json":
+    if output_format == "json":
         write(as_json(list_as_json(found)))
-    elif form == "csv":
+    elif output_format == "csv":
         write(as_csv([as_csv_row(row) for row in list_as_json(found)], CSV_COLUMNS))
     elif found.schedules or found.refused:
         rows = [*map(row_of, found.schedules), *map(refused_row, found.refused)]
@@ -152,10 +157,10 @@ def list_(application: Application, form: str) -> None:
 @database_option
 @format_option("text", "json")
 @pass_existing
-def show(application: Application, name: str, form: str) -> None:
+def show(application: Application, name: str, output_format: str) -> None:
     """Show a schedule's settings, its next scheduled times and its last runs."""
     details = show_schedule(application, name)
-    write(as_json(details_as_json(details)) if form == "json" else as_text(details))
+    write(as_json(details_as_json(details)) if output_format == "json" else as_text(details))
 
 
 @schedule.command(short_help="Pause a schedule.")
@@ -163,9 +168,9 @@ def show(application: Application, name: str, form: str) -> None:
 @database_option
 @format_option("text", "json")
 @pass_existing
-def pause(application: Application, name: str, form: str) -> None:
+def pause(application: Application, name: str, output_format: str) -> None:
     """Skip the scheduled times of a schedule until `waivern schedule resume`; each skipped time is recorded."""
-    _write(pause_schedule(application, name, caller=current_caller()), form, f"Paused '{name}'")
+    _write(pause_schedule(application, name, caller=current_caller()), output_format, f"Paused '{name}'")
 
 
 @schedule.command(short_help="Resume a paused schedule.")
@@ -173,9 +178,9 @@ def pause(application: Application, name: str, form: str) -> None:
 @database_option
 @format_option("text", "json")
 @pass_existing
-def resume(application: Application, name: str, form: str) -> None:
+def resume(application: Application, name: str, output_format: str) -> None:
     """Resume a paused schedule; `waivern backfill` queues runs for the times that were skipped."""
-    _write(resume_schedule(application, name, caller=current_caller()), form, f"Resumed '{name}'")
+    _write(resume_schedule(application, name, caller=current_caller()), output_format, f"Resumed '{name}'")
 
 
 @schedule.command(short_help="Remove a schedule; its runs stay.")
@@ -189,10 +194,10 @@ def resume(application: Application, name: str, form: str) -> None:
 @database_option
 @format_option("text", "json")
 @pass_existing
-def remove(application: Application, name: str, cancel_queued: bool, form: str) -> None:
+def remove(application: Application, name: str, cancel_queued: bool, output_format: str) -> None:
     """Remove a schedule. Its runs stay in the history, and a running run is not cancelled."""
     removed = remove_schedule(application, name, caller=current_caller(), cancel_queued=cancel_queued)
-    if form == "json":
+    if output_format == "json":
         write(as_json(removed_as_json(removed)))
         return
     number = len(removed.cancelled) + len(removed.kept)
@@ -206,11 +211,11 @@ def remove(application: Application, name: str, cancel_queued: bool, form: str) 
 @database_option
 @format_option("text", "json")
 @pass_existing
-def trigger(application: Application, name: str, form: str) -> None:
+def trigger(application: Application, name: str, output_format: str) -> None:
     """Queue a run of a schedule now, independently of its scheduled times."""
     run = trigger_schedule(application, name)
     text = f"Queued run {run.id}\n  waivern history show {short_id(run.id)}"
-    write(as_json(run_as_json(run)) if form == "json" else text)
+    write(as_json(run_as_json(run)) if output_format == "json" else text)
 
 
 @schedule.command(name="next", short_help="Show the next scheduled times.")
@@ -227,11 +232,11 @@ def trigger(application: Application, name: str, form: str) -> None:
 @database_option
 @format_option("text", "json")
 @pass_existing
-def next_(application: Application, name: str, number: int, form: str) -> None:
+def next_(application: Application, name: str, number: int, output_format: str) -> None:
     """Show the next scheduled times of a schedule."""
     found = application.storage.schedules.find(name)
     due = next_due(application, found, count=number)
-    if form == "json":
+    if output_format == "json":
         write(as_json([instant_as_json(instant) for instant in due]))
     else:
         write(instants_as_text(due, found) or "never")
@@ -243,14 +248,14 @@ def next_(application: Application, name: str, number: int, form: str) -> None:
 @database_option
 @format_option("text", "json")
 @pass_application
-def sync(application: Application, folder: Path, dry_run: bool, form: str) -> None:
+def sync(application: Application, folder: Path, dry_run: bool, output_format: str) -> None:
     """Add, change and pause schedules until they match the `schedule:` of the runbooks in DIR.
 
     A runbook or folder that cannot be read, or does not plan, is refused with the reason: all others are followed, its
     schedule is left as it is, and the exit code is 2.
     """
     steps = sync_schedules(application, folder, caller=current_caller(), dry_run=dry_run)
-    if form == "json":
+    if output_format == "json":
         write(as_json([step_as_json(step) for step in steps]))
     else:
         write("\n".join(_as_line(step) for step in steps) or "No runbook in that folder has a schedule")
@@ -258,8 +263,8 @@ def sync(application: Application, folder: Path, dry_run: bool, form: str) -> No
         click.get_current_context().exit(2)
 
 
-def _write(summary: ScheduleSummary, form: str, text: str) -> None:
-    write(as_json(summary_as_json(summary)) if form == "json" else text)
+def _write(summary: ScheduleSummary, output_format: str, text: str) -> None:
+    write(as_json(summary_as_json(summary)) if output_format == "json" else text)
 
 
 def _as_line(step: SyncStep) -> str:
