@@ -43,12 +43,12 @@ def messages(megabytes: float, *, rows_as_cells: bool = True, seed: int = 202611
     """
     rng = random.Random(seed)
     size = int(megabytes * 1_000_000)
-    data = [*_files(rng, size * 40 // 100, "src/module_{}.py", _code_line)]
-    data += _files(rng, size * 35 // 100, "docs/letter_{}.txt", _prose_line)
+    data = [*_files(rng, size * 40 // 100, "src/module_{}.py", code_line)]
+    data += _files(rng, size * 35 // 100, "docs/letter_{}.txt", prose_line)
     if rows_as_cells:
         data += _rows(rng, size * 25 // 100)
     else:
-        data += _files(rng, size * 25 // 100, "dumps/rows_{}.sql", _insert_line)
+        data += _files(rng, size * 25 // 100, "dumps/rows_{}.sql", insert_line)
     content = {"schemaVersion": "1.0.0", "name": "Corpus", "source": _SOURCE, "data": data}
     return [Message("corpus", content, STANDARD_INPUT)]
 
@@ -88,7 +88,7 @@ def _rows(rng: random.Random, size: int) -> Iterator[dict[str, Any]]:
                 yield {"content": value, "metadata": _metadata(table=table, column=column, row=str(row))}
 
 
-def _insert_line(rng: random.Random) -> str:
+def insert_line(rng: random.Random) -> str:
     table, columns = rng.choice((("customers", _customer(rng)), ("products", _product(rng))))
     values = ", ".join(f"'{value}'" for value in columns.values())
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values});"
@@ -120,7 +120,7 @@ def _product(rng: random.Random) -> dict[str, str]:
     }
 
 
-def _code_line(rng: random.Random) -> str:
+def code_line(rng: random.Random) -> str:
     one, two, three = rng.choices(_IDENTIFIERS, k=3)
     kind = rng.randrange(40)
     if kind == 0:
@@ -136,7 +136,7 @@ def _code_line(rng: random.Random) -> str:
     return f"        self.{one}_{two} = {three}[{rng.randrange(10**6)}] if {two} is not None else {one}({three}={two})"
 
 
-def _prose_line(rng: random.Random) -> str:
+def prose_line(rng: random.Random) -> str:
     text = _sentence(rng, 60).capitalize() + "."
     if rng.random() < 0.1:
         first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)

@@ -199,6 +199,10 @@ class DatabaseUnavailableError(DatabaseError):
     """The database cannot be reached, opened or written."""
 
 
+class ContentUnavailableError(DatabaseUnavailableError):
+    """The run's own database cannot be reached while a component reads the stored content of its inputs."""
+
+
 class ReadOnlyDatabaseError(DatabaseUnavailableError):
     """The database can be read, but this user or server must not write it."""
 

@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.messages.test_messages import TEXT, contents, json_values, text
+from tests.messages.test_messages import TEXT, TINY, contents, json_values, text
 from waivern import Message, MessageError, Schema
 from waivern.messages.canonical import canonical_bytes, content_of, digest_of
-from waivern.messages.compressed_items import CompressedItems, CompressedMessage, ConcatenatedItems
-from waivern.messages.frames import FrameBuffer, InnerFrames
+from waivern.messages.canonical_form import CanonicalForm
+from waivern.messages.compressed_items import CompressedItems, ConcatenatedItems
+from waivern.messages.compressed_message import CompressedMessage
+from waivern.messages.frames import FrameBuffer
 from waivern.messages.overview import overview_of
 from waivern.messages.validation import check_message
 from waivern.runbooks.variables.redaction import Redactor
@@ -22,9 +24,9 @@ ANY = Schema("any", "1.0.0")
 lists = st.lists(json_values, max_size=9)
 
 
-def compressed(content: dict[str, Any], items: list[Any], *, part_bytes: int = 16) -> CompressedMessage:
+def compressed(content: dict[str, Any], items: list[Any]) -> CompressedMessage:
     around = {key: value for key, value in content.items() if key != "data"}
-    return CompressedMessage("", around, "data", CompressedItems(items, part_bytes=part_bytes), ANY)
+    return CompressedMessage("", around, "data", CompressedItems(items, sizes=TINY), ANY)
 
 
 @given(contents, lists)
@@ -41,34 +43,34 @@ def test_a_compressed_message_equals_the_message_with_the_same_content(
     assert message.envelope_without("data") == plain.envelope_without("data")
 
 
-@given(contents, lists)
-def test_its_digest_and_bytes_equal_those_of_the_message_with_the_same_content(
-    content: dict[str, Any], items: list[Any]
-) -> None:
-    form, canonical = compressed(content, items).canonical_form(), canonical_bytes({**content, "data": items})
-    unpacked = map(zstandard.ZstdDecompressor().decompress, form.frames())
-    assert (form.digest, form.size) == (digest_of(canonical), len(canonical))
-    assert b"".join(form) == b"".join(unpacked) == canonical
-
-
-@given(st.lists(lists, max_size=4))
-def test_concatenated_items_are_those_of_all_lists_in_order(several: list[list[Any]]) -> None:
-    joined = ConcatenatedItems([CompressedItems(items, part_bytes=16) for items in several])
-    items = [item for items in several for item in items]
-    assert list(joined) == items
-    assert len(joined) == len(items)
-    assert b"".join(joined.parts()) == canonical_bytes(items)[1:-1]
-    assert b"".join(map(zstandard.ZstdDecompressor().decompress, joined.frames())) == canonical_bytes(items)[1:-1]
+@given(contents, st.lists(json_values, min_size=6, max_size=9))
+def test_its_form_is_that_of_the_message_with_the_same_content(content: dict[str, Any], items: list[Any]) -> None:
+    around = {key: value for key, value in content.items() if key != "data"}
+    plain = CanonicalForm({**around, "data": items}, whole_bytes=20, sizes=TINY)
+    form = CanonicalForm.of_items(around, "data", CompressedItems(items, sizes=TINY), whole_bytes=20)
+    assert b"".join(form) == b"".join(plain) == canonical_bytes({**around, "data": items})
+    assert (form.digest, form.size) == (plain.digest, plain.size)
 
 
 @given(lists)
-@settings(max_examples=10)
-def test_the_items_of_a_large_message_can_be_read_from_its_compressed_parts(items: list[Any]) -> None:
-    around = {"long": "x" * 3_000_000}
-    frames = compressed(around, items).canonical_form().frames()
-    found = CompressedItems.from_frames(InnerFrames(FrameBuffer(frames)))
-    assert list(found) == items
-    assert len(found) == len(items)
+def test_parts_can_be_read_one_by_one(items: list[Any]) -> None:
+    packed = CompressedItems(items, sizes=TINY)
+    unpacked = list(map(zstandard.ZstdDecompressor().decompress, packed.frames()))
+    assert list(packed.arrays()) == unpacked
+    assert [list(packed.arrays([position])) for position in range(len(packed.parts))] == [[part] for part in unpacked]
+    assert [part.size for part in packed.parts] == list(map(len, unpacked))
+    assert sum(part.items for part in packed.parts) == len(packed) == len(items)
+
+
+@given(st.lists(lists, max_size=4), st.data())
+def test_concatenated_items_are_those_of_all_lists_in_order(several: list[list[Any]], data: Any) -> None:
+    joined = ConcatenatedItems([CompressedItems(items, sizes=TINY) for items in several])
+    assert list(joined) == [item for items in several for item in items]
+    assert len(joined) == sum(map(len, several))
+    arrays, places = list(joined.arrays()), sorted(data.draw(st.sets(st.integers(0, len(joined.parts)))))
+    chosen = [place for place in places if place < len(arrays)]
+    assert list(joined.arrays(chosen)) == [arrays[place] for place in chosen]
+    assert [part.digest for part in joined.parts] == list(map(digest_of, arrays))
 
 
 def test_frames_beyond_the_memory_limit_are_read_from_an_unnamed_file(tmp_path, monkeypatch):
@@ -107,7 +109,7 @@ def test_an_item_that_is_not_json_is_rejected_and_the_others_stay():
 def test_a_compressed_message_is_validated_and_summarised_like_any_other():
     plain = text("a", "b", "c", scanned=3)
     around = plain.envelope_without("data")
-    message = CompressedMessage("", around, "data", CompressedItems(plain.content["data"], part_bytes=16), TEXT)
+    message = CompressedMessage("", around, "data", CompressedItems(plain.content["data"]), TEXT)
     check_message(message)
     assert overview_of(message) == overview_of(plain)
     wrong = CompressedMessage("", around, "data", CompressedItems([*plain.content["data"], {"content": 5}]), TEXT)

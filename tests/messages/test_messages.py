@@ -8,17 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waivern import Message, MessageError, Schema, SchemaNotFoundError
-from waivern.messages.canonical import (
-    CanonicalForm,
-    canonical_bytes,
-    content_of,
-    content_of_parts,
-    digest_of,
-    envelope_without,
-    items_of_parts,
-)
+from waivern.messages.canonical import canonical_bytes, content_of, decode_items, digest_of
+from waivern.messages.canonical_form import CanonicalForm
 from waivern.messages.catalogue import schema_catalogue
 from waivern.messages.overview import Overview, overview_of
+from waivern.messages.parts import Manifest, PartSizes
 from waivern.messages.validation import check_message
 from waivern.runs.merging import concatenated, merged_by_schema
 
@@ -56,27 +50,41 @@ def test_content_round_trips_through_canonical_bytes(content: dict[str, Any]) ->
     assert content_of(canonical_bytes(content)) == content
 
 
-@given(contents, st.lists(json_values, min_size=1, max_size=9), st.sampled_from(["data", "a", "findings"]))
-def test_content_round_trips_through_its_parts_which_are_its_canonical_bytes(
-    content: dict[str, Any], items: list[Any], key: str
-) -> None:
+TINY = PartSizes(unit=16, item=24, maximum=40)
+
+
+@given(contents, st.lists(json_values, max_size=9), st.sampled_from(["data", "a", "findings"]))
+def test_the_form_of_a_content_yields_its_canonical_bytes(content: dict[str, Any], items: list[Any], key: str) -> None:
     content[key] = items
-    form = CanonicalForm(content, part_bytes=8)
-    parts = list(form)
-    assert b"".join(parts) == canonical_bytes(content)
-    assert (form.digest, form.size) == (digest_of(canonical_bytes(content)), len(canonical_bytes(content)))
-    if form.whole is None:
-        assert content_of_parts(parts) == content
-    else:
-        assert parts == [form.whole]
-    assert list(items_of_parts(parts, key)) == items
-    assert envelope_without(parts, key) == {name: value for name, value in content.items() if name != key}
+    form, canonical = CanonicalForm(content, whole_bytes=30, sizes=TINY), canonical_bytes(content)
+    assert b"".join(form) == canonical
+    assert form.size == len(canonical)
+
+
+@given(contents, st.lists(json_values, min_size=1, max_size=9))
+def test_small_content_has_the_digest_of_its_bytes_and_large_content_that_of_its_manifest(
+    content: dict[str, Any], items: list[Any]
+) -> None:
+    content["data"] = items
+    form = CanonicalForm(content, whole_bytes=30, sizes=TINY)
+    if form.whole is not None:
+        assert (form.whole, form.digest) == (canonical_bytes(content), digest_of(canonical_bytes(content)))
+        return
+    assert form.parts is not None
+    manifest = form.parts.manifest
+    assert form.digest == digest_of(manifest.encode())
+    assert Manifest.decode(manifest.encode()) == manifest
+    assert [part.digest for part in manifest.parts] == [digest_of(array) for array in form.parts.items.arrays()]
+    assert content[manifest.key] == [item for array in form.parts.items.arrays() for item in decode_items(array)]
+    rest = {name: value for name, value in content.items() if name != manifest.key}
+    assert content_of(form.parts.envelope) == rest
+    assert manifest.envelope.digest == digest_of(canonical_bytes(rest))
 
 
 def test_encoding_does_not_enlarge_a_long_text_in_memory():
     text = "“" + "a" * 10_000
     alone = sys.getsizeof(text)
-    form = CanonicalForm({"data": [{"content": text, "metadata": {}}] * 3}, part_bytes=1_000)
+    form = CanonicalForm({"data": [{"content": text, "metadata": {}}] * 3}, whole_bytes=1_000)
     assert b"".join(form) == canonical_bytes({"data": [{"content": text[:1] + text[1:], "metadata": {}}] * 3})
     assert sys.getsizeof(text) == alone
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from waivern.messages.canonical import canonical_bytes, content_of
-from waivern.messages.compressed_items import CompressedMessage
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 
 

@@ -7,6 +7,7 @@ from waivern.database.connection.engine import Engine
 from waivern.database.schema.migration import ensure_usable
 
 if TYPE_CHECKING:
+    from waivern.components.partwise import PartResults
     from waivern.history.audit_log import AuditLog
     from waivern.history.current_findings import CurrentFindings
     from waivern.history.decision_log import DecisionLog
@@ -76,6 +77,12 @@ class SqlStorage:
         from waivern.database.decisions.decision_log import SqlDecisionLog
 
         return SqlDecisionLog(self._engine)
+
+    @cached_property
+    def part_results(self) -> "PartResults":
+        from waivern.database.blobs.part_results import SqlPartResults
+
+        return SqlPartResults(self._engine)
 
     @cached_property
     def retention(self) -> "Retention":

@@ -18,7 +18,8 @@ from typing import IO, Any
 
 from waivern.errors import ArchiveError, UsageError
 
-FORMAT, VERSION = "waivern-archive", 1
+FORMAT, VERSION = "waivern-archive", 2
+_READABLE = (1, 2)  # version 1 has no contents in parts
 _MANIFEST = "manifest.json"
 _NAME = re.compile(r"rows/[a-z_]{1,40}\.jsonl|blobs/[0-9a-f]{64}")
 _LARGEST_MANIFEST = 256 * 1024 * 1024
@@ -201,9 +202,10 @@ class ArchiveReader:
             raise self._damaged(f"cannot read its manifest ({error})") from None
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise ArchiveError(f"{self._path} is not a Waivern archive: its manifest names a different format")
-        if manifest.get("version") != VERSION:
+        if manifest.get("version") not in _READABLE:
+            found = str(manifest.get("version"))[:20]
             raise ArchiveError(
-                f"{self._path} has format version {str(manifest.get('version'))[:20]}; this version reads {VERSION}",
+                f"{self._path} has format version {found}; this version reads 1 to {VERSION}",
                 remedy="Restore it with the version of Waivern that wrote it, or a newer one",
             )
         if not _is_valid(manifest.get("files")):

@@ -4,7 +4,6 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice, pairwise
 from typing import Any
 
 from waivern.errors import MessageError
@@ -45,31 +44,16 @@ class FrameBuffer:
             self._file = _UnnamedFile()
         self._file.append(frame)
 
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._in_memory
-        if self._file is not None:
-            yield from self._file
+    def __len__(self) -> int:
+        return len(self._in_memory) + (0 if self._file is None else len(self._file))
 
-
-class ConcatenatedFrames:
-    """Several iterables of frames as one that can be iterated repeatedly."""
-
-    def __init__(self, *iterables: Iterable[bytes]) -> None:
-        self._iterables = iterables
+    def __getitem__(self, position: int) -> bytes:
+        if position < len(self._in_memory) or self._file is None:
+            return self._in_memory[position]
+        return self._file[position - len(self._in_memory)]
 
     def __iter__(self) -> Iterator[bytes]:
-        return chain.from_iterable(self._iterables)
-
-
-class InnerFrames:
-    """All frames of a buffer except the first and the last."""
-
-    def __init__(self, frames: FrameBuffer) -> None:
-        self._frames = frames
-        self.memory_bytes = frames.memory_bytes
-
-    def __iter__(self) -> Iterator[bytes]:
-        return (frame for frame, _ in pairwise(islice(self._frames, 1, None)))
+        return (self[position] for position in range(len(self)))
 
 
 class _UnnamedFile:
@@ -95,11 +79,13 @@ class _UnnamedFile:
             raise _disk_error(error) from None
         self._ends.append(position)
 
-    def __iter__(self) -> Iterator[bytes]:
-        for number in range(1, len(self._ends)):
-            start, end = self._ends[number - 1 : number + 1]
-            frame = os.pread(self._descriptor, end - start, start)
-            yield frame if self._cipher is None else self._cipher.decrypt(_nonce(number), frame, None)
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, position: int) -> bytes:
+        start, end = self._ends[position : position + 2]
+        frame = os.pread(self._descriptor, end - start, start)
+        return frame if self._cipher is None else self._cipher.decrypt(_nonce(position + 1), frame, None)
 
 
 def _new_cipher() -> Any:

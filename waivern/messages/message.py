@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from waivern.messages.schema import Schema
 
 if TYPE_CHECKING:
-    from waivern.messages.canonical import CanonicalForm
+    from waivern.messages.canonical_form import CanonicalForm
 
 
 class Items(Protocol):
@@ -47,11 +47,13 @@ class Message:
         return {name: value for name, value in self.content.items() if name != key}
 
     def canonical_form(self) -> "CanonicalForm":
-        """Return the content's canonical bytes; large content is split into parts.
+        """Return the form in which the content is identified and stored.
 
         Raises:
             MessageError: the content is not JSON.
         """
-        from waivern.messages.canonical import CanonicalForm  # imported late: creating a message does not need msgspec
+        from waivern.messages.canonical_form import (
+            CanonicalForm,  # imported late: creating a message does not need msgspec
+        )
 
         return CanonicalForm(self.content)

@@ -53,7 +53,7 @@ def _in_batches(message: Message) -> Iterator[Mapping[str, Any]]:
 
 def _batches(items: Items) -> Iterator[list[Any]]:
     if isinstance(items, CompressedSequence):
-        yield from map(decode_items, items.parts())
+        yield from map(decode_items, items.arrays())
         return
     remaining = iter(items)
     while batch := list(itertools.islice(remaining, _BATCH_SIZE)):

@@ -11,6 +11,7 @@ from waivern.components.registry import ComponentRegistry
 from waivern.schedules.hook_commands import HookCommands
 
 if TYPE_CHECKING:  # the ports of a command's storage import what their values are made of
+    from waivern.components.partwise import PartResults
     from waivern.history.audit_log import AuditLog
     from waivern.history.current_findings import CurrentFindings
     from waivern.history.decision_log import DecisionLog
@@ -38,6 +39,8 @@ class Storage(Protocol):
     def audit(self) -> "AuditLog": ...
     @property
     def decisions(self) -> "DecisionLog": ...
+    @property
+    def part_results(self) -> "PartResults": ...
     @property
     def retention(self) -> "Retention": ...
     @property

@@ -13,11 +13,13 @@ from waivern.components.analyser import Analyser
 from waivern.components.connector import Connector
 from waivern.components.environment import use_environment
 from waivern.components.factory import ComponentFactory
+from waivern.components.partwise import PartAnalysis, PartResults, PartwiseAnalyser
 from waivern.components.registry import ComponentRegistry
 from waivern.components.working_directory import use_working_directory
 from waivern.errors import (
     ComponentError,
     ComponentNotFoundError,
+    ContentUnavailableError,
     DatabaseError,
     InvalidPropertiesError,
     MessageError,
@@ -28,7 +30,7 @@ from waivern.errors import (
     text_of,
 )
 from waivern.messages.canonical import canonical_bytes
-from waivern.messages.compressed_items import CompressedMessage
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.messages.validation import check_message
@@ -36,6 +38,7 @@ from waivern.plans.plan import ExecutionPlan
 from waivern.runbooks.variables.redaction import Redactor
 from waivern.runbooks.variables.substitution import resolve
 from waivern.runs.merging import merged_by_schema
+from waivern.runs.redacted_results import RedactedPartResults
 from waivern.runs.result import ArtifactResult
 
 RUN_ERRORS = (DatabaseError, RunTakenOverError)
@@ -148,12 +151,14 @@ class ArtifactRunner:
         environment: Mapping[str, str],
         redactor: Redactor,
         keep_messages: bool,
+        part_results: PartResults | None = None,
     ) -> None:
         self._registry = registry
         self._store = store
         self._environment = environment
         self._redactor = redactor
         self._keep_messages = keep_messages
+        self._part_results = None if part_results is None else RedactedPartResults(part_results, redactor)
         self.redacted = redactor.text
         self.gate = CommitGate()
         self.ended: dict[str, ArtifactResult] = {}
@@ -222,7 +227,12 @@ class ArtifactRunner:
     def _analysed(self, task: ArtifactTask, name: str, inputs: list[Message]) -> Message:
         with _component_errors(name):
             analyser: Analyser = self._component(self._registry.analyser_factories, "analyser", name, task)
-            return _checked(analyser.process(inputs, task.output_schema), task, name)
+            return _checked(self._processed(analyser, inputs, task.output_schema), task, name)
+
+    def _processed(self, analyser: Analyser, inputs: list[Message], output_schema: Schema) -> Message:
+        if isinstance(analyser, PartwiseAnalyser):
+            return PartAnalysis(analyser, inputs, remembered=self._part_results).message(output_schema)
+        return analyser.process(inputs, output_schema)
 
     def _component(
         self, factories: Mapping[str, ComponentFactory[Any]], kind: str, name: str, task: ArtifactTask
@@ -239,6 +249,8 @@ def _component_errors(component: str) -> Iterator[None]:
     """Turn database errors of a component into component errors: only the run's own database ends the run."""
     try:
         yield
+    except ContentUnavailableError:
+        raise
     except RUN_ERRORS as error:
         raise ComponentError(f"'{component}' failed: {error.happened}", remedy=error.remedy) from error
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from waivern.artifacts.store import ArtifactStore
+from waivern.components.partwise import PartResults
 from waivern.components.registry import ComponentRegistry
 from waivern.errors import DatabaseError, RunTakenOverError
 from waivern.plans.plan import ExecutionPlan
@@ -40,6 +41,7 @@ class DAGExecutor:
         executor_factory: Creates the executor in which components run.
         environment: Where `${NAME}` is looked up; None: in the environment of the process.
         keep_messages: Whether results hold their messages; not needed when the store is on disk.
+        part_results: What part-wise analysers found in earlier runs; None: they analyse every part.
         clock: Returns the present instant (aware).
     """
 
@@ -51,6 +53,7 @@ class DAGExecutor:
         executor_factory: ExecutorFactory = thread_pool,
         environment: Mapping[str, str] | None = None,
         keep_messages: bool = True,
+        part_results: PartResults | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._registry = registry
@@ -58,6 +61,7 @@ class DAGExecutor:
         self._executor_factory = executor_factory
         self._environment = environment
         self._keep_messages = keep_messages
+        self._part_results = part_results
         self._clock = clock
 
     async def execute(self, plan: ExecutionPlan, *, run_log: RunLog | None = None) -> ExecutionResult:
@@ -78,6 +82,7 @@ class DAGExecutor:
             environment=environment,
             redactor=Redactor.for_variables(plan.variables, environment),
             keep_messages=self._keep_messages,
+            part_results=self._part_results,
         )
         execution = _Execution(plan, runner, run_log or NoRunLog(), self._clock, self._executor_factory)
         if not execution.open():

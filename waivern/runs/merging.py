@@ -6,7 +6,8 @@ from typing import Any
 
 from waivern.errors import MessageError
 from waivern.messages.catalogue import schema_catalogue
-from waivern.messages.compressed_items import CompressedItems, CompressedMessage, CompressedSequence, ConcatenatedItems
+from waivern.messages.compressed_items import CompressedItems, CompressedSequence, ConcatenatedItems
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 

@@ -7,13 +7,20 @@ from typing import Any
 
 from waivern.components.analyser import Analyser
 from waivern.components.factory import ComponentFactory
+from waivern.components.partwise import PartAnalysis, PartwiseAnalyser
 from waivern.components.registry import ANALYSERS
 from waivern.errors import InvalidPropertiesError
 from waivern.messages.canonical import canonical_bytes, content_of
+from waivern.messages.catalogue import schema_catalogue
+from waivern.messages.compressed_items import CompressedItems
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
+from waivern.messages.parts import PartSizes
 from waivern.messages.validation import check_message
+from waivern.testing.builders import InMemoryPartResults
 
 _THREADS = 4
+_PART_SIZES = (1, 300, 2_000)
 
 
 class AnalyserContract:
@@ -84,6 +91,30 @@ class AnalyserContract:
             together = list(threads.map(lambda _: _outputs(analyser, inputs), range(2 * _THREADS)))
         assert together == [alone] * (2 * _THREADS)
 
+    def test_where_its_inputs_are_cut_into_parts_makes_no_difference(
+        self, factory: ComponentFactory[Analyser], properties: Mapping[str, Any], inputs: Sequence[Message]
+    ) -> None:
+        analyser = factory.create(properties)
+        if isinstance(analyser, PartwiseAnalyser):
+            for size in _PART_SIZES:
+                assert _outputs(analyser, [_cut(message, size) for message in inputs]) == _outputs(analyser, inputs)
+
+    def test_remembered_results_make_no_difference(
+        self, factory: ComponentFactory[Analyser], properties: Mapping[str, Any], inputs: Sequence[Message]
+    ) -> None:
+        analyser, remembered = factory.create(properties), InMemoryPartResults()
+        if not isinstance(analyser, PartwiseAnalyser):
+            return
+        in_parts = [_cut(message, 1) for message in inputs]
+        for schema in analyser.get_supported_output_schemas():
+            first = PartAnalysis(analyser, in_parts, remembered=remembered)
+            again = PartAnalysis(analyser, in_parts, remembered=remembered)
+            messages = [analysis.message(schema) for analysis in (first, again)]
+            assert [canonical_bytes(message.content) for message in messages] == [
+                canonical_bytes(analyser.process(inputs, schema).content)
+            ] * 2
+            assert analyser.identity() is None or again.analysed_parts == 0
+
     def test_each_invalid_property_is_named(
         self, factory: ComponentFactory[Analyser], bad_properties: Mapping[str, Mapping[str, Any]]
     ) -> None:
@@ -94,6 +125,17 @@ class AnalyserContract:
         self, factory: ComponentFactory[Analyser], properties: Mapping[str, Any]
     ) -> None:
         assert "no_such_property" in _problems(factory, {**properties, "no_such_property": 1})
+
+
+def _cut(message: Message, size: int) -> Message:
+    """Return the message with its items in parts of about `size` bytes."""
+    key = schema_catalogue().items_key(message.schema)
+    items = None if key is None else message.items_of(key)
+    if key is None or items is None:
+        return message
+    packed = CompressedItems(items, sizes=PartSizes(unit=size, item=size, maximum=size))
+    envelope = message.envelope_without(key)
+    return CompressedMessage(message.id, envelope, key, packed, message.schema, message.context)
 
 
 def _outputs(analyser: Analyser, inputs: Sequence[Message]) -> list[bytes]:

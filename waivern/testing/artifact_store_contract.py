@@ -5,7 +5,8 @@ from typing import Any
 
 from waivern.artifacts.store import ArtifactStore
 from waivern.errors import ArtifactNotFoundError, MessageError
-from waivern.messages.compressed_items import CompressedItems, CompressedMessage
+from waivern.messages.compressed_items import CompressedItems
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.testing.builders import message_of, raises

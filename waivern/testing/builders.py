@@ -1,6 +1,6 @@
 """Builders of messages, plans and registries for tests."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -10,6 +10,7 @@ from waivern.components.analyser import Analyser
 from waivern.components.connector import Connector
 from waivern.components.container import ExistingService, ServiceContainer, ServiceDescriptor
 from waivern.components.factory import ComponentFactory
+from waivern.components.partwise import PartResults
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.plans.dag import ExecutionDAG
@@ -39,6 +40,19 @@ def raises(error: type[Exception], *, containing: str = "") -> Iterator[None]:
             raise AssertionError(f"{containing!r} is not in {str(raised)!r}") from raised
     else:
         raise AssertionError(f"{error.__name__} was not raised")
+
+
+class InMemoryPartResults(PartResults):
+    """Results of part-wise analysers, remembered in memory."""
+
+    def __init__(self) -> None:
+        self.results: dict[tuple[str, str], bytes] = {}
+
+    def find(self, key: str, parts: Collection[str]) -> Mapping[str, bytes]:
+        return {part: self.results[key, part] for part in parts if (key, part) in self.results}
+
+    def remember(self, key: str, results: Mapping[str, bytes]) -> None:
+        self.results.update({(key, part): result for part, result in results.items()})
 
 
 class FunctionConnector(Connector):

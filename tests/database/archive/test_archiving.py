@@ -315,7 +315,7 @@ ALTERATIONS: dict[str, Change] = {
     "extra file": lambda files: {**files, "rows/extra.jsonl": b"{}"},
     "path traversal": lambda files: with_manifest({**files, "../../etc/passwd": b"x"}),
     "absolute path": lambda files: with_manifest({**files, "/etc/passwd": b"x"}),
-    "unknown version": lambda files: altered(files, "manifest.json", b'"version": 1', b'"version": 2'),
+    "unknown version": lambda files: altered(files, "manifest.json", b'"version": 2', b'"version": 3'),
     "unknown format": lambda files: altered(files, "manifest.json", b"waivern-archive", b"another-format"),
     "missing manifest": lambda files: without(files, "manifest.json"),
     "manifest that is not JSON": lambda files: {**files, "manifest.json": b"{"},

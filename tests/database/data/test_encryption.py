@@ -23,7 +23,7 @@ from waivern.database.data.sql_retention import SqlRetention
 from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import blob_keys, blobs
-from waivern.messages.canonical import CanonicalForm
+from waivern.messages.canonical_form import CanonicalForm
 from waivern.runs.run import RunStatus
 from waivern.testing.builders import message_of, plan_of_dag
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.builders.callers import CALLER
 from tests.builders.installations import migrated
+from tests.builders.split_contents import in_pieces
 from tests.builders.thoroughness import examples
 from waivern import (
     ArtifactNotFoundError,
@@ -39,7 +40,8 @@ from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schema.tables import artifacts, blobs, runs
 from waivern.history.run_records import RunFilter
-from waivern.messages.canonical import CanonicalForm
+from waivern.messages.canonical import canonical_bytes
+from waivern.messages.canonical_form import CanonicalForm
 from waivern.plans.plan import ExecutionPlan
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, SkipReason, utc_now
 from waivern.runs.run_store import RunHandle
@@ -508,21 +510,29 @@ def saved_in_parts(engine: sa.Engine) -> tuple[str, dict[str, Any]]:
 def test_a_message_of_many_megabytes_is_stored_in_parts_and_can_be_read(engine: sa.Engine) -> None:
     run_id, content = saved_in_parts(engine)
     with engine.connect() as connection:
-        stored = connection.execute(sa.select(blobs.c.codec, blobs.c.size, blobs.c.stored_size)).one()
-    assert (stored.codec, stored.size > 4_000_000, stored.stored_size < stored.size / 10) == ("zstd-parts", True, True)
+        manifest = connection.execute(sa.select(blobs.c.size).where(blobs.c.codec == "manifest")).one()
+        size, stored_size, number = connection.execute(_SIZES).one()
+    assert manifest.size == len(canonical_bytes(content)) > 4_000_000
+    assert number > 5
+    assert stored_size < size / 10
     assert SqlHistory(engine).message_of(run_id, "a").content == content
     saved_in_parts(engine)
     with engine.connect() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(blobs)) == 1
+        assert connection.execute(_SIZES).one() == (size, stored_size, number)
+
+
+_SIZES = sa.select(sa.func.sum(blobs.c.size), sa.func.sum(blobs.c.stored_size), sa.func.count())
 
 
 @given(st.integers(0, 2**20), st.integers(1, 255))
 @settings(max_examples=examples(60), deadline=None)
-def test_every_changed_byte_of_a_content_in_parts_is_detected(place: int, change: int) -> None:
-    form = CanonicalForm(many_items(1_100))
-    data = bytearray(_PACKED.setdefault("data", bytes(Blob.of(form).data)))
-    data[place % len(data)] ^= change
-    altered = Blob(form.digest, "zstd-parts", form.size, bytes(data))
+def test_every_changed_byte_of_a_content_that_an_earlier_version_stored_in_pieces_is_detected(
+    place: int, change: int
+) -> None:
+    digest, size, data = _PACKED.setdefault("pieces", in_pieces(many_items(1_100), "data"))
+    altered_data = bytearray(data)
+    altered_data[place % len(data)] ^= change
+    altered = Blob(digest, "zstd-parts", size, bytes(altered_data))
     try:
         content = altered.content(subject="a")
     except CorruptArtifactError as error:
@@ -531,7 +541,25 @@ def test_every_changed_byte_of_a_content_in_parts_is_detected(place: int, change
         assert content == many_items(1_100)
 
 
-_PACKED: dict[str, bytes] = {}
+@given(st.integers(0, 2**20), st.integers(1, 255))
+@settings(max_examples=examples(60), deadline=None)
+def test_every_changed_byte_of_a_manifest_is_detected(place: int, change: int) -> None:
+    form = _FORMS.setdefault("large", CanonicalForm(many_items(1_100)))
+    assert form.parts is not None
+    blob = Blob.of(form)
+    altered_data = bytearray(blob.data)
+    altered_data[place % len(altered_data)] ^= change
+    altered = Blob(blob.digest, blob.codec, blob.size, bytes(altered_data))
+    try:
+        manifest = altered.manifest(subject="a")
+    except CorruptArtifactError as error:
+        assert "not what was saved" in str(error)  # noqa: PT017  a bit of a frame may mean nothing
+    else:
+        assert manifest == form.parts.manifest
+
+
+_PACKED: dict[str, tuple[str, int, bytes]] = {}
+_FORMS: dict[str, CanonicalForm] = {}
 
 
 def test_closing_a_run_twice_is_an_error(engine: sa.Engine) -> None:

@@ -11,7 +11,7 @@ from tests.builders.installations import migrated
 from waivern import ComponentRegistry, DAGExecutor, Planner, ServiceContainer
 from waivern.database.runs.history import SqlHistory
 from waivern.database.runs.run_store import SqlRunStore
-from waivern.messages.compressed_items import CompressedMessage
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.runs.run import RunStatus
 
 RUNBOOK: dict[str, Any] = {

@@ -142,7 +142,7 @@ def test_a_masked_value_shows_at_most_one_character(value):
 @settings(max_examples=examples(100), deadline=None)
 @given(TEXTS)
 def test_every_span_has_evidence(text):
-    masker = EvidenceMasker(DEFAULT, context_size="full")
+    masker = EvidenceMasker(DEFAULT.ruleset, context_size="full")
     spans = detect(text, RULES)
     for span in spans:
         assert "\x00" not in masker.evidence(text, span, [other for other in spans if other.is_name])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from waivern.components.analyser import Analyser
 from waivern.components.outputs import check_output_schema
-from waivern.messages.compressed_items import CompressedItems, CompressedMessage
+from waivern.messages.compressed_items import CompressedItems
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.schema import Schema
 from waivern.rulesets.loading.classification import Classification, ClassificationRule, load_classification

@@ -1,14 +1,18 @@
 """The context of columns: which rules a column's name supports, given its table and the columns next to it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from heapq import nsmallest
 
-from waivern.analysers.indicators.input_texts import ColumnValues, Item, Location
+from waivern.analysers.indicators.input_texts import ColumnValues, Location
 from waivern.rulesets.detection.detector import Detector
 from waivern.rulesets.detection.field_names import TermMatch
+from waivern.rulesets.detection.masking import masked
 from waivern.rulesets.engine.batch import TextContext
 from waivern.rulesets.engine.spans import Span
+
+MaskedValue = tuple[str, str]
+"""The row of a value, and the value masked."""
 
 _Table = tuple[str, str, str]
 
@@ -125,8 +129,18 @@ class ColumnSamples:
         )
         sample[:] = nsmallest(self._size, [*sample, *(value for value in candidates if value[1].strip())])
 
-    def items(self, column: Location) -> list[Item]:
-        return [Item(column, content, row) for row, content in self._samples[column]]
+    def masked(self) -> dict[Location, list[MaskedValue]]:
+        """Return the rows and the masked values of each column that has any."""
+        return {
+            column: [(row, masked(content.strip())) for row, content in sample]
+            for column, sample in self._samples.items()
+            if sample
+        }
+
+
+def first_values(samples: Iterable[Sequence[MaskedValue]], *, size: int) -> list[MaskedValue]:
+    """Return the first `size` values by row of several samples of one column."""
+    return nsmallest(size, (value for sample in samples for value in sample))
 
 
 def _limit_confidence(span: Span) -> Span:

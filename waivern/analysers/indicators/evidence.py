@@ -10,9 +10,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from operator import attrgetter
 
-from waivern.rulesets.detection.detector import Detector
 from waivern.rulesets.detection.masking import MAX_SHOWN, masked, printable
 from waivern.rulesets.engine.spans import Span
+from waivern.rulesets.model.ruleset import Ruleset
 
 _CONTEXT_CHARACTERS = {"small": 25, "medium": 80, "large": 250, "full": 1000}
 _MASKED_CHARACTER = re.compile(r"[^\s@.\-/:,;|=\"'`<>{}()\[\]]")
@@ -29,10 +29,10 @@ class EvidenceMasker:
     characters.
     """
 
-    def __init__(self, detector: Detector, *, context_size: str) -> None:
+    def __init__(self, ruleset: Ruleset, *, context_size: str) -> None:
         self._context_characters = _CONTEXT_CHARACTERS[context_size]
-        self._show_matches = detector.ruleset.show_matches
-        terms = [term for rule in detector.ruleset.rules for term in (*rule.field_names.strong, *rule.field_names.weak)]
+        self._show_matches = ruleset.show_matches
+        terms = [term for rule in ruleset.rules for term in (*rule.field_names.strong, *rule.field_names.weak)]
         self._terms = {word for term in terms for word in (*term.split(), "".join(term.split()))}
 
     def evidence(self, text: str, span: Span, names: Sequence[Span]) -> str:

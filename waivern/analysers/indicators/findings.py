@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from waivern.analysers.indicators.columns import MaskedValue
 from waivern.analysers.indicators.evidence import EvidenceMasker
 from waivern.analysers.indicators.fingerprint import fingerprint_of
 from waivern.analysers.indicators.input_texts import Item, Location
-from waivern.rulesets.detection.masking import masked
 from waivern.rulesets.engine.spans import Span
 from waivern.rulesets.model.ruleset import Ruleset
 from waivern.severity import Severity
@@ -38,6 +38,12 @@ class _Finding:
         self.samples: list[_Sample] = []
         self.lines: list[int] = []
 
+    def improve(self, span: Span) -> None:
+        """Keep the more confident span."""
+        best = self.best
+        if span.confidence > best.confidence or (span.confidence == best.confidence and span.reasons < best.reasons):
+            self.best = span
+
     def add_line(self, line: int) -> None:
         """Keep the first `MAX_LINES` distinct lines, sorted."""
         if (len(self.lines) < MAX_LINES or line < self.lines[-1]) and line not in self.lines:
@@ -56,8 +62,7 @@ class FindingCollector:
     """
 
     def __init__(self, *, threshold: float, max_evidence: int, masker: EvidenceMasker, ruleset: Ruleset) -> None:
-        self._severities = ruleset.severities
-        self._facts = {rule.name: rule.facts for rule in ruleset.rules if rule.facts}
+        self._ruleset = ruleset
         self._threshold = threshold
         self._max_evidence = max_evidence
         self._masker = masker
@@ -97,16 +102,37 @@ class FindingCollector:
                 if not unfinished:
                     return
 
-    def add_column(self, column: Location, span: Span, values: Iterable[Item]) -> None:
+    def add_column(self, column: Location, span: Span, values: Iterable[MaskedValue]) -> None:
         """Add the span of a column's name; `values` are the column's first values by row."""
         if span.confidence < self._threshold:
             return
         finding = self._count_matches(column, span)
-        for value in values:
-            sample = _Sample(0, value.row, 0, masked(value.content.strip()))
+        for row, content in values:
+            sample = _Sample(0, row, 0, content)
             if sample not in finding.samples:
                 insort(finding.samples, sample)
         del finding.samples[self._max_evidence :]
+
+    def as_result(self, positions: Mapping[Location, int]) -> list[Any]:
+        """Return all findings as JSON for `merge`; locations are given by their positions."""
+        return [
+            [positions[finding.location], *finding.best[2:7], finding.patterns, finding.samples, finding.lines]
+            for finding in self._by_fingerprint.values()
+        ]
+
+    def merge(self, result: Sequence[Any], locations: Sequence[Location]) -> None:
+        """Add the findings of a part, which `as_result` returned."""
+        for position, category, rule, pattern, confidence, reasons, patterns, samples, lines in result:
+            span = Span(0, 0, category, rule, pattern, confidence, tuple(reasons))
+            finding = self._finding(locations[position], span)
+            finding.improve(span)
+            for label, count in patterns.items():
+                finding.patterns[label] = finding.patterns.get(label, 0) + count
+            for line in lines:
+                finding.add_line(line)
+            for sample in samples:
+                insort(finding.samples, _Sample(*sample))
+            del finding.samples[self._max_evidence :]
 
     def summary(self) -> dict[str, Any]:
         findings = self._by_fingerprint.values()
@@ -121,22 +147,25 @@ class FindingCollector:
         """Yield the findings as in the schema, sorted by location, then rule, and release each one."""
         self._by_location.clear()
         findings = self._by_fingerprint
+        facts = {rule.name: rule.facts for rule in self._ruleset.rules if rule.facts}
         remaining = sorted(findings, key=lambda key: (findings[key].location.sort_key(), findings[key].best.rule))
         remaining.reverse()
         while remaining:
             finding = findings.pop(remaining.pop())
-            severity = self._severities.get(finding.best.category, "medium")
-            yield _as_content(finding, severity=severity, facts=self._facts.get(finding.best.rule))
+            severity = self._ruleset.severities.get(finding.best.category, "medium")
+            yield _as_content(finding, severity=severity, facts=facts.get(finding.best.rule))
 
     def _count_matches(self, location: Location, span: Span, number: int = 1) -> _Finding:
+        finding = self._finding(location, span)
+        finding.improve(span)
+        label = _label(span.pattern, span.is_name)
+        finding.patterns[label] = finding.patterns.get(label, 0) + number
+        return finding
+
+    def _finding(self, location: Location, span: Span) -> _Finding:
         finding = self._by_location.get((location, span.rule))
         if finding is None:
             finding = self._by_location[location, span.rule] = self._finding_at(location, span)
-        best = finding.best
-        if span.confidence > best.confidence or (span.confidence == best.confidence and span.reasons < best.reasons):
-            finding.best = span
-        label = _label(span.pattern, span.is_name)
-        finding.patterns[label] = finding.patterns.get(label, 0) + number
         return finding
 
     def _finding_at(self, location: Location, span: Span) -> _Finding:

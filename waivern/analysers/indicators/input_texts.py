@@ -1,15 +1,18 @@
 """The texts of input messages with their locations, whatever the schema of the message."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from waivern.messages.compressed_items import CompressedMessage
-from waivern.messages.message import Message
+from waivern.components.partwise import InputPart
+
+T = TypeVar("T")
 
 BATCH_CHARACTERS = 1_000_000
 """Small texts are scanned together, up to this many characters."""
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,6 +36,15 @@ class Location:
     @property
     def is_column(self) -> bool:
         return self.column is not None
+
+    @property
+    def table_key(self) -> tuple[str, str | None, str | None]:
+        """What identifies the table of a column."""
+        return self.source, self.path, self.table
+
+    def as_json(self) -> list[Any]:
+        """Return it as a JSON array, from which `Location(*array)` makes it again."""
+        return [self.source, self.path, self.table, self.column, self.context]
 
     def sort_key(self) -> tuple[str, str, str, str]:
         return self.source, self.path or "", self.table or "", self.column or ""
@@ -65,52 +77,24 @@ ColumnBatch = Mapping[Location, ColumnValues]
 """Values of columns, about as many characters as are scanned together."""
 
 
-class InputTexts:
-    """The texts of `standard_input` and `source_code` messages.
+class PartTexts:
+    """The texts of one part of a `standard_input` or `source_code` message, and their locations.
 
-    Values of columns come last, because their meaning depends on the names of all columns. A compressed message is
-    decompressed a second time for them.
+    `column_batches` has the values of columns, `file_items` all other texts.
     """
 
-    def __init__(self, messages: Sequence[Message]) -> None:
-        self._messages = messages
+    def __init__(self, part: InputPart) -> None:
+        self.file_items: list[Item] = []
+        self.column_batches: list[ColumnBatch] = []
         self._locations: dict[tuple[Any, ...], Location] = {}
-        self._pending_batches: dict[int, list[ColumnBatch]] = {}
-
-    @property
-    def locations(self) -> Collection[Location]:
-        """All locations, complete once `file_items` is exhausted."""
-        return self._locations.values()
-
-    def file_items(self) -> Iterator[Item]:
-        """Yield the texts that are not values of columns."""
-        for number, message in enumerate(self._messages):
-            is_packed = isinstance(message, CompressedMessage)
-            pending = [] if is_packed else self._pending_batches.setdefault(number, [])
-            for text in self._read(message, with_columns=not is_packed):
-                if isinstance(text, Item):
-                    yield text
-                else:
-                    pending.append(text)
-
-    def column_batches(self) -> Iterator[ColumnBatch]:
-        """Yield the values of columns."""
-        for number, message in enumerate(self._messages):
-            if number in self._pending_batches:
-                yield from self._pending_batches.pop(number)
-            elif any(location.is_column for location in self.locations):
-                yield from (text for text in self._read(message, with_columns=True) if not isinstance(text, Item))
-
-    def _read(self, message: Message, *, with_columns: bool) -> Iterator[Item | ColumnBatch]:
         locations, columns, room = self._locations, _empty_batch(), BATCH_CHARACTERS
-        message_source = message.envelope_without("data")["source"]
-        for entry in message.items_of("data") or ():
-            if "raw_content" in entry:
-                source = entry.get("metadata", {}).get("source", message_source)
-                location = _location(locations, (source, str(entry["file_path"]), None, None), entry)
-                yield Item(location, entry["raw_content"], "")
+        for item in part.items:
+            if "raw_content" in item:
+                source = item.get("metadata", {}).get("source", part.source)
+                location = _location(locations, (source, str(item["file_path"]), None, None), item)
+                self.file_items.append(Item(location, item["raw_content"], ""))
                 continue
-            metadata, content = entry["metadata"], entry["content"]
+            metadata, content = item["metadata"], item["content"]
             get = metadata.get
             key = (metadata["source"], get("file_path"), get("table"), get("column"))
             location = locations.get(key) or _location(locations, key, metadata)
@@ -118,16 +102,21 @@ class InputTexts:
             if not isinstance(row, str):
                 row = f"{row:>12}"
             if location.column is None:
-                yield Item(location, content, row)
-            elif with_columns:
-                contents, rows = columns[location]
-                contents.append(content)
-                rows.append(row)
-                room -= len(content) + 1
-                if room < 0:
-                    yield columns
-                    columns, room = _empty_batch(), BATCH_CHARACTERS
-        yield columns
+                self.file_items.append(Item(location, content, row))
+                continue
+            contents, rows = columns[location]
+            contents.append(content)
+            rows.append(row)
+            room -= len(content) + 1
+            if room < 0:
+                self.column_batches.append(columns)
+                columns, room = _empty_batch(), BATCH_CHARACTERS
+        self.column_batches.append(columns)
+
+    @property
+    def locations(self) -> Collection[Location]:
+        """All locations, in the order of the texts."""
+        return self._locations.values()
 
 
 def name_items(locations: Iterable[Location]) -> list[Item]:
@@ -144,16 +133,29 @@ def name_items(locations: Iterable[Location]) -> list[Item]:
     return column_names + [Item(table, table.table or "", "", is_name=True) for table in tables.values()]
 
 
-def item_batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Yield lists of items that are scanned together. An item longer than `BATCH_CHARACTERS` is not split."""
-    batch: list[Item] = []
-    size = 0
-    for item in items:
-        if batch and size + len(item.content) > BATCH_CHARACTERS:
+def columns_in(part: InputPart) -> list[Location]:
+    """Return the distinct columns that have values in a part."""
+    columns: dict[tuple[Any, ...], Location] = {}
+    for item in part.items:
+        get = item.get("metadata", _NOTHING).get
+        if "raw_content" not in item and get("column") is not None:
+            key = (get("source"), get("file_path"), get("table"), get("column"))
+            if key not in columns:
+                columns[key] = Location(*key, get("context"))
+    return list(columns.values())
+
+
+def batched_by_size(texts: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """Yield lists of texts that are scanned together. A text longer than `BATCH_CHARACTERS` is not split."""
+    batch: list[T] = []
+    total = 0
+    for text in texts:
+        size = size_of(text)
+        if batch and total + size > BATCH_CHARACTERS:
             yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += len(item.content) + 1
+            batch, total = [], 0
+        batch.append(text)
+        total += size + 1
     if batch:
         yield batch
 

@@ -9,7 +9,8 @@ from waivern.analysers.source_code.parsing import structure_of
 from waivern.analysers.source_code.structure import NotParsedError
 from waivern.components.analyser import Analyser
 from waivern.components.outputs import check_output_schema
-from waivern.messages.compressed_items import CompressedItems, CompressedMessage
+from waivern.messages.compressed_items import CompressedItems
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.not_scanned import NotScanned, ReasonCode
 from waivern.messages.schema import Schema

@@ -9,7 +9,7 @@ from waivern.components.outputs import check_output_schema
 from waivern.connectors.filesystem.properties import FilesystemProperties
 from waivern.files.patterns import PathFilter
 from waivern.files.scanning import FileScan, Readable
-from waivern.messages.compressed_items import CompressedMessage
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.not_scanned import NotScanned
 from waivern.messages.schema import STANDARD_INPUT, Schema

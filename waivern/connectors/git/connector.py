@@ -16,7 +16,7 @@ from waivern.errors import ComponentError
 from waivern.files.listing import filter_files
 from waivern.files.patterns import PathFilter
 from waivern.files.scanning import FileScan
-from waivern.messages.compressed_items import CompressedMessage
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.not_scanned import NotScanned
 from waivern.messages.schema import STANDARD_INPUT, Schema

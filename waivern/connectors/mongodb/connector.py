@@ -10,7 +10,8 @@ from waivern.components.outputs import check_output_schema
 from waivern.connectors.mongodb.addresses import Server
 from waivern.connectors.mongodb.reading import Item, ReadCollection, ReadLimits, read_collection
 from waivern.errors import ComponentError
-from waivern.messages.compressed_items import CompressedItems, CompressedMessage
+from waivern.messages.compressed_items import CompressedItems
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.not_scanned import NotScanned, ReasonCode
 from waivern.messages.sampled import sampled_entry

@@ -9,7 +9,8 @@ from waivern.components.outputs import check_output_schema
 from waivern.connectors.sql_database.reading import Item, ReadLimits, ReadTable, read_table
 from waivern.connectors.sql_database.tables import Selection, TableName, describe_table, tables_in
 from waivern.connectors.sql_database.transactions import Database, error_reason, read_consistently
-from waivern.messages.compressed_items import CompressedItems, CompressedMessage
+from waivern.messages.compressed_items import CompressedItems
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.not_scanned import NotScanned, ReasonCode
 from waivern.messages.sampled import sampled_entry

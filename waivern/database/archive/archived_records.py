@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from waivern.database.archive.archive_rows import Rows, row_from_json
-from waivern.database.blobs.blob import TOMBSTONE, Blob
+from waivern.database.blobs.blob import MANIFEST, TOMBSTONE, Blob
 from waivern.database.connection.keyring import KeyRing, WrappedKey
+from waivern.database.retention.live_parts import digests_in
 from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import artifact_attempts, blob_keys, blobs, run_attempts, run_gates, runs
 from waivern.errors import ArchiveError, CorruptArtifactError
@@ -63,6 +64,11 @@ class ArchivedRecords:
             data = b"" if row["codec"] == TOMBSTONE else self._file.content(row["digest"])
             yield Blob(row["digest"], row["codec"], row["size"], data, self._wrapped_keys.get(row["digest"]))
 
+    def parts(self) -> Mapping[str, set[str]]:
+        """Return, by digest of each content in parts, the digests of its envelope and its parts."""
+        manifests = (blob for blob in self.blobs() if blob.codec == MANIFEST)
+        return {blob.digest: digests_in(blob.manifest(subject=_subject(blob))) for blob in manifests}
+
     def check(self, keys: KeyRing, *, now: datetime) -> None:
         """Check everything that can be checked without the database.
 
@@ -113,18 +119,26 @@ class ArchivedRecords:
 
     def _check_contents(self, keys: KeyRing) -> None:
         """Decrypt and decompress every content once, in bounded memory, and compare it with its digest and size."""
-        digests = set()
+        digests, parts = set[str](), set[str]()
         for blob in self.blobs():
             if blob.codec == TOMBSTONE:
                 continue
             digests.add(blob.digest)
-            subject = f"the content {blob.digest} of the archive"
+            subject = _subject(blob)
             try:
                 blob.decrypted(keys, subject=subject).check(subject=subject)
+                if blob.codec == MANIFEST:
+                    parts |= digests_in(blob.manifest(subject=subject))
             except CorruptArtifactError as error:
                 raise ArchiveError(error.happened, remedy="Use another copy of the archive") from None
         if set(self._file.contents) != digests:
             raise refused("it holds contents that its rows do not describe")
+        if not parts <= digests:
+            raise refused(f"the part {min(parts - digests)} of a content is missing")
+
+
+def _subject(blob: Blob) -> str:
+    return f"the content {blob.digest} of the archive"
 
 
 def refused(reason: str) -> ArchiveError:

@@ -10,7 +10,9 @@ from waivern.database.blobs import blob_store
 from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.blobs.blob_store import NO_BYTES
 from waivern.database.connection.batches import batched
+from waivern.database.connection.clock import database_now
 from waivern.database.connection.inserts import insert_ignore
+from waivern.database.events import event_rows
 from waivern.database.schema.artifact_view import artifact_view, insert_artifacts
 from waivern.database.schema.tables import blobs, events
 from waivern.history.events import EventKind
@@ -20,13 +22,17 @@ _ERASED_HERE = (
 )
 
 
-def restore_contents(connection: sa.Connection, records: ArchivedRecords, run_ids: Collection[str]) -> tuple[int, int]:
+def restore_contents(
+    connection: sa.Connection, records: ArchivedRecords, run_ids: Collection[str], *, actor: str
+) -> tuple[int, int]:
     """Write the artifacts of runs with the contents that they keep.
 
     Returns:
         How many contents were written, and how many were not because they were erased here.
     """
+    parts = records.parts()
     erased_here = _erased_here(connection, records)
+    erased_here = {**_with_erased_parts(connection, parts, erased_here, actor=actor), **erased_here}
     artifacts: list[dict[str, Any]] = []
     kept, held, erased = set[str](), set[str](), set[str]()
     for row in records.rows_of_runs(artifact_view, run_ids):
@@ -37,6 +43,7 @@ def restore_contents(connection: sa.Connection, records: ArchivedRecords, run_id
         elif row["pruned_at"] is None:
             kept.add(row["digest"])
         artifacts.append(row)
+    kept = kept.union(*(parts[digest] for digest in kept & parts.keys()))
     number = 0
     for blob in records.blobs():
         if blob.digest in kept and blob.codec != TOMBSTONE:
@@ -50,7 +57,7 @@ def restore_contents(connection: sa.Connection, records: ArchivedRecords, run_id
 
 
 def _erased_here(connection: sa.Connection, records: ArchivedRecords) -> Mapping[str, Mapping[str, Any]]:
-    """By digest of each content that was erased here and is not stored again: how its artifacts are marked."""
+    """By digest of each content or part that was erased here and is not stored again: how its artifacts are marked."""
     erased = {
         digest: {"pruned_at": event.at, "pruned_because": f"erased: {event.body.get('reason')}"}
         for event in connection.execute(_ERASED_HERE)
@@ -64,3 +71,20 @@ def _erased_here(connection: sa.Connection, records: ArchivedRecords) -> Mapping
         for digest in set(batch) - stored_again:
             marks[digest] = erased[digest]
     return marks
+
+
+def _with_erased_parts(
+    connection: sa.Connection,
+    parts: Mapping[str, set[str]],
+    erased_here: Mapping[str, Mapping[str, Any]],
+    *,
+    actor: str,
+) -> Mapping[str, Mapping[str, Any]]:
+    """By digest of each content in parts of which a part was erased here: how its artifacts are marked from now on."""
+    digests = sorted(digest for digest in parts.keys() - erased_here.keys() if parts[digest] & erased_here.keys())
+    if not digests:
+        return {}
+    at, reason = database_now(connection), "a part of it was erased before it was restored"
+    body = {"digests": digests, "reason": reason}
+    event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_ERASED, body=body, at=at)
+    return {digest: {"pruned_at": at, "pruned_because": f"erased: {reason}"} for digest in digests}

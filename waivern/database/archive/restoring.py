@@ -91,7 +91,7 @@ class _Restore:
         imported = self._import_events()
         self._write_runs(set(new))
         self._check_pruned(set(new))
-        contents, erased = restore_contents(self.connection, self.records, set(new))
+        contents, erased = restore_contents(self.connection, self.records, set(new), actor=self.actor)
         for table in (run_attempts, artifact_attempts):
             self._insert(table, self.records.rows_of_runs(table, set(new)))
         self._write_gates(new)

@@ -18,6 +18,7 @@ from waivern.database.connection.engine import writing
 from waivern.database.events import event_rows
 from waivern.database.events.decision_events import decisions_in, recorded
 from waivern.database.events.stored_events import chain_id
+from waivern.database.retention.live_parts import digests_in, manifests_of
 from waivern.database.retention.retention_rules import HAS_CONTENT
 from waivern.database.schema.migration import NEWEST
 from waivern.database.schema.tables import (
@@ -117,12 +118,14 @@ class _Archiving:
         return self._written["events"] + self._written["imported_events"]
 
     def _contents(self) -> set[str]:
-        """Write the blobs of the runs, those that were pruned without bytes; return all their digests."""
+        """Write the blobs of the runs and their parts, those that were pruned without bytes; return all digests."""
         held, kept = set[str](), set[str]()
         for batch in batched(self._run_ids):
             of_batch = sa.select(artifacts.c.digest).distinct().where(artifacts.c.run_number.in_(_numbers_of(batch)))
             held |= set(self._connection.scalars(of_batch.where(artifacts.c.digest.is_not(None))))
             kept |= set(self._connection.scalars(of_batch.where(*HAS_CONTENT)))
+        parts = {digest for _, manifest in manifests_of(self._connection, kept) for digest in digests_in(manifest)}
+        held, kept = held | parts, kept | parts
         columns = [blobs.c[name] for name in ("digest", "codec", "size")]
         known: list[Row] = []
         for batch in batched(sorted(held)):

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -66,6 +66,23 @@ def store(connection: sa.Connection, blob: Blob) -> None:
         protect(connection, blob.digest, lambda: blob)
 
 
+def store_many(connection: sa.Connection, new: Sequence[Blob]) -> None:
+    """Store blobs that are probably not stored yet, sorted by digest; the effect is that of `store` for each."""
+    small = [blob for blob in new if len(blob.data) < LARGE_BLOB_BYTES]
+    rows = [{**_columns(blob), **_bytes_columns(bytes(blob.data)), "digest": blob.digest} for blob in small]
+    inserted = set(connection.scalars(insert_ignore(connection, blobs).returning(blobs.c.digest), rows)) if rows else ()
+    keys = [
+        {"digest": blob.digest, "key_id": blob.key.key_id, "wrapped": blob.key.wrapped}
+        for blob in small
+        if blob.key is not None and blob.digest in inserted
+    ]
+    if keys:
+        connection.execute(sa.insert(blob_keys), keys)
+    for blob in new:
+        if blob.digest not in inserted:
+            store(connection, blob)
+
+
 def protect(connection: sa.Connection, digest: str, build_blob: Callable[[], Blob]) -> None:
     """Protect an existing blob from garbage collection until this transaction commits a reference to it.
 
@@ -110,20 +127,23 @@ def _is_key_available(connection: sa.Connection, digest: str) -> bool:
 
 def _write(connection: sa.Connection, statement: Any, blob: Blob, **key: str) -> bool:
     """Write a blob's columns; return whether a row was inserted or updated."""
-    columns = {"codec": blob.codec, "size": blob.size, "stored_size": len(blob.data), **key}
-    if (
-        isinstance(blob.data, FramedBytes)
-        and len(blob.data) >= LARGE_BLOB_BYTES
-        and connection.dialect.name == "sqlite"
-    ):
-        zeros = {"data": b"", "zeros": len(blob.data), "checksum": blob.data.checksum}
+    columns = {**_columns(blob), **key}
+    if len(blob.data) >= LARGE_BLOB_BYTES and connection.dialect.name == "sqlite":
+        checksum = blob.data.checksum if isinstance(blob.data, FramedBytes) else zlib.crc32(blob.data)
+        zeros = {"data": b"", "zeros": len(blob.data), "checksum": checksum}
         was_written = connection.execute(statement.values(chunked_data=_ZEROS), {**columns, **zeros}).rowcount == 1
         if was_written:
             large_blobs.write(connection, blob.digest, blob.data)
         return bool(was_written)
-    data = bytes(blob.data)
-    stored = {"data": data, "checksum": zlib.crc32(data), "chunked_data": None}
-    return bool(connection.execute(statement, {**columns, **stored}).rowcount == 1)
+    return bool(connection.execute(statement, {**columns, **_bytes_columns(bytes(blob.data))}).rowcount == 1)
+
+
+def _columns(blob: Blob) -> dict[str, Any]:
+    return {"codec": blob.codec, "size": blob.size, "stored_size": len(blob.data)}
+
+
+def _bytes_columns(data: bytes) -> dict[str, Any]:
+    return {"data": data, "checksum": zlib.crc32(data), "chunked_data": None}
 
 
 _ZEROS = sa.func.zeroblob(sa.bindparam("zeros", type_=sa.Integer))

@@ -15,10 +15,10 @@ _ROW_ID = sa.select(sa.literal_column("rowid", sa.Integer)).select_from(blobs).w
 _START, _LENGTH = sa.bindparam("start", type_=sa.Integer), sa.bindparam("length", type_=sa.Integer)
 
 
-def write(connection: sa.Connection, digest: str, data: FramedBytes) -> None:
+def write(connection: sa.Connection, digest: str, data: bytes | FramedBytes) -> None:
     """Write the bytes of a blob into `chunked_data`, which was filled with as many zeros before; SQLite only."""
     with translated_driver_errors(connection), _open(connection, digest, blobs.c.chunked_data, readonly=False) as blob:
-        for chunk in data:
+        for chunk in [data] if isinstance(data, bytes) else data:
             blob.write(chunk)
 
 

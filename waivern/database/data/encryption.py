@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.blobs.blob import ENCRYPTED_CODECS, TOMBSTONE, Blob
+from waivern.database.blobs.blob import ENCRYPTED_CODECS, MANIFEST, TOMBSTONE, Blob
 from waivern.database.blobs.blob_store import STORED_BYTES, overwrite
 from waivern.database.blobs.key_check import refuse_unknown_keys
 from waivern.database.connection.batches import keyset_pages
@@ -14,7 +14,7 @@ from waivern.database.connection.engine import keyring_of, writing
 from waivern.database.connection.keyring import KeyRing, WrappedKey
 from waivern.database.connection.sqlite_file import enable_secure_delete, truncate_wal
 from waivern.database.events import event_rows
-from waivern.database.schema.tables import blob_keys, blobs
+from waivern.database.schema.tables import blob_keys, blobs, part_results
 from waivern.errors import EncryptionError
 from waivern.history.events import EventKind
 from waivern.history.retention import EncryptionStatus, KeyUsage, RotationResult
@@ -23,7 +23,8 @@ _ROTATION_BATCH = 500
 _ENCRYPTION_BATCH = 20  # contents of one transaction are in memory together, and may be large
 _COUNT_BY_KEY = sa.select(blob_keys.c.key_id, sa.func.count()).group_by(blob_keys.c.key_id).order_by(blob_keys.c.key_id)
 _COUNT_BY_CODEC = sa.select(blobs.c.codec, sa.func.count()).group_by(blobs.c.codec)
-_IS_UNENCRYPTED = blobs.c.codec.not_in((TOMBSTONE, *ENCRYPTED_CODECS))
+_NOT_PLAIN = (TOMBSTONE, MANIFEST, *ENCRYPTED_CODECS)  # a manifest holds nothing of the content
+_IS_UNENCRYPTED = blobs.c.codec.not_in(_NOT_PLAIN)
 _REPLACE_KEY = sa.update(blob_keys).where(
     blob_keys.c.digest == sa.bindparam("of_digest", type_=blob_keys.c.digest.type),
     blob_keys.c.key_id == sa.bindparam("before"),
@@ -38,10 +39,9 @@ def encryption_status(engine: sa.Engine) -> EncryptionStatus:
         by_key = {str(key_id): int(count) for key_id, count in connection.execute(_COUNT_BY_KEY)}
         by_codec = {str(codec): int(count) for codec, count in connection.execute(_COUNT_BY_CODEC)}
     counts = {**by_key, **{key_id: by_key.get(key_id, 0) for key_id in keys.ids}}
-    not_plain = (TOMBSTONE, *ENCRYPTED_CODECS)
     return EncryptionStatus(
         [KeyUsage(key_id, count, keys.knows(key_id), key_id == current) for key_id, count in counts.items()],
-        unencrypted=sum(count for codec, count in by_codec.items() if codec not in not_plain),
+        unencrypted=sum(count for codec, count in by_codec.items() if codec not in _NOT_PLAIN),
         tombstones=by_codec.get(TOMBSTONE, 0),
     )
 
@@ -54,6 +54,7 @@ def rotate_keys(engine: sa.Engine, *, actor: str) -> RotationResult:
         available = [row for row in page if keys.knows(row.key_id)]
         if available:
             rotated += _rotate_page(engine, keys, available, actor=actor)
+    _forget_results(engine, part_results.c.key_id != _current_key_id(keys))
     unavailable = {key.key_id: key.contents for key in encryption_status(engine).keys if not key.is_available}
     return RotationResult(rotated, unavailable)
 
@@ -67,8 +68,16 @@ def encrypt_contents(engine: sa.Engine, *, actor: str) -> int:
     unencrypted = sa.select(blobs.c.digest).where(_IS_UNENCRYPTED)
     for page in keyset_pages(engine, unencrypted, blobs.c.digest, _ENCRYPTION_BATCH):
         encrypted += _encrypt_page(engine, keys, [row.digest for row in page], actor=actor)
+    _forget_results(engine, part_results.c.key_id.is_(None))
     truncate_wal(engine)
     return encrypted
+
+
+def _forget_results(engine: sa.Engine, which: "sa.ColumnElement[bool]") -> None:
+    """Delete remembered results, which are a cache, instead of encrypting them again."""
+    with writing(engine) as connection:
+        enable_secure_delete(connection)
+        connection.execute(sa.delete(part_results).where(which))
 
 
 def _current_key_id(keys: KeyRing) -> str:

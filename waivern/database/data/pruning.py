@@ -8,14 +8,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from waivern.database.blobs.part_results import forget_unused_results
 from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.connection.retries import retry_on_conflict
 from waivern.database.connection.sqlite_file import truncate_wal, unused_bytes
 from waivern.database.retention.blob_gc import collect_garbage
+from waivern.database.retention.live_parts import parts_only_of
 from waivern.database.retention.retention_rules import (
     HAS_CONTENT,
+    PRUNED_BY_NONE,
     RETAIN_NONE,
     RETAIN_UNTIL_SUCCESS,
     add_gc_candidates,
@@ -66,6 +69,7 @@ def prune(engine: sa.Engine, request: PruneRequest, *, actor: str) -> PruneResul
     for batch in batched(due):
         retry_on_conflict(functools.partial(_prune_batch, engine, batch, actor=actor))
     collected = collect_garbage(engine, actor=actor)
+    forget_unused_results(engine)
     truncate_wal(engine)
     return PruneResult(due, collected.contents, collected.freed_bytes, unused_bytes(engine))
 
@@ -80,7 +84,8 @@ def preview_prune(engine: sa.Engine, request: PruneRequest) -> PruneResult:
         garbage -= {
             row.digest for row in references if row.digest in garbage and (row.run_id, row.artifact_id) not in pruned
         }
-        freed_bytes = sum(_stored_bytes(connection, batch) for batch in batched(sorted(garbage)))
+        parts = parts_only_of(connection, garbage)
+        freed_bytes = sum(_stored_bytes(connection, batch) for batch in batched(sorted(garbage | parts)))
     return PruneResult(due, len(garbage), freed_bytes, unused_bytes(engine))
 
 
@@ -169,7 +174,9 @@ def _prune_batch(engine: sa.Engine, batch: Sequence[PrunedArtifact], *, actor: s
                 for artifact in batch
             ],
         )
-        add_gc_candidates(connection, {artifact.digest for artifact in batch})
+        by_none = {artifact.digest for artifact in batch if artifact.reason == PRUNED_BY_NONE}
+        add_gc_candidates(connection, by_none, keeps_results=True)
+        add_gc_candidates(connection, {artifact.digest for artifact in batch} - by_none)
         record_pruned(connection, pruned, at=now, actor=actor)
 
 

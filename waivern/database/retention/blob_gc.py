@@ -8,6 +8,10 @@
 A transaction that saves content that is stored already locks its row too and removes the candidate. If that happens
 before step 3, the collector skips the blob; if after, the transaction finds the tombstone and stores the content again.
 If a process is killed, the candidates remain for the next collection.
+
+A content in parts is collected in two rounds: the parts of a manifest become candidates when it is deleted. A part is
+kept as long as it is in the manifest of a content that an artifact keeps. No artifact refers to a part directly, so the
+rows of parts are deleted, while a content that an artifact had leaves a tombstone.
 """
 
 import functools
@@ -18,23 +22,26 @@ import sqlalchemy as sa
 
 from waivern.database.blobs.blob import TOMBSTONE
 from waivern.database.blobs.blob_store import NO_BYTES
+from waivern.database.blobs.part_results import forget_results
 from waivern.database.connection.batches import batched
 from waivern.database.connection.clock import database_now
 from waivern.database.connection.engine import writing
 from waivern.database.connection.retries import retry_on_conflict
 from waivern.database.connection.sqlite_file import enable_secure_delete
 from waivern.database.events import event_rows
+from waivern.database.retention.live_parts import parts_in_use, release_parts
 from waivern.database.retention.retention_rules import holds_any_of
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates
 from waivern.history.events import EventKind
 
-_CANDIDATES = sa.select(gc_candidates.c.digest, gc_candidates.c.generation)
-_REFERENCES = sa.select(artifacts.c.digest).distinct()
+_CANDIDATES = sa.select(gc_candidates)
+_KEPT = sa.select(artifacts.c.digest).distinct()
+_HELD = sa.select(artifacts.c.digest).distinct().where(artifacts.c.digest.in_(sa.select(gc_candidates.c.digest)))
 
 
 @dataclass(frozen=True)
 class Collected:
-    """How many contents were deleted, and their size in the database."""
+    """How many contents were deleted, and the bytes that they and their parts took in the database."""
 
     contents: int = 0
     freed_bytes: int = 0
@@ -45,25 +52,44 @@ class Collected:
 
 def collect_garbage(engine: sa.Engine, *, actor: str) -> Collected:
     """Delete the content of every candidate that no artifact references, in batches of one transaction each."""
-    with engine.connect() as connection:
-        generations = {row.digest: row.generation for row in connection.execute(_CANDIDATES)}
-        if not generations:
-            return Collected()
-        # Read after the candidates: a reference that is committed later has removed its candidate by step 3.
-        referenced = _referenced(connection, generations)
     total = Collected()
-    for digests in batched(sorted(generations)):
-        batch = {digest: generations[digest] for digest in digests}
-        total += retry_on_conflict(functools.partial(_collect, engine, batch, referenced, actor=actor))
+    for _round in ("contents", "their parts"):
+        candidates = _find(engine)
+        for digests in batched(sorted(candidates.generations)):
+            batch = {digest: candidates.generations[digest] for digest in digests}
+            total += retry_on_conflict(functools.partial(_collect, engine, batch, candidates, actor=actor))
     return total
 
 
-def _referenced(connection: sa.Connection, digests: Iterable[str]) -> set[str]:
+@dataclass(frozen=True)
+class _Candidates:
+    """Candidates with their generations; which of them are in use, and which are contents that artifacts had."""
+
+    generations: Mapping[str, int]
+    in_use: Collection[str]
+    held: Collection[str]
+
+
+def _find(engine: sa.Engine) -> _Candidates:
+    with engine.connect() as connection:
+        generations = {row.digest: row.generation for row in connection.execute(_CANDIDATES)}
+        if not generations:
+            return _Candidates({}, (), ())
+        # Read after the candidates: a reference that is committed later has removed its candidate by step 3.
+        kept = _kept(connection, generations)
+        unused = generations.keys() - kept
+        if not unused:
+            return _Candidates(generations, kept, ())
+        held = set(connection.scalars(_HELD))
+        return _Candidates(generations, kept | parts_in_use(connection, unused), held)
+
+
+def _kept(connection: sa.Connection, digests: Iterable[str]) -> set[str]:
     """Return the digests that an artifact references, looked up in the index one by one."""
-    found: set[str] = set()
+    kept = set[str]()
     for batch in batched(sorted(digests)):
-        found.update(connection.scalars(_REFERENCES.where(holds_any_of(batch))))
-    return found
+        kept.update(connection.scalars(_KEPT.where(holds_any_of(batch))))
+    return kept
 
 
 def write_tombstones(connection: sa.Connection, digests: Collection[str]) -> None:
@@ -73,22 +99,35 @@ def write_tombstones(connection: sa.Connection, digests: Collection[str]) -> Non
     connection.execute(sa.update(blobs).where(blobs.c.digest.in_(list(digests))).values(codec=TOMBSTONE, **NO_BYTES))
 
 
-def _collect(
-    engine: sa.Engine, generations: Mapping[str, int], referenced: Collection[str], *, actor: str
-) -> Collected:
+def delete_parts(connection: sa.Connection, digests: Collection[str]) -> None:
+    """Delete the rows of parts; a SQLite file is overwritten with zeros there."""
+    enable_secure_delete(connection)
+    for table in (blob_keys, blobs):
+        connection.execute(sa.delete(table).where(table.c.digest.in_(list(digests))))
+
+
+def _collect(engine: sa.Engine, generations: Mapping[str, int], found: _Candidates, *, actor: str) -> Collected:
     with writing(engine) as connection:
         sizes = _lock_blobs(connection, generations)
         # Read again under the locks: a candidate that is gone, or has a new generation, was saved again meanwhile.
         query = _CANDIDATES.where(gc_candidates.c.digest.in_(list(generations)))
-        unchanged = [row.digest for row in connection.execute(query) if generations[row.digest] == row.generation]
-        garbage = [digest for digest in unchanged if digest not in referenced]
+        rows = [row for row in connection.execute(query) if generations[row.digest] == row.generation]
+        unchanged, keeps_results = [row.digest for row in rows], {row.digest: row.keeps_results for row in rows}
+        garbage = [digest for digest in unchanged if digest not in found.in_use]
+        contents = sorted(digest for digest in garbage if digest in found.held)
+        parts = [digest for digest in garbage if digest not in found.held]
         if unchanged:
             connection.execute(sa.delete(gc_candidates).where(gc_candidates.c.digest.in_(unchanged)))
         if garbage:
-            write_tombstones(connection, garbage)
-            body, at = {"digests": sorted(garbage)}, database_now(connection)
+            kept = {digest for digest in garbage if keeps_results[digest]}
+            release_parts(connection, kept, keeps_results=True)
+            release_parts(connection, set(garbage) - kept)
+            write_tombstones(connection, contents)
+            delete_parts(connection, parts)
+            forget_results(connection, set(parts) - kept)
+            body, at = {"digests": contents, **({"parts": len(parts)} if parts else {})}, database_now(connection)
             event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_DELETED, body=body, at=at)
-    return Collected(len(garbage), sum(sizes[digest] for digest in garbage))
+    return Collected(len(contents), sum(sizes[digest] for digest in garbage))
 
 
 def _lock_blobs(connection: sa.Connection, digests: Collection[str]) -> dict[str, int]:

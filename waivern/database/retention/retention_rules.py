@@ -20,6 +20,9 @@ from waivern.history.events import EventKind
 from waivern.runs.run import ArtifactStatus, RunStatus
 
 RETAIN_NONE, RETAIN_UNTIL_SUCCESS = "none", "until_success"
+PRUNED_BY_NONE = f"retain: {RETAIN_NONE}"
+"""The reason of an artifact that was pruned because its content is never kept beyond the run."""
+
 HAS_CONTENT = (artifacts.c.digest.is_not(None), artifacts.c.pruned_at.is_(None))
 """The conditions for an artifact whose content can be read."""
 
@@ -54,7 +57,9 @@ def prune_at_run_end(connection: sa.Connection, run_id: str, status: RunStatus, 
     """
     expired = [RETAIN_NONE, RETAIN_UNTIL_SUCCESS] if status is RunStatus.SUCCEEDED else [RETAIN_NONE]
     rows = connection.execute(_PRUNE_RUN, {"of_run": run_id, "expired": expired, "pruned_at": at}).all()
-    add_gc_candidates(connection, {row.digest for row in rows})
+    by_none = {row.digest for row in rows if row.reason == PRUNED_BY_NONE}
+    add_gc_candidates(connection, by_none, keeps_results=True)
+    add_gc_candidates(connection, {row.digest for row in rows} - by_none)
     record_pruned(connection, [{"run": run_id, **row._mapping} for row in sorted(rows)], at=at, actor=actor)
 
 
@@ -65,13 +70,21 @@ def record_pruned(connection: sa.Connection, pruned: Sequence[Mapping[str, str]]
         event_rows.append(connection, actor=actor, kind=EventKind.CONTENTS_PRUNED, body=body, at=at)
 
 
-def add_gc_candidates(connection: sa.Connection, digests: Collection[str]) -> None:
-    """Mark contents for garbage collection, because an artifact references them no longer; others still may."""
+def add_gc_candidates(connection: sa.Connection, digests: Collection[str], *, keeps_results: bool = False) -> None:
+    """Mark contents for garbage collection, because an artifact references them no longer; others still may.
+
+    Args:
+        connection: The transaction that removes the reference.
+        digests: The contents.
+        keeps_results: Whether what was found in their parts stays remembered.
+    """
     for batch in batched(sorted(digests)):
         lock = sa.select(blobs.c.size).where(blobs.c.digest.in_(batch)).order_by(blobs.c.digest).with_for_update()
         connection.execute(lock)
         # A new generation each time: a collector must not act on references that it read before this one was removed.
-        candidates = [{"digest": digest, "generation": secrets.randbits(63)} for digest in batch]
+        candidates = [
+            {"digest": digest, "generation": secrets.randbits(63), "keeps_results": keeps_results} for digest in batch
+        ]
         connection.execute(upsert(connection, gc_candidates), candidates)
 
 

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from waivern.artifacts.store import ArtifactStore
 from waivern.database.blobs import blob_store as blobs
-from waivern.database.blobs.blob import Blob
+from waivern.database.blobs.blob import MANIFEST, Blob
+from waivern.database.blobs.part_store import StoredItems, read_part, store_content, store_parts
 from waivern.database.connection.engine import keyring_of
 from waivern.database.findings.finding_rows import FindingSnapshot
 from waivern.database.retention.retention_rules import HAS_CONTENT, add_gc_candidates
@@ -24,8 +25,9 @@ from waivern.database.schema.artifact_view import (
 from waivern.database.schema.tables import artifact_declarations, artifacts, blob_keys
 from waivern.database.schema.tables import blobs as blobs_table
 from waivern.errors import ArtifactNotFoundError, ArtifactStoreError, PrunedArtifactError, WaivernError, text_of
-from waivern.messages.canonical import CanonicalForm
-from waivern.messages.compressed_items import CompressedMessage
+from waivern.messages.canonical import content_of
+from waivern.messages.canonical_form import CanonicalForm
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 from waivern.messages.overview import overview_of
 from waivern.messages.schema import Schema
@@ -111,9 +113,12 @@ class SqlArtifactStore(ArtifactStore):
     def save(self, artifact_id: str, message: Message) -> None:
         with _storage_errors(artifact_id):
             form = message.canonical_form()
-            blob = None if self._is_stored(form.digest, form.size) else self._encrypted_blob(form)
+            is_stored = self._is_stored(form.digest, form.size)
+            blob = None if is_stored or form.parts is not None else self._encrypted_blob(form)
             snapshot = FindingSnapshot.of(message, form.digest)
             values, schema = self._values(artifact_id, message, form.digest), str(message.schema)
+            if form.parts is not None and not is_stored:
+                store_parts(self._engine, form.parts, self._writer.submit)
 
             def commit(record: Record) -> None:
                 self._writer.submit(
@@ -187,7 +192,9 @@ class SqlArtifactStore(ArtifactStore):
         record: Record,
     ) -> None:
         artifact_id = values["key_artifact"]
-        if blob is not None:
+        if form.parts is not None:
+            store_content(connection, form, form.parts)
+        elif blob is not None:
             blobs.store(connection, blob)
         else:
             blobs.protect(connection, form.digest, lambda: self._encrypted_blob(form))
@@ -253,7 +260,7 @@ def _storage_errors(artifact_id: str) -> Iterator[None]:
 
 
 def message_of(connection: sa.Connection, row: Any, *, subject: str) -> Message:
-    """Return the message of a row of `STORED_MESSAGES`.
+    """Return the message of a row of `STORED_MESSAGES`. Items of a content in parts are read when they are needed.
 
     Raises:
         PrunedArtifactError: its content was deleted.
@@ -261,15 +268,15 @@ def message_of(connection: sa.Connection, row: Any, *, subject: str) -> Message:
         EncryptionError: it is encrypted with an unknown key.
     """
     blob, name, schema = _blob_of(connection, row, subject), row.message_id or "", Schema.parse(row.schema)
+    if blob.codec == MANIFEST:
+        manifest = blob.manifest(subject=subject)
+        envelope = content_of(read_part(connection, manifest.envelope, subject=subject))
+        items = StoredItems(connection.engine, manifest.parts, subject=subject)
+        return CompressedMessage(name, envelope, manifest.key, items, schema, row.message_context)
     compressed = blob.compressed_items(subject=subject)
     if compressed is not None:
         return CompressedMessage(name, *compressed, schema, row.message_context)
     return Message(name, blob.content(subject=subject), schema, row.message_context)
-
-
-def parts_of(connection: sa.Connection, row: Any, *, subject: str) -> Iterator[bytes]:
-    """Yield the parts of the message of a row of `STORED_MESSAGES`; raises as `message_of` does."""
-    return _blob_of(connection, row, subject).parts(subject=subject)
 
 
 def _blob_of(connection: sa.Connection, row: Any, subject: str) -> Blob:

@@ -18,7 +18,7 @@ from waivern.database.findings.finding_queries import (
     fingerprints_seen_before,
     snapshots_of_run,
 )
-from waivern.database.runs.past_artifacts import find_succeeded, newest_run_with, saved_message, saved_parts
+from waivern.database.runs.past_artifacts import find_succeeded, newest_run_with, saved_message
 from waivern.database.runs.run_records import artifact_record, attempt_record, failed_attempt_record, run_record
 from waivern.database.schema.artifact_view import artifact_view
 from waivern.database.schema.tables import (
@@ -42,7 +42,6 @@ from waivern.history.run_records import (
     RunFilter,
     RunRecord,
 )
-from waivern.messages.canonical import envelope_without, items_of_parts
 from waivern.messages.message import Message
 from waivern.runs.run import RunStatus
 
@@ -106,14 +105,10 @@ class SqlHistory(History):
             return saved_message(connection, run_id, artifact)
 
     def items_of(self, run_id: str, artifact: str, key: str) -> Iterator[Any]:
-        with self._engine.connect() as connection:
-            parts = saved_parts(connection, run_id, artifact)
-        return items_of_parts(parts, key)
+        return iter(self.message_of(run_id, artifact).items_of(key) or ())
 
     def envelope_without(self, run_id: str, artifact: str, key: str) -> Mapping[str, Any]:
-        with self._engine.connect() as connection:
-            parts = saved_parts(connection, run_id, artifact)
-        return envelope_without(parts, key)
+        return self.message_of(run_id, artifact).envelope_without(key)
 
     def find_artifact(self, *, from_run: str, artifact_id: str, runbook: str) -> PastArtifact:
         run_id = None if from_run == LATEST else self.find(from_run).id

@@ -1,12 +1,11 @@
 """The artifacts of earlier runs: their messages, and which of them a `reuse:` means."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
 from waivern.artifacts.store import PastArtifact
-from waivern.database.runs.artifact_store import STORED_MESSAGES, message_of, parts_of
+from waivern.database.runs.artifact_store import STORED_MESSAGES, message_of
 from waivern.database.schema.artifact_view import artifact_view, run_number_of
 from waivern.database.schema.tables import artifacts, runs
 from waivern.errors import ArtifactNotFoundError, PrunedArtifactError, RunError
@@ -66,16 +65,6 @@ def saved_message(connection: sa.Connection, run_id: str, artifact: str) -> Mess
     """
     row, subject = _stored(connection, run_id, artifact)
     return message_of(connection, row, subject=subject)
-
-
-def saved_parts(connection: sa.Connection, run_id: str, artifact: str) -> Iterator[bytes]:
-    """Return the parts in which the content of an artifact is stored; a small content is a single part.
-
-    Raises:
-        As `saved_message`.
-    """
-    row, subject = _stored(connection, run_id, artifact)
-    return parts_of(connection, row, subject=subject)
 
 
 def _stored(connection: sa.Connection, run_id: str, artifact: str) -> tuple[Any, str]:

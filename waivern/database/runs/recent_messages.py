@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 
 from waivern.artifacts.cached_message import CachedMessage
-from waivern.messages.compressed_items import CompressedMessage
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 
 

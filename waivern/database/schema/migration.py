@@ -15,7 +15,7 @@ from waivern.errors import DatabaseError, SchemaOutOfDateError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0005_staged_findings"
+NEWEST = "0006_part_results"
 """The revision that this code needs: the head of `migrations/`, as a test checks. Reading that folder at each start
 would cost more than the rest of the start."""
 

@@ -16,6 +16,8 @@ from waivern.database.schema.finding_tables import finding_state_cursors as find
 from waivern.database.schema.finding_tables import finding_streams as finding_streams
 from waivern.database.schema.finding_tables import findings as findings
 from waivern.database.schema.metadata import metadata as metadata
+from waivern.database.schema.part_tables import part_result_kinds as part_result_kinds
+from waivern.database.schema.part_tables import part_results as part_results
 
 runbooks = sa.Table(
     "runbooks",
@@ -145,6 +147,8 @@ gc_candidates = sa.Table(  # blobs that lost a reference: garbage collection del
     metadata,
     sa.Column("digest", Digest, sa.ForeignKey("blobs.digest"), primary_key=True),
     sa.Column("generation", sa.BigInteger, nullable=False),  # random, new for each lost reference
+    # whether what was found in its parts stays remembered, because only `retain: none` has deleted it
+    sa.Column("keeps_results", sa.Boolean, nullable=False, server_default=sa.false()),
     sqlite_with_rowid=False,
 )
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from waivern.database.blobs.blob import ENCRYPTED_CODECS, TOMBSTONE, Blob
+from waivern.database.blobs.blob import ENCRYPTED_CODECS, MANIFEST, TOMBSTONE, Blob
+from waivern.database.connection.batches import batched
 from waivern.database.connection.engine import keyring_of
 from waivern.database.connection.keyring import KeyRing, WrappedKey
 from waivern.database.connection.stored_values import as_stored
+from waivern.database.retention.live_parts import manifests_of
 from waivern.database.retention.retention_rules import HAS_CONTENT
 from waivern.database.schema.artifact_view import run_number_of
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, runs
@@ -23,6 +25,13 @@ _BLOBS = (
     .outerjoin(blob_keys, blob_keys.c.digest == blobs.c.digest)
     .order_by(blobs.c.digest)
 )
+_KEPT_MANIFESTS = (
+    sa.select(artifacts.c.digest)
+    .distinct()
+    .join(blobs, blobs.c.digest == artifacts.c.digest)
+    .where(*HAS_CONTENT, blobs.c.codec == MANIFEST)
+)
+_SIZES = sa.select(blobs.c.digest, blobs.c.size).where(blobs.c.codec != TOMBSTONE)
 _MISSING = (
     sa.select(runs.c.id.label("run_id"), artifacts.c.artifact_id)
     .join(runs, runs.c.number == artifacts.c.run_number)
@@ -46,18 +55,14 @@ _HOLDERS = (
 
 
 def check_blobs(connection: sa.Connection, result: Verification, progress: Progress, *, run_id: str | None) -> None:
-    """Verify every content, or those of one run."""
-    stored, missing, without_tombstone, keys = _BLOBS, _MISSING, _WITHOUT_TOMBSTONE, keyring_of(connection)
+    """Verify every content with its parts, or those of one run."""
+    stored, missing, without_tombstone = _BLOBS, _MISSING, _WITHOUT_TOMBSTONE
     if run_id is not None:
         is_of_run = artifacts.c.run_number == run_number_of(run_id)
         stored = stored.where(blobs.c.digest.in_(sa.select(artifacts.c.digest).where(is_of_run)))
         missing, without_tombstone = missing.where(is_of_run), without_tombstone.where(is_of_run)
-    for row in rows_of(connection, stored, page=_PAGE):
-        problem = _problem_of(row, keys, result)
-        if problem is not None:
-            _report(connection, str(hashable(row.digest)), problem, result)
-        result.counts["contents"] += 1
-        progress("contents", result.counts["contents"])
+    _check_stored(connection, stored, result, progress)
+    _check_parts(connection, result, progress, run_id=run_id)
     for query, problem in (
         (missing, "it is missing, but was never pruned or erased"),
         (without_tombstone, "it was deleted, but its digest and size are missing too"),
@@ -65,6 +70,39 @@ def check_blobs(connection: sa.Connection, result: Verification, progress: Progr
         for row in connection.execute(query):
             name = f"content of artifact '{row.artifact_id}' of run {row.run_id}"
             result.report(RecordKind.CONTENT, name, problem, run=row.run_id, artifact_id=row.artifact_id)
+
+
+def _check_stored(
+    connection: sa.Connection, stored: "sa.Select[Any]", result: Verification, progress: Progress
+) -> None:
+    keys = keyring_of(connection)
+    for row in rows_of(connection, stored, page=_PAGE):
+        problem = _problem_of(row, keys, result)
+        if problem is not None:
+            _report(connection, str(hashable(row.digest)), problem, result)
+        result.counts["contents"] += 1
+        progress("contents", result.counts["contents"])
+
+
+def _check_parts(connection: sa.Connection, result: Verification, progress: Progress, *, run_id: str | None) -> None:
+    """Verify that the parts of contents in parts are stored, with their sizes; those of one run are verified here."""
+    is_of_run = sa.true() if run_id is None else artifacts.c.run_number == run_number_of(run_id)
+    seen: dict[str, int] = {}
+    for digest in connection.scalars(_KEPT_MANIFESTS.where(is_of_run)).all():
+        try:
+            ((_, manifest),) = manifests_of(connection, [digest])
+        except CorruptArtifactError:
+            continue  # reported with the contents
+        wanted = {part.digest: part.size for part in (manifest.envelope, *manifest.parts)}
+        new = wanted.keys() - seen.keys()
+        for batch in batched(sorted(new)):
+            seen |= {row.digest: row.size for row in connection.execute(_SIZES.where(blobs.c.digest.in_(batch)))}
+            if run_id is not None:
+                _check_stored(connection, _BLOBS.where(blobs.c.digest.in_(batch)), result, progress)
+        for part_digest, size in wanted.items():
+            if seen.get(part_digest) != size:
+                _report(connection, digest, f"its part {part_digest} is missing or has another size", result)
+                break
 
 
 def _report(connection: sa.Connection, digest: str, problem: str, result: Verification) -> None:
@@ -108,5 +146,5 @@ def _digest_problem_of(row: Any, data: bytes, keys: KeyRing, result: Verificatio
     except (CorruptArtifactError, OverflowError, ValueError, TypeError) as error:
         return str(error)
     else:
-        result.counts["bytes"] += row.size
+        result.counts["bytes"] += 0 if row.codec == MANIFEST else row.size
     return None

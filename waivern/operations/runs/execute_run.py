@@ -71,7 +71,13 @@ def execute_run(
         if request.replay is None:
             application.storage.decisions.use_file(plan.runbook.name, decisions, run_id=run.run_id, caller=caller)
         _notify(listener.started, StartedRun(run.run_id, plan, run.already_succeeded))
-        executor = DAGExecutor(application.registry, store=run.store, environment=environment, keep_messages=False)
+        executor = DAGExecutor(
+            application.registry,
+            store=run.store,
+            environment=environment,
+            keep_messages=False,
+            part_results=application.storage.part_results,
+        )
         result = _execute(executor, plan, run.log, request, listener)
         status = RunStatus.CANCELLED if result is None else result.status
         _notify(listener.closed, status)

@@ -1,8 +1,10 @@
 """Rulesets: versioned sets of rules."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from waivern.messages.canonical import canonical_bytes, digest_of
 from waivern.rulesets.model.rule import Rule
 from waivern.severity import Severity
 
@@ -49,3 +51,9 @@ class Ruleset:
 
     def __hash__(self) -> int:
         return hash((self.uri, self.rules_version))
+
+
+@functools.lru_cache(32)
+def ruleset_digest(ruleset: Ruleset) -> str:
+    """Return the SHA-256 of everything that a ruleset holds."""
+    return digest_of(canonical_bytes(ruleset))

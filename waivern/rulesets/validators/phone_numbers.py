@@ -6,6 +6,7 @@ separators, no national prefix) are not parsed. All others are left to `phonenum
 """
 
 import functools
+import importlib.metadata
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -110,3 +111,9 @@ def _regex(description: Any) -> str | None:
     lengths = [rf"[0-9]{{{length}}}\Z" for length in description.possible_length if length > 0]
     has_length = f"(?={'|'.join(lengths)})" if lengths else "(?!)" if description.possible_length else ""
     return rf"{has_length}(?:{description.national_number_pattern})\Z"
+
+
+@functools.cache
+def phone_number_version() -> str:
+    """Return the version of the numbering plans that phone numbers are checked against."""
+    return importlib.metadata.version("phonenumbers")

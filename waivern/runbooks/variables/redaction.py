@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from waivern.addresses import MIN_SECRET_LENGTH, logins_in, secrets_in, without_logins
-from waivern.messages.canonical import CanonicalForm, canonical_bytes
-from waivern.messages.compressed_items import CompressedItems, CompressedMessage
+from waivern.messages.canonical import canonical_bytes
+from waivern.messages.compressed_items import CompressedItems
+from waivern.messages.compressed_message import CompressedMessage
 from waivern.messages.message import Message
 from waivern.runbooks.variables.substitution import DUE_AT
 
@@ -69,7 +70,9 @@ class Redactor:
         Raises:
             MessageError: the content is not JSON.
         """
-        if not self._needles or not self._occurs_in(message):
+        if not self._needles or not self.occurs_in(
+            chain(message.canonical_form(), [canonical_bytes([message.id, message.context])])
+        ):
             return message
         name, context = self._replace_in_message(message.id), self._redact_strings(message.context)
         if isinstance(message, CompressedMessage):
@@ -79,9 +82,9 @@ class Redactor:
             )
         return Message(name, self._redact_strings(message.content), message.schema, context)
 
-    def _occurs_in(self, message: Message) -> bool:
-        parts = chain(message.canonical_form(), CanonicalForm({"": [message.id, message.context]}))
-        return any(needle in part for part in parts for needle in self._needles)
+    def occurs_in(self, canonical: Iterable[bytes]) -> bool:
+        """Return whether a value of a variable that messages must not contain occurs in canonical JSON."""
+        return any(needle in piece for piece in canonical for needle in self._needles)
 
     def _redact_strings(self, value: Any) -> Any:
         if isinstance(value, str):
