@@ -35,7 +35,7 @@ def overshoots(installation: Installation, kind: str) -> tuple[float, float, int
     with installation.application() as application:
         run_id = application.storage.runs.enqueue(NewRun(runbook, kind, "trigger"))
     eventually(
-        lambda: any(each["name"] == "b" for each in installation.journal_entries()[since:]), details=installation.logs
+        lambda: any(entry["name"] == "b" for entry in installation.journal_entries()[since:]), details=installation.logs
     )
     pid = installation.journal_entries()[-1]["pid"]
     gone_at = 0.0
@@ -44,10 +44,10 @@ def overshoots(installation: Installation, kind: str) -> tuple[float, float, int
         if not gone_at and (not exists(pid) or (written is not None and kind == "ends a moment late")):
             gone_at = time.time()
         if written is None and installation.query(_STATE, run=run_id)[0].ended_at is not None:
-            written = [installation.query(each, run=run_id) for each in _WRITTEN]
+            written = [installation.query(query, run=run_id) for query in _WRITTEN]
         time.sleep(0.01)
     time.sleep(0.3)
-    is_changed = written != [installation.query(each, run=run_id) for each in _WRITTEN]
+    is_changed = written != [installation.query(query, run=run_id) for query in _WRITTEN]
     (row,) = installation.query(_STATE, run=run_id)
     assert row.status == "timed_out", row
     deadline = instant(row.deadline)
@@ -70,9 +70,9 @@ def main() -> None:
         with installation_on(database) as installation, installation.service("serve", "--workers", "1"):
             for kind in _KINDS:
                 found = [overshoots(installation, kind) for _ in range(times)]
-                records, processes = [each[0] for each in found], [each[1] for each in found]
+                records, processes = [record[0] for record in found], [record[1] for record in found]
                 shown = (percentile(records, 0.99), max(records), percentile(processes, 0.99), max(processes))
-                rows.append((database, kind, times, *shown, sum(each[2] for each in found)))
+                rows.append((database, kind, times, *shown, sum(record[2] for record in found)))
     header = ("database", "component", "runs", "record p99 s", "worst", "process p99 s", "worst", "late writes")
     print_table(f"Overshoot of a deadline of {_TIMEOUT_S:g} s", header, rows)
 

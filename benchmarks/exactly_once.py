@@ -63,7 +63,7 @@ def counted(installation: Installation, schedules: list[Schedule], end: datetime
 
 def redone(installation: Installation) -> int:
     """Return how many artifacts were produced more than once."""
-    ends = sum(each["what"] == "ends" for each in installation.journal_entries())
+    ends = sum(entry["what"] == "ends" for entry in installation.journal_entries())
     return int(ends - installation.query("SELECT count(*) AS n FROM artifacts WHERE status = 'succeeded'")[0].n)
 
 

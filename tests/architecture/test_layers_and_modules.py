@@ -71,13 +71,15 @@ def top_level() -> Iterator[str]:
     """Yield the top-level packages and modules; connectors one by one."""
     for path in PACKAGE.iterdir():
         if path.name == "connectors":
-            yield from (f"waivern.connectors.{each.name}" for each in path.iterdir() if (each / "__init__.py").exists())
+            yield from (
+                f"waivern.connectors.{child.name}" for child in path.iterdir() if (child / "__init__.py").exists()
+            )
         elif (path / "__init__.py").exists() or (path.suffix == ".py" and path.name != "__init__.py"):
             yield f"waivern.{path.stem}"
 
 
 def covers(modules: set[str], module: str) -> bool:
-    return any(module == each or module.startswith(f"{each}.") for each in modules)
+    return any(module == prefix or module.startswith(f"{prefix}.") for prefix in modules)
 
 
 def test_every_module_has_a_docstring() -> None:
@@ -122,5 +124,5 @@ def reads_of_environment(tree: ast.AST) -> list[int]:
         node.lineno
         for node in ast.walk(tree)
         if (isinstance(node, ast.Attribute) and node.attr in names)
-        or (isinstance(node, ast.ImportFrom) and node.module == "os" and names & {each.name for each in node.names})
+        or (isinstance(node, ast.ImportFrom) and node.module == "os" and names & {alias.name for alias in node.names})
     ]

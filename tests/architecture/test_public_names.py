@@ -17,10 +17,10 @@ SLOW = ["sqlalchemy", "alembic", "pydantic", "click", "rich", "yaml", "hyperscan
 def homes_in_stub() -> dict[str, str]:
     """{public name: the module it is imported from} as type checkers see it."""
     return {
-        each.asname or each.name: node.module or ""
+        alias.asname or alias.name: node.module or ""
         for node in ast.parse(STUB.read_text(encoding="utf-8")).body
         if isinstance(node, ast.ImportFrom)
-        for each in node.names
+        for alias in node.names
     }
 
 

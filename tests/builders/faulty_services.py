@@ -48,7 +48,7 @@ class Installation:
     def runbook(self, name: str, artifacts: Mapping[str, Any], **config: Any) -> Path:
         """Write a runbook of `faulty` components: by artifact id its properties, with `inputs` among them."""
         path = self.folder / f"{name}.yaml"
-        made = {each: self._artifact(each, dict(properties)) for each, properties in artifacts.items()}
+        made = {artifact: self._artifact(artifact, dict(properties)) for artifact, properties in artifacts.items()}
         path.write_text(json.dumps({"name": name, "description": "a test", "config": config, "artifacts": made}))
         return path
 
@@ -100,7 +100,7 @@ class Installation:
             assert process.poll() is None, self.logs()
             with self.application() as application:
                 services = application.storage.services.status().services
-            return any(each.pid == process.pid and each.is_alive for each in services)
+            return any(running.pid == process.pid and running.is_alive for running in services)
 
         eventually(is_registered, within_s=60)
 
@@ -116,7 +116,7 @@ class Installation:
         return [json.loads(line) for line in lines]
 
     def start_counts(self) -> Counter[str]:
-        return Counter(each["name"] for each in self.journal_entries() if each["what"] == "begins")
+        return Counter(entry["name"] for entry in self.journal_entries() if entry["what"] == "begins")
 
     def query(self, statement: str, **values: Any) -> Sequence[Any]:
         """Run a SQL query on the database."""

@@ -64,7 +64,7 @@ def test_schedules_and_the_status(folder: Path) -> None:
     assert asked(folder, "schedule", "list") == [{key: added[key] for key in described("a schedule")}]
     assert len(asked(folder, "schedule", "next", "nightly")) == 5
     made = asked(folder, "backfill", "nightly", "--from", "2026-11-01", "--to", "2026-11-01")
-    assert [list(each) for each in made] == [["due_at", "run_id"]]
+    assert [list(row) for row in made] == [["due_at", "run_id"]]
     assert list(asked(folder, "cancel", made[0]["run_id"])) == described("a run")
     triggered = asked(folder, "schedule", "trigger", "nightly")
     assert list(triggered) == described("a run")

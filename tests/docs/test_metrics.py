@@ -17,6 +17,6 @@ def test_every_metric_is_documented() -> None:
     status = Status(utc_now(), services=[], queued=0, oldest_queued_at=None, running=[], schedules=0)
     Monitor(read_status=lambda: status, metrics=metrics, find_problems=list)
     families = list(text_string_to_metric_families(generate_latest(metrics.registry).decode()))
-    answered = {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
+    answered = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
     described = set(re.findall(r"`(waivern_\w+)`", text_of("docs/service.md")))
     assert {name for name in answered if not name.endswith("_created")} == described

@@ -83,7 +83,7 @@ def test_component_properties_are_documented_with_defaults(page: str, title: str
     table = section_of(page, title).split("\n\n")
     described = {
         name: row[1]
-        for row in rows_of(next(each for each in table if each.startswith("| property")))
+        for row in rows_of(next(line for line in table if line.startswith("| property")))
         for name in re.findall(r"`([^`]+)`", row[0])
     }
     real = dict(properties_of(model))
@@ -97,7 +97,7 @@ def test_every_reason_code_is_documented() -> None:
     assert described - {"code"} == set(ReasonCode)
 
 
-@pytest.mark.parametrize("name", sorted({each.name for each in entry_points(group=ANALYSERS)}))
+@pytest.mark.parametrize("name", sorted({entry_point.name for entry_point in entry_points(group=ANALYSERS)}))
 def test_every_analyser_is_documented(name: str) -> None:
     assert f"`{name}`" in text_of("docs/analysers.md")
 
@@ -131,7 +131,7 @@ def every_command(
             yield from every_command(below, (*path, name))
 
 
-@pytest.mark.parametrize(("path", "command"), [pytest.param(*each, id=each[0]) for each in every_command()])
+@pytest.mark.parametrize(("path", "command"), [pytest.param(*command, id=command[0]) for command in every_command()])
 def test_every_command_and_option_is_documented(path: str, command: click.Command) -> None:
     page = text_of("docs/command-line.md")
     assert path in page
@@ -154,7 +154,7 @@ def test_every_table_and_column_is_documented(table: str) -> None:
     assert set(described) == set(metadata.tables[table].columns.keys())
 
 
-@pytest.mark.parametrize("word", [each.value for kind in (RunStatus, ArtifactStatus, SkipReason) for each in kind])
+@pytest.mark.parametrize("word", [status.value for kind in (RunStatus, ArtifactStatus, SkipReason) for status in kind])
 def test_every_status_and_reason_is_documented(word: str) -> None:
     assert f"`{word}`" in text_of("docs/database.md")
     assert f"`{word}`" in text_of("docs/command-line.md")
@@ -167,4 +167,6 @@ def test_every_public_error_is_documented_with_its_exit_code() -> None:
         if inspect.isclass(getattr(waivern, name)) and issubclass(getattr(waivern, name), WaivernError)
     }
     table = rows_of(section_of("docs/errors.md", "Error classes"))
-    assert {row[0].strip("`"): row[1] for row in table} == {name: str(each.exit_code) for name, each in public.items()}
+    assert {row[0].strip("`"): row[1] for row in table} == {
+        name: str(error.exit_code) for name, error in public.items()
+    }

@@ -21,7 +21,7 @@ def test_the_json_keys_are_documented() -> None:
     assert list(content) == described("json", "the report")
     assert list(content["findings"][0]) == described("json", "a finding")
     assert content["incomplete_reason"] is None
-    assert [each["fingerprint"][0] for each in content["comparison"]["fixed"]] == ["d"]
+    assert [finding["fingerprint"][0] for finding in content["comparison"]["fixed"]] == ["d"]
     assert content["findings"][2]["evidence"] is None
     assert content["findings"][1]["decision"]["verdict"] == "accepted"
 

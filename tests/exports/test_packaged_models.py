@@ -98,21 +98,21 @@ class TestOscal:
 
     def test_every_finding_is_an_observation_of_its_rule(self) -> None:
         (result,) = self.read(sample_report()).results
-        observed = {each.uuid: each for each in result.observations}
+        observed = {observation.uuid: observation for observation in result.observations}
         assert len(observed) == 4
-        by_rule = {each.title: each for each in result.findings}
+        by_rule = {finding.title: finding for finding in result.findings}
         assert set(by_rule) == {"email address", "payment card", "ip address"}
         (reference,) = by_rule["email address"].related_observations
         evidence = observed[reference.observation_uuid].relevant_evidence
-        assert [each.description for each in evidence] == ["Line 3: a****@*******.***", "Line 7: b**@*******.***"]
+        assert [item.description for item in evidence] == ["Line 3: a****@*******.***", "Line 7: b**@*******.***"]
         assert by_rule["email address"].target.status.state.value == "not-satisfied"
 
     def test_a_rule_without_findings_is_satisfied_only_without_coverage_gaps(self) -> None:
         (result,) = self.read(sample_report()).results
-        assert "vat number" not in {each.title for each in result.findings}
+        assert "vat number" not in {finding.title for finding in result.findings}
         whole = dataclasses.replace(sample_report(), artifacts=(), not_scanned=(), partially_scanned=())
         (result,) = self.read(whole).results
-        states = {each.title: each.target.status.state.value for each in result.findings}
+        states = {finding.title: finding.target.status.state.value for finding in result.findings}
         assert states["vat number"] == "satisfied"
 
     def read(self, report: Any) -> Any:
@@ -135,7 +135,7 @@ class TestOcsf:
 
     def test_findings_are_created_updated_and_closed(self) -> None:
         events = json_lines(OcsfExporter, sample_report())
-        actual = {each["finding_info"]["uid"][0]: each["activity_name"] for each in events[:-1]}
+        actual = {event["finding_info"]["uid"][0]: event["activity_name"] for event in events[:-1]}
         assert actual == {"a": "Create", "b": "Update", "c": "Update", "d": "Close"}
         assert events[0]["file"] == {"name": "a.txt", "path": "a.txt", "type_id": 1}
         assert events[1]["table"]["name"] == "orders"
@@ -174,8 +174,8 @@ class TestOpenLineage:
 
     def test_inputs_of_an_artifact_are_input_datasets(self) -> None:
         events = json_lines(OpenLineageExporter, sample_report())
-        (made,) = [each for each in events if each["job"]["name"].endswith(".personal_data") and each["outputs"]]
-        assert [each["name"] for each in made["inputs"]] == ["Nightly scan/files", "Nightly scan/database"]
+        (made,) = [event for event in events if event["job"]["name"].endswith(".personal_data") and event["outputs"]]
+        assert [dataset["name"] for dataset in made["inputs"]] == ["Nightly scan/files", "Nightly scan/database"]
         assert made["outputs"][0]["facets"]["version"]["datasetVersion"] == "1" * 64
 
     def test_an_incomplete_run_aborts_with_its_reason(self) -> None:

@@ -64,7 +64,7 @@ def found(name: str, of: ReportedRule, **more: Any) -> ReportedFinding:
 
 
 def report(**more: Any) -> Any:
-    findings = [found(str(number), each) for number, each in enumerate(RULES)]
+    findings = [found(str(number), rule_name) for number, rule_name in enumerate(RULES)]
     findings.append(found("9", RULES[0]))
     return sample_report(findings, rules=RULES, **more)
 
@@ -81,7 +81,7 @@ def organisation(tmp_path: Path, text: str = ORGANISATION_FILE) -> Organisation:
 
 
 def entries(rows: list[dict[str, str]], section: str = "record") -> list[tuple[str, str, str]]:
-    return [(each["field"], each["value"], each["status"]) for each in rows if each["section"] == section]
+    return [(row["field"], row["value"], row["status"]) for row in rows if row["section"] == section]
 
 
 def test_without_declarations_the_draft_consists_of_findings() -> None:
@@ -99,15 +99,15 @@ def test_without_declarations_the_draft_consists_of_findings() -> None:
         ("retention", "", "missing"),
         ("security", "remove cloud credential from code and files", "proposed"),
     ]
-    assert {each["activity"] for each in rows if each["section"] == "record"} == {"", "Nightly scan"}
-    assert [each["article"] for each in rows][:5] == [
+    assert {row["activity"] for row in rows if row["section"] == "record"} == {"", "Nightly scan"}
+    assert [row["article"] for row in rows][:5] == [
         *("Art. 30(1)(a)", "Art. 30(1)(a)", "Art. 30(1)(b)", "Art. 30(1)(c)", "Art. 30(1)(c)"),
     ]
     assert entries(rows, "declared but not found") == entries(rows, "found but not declared") == []
 
 
 def test_found_entries_link_to_their_findings() -> None:
-    (email,) = [each for each in rows_of(None) if each["value"] == "email"]
+    (email,) = [row for row in rows_of(None) if row["value"] == "email"]
     assert email["findings"] == "2"
     assert email["fingerprints"].split("\n") == ["0" * 32, "9" * 32]
     assert email["locations"].split("\n") == ["./files: 0.txt", "./files: 9.txt"]
@@ -129,9 +129,9 @@ def test_declared_entries_are_compared_with_findings(tmp_path: Path) -> None:
         ("security", "disks are encrypted", "declared"),
     ]:
         assert entry in record
-    assert "Payroll" not in {each["activity"] for each in rows}
-    assert {each[1] for each in entries(rows, "declared but not found")} == {"payment", "payment_card"}
-    assert {each[1] for each in entries(rows, "found but not declared")} == {
+    assert "Payroll" not in {row["activity"] for row in rows}
+    assert {row[1] for row in entries(rows, "declared but not found")} == {"payment", "payment_card"}
+    assert {row[1] for row in entries(rows, "found but not declared")} == {
         "health",
         "marketing",
         "Adyen N.V. (adyen, Netherlands)",
@@ -140,16 +140,14 @@ def test_declared_entries_are_compared_with_findings(tmp_path: Path) -> None:
 
 def test_coverage_gaps_are_noted_on_entries_that_were_not_found(tmp_path: Path) -> None:
     declaration = organisation(tmp_path)
-    notes = {each["note"] for each in rows_of(declaration) if each["section"] == "declared but not found"}
+    notes = {row["note"] for row in rows_of(declaration) if row["section"] == "declared but not found"}
     assert notes == {"not everything was scanned: it may exist although it was not found"}
-    notes = {
-        each["note"] for each in rows_of(declaration, failed_report()) if each["section"] == "declared but not found"
-    }
+    notes = {row["note"] for row in rows_of(declaration, failed_report()) if row["section"] == "declared but not found"}
     assert notes == {"the run is incomplete: it may exist although it was not found"}
     whole = rows_of(declaration, report(not_scanned=(), partially_scanned=(), artifacts=()))
-    notes = {each["note"] for each in whole if each["section"] == "declared but not found"}
+    notes = {row["note"] for row in whole if row["section"] == "declared but not found"}
     assert notes == {"everything in scope was scanned"}
-    assert "logo.png" in {each["value"] for each in rows_of(declaration) if each["section"] == "not scanned"}
+    assert "logo.png" in {row["value"] for row in rows_of(declaration) if row["section"] == "not scanned"}
 
 
 def test_declared_and_found_entries_have_their_dpv_terms(tmp_path: Path) -> None:
@@ -171,8 +169,8 @@ def test_special_categories_are_marked_and_suppressed_findings_are_ignored() -> 
     special = found("a", RULES[1], finding={"special_category": True})
     suppressed = Decision(Verdict.SUPPRESSED, "test data", "Ann", fingerprint="b" * 32)
     rows = rows_of(None, sample_report([special, found("b", RULES[2], decision=suppressed)], rules=RULES))
-    assert [each["note"] for each in rows if each["value"] == "health"] == ["special category (Art. 9 GDPR)"]
-    assert "customer" not in {each["value"] for each in rows}
+    assert [row["note"] for row in rows if row["value"] == "health"] == ["special category (Art. 9 GDPR)"]
+    assert "customer" not in {row["value"] for row in rows}
 
 
 def test_a_workbook_has_a_sheet_for_each_section_and_no_formula(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_result_has_a_stable_fingerprint_and_its_rule() -> None:
     assert run["tool"]["driver"]["rules"][first["ruleIndex"]]["id"] == first["ruleId"]
     assert first["ruleId"] == "personal_data_indicator/email_address"
     places = [first["locations"][0], *first["relatedLocations"]]
-    assert [each["physicalLocation"]["region"]["startLine"] for each in places] == [3, 7]
+    assert [place["physicalLocation"]["region"]["startLine"] for place in places] == [3, 7]
     assert "a****@*******.***" in first["message"]["text"]
 
 
@@ -46,7 +46,9 @@ def test_every_rule_has_a_description_and_a_source() -> None:
 
 def test_the_baseline_state_is_that_of_the_comparison() -> None:
     run = run_of()
-    states = {each["partialFingerprints"]["waivernFinding/v1"][0]: each["baselineState"] for each in run["results"]}
+    states = {
+        result["partialFingerprints"]["waivernFinding/v1"][0]: result["baselineState"] for result in run["results"]
+    }
     assert states == {"a": "new", "b": "updated", "c": "unchanged", "d": "absent"}
     assert run["baselineGuid"] != run["automationDetails"]["guid"]
     no_longer_found = run["results"][-1]
@@ -62,14 +64,17 @@ def test_without_a_previous_run_there_is_no_baseline() -> None:
 
 def test_findings_at_unscanned_locations_are_unknown_not_fixed() -> None:
     run = run_of()
-    assert "e" * 32 not in {each["partialFingerprints"]["waivernFinding/v1"] for each in run["results"]}
-    (texts,) = [each for each in notifications(run) if each["descriptor"]["id"] == "not-scanned-again"]
+    assert "e" * 32 not in {result["partialFingerprints"]["waivernFinding/v1"] for result in run["results"]}
+    (texts,) = [
+        notification for notification in notifications(run) if notification["descriptor"]["id"] == "not-scanned-again"
+    ]
     assert "e" * 32 in texts["message"]["text"]
 
 
 def test_coverage_gaps_are_notifications() -> None:
     texts = {
-        each["descriptor"]["id"]: each["message"]["text"] for each in notifications(run_of(without_evidence=["x"]))
+        notification["descriptor"]["id"]: notification["message"]["text"]
+        for notification in notifications(run_of(without_evidence=["x"]))
     }
     assert texts["not-scanned"] == "logo.png: binary: a PNG image (files)"
     assert texts["partially-scanned"].startswith("orders: read 40 of 60 (database)")
@@ -110,7 +115,7 @@ def test_any_path_is_a_relative_reference(path: str) -> None:
 
 def test_files_are_listed_once_with_their_source() -> None:
     run = run_of()
-    assert [each["location"]["uri"] for each in run["artifacts"]] == ["a.txt"]
+    assert [artifact["location"]["uri"] for artifact in run["artifacts"]] == ["a.txt"]
     assert run["originalUriBaseIds"]["SOURCE1"]["description"]["text"] == "./files"
     assert sample_run().id in run["automationDetails"]["id"]
 

@@ -89,8 +89,8 @@ def test_a_location_spelled_in_several_ways_has_one_finding(file, chance):
     source, path = file
     below = f"{source}/{path}" if source.startswith("/") else path
     entries = [
-        file_entry(ADDRESS, path=each, source=root)
-        for each in (path, f"./{path}", below)
+        file_entry(ADDRESS, path=spelling, source=root)
+        for spelling in (path, f"./{path}", below)
         for root in (source, f"{source}/")
     ]
     expected = find_personal_data(entries)
@@ -105,16 +105,16 @@ def test_a_location_spelled_in_several_ways_has_one_finding(file, chance):
 def test_known_values_of_a_record_are_found_and_masked(people, written):
     content = find_personal_data([file_entry(written(people))], pattern_matching={"evidence_context_size": "full"})
     matched = {
-        (finding["rule"], each["pattern"].partition(":")[0]): each["match_count"]
+        (finding["rule"], matched["pattern"].partition(":")[0]): matched["match_count"]
         for finding in content["findings"]
-        for each in finding["matched_patterns"]
+        for matched in finding["matched_patterns"]
     }
     for rule in NAMED.values():
         assert ("field name", rule) in {(kind, name) for name, kind in matched}
     for key, rule in VALUES.items():
         if written in KEY_BESIDE_VALUE or rule in KNOWN_ALONE:
             assert matched.get((rule, "value"), 0) >= len(people), key
-    shown = "".join(each["content"] for finding in content["findings"] for each in finding["evidence"])
+    shown = "".join(sample["content"] for finding in content["findings"] for sample in finding["evidence"])
     for person in people:
         assert not [value for value in person.values() if value in shown]
 
@@ -133,10 +133,11 @@ def test_known_values_of_a_table_are_found_in_their_column_and_masked(people):
         assert (key, rule) in found
     for key, rule in VALUES.items():
         matched = {
-            each["pattern"].partition(":")[0]: each["match_count"] for each in found[key, rule]["matched_patterns"]
+            pattern["pattern"].partition(":")[0]: pattern["match_count"]
+            for pattern in found[key, rule]["matched_patterns"]
         }
         assert matched["value"] == len(people), key
-    shown = "".join(each["content"] for finding in content["findings"] for each in finding["evidence"])
+    shown = "".join(sample["content"] for finding in content["findings"] for sample in finding["evidence"])
     for person in people:
         assert not [value for value in person.values() if value in shown]
 

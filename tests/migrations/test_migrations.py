@@ -197,7 +197,7 @@ def test_skipped_times_become_ranges_and_their_ends_after_a_downgrade(engine: sa
         assert upgrade(engine) == NEWEST
         assert differences(engine) == []
         found = SqlScheduleStore(engine).triggers(schedule.id, limit=10)
-        assert [(each.due_at.minute, each.last_due_at.minute, each.skipped) for each in found] == [
+        assert [(record.due_at.minute, record.last_due_at.minute, record.skipped) for record in found] == [
             (7, 7, "overlap"),
             (5, 6, "catch_up"),
             (4, 4, None),

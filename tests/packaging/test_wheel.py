@@ -111,7 +111,7 @@ def test_a_database_is_brought_up_and_checked_without_a_checkout(
 
 def test_the_quickstart_runs_from_an_unrelated_folder(installed: Path, elsewhere: Path, shop: Path) -> None:
     output = run(installed / "waivern", "run", shop / "runbook.yaml", "--format", "json", folder=elsewhere)
-    states = {each["artifact_id"]: each["status"] for each in json.loads(output)["artifacts"]}
+    states = {artifact["artifact_id"]: artifact["status"] for artifact in json.loads(output)["artifacts"]}
     assert states == {
         "database": "succeeded",
         "files": "succeeded",

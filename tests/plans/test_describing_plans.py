@@ -8,7 +8,7 @@ from waivern.plans.plan import ExecutionPlan
 
 def test_each_artifact_is_described_with_its_aliases():
     plan = dataclasses.replace(plan_of({"a": source(), "b": derived("a")}), aliases={"x": "b", "y": "a", "z": "b"})
-    aliases = {each.artifact_id: each.aliases for each in describe_plan(plan).artifacts}
+    aliases = {artifact.artifact_id: artifact.aliases for artifact in describe_plan(plan).artifacts}
     assert aliases == {"a": ("y",), "b": ("x", "z")}
 
 

@@ -22,7 +22,7 @@ def inputs_of_dags(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
     inputs = {}
     for at in range(size):
         before = draw(st.lists(st.sampled_from(range(at)), unique=True, max_size=4)) if at else []
-        inputs[f"a{at}"] = tuple(f"a{each}" for each in before)
+        inputs[f"a{at}"] = tuple(f"a{index}" for index in before)
     return dict(draw(st.permutations(sorted(inputs.items()))))
 
 
@@ -39,7 +39,7 @@ def definitions(inputs: dict[str, tuple[str, ...]]) -> dict[str, ArtifactDefinit
 def closure(inputs: dict[str, tuple[str, ...]], name: str) -> set[str]:
     after: set[str] = set()
     while True:
-        more = {each for each, needed in inputs.items() if {name, *after} & set(needed)} - after
+        more = {node for node, needed in inputs.items() if {name, *after} & set(needed)} - after
         if not more:
             return after
         after |= more
@@ -62,7 +62,7 @@ def test_everything_after_is_the_transitive_closure_of_the_dependents(inputs):
     dag = ExecutionDAG(definitions(inputs))
     for name in inputs:
         assert dag.everything_after(name) == closure(inputs, name)
-        assert set(dag.get_dependents(name)) == {each for each, needed in inputs.items() if name in needed}
+        assert set(dag.get_dependents(name)) == {node for node, needed in inputs.items() if name in needed}
 
 
 @given(inputs_of_graphs())
@@ -71,7 +71,7 @@ def test_unordered_artifacts_depend_on_a_cycle_and_each_reported_cycle_is_one(in
     order = topological_order(artifacts)
     in_cycles = {name for name in inputs if name in closure(inputs, name)}
     unordered = set(inputs) - set(order)
-    assert unordered == in_cycles | {each for name in in_cycles for each in closure(inputs, name)}
+    assert unordered == in_cycles | {node for name in in_cycles for node in closure(inputs, name)}
     found = find_cycles(artifacts)
     assert bool(found) == bool(in_cycles)
     for cycle in found:

@@ -242,7 +242,7 @@ def test_a_reused_artifact_keeps_its_schema_and_names_its_run():
 def test_each_reused_artifact_names_its_run_wherever_it_is_defined():
     reused = {"reuse": {"from_run": "latest", "artifact": "customers"}}
     plan = Planner(with_memory(), environment={}).plan_from_dict(runbook({"a": source(), "b": reused, "c": reused}))
-    assert [plan.runbook.artifacts[each].reuse.from_run for each in "bc"] == ["latest of Scan"] * 2
+    assert [plan.runbook.artifacts[letter].reuse.from_run for letter in "bc"] == ["latest of Scan"] * 2
 
 
 def test_a_misspelt_key_of_a_runbook_given_as_data_hides_no_other_problem():

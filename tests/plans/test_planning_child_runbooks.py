@@ -62,7 +62,7 @@ def test_a_child_runbook_is_inlined(plan, tmp_path):
     assert artifacts["after"].inputs == ("child/analysis",)
     assert planned.aliases == {"child": "child/analysis"}
     assert planned.artifact_schemas["child/analysis"] == ([TEXT], FINDINGS)
-    assert [artifact_id for artifact_id, each in artifacts.items() if each.output] == ["child/analysis"]
+    assert [artifact_id for artifact_id, artifact in artifacts.items() if artifact.output] == ["child/analysis"]
     assert planned.sources == {"main.yaml": MAIN, "child.yaml": CHILD}
     assert set(planned.folders.values()) == {tmp_path}
 
@@ -80,7 +80,7 @@ def test_outputs_can_be_mapped_to_new_names(plan):
     planned = plan(main=mapped, child=CHILD)
     assert planned.aliases == {"found": "child/analysis", "kept": "child/copy"}
     assert planned.runbook.artifacts["after"].inputs == ("child/analysis",)
-    assert [artifact_id for artifact_id, each in planned.runbook.artifacts.items() if each.output] == [
+    assert [artifact_id for artifact_id, artifact in planned.runbook.artifacts.items() if artifact.output] == [
         "child/copy",
         "child/analysis",
     ]
@@ -88,7 +88,7 @@ def test_outputs_can_be_mapped_to_new_names(plan):
 
 def test_an_optional_parent_makes_all_inlined_artifacts_optional(plan):
     planned = plan(main=MAIN.replace("output: true", "optional: true"), child=CHILD)
-    assert [each.optional for each in planned.runbook.artifacts.values()] == [False, True, True, False]
+    assert [artifact.optional for artifact in planned.runbook.artifacts.values()] == [False, True, True, False]
 
 
 OUTER = CHILD.replace(
@@ -338,7 +338,7 @@ MANY = "\n".join(
 def test_the_size_of_all_children_is_limited_while_loading(problems):
     (problem,) = problems(main=wide(101), many=MANY)
     assert problem.startswith("main.yaml:103: artifacts.c99.child_runbook: with this child runbook there are more than")
-    few, many = (steps_of(lambda number=each: problems(main=wide(number), many=MANY)) for each in (101, 202))
+    few, many = (steps_of(lambda number=size: problems(main=wide(number), many=MANY)) for size in (101, 202))
     assert many < 2 * few  # the second hundred is read, and not put together
 
 
@@ -351,7 +351,7 @@ def test_the_size_of_one_runbook_is_limited():
 
 def test_the_most_specific_retain_applies(plan):
     def retained(main: str = MAIN, child: str = CHILD) -> list[object]:
-        return [each.retain for each in plan(main=main, child=child).runbook.artifacts.values()]
+        return [artifact.retain for artifact in plan(main=main, child=child).runbook.artifacts.values()]
 
     a_month, a_week = 30 * 86_400, 7 * 86_400
     outer = MAIN.replace("artifacts:\n", "retain: 30d\nartifacts:\n", 1)

@@ -45,7 +45,7 @@ def plan() -> ExecutionPlan:
 
 def test_sources_and_reused_artifacts_are_those_of_the_earlier_run(plan):
     artifacts = plan.runbook.artifacts
-    reused = {name: each.reuse for name, each in artifacts.items() if each.reuse is not None}
+    reused = {name: artifact.reuse for name, artifact in artifacts.items() if artifact.reuse is not None}
     assert reused == {name: ReuseConfig(from_run="r1", artifact=name) for name in ("files", "logs", "earlier")}
     files = artifacts["files"]
     assert (files.source, files.retry, files.timeout, files.output) == (None, None, None, True)

@@ -73,8 +73,8 @@ def _holds(value: object, secret: str) -> bool:
     if isinstance(value, str):
         return secret in value
     if isinstance(value, dict):
-        return any(_holds(key, secret) or _holds(each, secret) for key, each in value.items())
-    return isinstance(value, list) and any(_holds(each, secret) for each in value)
+        return any(_holds(key, secret) or _holds(entry, secret) for key, entry in value.items())
+    return isinstance(value, list) and any(_holds(entry, secret) for entry in value)
 
 
 YAML_PIECES = st.sampled_from(

@@ -236,7 +236,7 @@ def test_an_artifact_without_a_component_is_its_default_a_past_artifact_or_missi
 
     runner = runner_of(past=Past())
     task = ArtifactTask("a", ANY_SCHEMA, past=PastArtifact("r1", "b", ANY_SCHEMA))
-    made = [runner.run(each) for each in (replace(task, default={"data": []}, missing="no"), task)]
+    made = [runner.run(variant) for variant in (replace(task, default={"data": []}, missing="no"), task)]
     assert [result.message for result in made if result is not None] == [
         message_of(data=[]),
         message_of(past=["r1", "b"]),

@@ -135,9 +135,9 @@ def test_each_change_is_recorded_in_order_with_its_time_error_and_reason(caplog:
     ]
     assert (log.ends, log.attempts) == ([("failed", None)], [])
     assert (result.status, result.skipped_because) == (RunStatus.FAILED, {"c": "b", "d": "b"})
-    assert [(each.levelno, each.getMessage()) for each in caplog.records if each.name == "waivern.runs.executor"] == [
-        (logging.ERROR, "Artifact 'b' failed: OSError: no disk")
-    ]
+    assert [
+        (entry.levelno, entry.getMessage()) for entry in caplog.records if entry.name == "waivern.runs.executor"
+    ] == [(logging.ERROR, "Artifact 'b' failed: OSError: no disk")]
 
 
 def test_a_failed_attempt_is_recorded_and_logged_with_the_next_one(
@@ -147,14 +147,14 @@ def test_a_failed_attempt_is_recorded_and_logged_with_the_next_one(
     log = FullLog()
     retry = {"attempts": 2, "delay": 0.01, "backoff": 1, "jitter": 0.004}
     result = execute(plan_of({"a": source("a", retry=retry, optional=True)}), failing("a"), log)
-    assert [(each.artifact_id, each.attempt, each.error, each.ended_at) for each in log.attempts] == [
+    assert [(attempt.artifact_id, attempt.attempt, attempt.error, attempt.ended_at) for attempt in log.attempts] == [
         ("a", 1, "OSError: no disk", at(2)),
         ("a", 2, "OSError: no disk", at(4)),
     ]
-    assert all(START - timedelta(minutes=10) < each.started_at < each.ended_at for each in log.attempts)
+    assert all(START - timedelta(minutes=10) < attempt.started_at < attempt.ended_at for attempt in log.attempts)
     assert [change.status for change in log.changes] == ["running", "running", "failed"]
     assert (result.status, result.artifacts["a"].attempts) == (RunStatus.SUCCEEDED, 2)
-    assert [(each.name, each.levelno, each.getMessage()) for each in caplog.records if "waivern" in each.name] == [
+    assert [(entry.name, entry.levelno, entry.getMessage()) for entry in caplog.records if "waivern" in entry.name] == [
         (
             "waivern.runs.retries",
             logging.WARNING,
@@ -241,7 +241,9 @@ def test_what_is_unfinished_at_the_deadline_is_recorded_as_skipped() -> None:
     result = execute(plan, lambda _name: released.wait(MANY_S), log, pools=pools)
     released.set()
     pools.wait()
-    assert [(each.artifact_id, each.status, each.skip_reason, each.skipped_because) for each in log.changes[1:]] == [
+    assert [
+        (change.artifact_id, change.status, change.skip_reason, change.skipped_because) for change in log.changes[1:]
+    ] == [
         ("stuck", ArtifactStatus.SKIPPED, SkipReason.TIMEOUT, None),
         ("after", ArtifactStatus.SKIPPED, SkipReason.TIMEOUT, None),
     ]

@@ -141,7 +141,7 @@ def test_every_due_minute_is_found_if_the_clock_changes_within_an_hour(
     zone_name: str,
 ) -> None:
     zone = ZoneInfo(zone_name)
-    starred = [each for each in ALL if "*" in (each.split()[0][0], each.split()[1][0])]
+    starred = [expression for expression in ALL if "*" in (expression.split()[0][0], expression.split()[1][0])]
     changes = clock_changes(zone)
     for number, expression in enumerate(starred[:300]):
         change = changes[number % len(changes)]
@@ -160,7 +160,7 @@ def test_the_due_times_do_not_depend_on_where_the_search_starts(zone_name: str) 
         due = list(due_between(cron, after=begin, until=end))
         for _ in range(4):
             instant = begin + timedelta(seconds=draw.uniform(0, 6 * 3_600))
-            later = [each for each in due if each > instant]
+            later = [due_at for due_at in due if due_at > instant]
             following = cron.after(instant)
             assert (following == later[0]) if later else (following is None or following > end), (expression, instant)
 

@@ -49,7 +49,9 @@ def test_a_cron_time_is_local_time_in_its_time_zone() -> None:
 def test_the_first_of_each_month_is_due_in_every_time_zone() -> None:
     due = list(islice(Cron("0 0 1 * *", "Europe/London").from_(utc("2026-01-01T12:00:00")), 12))
     local = [instant.astimezone(ZoneInfo("Europe/London")) for instant in due]
-    assert [(each.month, each.day, each.hour) for each in local] == [(month % 12 + 1, 1, 0) for month in range(1, 13)]
+    assert [(moment.month, moment.day, moment.hour) for moment in local] == [
+        (month % 12 + 1, 1, 0) for month in range(1, 13)
+    ]
 
 
 def test_a_time_in_a_gap_is_due_at_its_end_and_a_repeated_time_once() -> None:

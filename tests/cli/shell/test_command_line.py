@@ -52,7 +52,9 @@ def test_help_imports_no_command(folder) -> None:
     completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     imported = set(completed.stderr.strip().split(","))
     assert not imported & SLOW_TO_IMPORT
-    assert not {f"waivern.cli.commands.{each.location.partition(':')[0]}" for each in COMMANDS.values()} & imported
+    assert (
+        not {f"waivern.cli.commands.{command.location.partition(':')[0]}" for command in COMMANDS.values()} & imported
+    )
 
 
 def test_history_does_not_import_slow_modules(folder) -> None:

@@ -85,7 +85,7 @@ def test_no_resolved_value_is_printed_logged_stored_or_exported(
     assert "shop: Postgres" in ran.out or "shop: The" in ran.out
     stored = list(_everything_in(database_url))
     assert any("${SHOP_PASSWORD}" in value for value in stored)
-    outputs = [ran.out, ran.err, *(each.out + each.err for each in queries), *stored, *_files_in(folder)]
+    outputs = [ran.out, ran.err, *(query.out + query.err for query in queries), *stored, *_files_in(folder)]
     for form in FORMS:
         assert not [text[:200] for text in outputs if form in text]
 

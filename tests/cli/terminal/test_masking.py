@@ -28,7 +28,9 @@ def test_no_matched_value_is_stored_with_its_finding(ask, folder, names: list[st
     assert ask("run", "files.yaml", "--quiet").code == 0
     stored = ask("artifacts", "show", "latest", "found").out
     found = json.loads(stored)["findings"]
-    assert sum(each["match_count"] for one in found for each in one["matched_patterns"]) >= len(names) + len(fixed)
+    assert sum(pattern["match_count"] for one in found for pattern in one["matched_patterns"]) >= len(names) + len(
+        fixed
+    )
     with sqlite3.connect(folder / ".waivern" / "waivern.db") as database:
         stored += str(database.execute("SELECT * FROM findings").fetchall())
         stored += str(

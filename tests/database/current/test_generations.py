@@ -47,9 +47,11 @@ def scan_all(engine: sa.Engine) -> Iterator[list[tuple[Any, ...]]]:
         names[run_with(engine, found)] = f"run {number}"
         current = pages(engine)
         if number == 1:
-            fingerprint = next(each.finding.fingerprint for each in current if each.finding.fingerprint[0] == "b")
+            fingerprint = next(
+                finding.finding.fingerprint for finding in current if finding.finding.fingerprint[0] == "b"
+            )
             decisions.decide(Decision(Verdict.ACCEPTED, "known", "ann", fingerprint, until=TOMORROW), caller=CALLER)
-        yield sorted(described(each, names) for each in current)
+        yield sorted(described(finding, names) for finding in current)
 
 
 @pytest.mark.usefixtures("always_staged")

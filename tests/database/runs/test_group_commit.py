@@ -64,7 +64,7 @@ def written_together(engine: sa.Engine, *writes: tuple[str, bool, str | None]) -
         for name, urgent, about in writes
     ]
     may_go.set()
-    assert [each.exception(60) for each in submitted] == [None] * len(writes)
+    assert [future.exception(60) for future in submitted] == [None] * len(writes)
     writer.close(lambda _: None)
     return done
 

@@ -671,8 +671,8 @@ def test_each_failed_attempt_at_an_artifact_is_recorded(engine: sa.Engine) -> No
     history = SqlHistory(engine)
     assert history.find(run.run_id).status is RunStatus.SUCCEEDED
     attempts = history.failed_attempts_of(run.run_id)
-    assert [(each.artifact_id, each.attempt, each.error) for each in attempts] == [
+    assert [(attempt.artifact_id, attempt.attempt, attempt.error) for attempt in attempts] == [
         ("a", 1, "RuntimeError: not yet, 1"),
         ("a", 2, "RuntimeError: not yet, 2"),
     ]
-    assert all(each.started_at <= each.ended_at for each in attempts)
+    assert all(attempt.started_at <= attempt.ended_at for attempt in attempts)

@@ -101,7 +101,7 @@ def test_concurrent_claimants_never_claim_the_same_run(engine: sa.Engine) -> Non
         return found
 
     with ThreadPoolExecutor(6) as claimants:
-        shares = [each.result() for each in [claimants.submit(claim_all) for _ in range(6)]]
+        shares = [future.result() for future in [claimants.submit(claim_all) for _ in range(6)]]
     claimed = [run_id for share in shares for run_id in share]
     assert sorted(claimed) == sorted(added)
 
@@ -116,7 +116,7 @@ def test_a_claimed_run_is_recorded_with_its_epoch_and_attempt(engine: sa.Engine)
     history = SqlHistory(engine)
     record = history.find(run.run_id)
     assert (record.status, record.attempts, record.trigger) == (RunStatus.SUCCEEDED, 1, "trigger")
-    assert [(each.outcome, each.worker) for each in history.attempts_of(run.run_id)] == [
+    assert [(attempt.outcome, attempt.worker) for attempt in history.attempts_of(run.run_id)] == [
         ("succeeded", Worker(ProcessIdentity.this_process().host, ProcessIdentity.this_process().pid))
     ]
 
@@ -138,7 +138,7 @@ def test_a_failed_attempt_queues_the_run_again_and_the_next_worker_redoes_nothin
     second.store.save("b", message_of(found=2))
     second.log.close(RunStatus.SUCCEEDED)
     attempts = SqlHistory(engine).attempts_of(first.run_id)
-    assert [(each.outcome, each.error) for each in attempts] == [
+    assert [(attempt.outcome, attempt.error) for attempt in attempts] == [
         ("interrupted", "it was killed"),
         ("succeeded", None),
     ]
@@ -158,8 +158,8 @@ def test_the_last_failed_attempt_interrupts_the_run(engine: sa.Engine) -> None:
     record = history.find(run_id)
     assert record.status is RunStatus.INTERRUPTED
     assert record.error == "Attempt 2 of 2: crash 2"
-    assert [each.error for each in history.attempts_of(run_id)] == ["crash 1", "Attempt 2 of 2: crash 2"]
-    assert {each.skip_reason for each in history.artifacts_of(run_id)} == {SkipReason.INTERRUPTED}
+    assert [attempt.error for attempt in history.attempts_of(run_id)] == ["crash 1", "Attempt 2 of 2: crash 2"]
+    assert {artifact.skip_reason for artifact in history.artifacts_of(run_id)} == {SkipReason.INTERRUPTED}
     assert run_store.claim() is None
 
 
@@ -172,7 +172,7 @@ def test_releasing_a_run_does_not_count_as_an_attempt(engine: sa.Engine) -> None
         adopted(engine, claimed)
         assert run_store.release(claimed.run_id, claimed.epoch, caller=CALLER)
     assert not run_store.release(claimed.run_id, claimed.epoch, caller=CALLER)
-    outcomes = [each.outcome for each in SqlHistory(engine).attempts_of(claimed.run_id)]
+    outcomes = [attempt.outcome for attempt in SqlHistory(engine).attempts_of(claimed.run_id)]
     assert outcomes == [RELEASED] * 3
 
 
@@ -187,7 +187,7 @@ def test_a_run_that_is_released_too_often_is_interrupted(engine: sa.Engine) -> N
     record = history.find(run_id)
     assert record.status is RunStatus.INTERRUPTED
     assert record.error == "Attempt 2 of 2: it was released 20 times, by stopped services or after database outages"
-    outcomes = [each.outcome for each in history.attempts_of(run_id)]
+    outcomes = [attempt.outcome for attempt in history.attempts_of(run_id)]
     assert outcomes == [RELEASED] * MAX_FREE_RELEASES + ["interrupted"] * 2
 
 
@@ -228,7 +228,7 @@ def test_a_worker_stopped_in_the_middle_of_a_write_does_not_block_others_for_lon
         while not (reaped := run_store.reap_stale(caller=CALLER)):
             assert time.monotonic() - began < 30
             time.sleep(0.1)
-        assert [each.run_id for each in reaped] == [stale]
+        assert [stale_run.run_id for stale_run in reaped] == [stale]
         with pytest.raises(DatabaseUnavailableError):
             connection.execute(sa.select(runs.c.id))
     engine.dispose()
@@ -259,7 +259,7 @@ def test_a_run_at_a_terminal_whose_process_was_killed_is_interrupted_everywhere(
     services = SqlServiceStore(engine)
     assert [run.run_id for run in services.status().running] == [alive.run_id]
     assert history.find(killed.run_id).status is RunStatus.INTERRUPTED
-    assert [(each.run_id, each.status) for each in run_store.reap_stale(caller=CALLER)] == [
+    assert [(stale_run.run_id, stale_run.status) for stale_run in run_store.reap_stale(caller=CALLER)] == [
         (killed.run_id, RunStatus.INTERRUPTED)
     ]
     assert run_store.states_of([killed.run_id])[killed.run_id].status is RunStatus.INTERRUPTED
@@ -335,7 +335,7 @@ def test_a_run_is_closed_for_a_process_that_cannot_close_it(engine: sa.Engine, s
         run.log.close(RunStatus.SUCCEEDED)
     history = SqlHistory(engine)
     assert (history.find(run.run_id).status, history.find(run.run_id).error) == (status, "stuck")
-    assert [each.status for each in history.artifacts_of(run.run_id)] == [
+    assert [artifact.status for artifact in history.artifacts_of(run.run_id)] == [
         ArtifactStatus.SUCCEEDED,
         ArtifactStatus.SKIPPED,
     ]
@@ -350,8 +350,8 @@ def test_queued_and_running_runs_can_be_cancelled(engine: sa.Engine) -> None:
     with pytest.raises(RunTakenOverError):
         run.store.save("a", message_of(late=True))
     history = SqlHistory(engine)
-    assert {history.find(each).status for each in (queued, running)} == {RunStatus.CANCELLED}
-    assert {each.skip_reason for each in history.artifacts_of(running)} == {SkipReason.CANCELLED}
+    assert {history.find(run_id).status for run_id in (queued, running)} == {RunStatus.CANCELLED}
+    assert {artifact.skip_reason for artifact in history.artifacts_of(running)} == {SkipReason.CANCELLED}
     with pytest.raises(RunError, match="has already ended: cancelled"):
         run_store.cancel(running, caller=CALLER)
     with pytest.raises(RunError, match="There is no run"):

@@ -257,7 +257,7 @@ def insert_earlier_runs(engine: sa.Engine, schedule: Schedule, numbers: range) -
     alike = {"runbook_name": "Scan", "trigger": "schedule", "status": "succeeded", "epoch": 2, "exclusive": True}
     made = [
         {**alike, "id": f"{number:036d}", "schedule_id": schedule.id, "due_at": at, "created_at": at}
-        for number, at in ((each, before + timedelta(minutes=each)) for each in numbers)
+        for number, at in ((number, before + timedelta(minutes=number)) for number in numbers)
     ]
     with writing(engine) as connection:
         connection.execute(sa.insert(runs), made)
@@ -291,7 +291,7 @@ def test_a_concurrent_claim_does_not_claim_a_second_run_of_an_exclusive_schedule
         claimed = [first.result(), second.result()]
     engine.dispose()
     slow.dispose()
-    assert [each is not None for each in claimed] == [True, False]
+    assert [claim is not None for claim in claimed] == [True, False]
 
 
 def test_runs_are_claimed_in_parallel_if_overlap_is_allowed(engine: sa.Engine, store: SqlScheduleStore) -> None:
@@ -417,7 +417,7 @@ def test_the_newest_run_of_each_schedule_is_returned(engine: sa.Engine, store: S
     )
     store.trigger(ran.id)
     newest = store.trigger(ran.id)
-    assert {each: last.run_id for each, last in store.last_runs().items()} == {ran.id: newest}
+    assert {schedule_id: last.run_id for schedule_id, last in store.last_runs().items()} == {ran.id: newest}
     assert never.id not in store.last_runs()
 
 

@@ -153,16 +153,16 @@ def test_what_is_due_next_is_what_will_come(store: SqlScheduleStore, clock: Cloc
     clock.now = NOON + TWO_HOURS
     assert [len(result.runs) for result in store.evaluate([schedule.id, once.id])] == [1, 1]
     clock.now = NOON
-    shown = {each.id: summary_of(each, None, Present.of(store)) for each in store.all()}
+    shown = {schedule.id: summary_of(schedule, None, Present.of(store)) for schedule in store.all()}
     assert all("A clock that was ahead" in str(summary.problem) for summary in shown.values())
     store.evaluate([schedule.id, once.id])
-    shown = {each.id: summary_of(each, None, Present.of(store)) for each in store.all()}
+    shown = {schedule.id: summary_of(schedule, None, Present.of(store)) for schedule in store.all()}
     assert [summary.problem for summary in shown.values()] == [None, None]
     assert shown[schedule.id].next_due_at == datetime(2026, 11, 24, 13, tzinfo=UTC)  # 14:00 had its run early
     assert shown[once.id].next_due_at is None
     clock.now = NOON + timedelta(hours=1)
     assert evaluate(store, schedule) == [datetime(2026, 11, 24, 13, tzinfo=UTC)]
-    shown = {each.id: summary_of(each, None, Present.of(store)) for each in store.all()}
+    shown = {schedule.id: summary_of(schedule, None, Present.of(store)) for schedule in store.all()}
     assert shown[schedule.id].next_due_at == datetime(2026, 11, 24, 15, tzinfo=UTC)
 
 

@@ -149,7 +149,7 @@ class Tampering:
             yield from (("text", "odd"), ("number", 2**62), ("bytes", b"\xff\x00"), ("not UTF-8", _NOT_UTF_8))
 
     def _try_swap(self, table: sa.Table, column: "sa.Column[Any]", rows: Sequence[Any]) -> None:
-        place = [each.name for each in table.columns].index(column.name)
+        place = [sibling.name for sibling in table.columns].index(column.name)
         different = [row for row in rows if row[place] != rows[0][place]]
         if column.primary_key or not different:
             return
@@ -236,7 +236,9 @@ def test_verify_notices_every_change_except_the_documented_ones(full: sa.Engine)
             for table in metadata.tables.values():
                 tampering.try_all(table)
     allowed = exceptions()
-    undocumented = sorted({each for each in tampering.unnoticed if not {"all", each[1]} & allowed.get(each[0], set())})
+    undocumented = sorted(
+        {change for change in tampering.unnoticed if not {"all", change[1]} & allowed.get(change[0], set())}
+    )
     assert undocumented == []
     assert tampering.count > (500 if THOROUGH else 200)
 

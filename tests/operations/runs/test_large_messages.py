@@ -48,7 +48,7 @@ def test_a_run_over_large_messages_decompresses_none_of_them(
         run = SqlRunStore(engine).create(plan, trigger="test", caller=CALLER)
         executor = DAGExecutor(registry, store=run.store)
         result = asyncio.run(executor.execute(plan, run_log=run.log))
-        assert {name: each.error for name, each in result.artifacts.items() if each.error} == {}
+        assert {name: artifact.error for name, artifact in result.artifacts.items() if artifact.error} == {}
         assert result.status is RunStatus.SUCCEEDED
         history = SqlHistory(engine)
         assert len(list(history.items_of(run.run_id, "found", "findings"))) == 120

@@ -83,7 +83,7 @@ def test_the_others_are_followed_and_the_fault_is_named(
     assert refused.runbook == bad
     assert {step.name for step in steps if step.done is Synced.ADDED} == {"Good", "Also good"}
     found = list_schedules(application)
-    assert [(each.path, each.problem) for each in found.refused] == [(str(bad), refused.reason)]
+    assert [(runbook.path, runbook.problem) for runbook in found.refused] == [(str(bad), refused.reason)]
     assert [row["status"] for row in list_as_json(found)] == ["active", "active", "refused"]
     bad.unlink()
     assert {step.done for step in sync(application, folder)} == {Synced.UNCHANGED}

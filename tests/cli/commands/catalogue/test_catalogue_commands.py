@@ -17,7 +17,7 @@ def test_validate_reports_every_problem_of_every_runbook(ask, runbook, folder) -
     assert "bad.yaml: 2 problems" in outcome.out
     assert "missing.yaml: 1 problem\n" in outcome.out
     listed = json.loads(ask("validate", good, bad, "--format", "json").out)
-    assert [(each["runbook"], each["valid"], len(each["problems"])) for each in listed] == [
+    assert [(result["runbook"], result["valid"], len(result["problems"])) for result in listed] == [
         ("good.yaml", True, 0),
         ("bad.yaml", False, 2),
     ]
@@ -74,7 +74,7 @@ def test_a_mermaid_plan_has_every_node_and_edge(ask, runbook) -> None:
 
 
 def test_components_are_listed_and_broken_plug_ins_with_the_reason(ask) -> None:
-    listed = {each["name"]: each for each in json.loads(ask("components", "--format", "json").out)}
+    listed = {component["name"]: component for component in json.loads(ask("components", "--format", "json").out)}
     assert listed["filesystem"] == {
         "kind": "connector",
         "name": "filesystem",
@@ -90,7 +90,7 @@ def test_components_are_listed_and_broken_plug_ins_with_the_reason(ask) -> None:
 
 
 def test_rulesets_are_listed_with_their_versions(ask) -> None:
-    listed = {each["uri"]: each for each in json.loads(ask("rulesets", "--format", "json").out)}
+    listed = {ruleset["uri"]: ruleset for ruleset in json.loads(ask("rulesets", "--format", "json").out)}
     assert list(listed) == sorted(listed)
     personal_data = listed["local/personal_data_indicator/1.0.0"]
     assert personal_data["rules_version"].startswith("1.0.0+")

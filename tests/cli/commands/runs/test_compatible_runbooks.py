@@ -192,22 +192,22 @@ def found_in(ask, artifact: str):
 def test_a_runbook_of_all_analysers_and_classifiers_runs(ask, shop, size):
     outcome = run(ask, shop, CODE % {"size": size})
     assert outcome.code == 0, outcome.err
-    assert {each["status"] for each in json.loads(outcome.out)["artifacts"]} == {"succeeded"}
-    assert {each["privacy_category"] for each in found_in(ask, "services")} == {"payment"}
-    assert {each["privacy_category"] for each in found_in(ask, "subjects")} == {"customers"}
-    assert "direct_marketing" in {each["privacy_category"] for each in found_in(ask, "purposes")}
-    assert "contact_data" in {each["privacy_category"] for each in found_in(ask, "personal_data")}
-    assert "collected_from_the_person" in {each["privacy_category"] for each in found_in(ask, "collection")}
-    assert {each["rule"] for each in found_in(ask, "crypto_found")} == {"fast_password_hash"}
+    assert {artifact["status"] for artifact in json.loads(outcome.out)["artifacts"]} == {"succeeded"}
+    assert {finding["privacy_category"] for finding in found_in(ask, "services")} == {"payment"}
+    assert {finding["privacy_category"] for finding in found_in(ask, "subjects")} == {"customers"}
+    assert "direct_marketing" in {finding["privacy_category"] for finding in found_in(ask, "purposes")}
+    assert "contact_data" in {finding["privacy_category"] for finding in found_in(ask, "personal_data")}
+    assert "collected_from_the_person" in {finding["privacy_category"] for finding in found_in(ask, "collection")}
+    assert {finding["rule"] for finding in found_in(ask, "crypto_found")} == {"fast_password_hash"}
 
 
 def test_older_keys_and_names_are_accepted(ask, shop):
     outcome = run(ask, shop, OLDER)
     assert outcome.code == 0, outcome.err
-    places = {json.dumps(each["location"], sort_keys=True) for each in found_in(ask, "found")}
+    places = {json.dumps(finding["location"], sort_keys=True) for finding in found_in(ask, "found")}
     assert any("call.txt" in place for place in places)
     assert any("customers" in place for place in places)
-    assert {"customer", "patient"} <= {each["category"] for each in found_in(ask, "subjects")}
+    assert {"customer", "patient"} <= {finding["category"] for finding in found_in(ask, "subjects")}
 
 
 @pytest.mark.parametrize(("short", "full"), SHORT_NAMES.items())

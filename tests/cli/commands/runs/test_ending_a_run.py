@@ -32,7 +32,7 @@ def test_a_run_ends_within_a_second_of_its_deadline_even_if_a_component_hangs(as
     assert process.returncode == 3
     assert output["status"] == "timed_out"
     assert ended - _seconds(created) < 2.0
-    assert {each["artifact_id"]: each["status"] for each in output["artifacts"]} == {
+    assert {artifact["artifact_id"]: artifact["status"] for artifact in output["artifacts"]} == {
         "hangs": "skipped",
         "after": "skipped",
         "quick": "succeeded",

@@ -42,10 +42,10 @@ def test_a_run_or_a_runbooks_last_complete_run_is_exported(ask, scan) -> None:
     assert output[0] == output[1] == output[2]
     report = output[0]
     assert (report["description"], report["contact"]) == ("Who writes to us", "DPO <dpo@example.org>")
-    assert [each["location"] for each in report["findings"]] == ["a.txt", "b.txt"]
+    assert [finding["location"] for finding in report["findings"]] == ["a.txt", "b.txt"]
     assert report["findings"][0]["artifacts"] == ["found", "again"]
     assert "ann@example.org" not in json.dumps(report)
-    assert {each["name"] for each in report["rules"]} >= {"email_address"}
+    assert {rule["name"] for rule in report["rules"]} >= {"email_address"}
     assert json.loads(ask("export", report["run"]["id"][:18]).out)["run"] == report["run"]
 
 
@@ -54,8 +54,11 @@ def test_changes_are_exported_and_coverage_gaps_counted(ask, scan) -> None:
     scan(b="\x00\x01\x02" * 50, c="cy@example.org")
     outcome = ask("export", "latest")
     report = json.loads(outcome.out)
-    assert {each["location"]: each["change"] for each in report["findings"]} == {"a.txt": "unchanged", "c.txt": "new"}
-    assert [each["location"] for each in report["comparison"]["unknown"]] == ["b.txt"]
+    assert {finding["location"]: finding["change"] for finding in report["findings"]} == {
+        "a.txt": "unchanged",
+        "c.txt": "new",
+    }
+    assert [finding["location"] for finding in report["comparison"]["unknown"]] == ["b.txt"]
     assert [gap["name"] for gap in report["not_scanned"]] == ["b.txt"]
     assert "Not scanned: 1; partially scanned: 0; artifacts not produced: 0" in outcome.err
 
@@ -73,7 +76,7 @@ def test_a_file_is_written_atomically_with_mode_0600(ask, scan, folder) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (row,) = csv.DictReader(io.StringIO(file.read_text()))
     assert (row["rule"], row["location"], row["runbook"]) == ("email_address", "a.txt", "Files")
-    assert sorted(each.name for each in folder.iterdir()) == [".waivern", "files", "files.yaml", "found.csv"]
+    assert sorted(path.name for path in folder.iterdir()) == [".waivern", "files", "files.yaml", "found.csv"]
 
 
 def test_every_export_is_an_event_with_the_digest_of_its_bytes(ask, scan, folder) -> None:
@@ -83,9 +86,9 @@ def test_every_export_is_an_event_with_the_digest_of_its_bytes(ask, scan, folder
     with sqlite3.connect(folder / ".waivern" / "waivern.db") as database:
         rows = database.execute("SELECT body FROM events WHERE kind = 'run.exported' ORDER BY seq").fetchall()
     output = [json.loads(body) for (body,) in rows]
-    assert [each["format"] for each in output] == ["sarif", "csv", "junit"]
+    assert [exported["format"] for exported in output] == ["sarif", "csv", "junit"]
     written = [(folder / "scan.sarif").read_bytes(), (folder / "found.csv").read_bytes(), printed.encode()]
-    assert [each["digest"] for each in output] == [hashlib.sha256(each).hexdigest() for each in written]
+    assert [exported["digest"] for exported in output] == [hashlib.sha256(content).hexdigest() for content in written]
 
 
 def test_a_run_can_be_exported_as_it_ends(scan, folder) -> None:
@@ -139,7 +142,7 @@ def test_a_queued_run_is_not_exported(ask, scan) -> None:
 
 
 def test_exporters_are_listed(ask) -> None:
-    listed = {each["name"]: each for each in json.loads(ask("components", "--format", "json").out)}
+    listed = {component["name"]: component for component in json.loads(ask("components", "--format", "json").out)}
     assert listed["sarif"] == {
         "kind": "exporter",
         "name": "sarif",
@@ -161,7 +164,7 @@ def test_a_pruned_run_is_exported_without_evidence_and_with_a_warning(ask, scan,
     (finding,) = report["findings"]
     assert (finding["location"], finding["evidence"]) == ("a.txt", None)
     assert [gap["name"] for gap in report["not_scanned"]] == ["b.txt"]
-    assert "email_address" in {each["name"] for each in report["rules"]}
+    assert "email_address" in {rule["name"] for rule in report["rules"]}
     assert "No evidence, because the content was pruned: found" in outcome.err
     assert ask("export", "latest", "--format", "sarif").code == 0
 
@@ -179,7 +182,7 @@ def test_the_organisation_file_beside_the_runbook_is_used(ask, scan, folder) -> 
     for named in ("record.csv", "record.xlsx", "record.html"):
         assert ask("export", "files.yaml", "--format", "ropa", "--output", named).code == 0
     rows = list(csv.DictReader(io.StringIO((folder / "record.csv").read_text())))
-    statuses = {(each["section"], each["value"]): each["status"] for each in rows}
+    statuses = {(row["section"], row["value"]): row["status"] for row in rows}
     assert statuses["record", "Shop Ltd"] == "declared"
     assert statuses["record", "email"] == "declared and found"
     assert statuses["declared but not found", "phone"] == "declared"

@@ -57,7 +57,8 @@ def test_a_reanalysis_is_a_linked_run_of_its_own_that_reads_no_source(
     }  # fmt: skip
     assert runs(ask) == [new["id"], old]
     digests = [
-        [each["digest"] for each in shown(ask, run)["artifacts"] if each["artifact_id"] == "files"] for run in runs(ask)
+        [artifact["digest"] for artifact in shown(ask, run)["artifacts"] if artifact["artifact_id"] == "files"]
+        for run in runs(ask)
     ]
     assert digests[0] == digests[1] != [None]
     assert shown(ask, old)["reanalysis_of"] is None
@@ -126,7 +127,7 @@ def test_differences_due_to_newer_rules_have_that_reason_and_fail_the_gates(
     assert "new: failed, 1 finding" in outcome.out
     new = runs(ask)[0]
     difference = json.loads(ask("diff", old, new, "--format", "json").out)
-    assert [each["reason"] for each in (*difference["new"], *difference["fixed"])] == ["rules", "rules"]
+    assert [change["reason"] for change in (*difference["new"], *difference["fixed"])] == ["rules", "rules"]
     rule_statuses = {finding["rule"] + finding["status"] for finding in listed()}
     assert before == {"a.txt": "new"}
     assert rule_statuses == {"heronnew"}  # as the last scan left it
@@ -162,7 +163,7 @@ def test_the_runbook_text_of_the_run_is_used_and_variables_of_sources_are_not_ne
     scan(a="ann@example.org")
     (folder / "files.yaml").write_text(text.replace("found:", "renamed:"))
     monkeypatch.delenv("WHERE")
-    assert [each["artifact_id"] for each in reanalysed()["artifacts"]] == ["files", "found"]
+    assert [artifact["artifact_id"] for artifact in reanalysed()["artifacts"]] == ["files", "found"]
 
 
 def test_the_child_runbooks_of_the_run_are_used(ask: Ask, folder: Path, reanalysed: Any) -> None:
@@ -230,14 +231,16 @@ def test_an_optional_source_that_the_run_had_not_read_is_missing_again(
     assert ask("run", file, "--quiet").code == 0
     old = runs(ask)[0]
     new = reanalysed(old)
-    states = {each["artifact_id"]: (each["status"], each["skipped_because"]) for each in new["artifacts"]}
+    states = {
+        artifact["artifact_id"]: (artifact["status"], artifact["skipped_because"]) for artifact in new["artifacts"]
+    }
     assert states == {
         "good": ("succeeded", None),
         "bad": ("failed", None),
         "good_found": ("succeeded", None),
         "bad_found": ("skipped", "bad"),
     }
-    (error,) = [each["error"] for each in new["artifacts"] if each["error"]]
+    (error,) = [artifact["error"] for artifact in new["artifacts"] if artifact["error"]]
     assert error == f"It was not read by the run {old}: The source is not there"
     since = new["since_last_run"]
     assert (since["base"], since["unchanged"], since["fixed"], since["unknown"]) == (old, 1, 0, 0)

@@ -264,7 +264,7 @@ def test_a_runbook_that_cannot_be_followed_is_listed_with_its_fault_until_it_is_
     table = ask("schedule", "list").out
     assert "refused" in table
     assert "'1,,2' is not a valid day of month" in table
-    by_name = {each["name"]: each for each in json.loads(ask("schedule", "list", "--format", "json").out)}
+    by_name = {schedule["name"]: schedule for schedule in json.loads(ask("schedule", "list", "--format", "json").out)}
     assert by_name["Good"]["problem"] is None
     assert (by_name["bad"]["status"], by_name["bad"]["path"]) == ("refused", str(books / "bad.yaml"))
     assert by_name["bad"].keys() == by_name["Good"].keys() - {"every_seconds", "anchor", "at"}
