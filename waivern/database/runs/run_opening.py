@@ -11,9 +11,10 @@ from waivern.database.connection.process_identity import ProcessIdentity
 from waivern.database.retention.retention_rules import refuse_pruned_inputs
 from waivern.database.runs.leases import is_stale
 from waivern.database.schema.artifact_view import change_declaration, insert_artifacts
-from waivern.database.schema.tables import artifacts, runbooks
-from waivern.errors import RunError
+from waivern.database.schema.tables import artifacts, runbooks, runs
+from waivern.errors import RunError, RunTakenOverError
 from waivern.runs.run import ArtifactStatus, RunStatus
+from waivern.runs.run_store import ClaimedRun
 
 if TYPE_CHECKING:  # slow to import; see `waivern.runs.run_store`
     from waivern.plans.plan import ExecutionPlan
@@ -150,3 +151,27 @@ def _reset_unsuccessful(connection: sa.Connection, run_number: int) -> frozenset
         )
     )
     return frozenset(connection.scalars(sa.select(artifacts.c.artifact_id).where(is_of_run, succeeded)))
+
+
+def locked_run(connection: sa.Connection, run_id: str) -> Any:
+    """Lock and return the row of a run.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    run = connection.execute(sa.select(runs).where(runs.c.id == run_id).with_for_update()).first()
+    if run is None:
+        raise RunError(f"There is no run {run_id}", remedy="See `waivern history`")
+    return run
+
+
+def locked_claim(connection: sa.Connection, claimed: ClaimedRun) -> Any:
+    """Lock and return the row of a run that this process or its service has claimed.
+
+    Raises:
+        RunTakenOverError: it belongs to another owner.
+    """
+    run = connection.execute(sa.select(runs).where(runs.c.id == claimed.run_id).with_for_update()).first()
+    if run is None or run.status != RunStatus.RUNNING or run.epoch != claimed.epoch:
+        raise RunTakenOverError(f"The run {claimed.run_id} changed owners before it started")
+    return run

@@ -23,6 +23,8 @@ from waivern.database.runs.run_log import SqlRunLog
 from waivern.database.runs.run_opening import (
     insert_plan,
     insert_runbook,
+    locked_claim,
+    locked_run,
     refuse_changed_runbook,
     refuse_unresumable,
     reset_artifacts,
@@ -41,7 +43,7 @@ from waivern.database.runs.run_queue import (
 )
 from waivern.database.runs.run_writer import RunWriter
 from waivern.database.schema.tables import runs
-from waivern.errors import RunError, RunTakenOverError
+from waivern.errors import RunError
 from waivern.runs.run import UNFINISHED, RunStatus, new_run_id
 from waivern.runs.run_store import (
     MAX_FREE_RELEASES,
@@ -108,7 +110,7 @@ class SqlRunStore(RunStore):
     def resume(self, run_id: str, plan: "ExecutionPlan", *, caller: Caller) -> RunHandle:
         with writing(self._engine) as connection:
             refuse_unknown_keys(connection)
-            run = _locked(connection, run_id)
+            run = locked_run(connection, run_id)
             now = database_now(connection)
             refuse_unresumable(run, plan, now)
             epoch = run.epoch + 1
@@ -123,7 +125,7 @@ class SqlRunStore(RunStore):
     def adopt_claimed(self, claimed: ClaimedRun, plan: "ExecutionPlan", *, caller: Caller) -> RunHandle:
         with writing(self._engine) as connection:
             refuse_unknown_keys(connection)
-            run = _locked_claim(connection, claimed)
+            run = locked_claim(connection, claimed)
             now = database_now(connection)
             insert_runbook(connection, plan)
             columns = {
@@ -235,7 +237,7 @@ class SqlRunStore(RunStore):
         """Cancel a run if it has one of these statuses; return its status before."""
         prepared = prepare_refresh(self._engine, run_id, RunStatus.CANCELLED)
         with writing(self._engine) as connection:
-            run = _locked(connection, run_id)
+            run = locked_run(connection, run_id)
             before = RunStatus(run.status)
             if before in statuses:
                 connection.execute(sa.update(runs).where(runs.c.id == run_id), {"epoch": run.epoch + 1})
@@ -294,17 +296,3 @@ class SqlRunStore(RunStore):
 def _remove_garbage(engine: sa.Engine, caller: Caller) -> None:
     collect_garbage(engine, actor=str(caller))
     remove_hidden_generations(engine)
-
-
-def _locked(connection: sa.Connection, run_id: str) -> Any:
-    run = connection.execute(sa.select(runs).where(runs.c.id == run_id).with_for_update()).first()
-    if run is None:
-        raise RunError(f"There is no run {run_id}", remedy="See `waivern history`")
-    return run
-
-
-def _locked_claim(connection: sa.Connection, claimed: ClaimedRun) -> Any:
-    run = connection.execute(sa.select(runs).where(runs.c.id == claimed.run_id).with_for_update()).first()
-    if run is None or run.status != RunStatus.RUNNING or run.epoch != claimed.epoch:
-        raise RunTakenOverError(f"The run {claimed.run_id} changed owners before it started")
-    return run
