@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.plans.fake_components import registry
-from tests.plans.test_lines_of_problems import CHILD, MAIN, problems_of
+from tests.plans.test_lines_of_problems import CHILD, IN_CHILD, IN_MAPPING, MAIN, problems_of
 from tests.plans.test_planner import with_memory
 
 RUNBOOK = """\
@@ -119,7 +119,6 @@ def test_each_unresolved_input_is_at_its_own_line(tmp_path: Path) -> None:
     ]
 
 
-NO_PATH = "artifacts.child.child_runbook: "
 REMEDY = "Use a path below the runbook's folder, or add its folder to config.template_paths"
 
 
@@ -150,7 +149,7 @@ def test_a_child_runbook_that_cannot_be_loaded_is_at_the_line_of_its_path(
     main = MAIN.replace("./child.yaml", path).replace("artifacts:", "config: {template_paths: [shared]}\nartifacts:", 1)
     (found,) = problems_of(folder, main, CHILD)
     assert found[:2] == ("main.yaml", f"path: {path}")
-    assert found[2].startswith(NO_PATH + message.format(folder))
+    assert found[2].startswith(IN_CHILD + message.format(folder))
 
 
 def test_a_child_runbook_whose_path_the_file_system_refuses_is_a_problem(
@@ -161,7 +160,7 @@ def test_a_child_runbook_whose_path_the_file_system_refuses_is_a_problem(
 
     monkeypatch.setattr(Path, "exists", refuse)
     (found,) = problems_of(tmp_path, MAIN, CHILD)
-    message = f"{NO_PATH}cannot read the child runbook './child.yaml': [Errno 13] Permission denied: 'child.yaml'"
+    message = f"{IN_CHILD}cannot read the child runbook './child.yaml': [Errno 13] Permission denied: 'child.yaml'"
     assert found == ("main.yaml", "path: ./child.yaml", message)
 
 
@@ -208,6 +207,31 @@ def test_an_artifact_with_several_outputs_is_not_an_input_itself(tmp_path: Path)
     (found,) = problems_of(tmp_path, main + "  after:\n    inputs: child\n", RAW)
     message = "artifacts.after.inputs: 'child' has several outputs: use one of found, kept"
     assert found == ("main.yaml", "inputs: child", message)
+
+
+def test_each_mapping_to_an_unknown_artifact_is_reported_at_its_line(tmp_path: Path) -> None:
+    mapped = "data: custmers\n        more: costumers"
+    main = MAIN.replace("    inputs:\n      customers\n", "").replace("data: customers", mapped)
+    message = f"{IN_MAPPING}there is no artifact '{{}}'. Did you mean 'customers'?"
+    assert problems_of(tmp_path, main, CHILD) == [
+        ("main.yaml", "data: custmers", message.format("custmers")),
+        ("main.yaml", "more: costumers", message.format("costumers")),
+    ]
+
+
+def test_what_depends_on_a_child_runbook_that_cannot_be_loaded_is_not_reported(tmp_path: Path) -> None:
+    main = MAIN.replace("data: customers", "data: broken").replace("    inputs:\n      customers\n", "")
+    broken = "  broken:\n    child_runbook:\n      path: child.yml\n      output: findings\n"
+    (found,) = problems_of(tmp_path, main + broken, CHILD)
+    assert found[:2] == ("main.yaml", "path: child.yml")
+
+
+def test_a_child_runbook_without_inputs_and_outputs_has_none(tmp_path: Path) -> None:
+    child = "name: C\ndescription: d\nartifacts:\n  a:\n    source:\n      type: files\n"
+    assert problems_of(tmp_path, MAIN, child) == [
+        ("main.yaml", "data: customers", f"{IN_MAPPING}the child runbook has no input 'data'. It has: none"),
+        ("main.yaml", "output: findings", f"{IN_CHILD}the child runbook has no output 'findings'. It has: none"),
+    ]
 
 
 TWO_INPUTS = CHILD.replace("    inputs: data\n", "    inputs:\n      - data\n      - more\n      - date\n")

@@ -22,6 +22,7 @@ from tests.plans.fake_components import (
 from waivern.artifacts.store import PastArtifact, PastArtifacts
 from waivern.components.container import ExistingService, ServiceDescriptor
 from waivern.components.registry import ComponentRegistry
+from waivern.discovery import PlugIns
 from waivern.errors import ArtifactNotFoundError, PlanError, RunbookError
 from waivern.messages.message import Message
 from waivern.plans.plan import ExecutionPlan
@@ -55,7 +56,7 @@ def test_a_source_uses_the_first_schema_that_all_its_dependents_accept():
 @pytest.mark.parametrize("dependents", [("compared", "scanned"), ("scanned", "compared")])
 def test_a_source_uses_a_schema_that_each_of_its_dependents_accepts(dependents):
     derived_from_a = {"compared": derived("a", "b", by="compare"), "scanned": derived("a", by="scan_code")}
-    artifacts = {"a": source("both"), "b": source(), **{name: derived_from_a[name] for name in dependents}}
+    artifacts = {"b": source(), "a": source("both"), **{name: derived_from_a[name] for name in dependents}}
     assert plan_of(artifacts).artifact_schemas["a"] == (None, CODE)
 
 
@@ -210,10 +211,13 @@ def test_a_component_that_cannot_describe_itself_is_a_problem(error):
 
 
 def test_a_plug_in_that_cannot_be_imported_is_reported_with_the_reason(monkeypatch):
+    def fail(_plug_ins: PlugIns, _name: str) -> Any:
+        raise ImportError("no driver")
+
+    monkeypatch.setattr(PlugIns, "load", fail)
     components = ComponentRegistry(registry().container)
-    monkeypatch.setitem(components.connector_factories.__dict__, "_loaded", ({}, {"files": "ImportError: no driver"}))
-    with pytest.raises(PlanError, match="The connector 'files' cannot be imported: ImportError: no driver"):
-        Planner(components, environment={}).plan_from_dict(runbook({"a": source()}))
+    with pytest.raises(PlanError, match="The connector 'filesystem' cannot be imported: ImportError: no driver"):
+        Planner(components, environment={}).plan_from_dict(runbook({"a": source("filesystem")}))
 
 
 class Remembered(PastArtifacts):

@@ -123,7 +123,8 @@ def test_gates_of_a_child_give_a_warning(plan, tmp_path):
     planned = plan(main=twice + "gates: [new]\n", child=CHILD + "gates: any:high\n")
     assert planned.runbook.gates == ("new",)
     (warning,) = planned.warnings
-    assert warning.startswith(f"{tmp_path}/child.yaml:8: gates: gates of a child runbook have no effect")
+    message = "gates of a child runbook have no effect: move them to 'Main', whose gates check all findings"
+    assert warning == f"{tmp_path}/child.yaml:8: gates: {message}"
     assert plan(main=MAIN + "gates: [new]\n", child=CHILD).warnings == ()
 
 
