@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waivern.database.current.decision_rows import active_decisions
-from waivern.database.current.finding_filters import After, index_conditions, no_index
+from waivern.database.current.finding_filters import PagePosition, index_conditions, no_index
 from waivern.database.schema.tables import (
     artifacts,
     current_findings,
@@ -54,7 +54,7 @@ class SqlCurrentFindings(CurrentFindings):
                 found += [finding for finding in page if _has_status(finding, finding_filter.status)]
                 if len(found) >= limit or len(rows) < limit:
                     return found[:limit]
-                position = After(rows[-1].severity_rank, rows[-1].since, rows[-1].id)
+                position = PagePosition(rows[-1].severity_rank, rows[-1].since, rows[-1].id)
 
     def fingerprints(self, prefix: str, *, limit: int) -> Sequence[str]:
         has_prefix = (findings.c.fingerprint >= prefix) & (findings.c.fingerprint < prefix + _AFTER_ALL_HEX_DIGITS)
@@ -137,7 +137,7 @@ def _matching_rows(
     connection: sa.Connection,
     finding_filter: FindingFilter,
     order: Order,
-    after: After | None,
+    after: PagePosition | None,
     *,
     limit: int,
     today: date,
@@ -164,14 +164,14 @@ def _sort_key(order: Order, row: Any) -> tuple[Any, ...]:
     return by_time if order is Order.NEWEST else (row.severity_rank, *by_time)
 
 
-def _position_of(key: str) -> After:
+def _position_of(key: str) -> PagePosition:
     match = _KEY.fullmatch(key)
     if match is None:
         raise UsageError(
             f"'{key}' is not a valid key", remedy="Give the `key` of the last finding of the previous page"
         )
     rank, microseconds, row_id = map(int, match.groups())
-    return After(rank, _UNIX_EPOCH + timedelta(microseconds=microseconds), row_id)
+    return PagePosition(rank, _UNIX_EPOCH + timedelta(microseconds=microseconds), row_id)
 
 
 def _finding(row: Any) -> Finding:

@@ -19,7 +19,7 @@ Condition = sa.ColumnElement[bool]
 Columns = Mapping[str, sa.ColumnElement[Any]]
 
 
-class After(NamedTuple):
+class PagePosition(NamedTuple):
     """The position after which a list continues."""
 
     rank: int
@@ -34,7 +34,7 @@ _DECIDED = (FindingStatus.SUPPRESSED, FindingStatus.ACCEPTED)
 
 
 def index_conditions(
-    connection: sa.Connection, finding_filter: FindingFilter, *, order: Order, after: After | None, today: date
+    connection: sa.Connection, finding_filter: FindingFilter, *, order: Order, after: PagePosition | None, today: date
 ) -> Iterator[list[Condition]]:
     """Yield lists of conditions; a row that matches one of the lists matches the filter.
 
@@ -97,7 +97,7 @@ def _filter_conditions(
 
 
 def _position_conditions(
-    finding_filter: FindingFilter, order: Order, after: After | None, columns: Columns
+    finding_filter: FindingFilter, order: Order, after: PagePosition | None, columns: Columns
 ) -> Iterator[list[Condition]]:
     for rank in _ranks(finding_filter.severity, order, after):
         conditions = [] if rank is None else [columns["severity_rank"] == rank]
@@ -106,7 +106,7 @@ def _position_conditions(
         yield conditions
 
 
-def _ranks(severity: str | None, order: Order, after: After | None) -> Sequence[int | None]:
+def _ranks(severity: str | None, order: Order, after: PagePosition | None) -> Sequence[int | None]:
     """Return the severities that are queried one by one, without those that earlier pages have listed completely."""
     if severity is None and order is Order.NEWEST:
         return [None]
@@ -116,7 +116,7 @@ def _ranks(severity: str | None, order: Order, after: After | None) -> Sequence[
     return [rank for rank in ranks if rank <= after.rank]
 
 
-def _is_after(after: After) -> Condition:
+def _is_after(after: PagePosition) -> Condition:
     position = sa.literal(after.since, current_findings.c.since.type), sa.literal(after.id, current_findings.c.id.type)
     return sa.tuple_(current_findings.c.since, current_findings.c.id) < sa.tuple_(*position)
 

@@ -128,7 +128,7 @@ def _read_input(
         runbook=runbook,
         run_id=run.id,
         run_at=run.started_at or run.created_at,
-        held={row.artifact_id: row.snapshot_seq for row in connection.execute(_HELD, {"of_run": run.id})},
+        held={row.artifact_id: row.snapshot_seq for row in connection.execute(_FINDING_ARTIFACTS, {"of_run": run.id})},
         streams=streams,
         cursor_id=None if cursor is None else cursor.id,
         cursor_run_id=None if cursor is None else cursor.run_id,
@@ -181,7 +181,7 @@ def _write_updates(connection: sa.Connection, changes: StateChanges) -> None:
 
 _STREAMS = sa.select(finding_streams).where(finding_streams.c.runbook_name == sa.bindparam("of"))
 _CURSOR = sa.select(finding_state_cursors).where(finding_state_cursors.c.runbook_name == sa.bindparam("of"))
-_HELD = sa.select(artifacts.c.artifact_id, artifacts.c.snapshot_seq).where(
+_FINDING_ARTIFACTS = sa.select(artifacts.c.artifact_id, artifacts.c.snapshot_seq).where(
     artifacts.c.run_number == run_number_of(sa.bindparam("of_run")), artifacts.c.snapshot_seq.is_not(None)
 )
 _NEWEST_WITH_FINDINGS = (

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from waivern.database.connection.batches import batched
 from waivern.database.current.decision_rows import active_decisions
-from waivern.database.current.verdicts import RowUpdate, changed_verdicts, judged_rows, verdict_values
+from waivern.database.current.verdicts import RowUpdate, changed_verdicts, rows_with_verdicts, verdict_values
 from waivern.database.findings.finding_queries import coverage_gaps_of_artifact, findings_of_run
 from waivern.database.schema.tables import current_findings, finding_snapshots, findings, runs
 from waivern.history.comparison import coverage_gap_at
@@ -104,17 +104,17 @@ def compute_changes(connection: sa.Connection, given: RefreshInput, *, all_verdi
     If no finding changes, only expired verdicts are determined again, or with `all_verdicts` all of them.
     """
     decisions = active_decisions(connection, given.runbook, today=given.today)
-    has_changes = given.snapshots != given.cursor_snapshots or _was_overtaken(connection, given)
+    has_changes = given.snapshots != given.cursor_snapshots or _has_later_reanalysis(connection, given)
     if not given.is_up_to_date and has_changes:
         return _Computation(connection, given, decisions).changes()
     if given.cursor_id is None:
         return StateChanges(given)
     expired_on = None if all_verdicts else given.today
-    rows = judged_rows(connection, given.cursor_id, expired_on=expired_on)
+    rows = rows_with_verdicts(connection, given.cursor_id, expired_on=expired_on)
     return StateChanges(given, list(changed_verdicts(rows, decisions)))
 
 
-def _was_overtaken(connection: sa.Connection, given: RefreshInput) -> bool:
+def _has_later_reanalysis(connection: sa.Connection, given: RefreshInput) -> bool:
     """Return whether a reanalysis that ended after the cursor's run had started left unknown findings."""
     if given.cursor_id is None or given.cursor_run_at is None:
         return False

@@ -42,7 +42,7 @@ def changed_verdicts(rows: Iterable[Any], decisions: ActiveDecisions) -> Iterato
             yield row.id, values
 
 
-def judged_rows(connection: sa.Connection, cursor_id: int, *, expired_on: date | None) -> Sequence[Any]:
+def rows_with_verdicts(connection: sa.Connection, cursor_id: int, *, expired_on: date | None) -> Sequence[Any]:
     """Return the rows of a cursor with their stored verdicts: all, or those whose verdict has expired on a day."""
     rows = _JUDGED.where(current_findings.c.cursor_id == cursor_id)
     if expired_on is not None:
