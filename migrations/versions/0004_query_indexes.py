@@ -11,6 +11,7 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 _HAS_CONTENT = sa.text("digest IS NOT NULL AND pruned_at IS NULL")
+_IS_RESTORED = sa.text("restored IS NOT NULL")
 _COMPLETE = sa.text("status = 'succeeded' AND reanalysis_of IS NULL")
 
 
@@ -31,11 +32,15 @@ def upgrade() -> None:
         sqlite_where=_COMPLETE,
         postgresql_where=_COMPLETE,
     )
+    op.create_index("ix_runs_ended_at", "runs", ["ended_at"])
+    op.create_index("ix_runs_restored", "runs", ["restored"], sqlite_where=_IS_RESTORED, postgresql_where=_IS_RESTORED)
     op.create_index("ix_runs_trigger_created_at", "runs", ["trigger", "created_at"])
 
 
 def downgrade() -> None:
     op.drop_index("ix_runs_trigger_created_at", table_name="runs")
+    op.drop_index("ix_runs_restored", table_name="runs")
+    op.drop_index("ix_runs_ended_at", table_name="runs")
     op.drop_index("ix_runs_complete", table_name="runs")
     op.drop_index("ix_events_at", table_name="events")
     op.drop_index("ix_current_findings_rule_cursor_id", table_name="current_findings")

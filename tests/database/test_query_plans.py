@@ -3,30 +3,36 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
+from tests.builders.callers import CALLER
+from tests.database.findings.test_finding_history import PLAN, entry, message
 from waivern.database.audit_log import SqlAuditLog
 from waivern.database.connection.engine import writing
 from waivern.database.connection.inserts import insert_ignore
 from waivern.database.current.current_findings import SqlCurrentFindings
 from waivern.database.current.refresh import newest_complete
 from waivern.database.current.verdicts import verdicts_changed_by
+from waivern.database.data.sql_retention import SqlRetention
 from waivern.database.retention.blob_gc import collect_garbage
 from waivern.database.retention.retention_rules import add_gc_candidates
 from waivern.database.runs.history import SqlHistory
+from waivern.database.runs.run_store import SqlRunStore
 from waivern.database.schedules.schedule_store import SqlScheduleStore
 from waivern.database.schedules.service_store import SqlServiceStore
+from waivern.database.schema.artifact_view import intern_declarations
 from waivern.database.schema.tables import blobs
 from waivern.errors import RunError
 from waivern.history.current_findings import FindingFilter, FindingStatus, Order
 from waivern.history.decisions import ActiveDecisions, Decision, Verdict
+from waivern.history.retention import PruneRequest
 from waivern.history.run_records import LATEST, RunFilter
 from waivern.runs.run import RunStatus, new_run_id
+from waivern.testing.builders import message_of
 
 LARGE = (
     *("runs", "artifacts", "events", "imported_events", "findings", "finding_snapshots", "current_findings", "blobs"),
@@ -62,7 +68,7 @@ def executing(statement: sa.Executable) -> Operation:
 
 def find_run(prefix: str) -> Operation:
     def find(engine: sa.Engine) -> None:
-        with pytest.raises(RunError):
+        with suppress(RunError):
             SqlHistory(engine).find(prefix)
 
     return find
@@ -71,6 +77,24 @@ def find_run(prefix: str) -> Operation:
 def judge_by_rule(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         verdicts_changed_by(connection, "Scan", [RULE], ActiveDecisions([RULE], today=TODAY))
+
+
+def close_runs(engine: sa.Engine) -> None:
+    """Close runs that hold findings: while there is no complete run, and while each decides before it is closed."""
+    for status in (RunStatus.FAILED, RunStatus.SUCCEEDED, RunStatus.SUCCEEDED):
+        run = SqlRunStore(engine).create(PLAN, trigger="test", caller=CALLER)
+        run.store.save("source", message_of(found=1))
+        run.store.save("found", message([entry("a")]))
+        run.log.close(status)
+
+
+def prune_with_retention(engine: sa.Engine) -> None:
+    """Prune while every kind of retention is in use and nothing is due."""
+    with writing(engine) as connection:
+        for retain in ("none", "until_success", "2592000.0"):
+            declared = {"position": 0, "kind": "source", "output": False, "optional": False, "retain": retain}
+            intern_declarations(connection, [declared])
+    SqlRetention(engine).prune(PruneRequest(), caller=CALLER)
 
 
 def collect_a_content(engine: sa.Engine) -> None:
@@ -91,6 +115,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "a run by its id": find_run(new_run_id(NOW)),
     "a run by a prefix": find_run("fa1b2c3d"),
     "the newest complete run": executing(newest_complete("Scan")),
+    "what is due to be pruned": prune_with_retention,
+    "the end of a run": close_runs,
     "events by time": events(since=NOW),
     "events by kind and time": events(kinds=["run.closed"], since=NOW),
     "events of a kind": events(kinds=["run.closed"]),
@@ -113,10 +139,13 @@ OPERATIONS: Mapping[str, Operation] = {
 NEEDED = {
     "ix_runs_trigger_created_at": "history by trigger",
     "ix_runs_complete": "the newest complete run",
+    "ix_runs_ended_at": "what is due to be pruned",
+    "ix_runs_restored": "what is due to be pruned",
     "ix_events_at": "events by time",
     "ix_current_findings_rule_cursor_id": "findings of a rule",
     "ix_artifacts_digest_prefix": "artifacts of a content",
 }
+SMALL_INDEXES = ("ix_runs_restored",)  # of few rows, which are all read
 NARROWER = ("the newest complete run", "findings of a rule")  # without its index, another one reads more rows
 
 
@@ -204,8 +233,8 @@ def _postgres_scans(plan: Any) -> Iterator[str]:
         for part in plan:
             yield from _postgres_scans(part)
     elif isinstance(plan, dict):
-        if plan.get("Relation Name") in LARGE and "Index Cond" not in plan:
-            index = plan.get("Index Name")
+        index = plan.get("Index Name")
+        if plan.get("Relation Name") in LARGE and "Index Cond" not in plan and index not in SMALL_INDEXES:
             yield f"{plan['Node Type']} of {plan['Relation Name']}" + (f" USING {index}" if index else "")
         for part in (plan.get("Plan"), plan.get("Plans")):
             yield from _postgres_scans(part)

@@ -31,14 +31,12 @@ _UNFINISHED = [status.value for status in UNFINISHED]
 _NOT_CLOSING = ("", RunStatus.RUNNING)
 
 
-def newest_complete(runbook: str, closing: str = "") -> sa.Select[tuple[str]]:
-    """Select the id of the newest complete run of a runbook; `closing` counts as complete before it is closed."""
-    newest_first = (runs.c.created_at.desc(), runs.c.id.desc())
-    is_complete = runs.c.status == RunStatus.SUCCEEDED.value
-    if closing:
-        is_complete |= runs.c.id == closing
-    complete = (runs.c.runbook_name == runbook, is_complete, runs.c.reanalysis_of.is_(None))
-    return sa.select(runs.c.id).where(*complete).order_by(*newest_first).limit(1)
+def newest_complete(runbook: str) -> sa.Select[tuple[str]]:
+    """Select the id of the newest complete run of a runbook."""
+    # a literal status, so that Postgres knows in every plan that the index of complete runs applies
+    is_succeeded = runs.c.status == sa.literal_column(f"'{RunStatus.SUCCEEDED.value}'")
+    complete = (runs.c.runbook_name == runbook, is_succeeded, runs.c.reanalysis_of.is_(None))
+    return sa.select(runs.c.id).where(*complete).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1)
 
 
 def prepare_refresh(engine: sa.Engine, run_id: str, status: RunStatus) -> StateChanges | None:
@@ -140,11 +138,17 @@ def _read_input(
 
 
 def _deciding_run(connection: sa.Connection, runbook: str, closing_id: str, status: RunStatus) -> Any:
-    """Return the newest complete run; if there is none, the newest ended run that holds findings."""
-    columns = (runs.c.id, runs.c.started_at, runs.c.created_at)
-    complete = newest_complete(runbook, closing_id if status is RunStatus.SUCCEEDED else "")
-    row = connection.execute(complete.with_only_columns(*columns)).first()
-    return row or connection.execute(_NEWEST_WITH_FINDINGS, {"of": runbook, "closing": closing_id}).first()
+    """Return the newest complete run; if there is none, the newest ended run that holds findings.
+
+    A run that is being closed counts as having ended with its status.
+    """
+    ended = [connection.execute(newest_complete(runbook).with_only_columns(*_RUN_COLUMNS)).first()]
+    if status is RunStatus.SUCCEEDED:
+        ended.append(connection.execute(_CLOSING, {"closing": closing_id}).first())
+    complete = [run for run in ended if run is not None]
+    if complete:
+        return max(complete, key=lambda run: (run.created_at, run.id))
+    return connection.execute(_NEWEST_WITH_FINDINGS, {"of": runbook, "closing": closing_id}).first()
 
 
 def _locked_cursor(connection: sa.Connection, runbook: str) -> int:
@@ -184,8 +188,10 @@ _CURSOR = sa.select(finding_state_cursors).where(finding_state_cursors.c.runbook
 _FINDING_ARTIFACTS = sa.select(artifacts.c.artifact_id, artifacts.c.snapshot_seq).where(
     artifacts.c.run_number == run_number_of(sa.bindparam("of_run")), artifacts.c.snapshot_seq.is_not(None)
 )
+_RUN_COLUMNS = (runs.c.id, runs.c.started_at, runs.c.created_at)
+_CLOSING = sa.select(*_RUN_COLUMNS).where(runs.c.id == sa.bindparam("closing"), runs.c.reanalysis_of.is_(None))
 _NEWEST_WITH_FINDINGS = (
-    sa.select(runs.c.id, runs.c.started_at, runs.c.created_at)
+    sa.select(*_RUN_COLUMNS)
     .where(runs.c.runbook_name == sa.bindparam("of"), runs.c.reanalysis_of.is_(None))
     .where(runs.c.status.not_in(_UNFINISHED) | (runs.c.id == sa.bindparam("closing")))
     .where(sa.exists().where(artifacts.c.run_number == runs.c.number, artifacts.c.snapshot_seq.is_not(None)))

@@ -115,6 +115,13 @@ runs = sa.Table(
         postgresql_where=sa.text("status = 'succeeded' AND reanalysis_of IS NULL"),
     ),
     sa.Index(None, "trigger", "created_at"),
+    sa.Index(None, "ended_at"),  # whose retention has expired
+    sa.Index(
+        None,
+        "restored",
+        sqlite_where=sa.text("restored IS NOT NULL"),
+        postgresql_where=sa.text("restored IS NOT NULL"),
+    ),
     sa.Index(None, "schedule_id", "created_at"),
     sa.Index("uq_runs_schedule_id_due_at", "schedule_id", "due_at", unique=True),
 )
