@@ -92,7 +92,8 @@ class Presence:
         first_at: When it started.
         last_run: The last of the runs.
         last_at: When it started.
-        runs: How many runs there are.
+        runs: How many runs there are; None if it began before the runs that are counted. Runs in between may not have
+            held it.
     """
 
     runbook: str
@@ -102,7 +103,7 @@ class Presence:
     first_at: datetime
     last_run: str
     last_at: datetime
-    runs: int
+    runs: int | None
 
 
 class CurrentFindings(ABC):

@@ -12,7 +12,7 @@ from tests.builders.callers import CALLER
 from tests.database.findings.test_finding_history import PLAN, entry, message, run_with
 from waivern import Message
 from waivern.database.connection.engine import writing
-from waivern.database.current import finding_filters
+from waivern.database.current import finding_filters, presences
 from waivern.database.current.current_findings import SqlCurrentFindings
 from waivern.database.decisions.decision_log import SqlDecisionLog
 from waivern.database.runs.history import SqlHistory
@@ -363,8 +363,8 @@ def test_an_invalid_key_is_refused(engine: sa.Engine) -> None:
 
 def test_a_finding_lists_the_runs_in_which_it_was_present(engine: sa.Engine) -> None:
     made = [run_with(engine, held) for held in ([entry("a")], [entry("a")], [], [entry("a")], [entry("a", count=3)])]
-    presences = SqlCurrentFindings(engine).presences_of("a" * 32)
-    found = [(current.first_run, current.last_run, current.runs, current.finding.match_count) for current in presences]
+    of_a = SqlCurrentFindings(engine).presences_of("a" * 32)
+    found = [(presence.first_run, presence.last_run, presence.runs, presence.finding.match_count) for presence in of_a]
     assert found == [
         (made[0], made[1], 2, 1),
         (made[3], made[3], 1, 1),
@@ -372,3 +372,14 @@ def test_a_finding_lists_the_runs_in_which_it_was_present(engine: sa.Engine) -> 
     ]
     assert SqlCurrentFindings(engine).fingerprints("aaaa", limit=5) == ["a" * 32]
     assert SqlCurrentFindings(engine).fingerprints("b", limit=5) == []
+
+
+def test_a_presence_before_the_runs_that_are_read_is_not_counted(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presences, "MAX_READ_RUNS", 3)
+    held = ([entry("a"), entry("b")], [entry("a")], [], [entry("a")], [entry("a")])
+    made = [run_with(engine, entries) for entries in held]
+    of_a, of_b = (SqlCurrentFindings(engine).presences_of(name * 32) for name in "ab")
+    assert [(one.first_run, one.last_run, one.runs) for one in of_a] == [(made[0], made[4], None)]
+    assert [(one.first_run, one.last_run, one.runs) for one in of_b] == [(made[0], made[0], None)]

@@ -1,22 +1,19 @@
 """The current findings in the database: a page is a few rows of an index, however many findings there are."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
 from waivern.database.current.decision_rows import active_decisions
 from waivern.database.current.finding_filters import PagePosition, index_conditions, no_index
+from waivern.database.current.presences import finding_of_row, presences_of
 from waivern.database.schema.tables import (
-    artifacts,
     current_findings,
     finding_state_cursors,
-    finding_streams,
     findings,
-    runs,
 )
 from waivern.errors import UsageError
 from waivern.history.current_findings import (
@@ -28,7 +25,6 @@ from waivern.history.current_findings import (
     Presence,
 )
 from waivern.history.decisions import ActiveDecisions
-from waivern.history.finding import Finding
 
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"(\d)-(\d{1,17})-(\d{1,18})")
@@ -71,13 +67,7 @@ class SqlCurrentFindings(CurrentFindings):
 
     def presences_of(self, fingerprint: str) -> Sequence[Presence]:
         with self._engine.connect() as connection:
-            rows = connection.execute(_VERSIONS, {"of_fingerprint": fingerprint}).all()
-            presences = [
-                presence
-                for _, versions in groupby(rows, key=lambda row: row.stream_id)
-                for presence in _presences(connection, list(versions))
-            ]
-        return sorted(presences, key=lambda presence: (presence.runbook, presence.first_at, presence.artifact_id))
+            return presences_of(connection, fingerprint)
 
 
 class _CurrentReader:
@@ -94,7 +84,7 @@ class _CurrentReader:
         return CurrentFinding(
             key=f"{row.severity_rank}-{microseconds}-{row.id}",
             runbook=row.runbook_name,
-            finding=_finding(row),
+            finding=finding_of_row(row),
             status=self._status(row),
             since=row.since,
             first_run=row.first_run_id,
@@ -172,48 +162,3 @@ def _position_of(key: str) -> PagePosition:
         )
     rank, microseconds, row_id = map(int, match.groups())
     return PagePosition(rank, _UNIX_EPOCH + timedelta(microseconds=microseconds), row_id)
-
-
-def _finding(row: Any) -> Finding:
-    return Finding(**{name: getattr(row, name) for name in Finding.__struct_fields__})
-
-
-def _presences(connection: sa.Connection, versions: Sequence[Any]) -> Iterator[Presence]:
-    """Yield the consecutive runs of a stream that held the same version of a finding."""
-    stream = {"of_name": versions[0].runbook_name, "of_artifact": versions[0].artifact_id}
-    scans = connection.execute(_SCANS, stream)
-    for version, group in groupby(scans, key=lambda scan: _version_in(scan.snapshot_seq, versions)):
-        if version is not None:
-            in_order = list(group)
-            first, last = in_order[0], in_order[-1]
-            yield Presence(
-                runbook=version.runbook_name,
-                artifact_id=version.artifact_id,
-                finding=_finding(version),
-                first_run=first.id,
-                first_at=first.started_at or first.created_at,
-                last_run=last.id,
-                last_at=last.started_at or last.created_at,
-                runs=len(in_order),
-            )
-
-
-def _version_in(seq: int, versions: Sequence[Any]) -> Any:
-    return next(
-        (row for row in versions if row.valid_from <= seq and (row.valid_to is None or seq <= row.valid_to)), None
-    )
-
-
-_VERSIONS = (
-    sa.select(findings, finding_streams.c.runbook_name, finding_streams.c.artifact_id)
-    .join(finding_streams, finding_streams.c.id == findings.c.stream_id)
-    .where(findings.c.fingerprint == sa.bindparam("of_fingerprint"))
-    .order_by(findings.c.stream_id, findings.c.valid_from)
-)
-_SCANS = (
-    sa.select(runs.c.id, runs.c.started_at, runs.c.created_at, artifacts.c.snapshot_seq)
-    .join(artifacts, artifacts.c.run_number == runs.c.number)
-    .where(runs.c.runbook_name == sa.bindparam("of_name"), artifacts.c.artifact_id == sa.bindparam("of_artifact"))
-    .where(artifacts.c.snapshot_seq.is_not(None))
-    .order_by(runs.c.created_at, runs.c.id)
-)

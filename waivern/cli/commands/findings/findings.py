@@ -172,7 +172,8 @@ def _presence_line(presence: Presence) -> str:
     first = _run_at(presence.first_run, presence.first_at)
     if presence.runs == 1:
         return f"{first}, {description}"
-    return f"{first} to {_run_at(presence.last_run, presence.last_at)}, {presence.runs:,} runs, {description}"
+    number = "many runs" if presence.runs is None else f"{presence.runs:,} runs"
+    return f"{first} to {_run_at(presence.last_run, presence.last_at)}, {number}, {description}"
 
 
 def _decision_line(decision: Decision, state: DecisionState) -> str:
