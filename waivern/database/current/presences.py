@@ -1,7 +1,7 @@
 """In which runs a finding was present.
 
 Exactly for the newest runs of a runbook, which are read. When earlier runs first and last had it, their snapshots say,
-so that the answer takes as long after a million runs as after a few thousand.
+so that the answer takes as long after a million runs as after a thousand.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from waivern.database.schema.tables import artifacts, finding_snapshots, finding
 from waivern.history.current_findings import Presence
 from waivern.history.finding import Finding
 
-MAX_READ_RUNS = 5_000
+MAX_READ_RUNS = 1_000
 _NO_END = 2**31 - 1
 
 

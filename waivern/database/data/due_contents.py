@@ -33,11 +33,8 @@ _CONTENTS = (
 _RUNS = sa.select(runs.c.number)
 _ENDED_AT = runs.c.ended_at
 _RETAINED = _CONTENTS.where(artifact_declarations.c.retain.is_not(None))
-_PERIODS = (
-    sa.select(artifact_declarations.c.retain)
-    .where(artifact_declarations.c.retain.not_in([RETAIN_NONE, RETAIN_UNTIL_SUCCESS]))
-    .distinct()
-)
+_DECLARED = sa.select(artifact_declarations.c.retain).where(artifact_declarations.c.retain.is_not(None)).distinct()
+_UNTIL_END = {RETAIN_NONE, RETAIN_UNTIL_SUCCESS}
 _IS_RUNNING = runs.c.status == RunStatus.RUNNING.value
 _UNSUCCESSFUL = [status.value for status in RunStatus if status not in (*UNFINISHED, RunStatus.SUCCEEDED)]
 
@@ -62,14 +59,16 @@ def find_due(engine: sa.Engine, request: PruneRequest) -> Sequence[PrunedArtifac
 def _candidates(connection: sa.Connection, rule: "_ExpiryRule") -> Iterator[tuple[sa.Select[Any], sa.Select[Any]]]:
     """Yield queries for contents, each with the runs whose contents may be due, which an index of runs answers."""
     yield (_CONTENTS if rule.older_than is not None else _RETAINED), _RUNS.where(_IS_RUNNING)
-    for period in connection.scalars(_PERIODS).all():
+    declared = set(connection.scalars(_DECLARED))
+    for period in sorted(declared - _UNTIL_END):
         ended_before = _before(rule.now, timedelta(seconds=float(period)))
         if ended_before is not None:
             yield _RETAINED.where(artifact_declarations.c.retain == period), _RUNS.where(ended_before >= _ENDED_AT)
-    # A successful run has pruned the others when it was closed, unless it was closed in another database.
-    until_end = _RETAINED.where(artifact_declarations.c.retain.in_([RETAIN_NONE, RETAIN_UNTIL_SUCCESS]))
-    yield until_end, _RUNS.where(runs.c.status.in_(_UNSUCCESSFUL))
-    yield until_end, _RUNS.where(runs.c.restored.is_not(None))
+    if declared & _UNTIL_END:
+        # A successful run has pruned these when it was closed, unless it was closed in another database.
+        until_end = _RETAINED.where(artifact_declarations.c.retain.in_(sorted(_UNTIL_END)))
+        yield until_end, _RUNS.where(runs.c.status.in_(_UNSUCCESSFUL))
+        yield until_end, _RUNS.where(runs.c.restored.is_not(None))
     if rule.older_than is not None:
         ended_before = _before(rule.now, rule.older_than)
         if ended_before is not None:
