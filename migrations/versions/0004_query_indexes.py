@@ -10,7 +10,8 @@ down_revision: str | None = "0003_skipped_times"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
-_HAS_CONTENT = sa.text("digest IS NOT NULL AND pruned_at IS NULL")
+_HAS_DIGEST = sa.text("digest IS NOT NULL")
+_IS_MANIFEST = sa.text("codec = 'manifest'")
 _IS_RESTORED = sa.text("restored IS NOT NULL")
 _COMPLETE = sa.text("status = 'succeeded' AND reanalysis_of IS NULL")
 
@@ -20,8 +21,15 @@ def upgrade() -> None:
         "ix_artifacts_digest_prefix",
         "artifacts",
         [sa.text("substr(digest, 1, 3)")],
-        sqlite_where=_HAS_CONTENT,
-        postgresql_where=_HAS_CONTENT,
+        sqlite_where=_HAS_DIGEST,
+        postgresql_where=_HAS_DIGEST,
+    )
+    op.create_index(
+        "ix_blobs_manifests",
+        "blobs",
+        ["codec", "digest"],
+        sqlite_where=_IS_MANIFEST,
+        postgresql_where=_IS_MANIFEST,
     )
     op.create_index("ix_current_findings_rule_cursor_id", "current_findings", ["rule", "cursor_id"])
     op.create_index("ix_events_at", "events", ["at"])
@@ -44,4 +52,5 @@ def downgrade() -> None:
     op.drop_index("ix_runs_complete", table_name="runs")
     op.drop_index("ix_events_at", table_name="events")
     op.drop_index("ix_current_findings_rule_cursor_id", table_name="current_findings")
+    op.drop_index("ix_blobs_manifests", table_name="blobs")
     op.drop_index("ix_artifacts_digest_prefix", table_name="artifacts")

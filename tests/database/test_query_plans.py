@@ -145,7 +145,7 @@ NEEDED = {
     "ix_current_findings_rule_cursor_id": "findings of a rule",
     "ix_artifacts_digest_prefix": "artifacts of a content",
 }
-SMALL_INDEXES = ("ix_runs_restored",)  # of few rows, which are all read
+SMALL_INDEXES = ("ix_blobs_manifests", "ix_runs_restored")  # of few rows, which are all read
 NARROWER = ("the newest complete run", "findings of a rule")  # without its index, another one reads more rows
 
 

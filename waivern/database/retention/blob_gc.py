@@ -15,7 +15,7 @@ rows of parts are deleted, while a content that an artifact had leaves a tombsto
 """
 
 import functools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -30,13 +30,12 @@ from waivern.database.connection.retries import retry_on_conflict
 from waivern.database.connection.sqlite_file import enable_secure_delete
 from waivern.database.events import event_rows
 from waivern.database.retention.live_parts import parts_in_use, release_parts
-from waivern.database.retention.retention_rules import holds_any_of
+from waivern.database.retention.retention_rules import had_any_of, holds_any_of
 from waivern.database.schema.tables import artifacts, blob_keys, blobs, gc_candidates
 from waivern.history.events import EventKind
 
 _CANDIDATES = sa.select(gc_candidates)
-_KEPT = sa.select(artifacts.c.digest).distinct()
-_HELD = sa.select(artifacts.c.digest).distinct().where(artifacts.c.digest.in_(sa.select(gc_candidates.c.digest)))
+_DIGESTS = sa.select(artifacts.c.digest).distinct()
 
 
 @dataclass(frozen=True)
@@ -76,20 +75,24 @@ def _find(engine: sa.Engine) -> _Candidates:
         if not generations:
             return _Candidates({}, (), ())
         # Read after the candidates: a reference that is committed later has removed its candidate by step 3.
-        kept = _kept(connection, generations)
+        kept = _find_digests(connection, generations, holds_any_of)
         unused = generations.keys() - kept
         if not unused:
             return _Candidates(generations, kept, ())
-        held = set(connection.scalars(_HELD))
+        held = _find_digests(connection, generations, had_any_of)
         return _Candidates(generations, kept | parts_in_use(connection, unused), held)
 
 
-def _kept(connection: sa.Connection, digests: Iterable[str]) -> set[str]:
-    """Return the digests that an artifact references, looked up in the index one by one."""
-    kept = set[str]()
+def _find_digests(
+    connection: sa.Connection,
+    digests: Iterable[str],
+    condition: Callable[[Collection[str]], sa.ColumnElement[bool]],
+) -> set[str]:
+    """Return those of the digests that an artifact has, looked up in the index one by one."""
+    found = set[str]()
     for batch in batched(sorted(digests)):
-        kept.update(connection.scalars(_KEPT.where(holds_any_of(batch))))
-    return kept
+        found.update(connection.scalars(_DIGESTS.where(condition(batch))))
+    return found
 
 
 def write_tombstones(connection: sa.Connection, digests: Collection[str]) -> None:

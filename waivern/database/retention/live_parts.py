@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from waivern.database.blobs.blob import MANIFEST
 from waivern.database.blobs.blob_store import STORED_COLUMNS, read
 from waivern.database.connection.batches import batched
-from waivern.database.retention.retention_rules import HAS_CONTENT, add_gc_candidates
+from waivern.database.retention.retention_rules import add_gc_candidates, holds_any_of
 from waivern.database.schema.tables import artifacts, blob_keys, blobs
 from waivern.errors import CorruptArtifactError
 from waivern.messages.parts import Manifest
@@ -17,9 +17,7 @@ _MANIFESTS = (
     .select_from(blobs.outerjoin(blob_keys, blob_keys.c.digest == blobs.c.digest))
     .where(blobs.c.codec == MANIFEST)
 )
-_KEPT = sa.select(blobs.c.digest).where(
-    blobs.c.codec == MANIFEST, blobs.c.digest.in_(sa.select(artifacts.c.digest).where(*HAS_CONTENT))
-)
+_MANIFEST_DIGESTS = sa.select(blobs.c.digest).where(blobs.c.codec == sa.literal_column(f"'{MANIFEST}'"))
 _READ_SIZE = 16
 
 
@@ -58,7 +56,9 @@ def release_parts(connection: sa.Connection, digests: Collection[str], *, keeps_
 
 def kept_manifests(connection: sa.Connection) -> Iterator[tuple[str, Manifest]]:
     """Yield digest and manifest of all contents in parts that artifacts keep; raises as `manifests_of`."""
-    yield from manifests_of(connection, connection.scalars(_KEPT).all())
+    for digests in batched(connection.scalars(_MANIFEST_DIGESTS).all()):
+        kept = connection.scalars(sa.select(artifacts.c.digest).distinct().where(holds_any_of(digests)))
+        yield from manifests_of(connection, [str(digest) for digest in kept])
 
 
 def manifests_of(connection: sa.Connection, digests: Collection[str]) -> Iterator[tuple[str, Manifest]]:

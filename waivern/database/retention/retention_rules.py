@@ -41,13 +41,19 @@ _PRUNE_RUN = (
 )
 
 
-def holds_any_of(digests: Collection[str]) -> "sa.ColumnElement[bool]":
-    """Return the condition for an artifact whose content is one of these and can be read.
+def had_any_of(digests: Collection[str]) -> "sa.ColumnElement[bool]":
+    """Return the condition for an artifact whose content is, or was before it was pruned, one of these.
 
     Its index holds only the beginning of each digest, so the condition names that too.
     """
     prefixes = {bytes.fromhex(digest)[:_PREFIX_BYTES] for digest in digests}
-    return sa.and_(_DIGEST_PREFIX.in_(sorted(prefixes)), artifacts.c.digest.in_(digests), *HAS_CONTENT)
+    is_one = artifacts.c.digest.in_(digests)
+    return sa.and_(_DIGEST_PREFIX.in_(sorted(prefixes)), is_one, artifacts.c.digest.is_not(None))
+
+
+def holds_any_of(digests: Collection[str]) -> "sa.ColumnElement[bool]":
+    """Return the condition for an artifact whose content is one of these and can be read."""
+    return sa.and_(had_any_of(digests), *HAS_CONTENT)
 
 
 def prune_at_run_end(connection: sa.Connection, run_id: str, status: RunStatus, *, at: datetime, actor: str) -> None:

@@ -55,8 +55,8 @@ artifacts = sa.Table(  # one row per run; what many runs have in common is in ar
     sa.Index(  # of a whole digest it would be more than twice as large
         "ix_artifacts_digest_prefix",
         sa.text("substr(digest, 1, 3)"),
-        sqlite_where=sa.text("digest IS NOT NULL AND pruned_at IS NULL"),
-        postgresql_where=sa.text("digest IS NOT NULL AND pruned_at IS NULL"),
+        sqlite_where=sa.text("digest IS NOT NULL"),
+        postgresql_where=sa.text("digest IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
 )

@@ -138,6 +138,12 @@ blobs = sa.Table(
     # The bytes instead of `data`, if they were written in chunks. The last column, because SQLite reads a row up to the
     # last selected column: selecting a column after a large one would load all of its bytes.
     sa.Column("chunked_data", sa.LargeBinary),
+    sa.Index(
+        "ix_blobs_manifests",
+        *("codec", "digest"),
+        sqlite_where=sa.text("codec = 'manifest'"),
+        postgresql_where=sa.text("codec = 'manifest'"),
+    ),
 )
 
 blob_keys = sa.Table(  # the encrypted data keys of encrypted blobs
