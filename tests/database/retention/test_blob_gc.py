@@ -128,6 +128,21 @@ def test_an_unreferenced_content_is_deleted(engine: sa.Engine) -> None:
     assert (event.actor, event.body) == ("user:ann@desk", {"digests": [digest]})
 
 
+def test_a_collection_keeps_the_contents_and_the_keys_of_all_others(engine: sa.Engine) -> None:
+    saved(engine, "kept")
+    prune(engine, saved(engine))
+    (garbage,) = candidates(engine)
+    with writing(engine) as connection:
+        for digest in connection.scalars(sa.select(blobs.c.digest)).all():
+            connection.execute(sa.insert(blob_keys), {"digest": digest, "key_id": "0" * 16, "wrapped": b"key"})
+    collect_garbage(engine, actor="test")
+    with engine.connect() as connection:
+        (kept,) = connection.scalars(sa.select(blob_keys.c.digest)).all()
+        codecs = {row.digest: row.codec for row in connection.execute(sa.select(blobs.c.digest, blobs.c.codec))}
+    assert kept != garbage
+    assert [digest for digest, codec in codecs.items() if codec == TOMBSTONE] == [garbage]
+
+
 def test_a_deleted_content_is_overwritten_in_a_sqlite_file(tmp_path: Path) -> None:
     """The content takes many pages: SQLite frees them without clearing them, unless it was built with SECURE_DELETE."""
     with migrated(sqlite_url(tmp_path)) as engine:

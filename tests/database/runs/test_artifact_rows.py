@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tests.builders.callers import CALLER
 from waivern.database.connection.engine import writing
 from waivern.database.runs.run_store import SqlRunStore
-from waivern.database.schema.artifact_view import run_number_of
+from waivern.database.schema.artifact_view import intern_overviews, run_number_of
 from waivern.database.schema.tables import artifacts, gc_candidates
 from waivern.runs.run import ArtifactChange, ArtifactStatus, RunStatus, utc_now
 from waivern.runs.run_store import RunHandle
@@ -66,6 +66,15 @@ def test_an_artifact_exists_in_its_run_once_it_has_succeeded(
     assert second.store.list_artifacts() == []
 
 
+def test_an_artifact_that_is_in_no_plan_is_declared_in_each_run_that_saves_it(
+    engine: sa.Engine, handles: tuple[RunHandle, RunHandle]
+) -> None:
+    for run in handles:
+        run.store.save("unplanned", message_of(text=run.run_id))
+    assert [run.store.list_artifacts() for run in handles] == [["unplanned"]] * 2
+    assert [row_of(engine, run, "unplanned")["save_order"] for run in handles] == [1, 1]
+
+
 def test_a_success_removes_the_failure_and_the_pruning_of_before(
     engine: sa.Engine, handles: tuple[RunHandle, RunHandle]
 ) -> None:
@@ -108,9 +117,11 @@ def test_clearing_resets_the_succeeded_artifacts_of_the_run_only(
         run.store.save("b", message_of(text=f"pruned {run.run_id}"))
         run.store.save("a", message_of(text=run.run_id))
     digest = row_of(engine, first, "a")["digest"]
+    with writing(engine) as connection:
+        (overview_id,) = intern_overviews(connection, [{"scanned": 1}])
     for run in handles:
         change(engine, run, "b", pruned_at=utc_now(), pruned_because="test")
-        change(engine, run, "a", snapshot_seq=7)
+        change(engine, run, "a", snapshot_seq=7, overview_id=overview_id)
     kept = [row_of(engine, second, name) for name in "abc"]
     first.store.clear()
     assert first.store.list_artifacts() == []

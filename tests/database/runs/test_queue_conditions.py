@@ -48,7 +48,7 @@ def claimed_in_order(engine: sa.Engine, *, then: Row) -> list[str]:
     """Claim all runs that may be claimed at `NOW`; each has the values `then` afterwards."""
     claimed: list[str] = []
     with writing(engine) as connection:
-        while (run := run_queue.next_claimable(connection, NOW)) is not None:
+        while (run := run_queue.next_claimable(connection, NOW)) is not None and run.id not in claimed:
             assert connection.execute(run_queue._ANY_CLAIMABLE, {"now": NOW}).first() is not None
             claimed.append(run.id)
             connection.execute(sa.update(runs).where(runs.c.id == run.id), then)
