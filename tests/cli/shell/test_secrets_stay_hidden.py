@@ -64,6 +64,7 @@ def _write_runbook(folder: Path, artifacts: dict[str, dict[str, object]]) -> Non
 
 
 @pytest.mark.parametrize(("artifacts", "code"), [(SUCCEEDING, 0), (FAILING, 3)], ids=["succeeding", "failing"])
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 def test_no_resolved_value_is_printed_logged_stored_or_exported(
     folder, ask_process, database_url, artifacts, code
 ) -> None:
