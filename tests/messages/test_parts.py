@@ -13,7 +13,7 @@ from waivern.messages.compressed_items import CompressedItems
 from waivern.messages.parts import DEFAULT_SIZES, Manifest, Part
 
 Unit = tuple[str, int, int]
-"""A file: its name, the number of characters of its text, and a number that stands for the text."""
+"""A file: its name, the number of characters of its text, and a number that determines its text."""
 
 units = st.lists(
     st.tuples(st.integers(0, 10**6).map(lambda number: f"{number}.txt"), st.integers(0, 60_000), st.integers(0, 9)),

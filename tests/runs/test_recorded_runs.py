@@ -252,7 +252,7 @@ def test_what_is_unfinished_at_the_deadline_is_recorded_as_skipped() -> None:
 
 
 class SlowStore(InMemoryArtifactStore):
-    """Saves once it is told to."""
+    """Saves when the test allows it."""
 
     def __init__(self) -> None:
         super().__init__()

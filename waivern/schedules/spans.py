@@ -58,7 +58,7 @@ def split_newest(
     """Return the span of the due times in a period without the newest `number`, and those newest ones, ascending.
 
     Takes no longer for a year than for a day. Times that are `decided` already are left out of both, but count among
-    the newest; then each due time is looked at.
+    the newest; then each due time is evaluated.
 
     Args:
         timing: When it is due.

@@ -1,4 +1,4 @@
-"""What an error means is told by its code, whatever its text says."""
+"""Errors are classified by their code, not by their text."""
 
 import sqlite3
 from collections.abc import Callable

@@ -93,7 +93,7 @@ def test_an_identity_survives_its_text() -> None:
         assert ProcessIdentity.parse(str(identity)) == identity
 
 
-def test_a_run_is_kept_while_somebody_else_locks_the_database(tmp_path: Path) -> None:
+def test_a_run_is_kept_while_another_process_locks_the_database(tmp_path: Path) -> None:
     with migrated(sqlite_url(tmp_path)) as engine:
         store = SqlRunStore(engine, lease_s=0.3)
         store.enqueue(NewRun(Path("a.yaml"), "A", "trigger"))

@@ -25,7 +25,7 @@ def batched(items: Iterable[T], size: int = BATCH_SIZE) -> Iterator[list[T]]:
 def leaving_time_for_others(engine: sa.Engine) -> Iterator[None]:
     """Pause after one of many transactions that write, half as long as it took.
 
-    SQLite gives the lock to whoever asks at the right moment, and those who wait for it ask ever less often.
+    SQLite gives its lock to the next connection that tries, and a waiting connection retries at growing intervals.
     """
     began = time.monotonic()
     yield
