@@ -98,12 +98,12 @@ class CompressedItems:
             yield decompress(self._frames[position]) if is_complete else self._open_array()
 
     def _open_array(self) -> bytes:
-        return bytes(self._open) + b"]"
+        return b"".join((self._open, b"]"))
 
     def _complete_part(self) -> None:
-        array = self._open_array()
-        self._frames.append(compress(array))
-        self._complete.append(_part_of(array, self._open_items))
+        self._open += b"]"  # in place: an item may be as large as a whole file
+        self._frames.append(compress(self._open))
+        self._complete.append(_part_of(self._open, self._open_items))
         self._open, self._open_items = bytearray(), 0
 
 
@@ -140,5 +140,5 @@ class ConcatenatedItems:
             start = end
 
 
-def _part_of(array: bytes, items: int) -> Part:
+def _part_of(array: bytes | bytearray, items: int) -> Part:
     return Part(digest_of(array), items, len(array))
