@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -71,7 +71,7 @@ class Redactor:
             MessageError: the content is not JSON.
         """
         if not self._needles or not self.occurs_in(
-            chain(message.canonical_form(), [canonical_bytes([message.id, message.context])])
+            chain(_json_of_content(message), [canonical_bytes([message.id, message.context])])
         ):
             return message
         name, context = self._replace_in_message(message.id), self._redact_strings(message.context)
@@ -123,6 +123,16 @@ def _minimal_needles(needles: set[bytes]) -> list[bytes]:
 def _forms_of_value(value: str, shortest: int) -> set[str]:
     texts = {text for text in (value, value.strip()) if len(text) >= shortest}
     return {form for text in texts for form in _forms(text)}
+
+
+def _json_of_content(message: Message) -> Iterator[bytes]:
+    """Yield the JSON of a message's content in pieces; a list that is not compressed is not compressed for this."""
+    if isinstance(message, CompressedMessage):
+        yield from message.canonical_form()
+        return
+    for value in message.content.values():
+        yield from map(canonical_bytes, value) if isinstance(value, list | tuple) else [canonical_bytes(value)]
+    yield canonical_bytes(list(message.content))
 
 
 def _forms_of_parts(value: str) -> set[str]:
