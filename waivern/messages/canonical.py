@@ -122,6 +122,6 @@ def decompress(frame: bytes) -> bytes:
 _thread_local = threading.local()
 
 
-def digest_of(canonical: bytes) -> str:
+def digest_of(canonical: bytes | bytearray) -> str:
     """Return the SHA-256 of the bytes as 64 hexadecimal digits (FIPS 180-4)."""
     return hashlib.sha256(canonical).hexdigest()

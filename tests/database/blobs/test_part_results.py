@@ -1,9 +1,7 @@
 """Remembered results of part-wise analysers: kept as long as their parts, or longer after `retain: none`."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
 import sqlalchemy as sa
 
 from tests.builders.callers import CALLER
@@ -23,15 +21,6 @@ from waivern.testing.builders import plan_of
 
 KEY, OTHER = "a" * 64, "b" * 64
 LONG = b'{"found":"' + b"x" * 5_000 + b'"}'
-
-
-@pytest.fixture(params=["unencrypted", "encrypted"])
-def database(request: pytest.FixtureRequest, database_url: str) -> Iterator[sa.Engine]:
-    key = new_key() if request.param == "encrypted" else ""
-    with migrated(database_url):
-        opened = open_engine(database_url, synchronous="NORMAL", keys=read_keyring(text=key))
-        yield opened
-        opened.dispose()
 
 
 def saved_parts(engine: sa.Engine, *, retain: str | None = None) -> list[str]:

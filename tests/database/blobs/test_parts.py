@@ -1,6 +1,6 @@
 """Contents in parts: parts are stored once, and are pruned, collected, erased, verified, encrypted and archived."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,6 @@ from waivern.testing.builders import plan_of_dag
 PLAN = plan_of_dag({"a": []})
 DPO = Caller("dpo")
 FILES = [f"{number}.txt" for number in range(40)]
-
-
-@pytest.fixture(params=["unencrypted", "encrypted"])
-def database(request: pytest.FixtureRequest, database_url: str) -> Iterator[sa.Engine]:
-    key = new_key() if request.param == "encrypted" else ""
-    with migrated(database_url):
-        opened = open_engine(database_url, synchronous="NORMAL", keys=read_keyring(text=key))
-        yield opened
-        opened.dispose()
 
 
 def content_of(files: list[str], **changed: str) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Erasure on both databases: contents are found, their bytes and keys are destroyed, and history remains."""
 
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 
@@ -24,16 +22,6 @@ from waivern.testing.builders import message_of, plan_of_dag
 
 PLAN = plan_of_dag({"a": [], "b": []})
 DPO = Caller("dpo@host")
-
-
-@pytest.fixture(params=["plain", "encrypted"])
-def database(request: pytest.FixtureRequest, database_url: str) -> Iterator[sa.Engine]:
-    """A database with unencrypted contents, then one with encrypted contents."""
-    key = new_key() if request.param == "encrypted" else ""
-    with migrated(database_url):
-        opened = open_engine(database_url, synchronous="NORMAL", keys=read_keyring(text=key))
-        yield opened
-        opened.dispose()
 
 
 def run_with(engine: sa.Engine, **texts: str) -> str:

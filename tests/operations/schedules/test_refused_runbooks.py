@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from tests.builders.callers import CALLER
 from tests.operations.schedules.test_syncing_schedules import sync, write_runbook
-from waivern.bootstrap import build_application
 from waivern.database.connection.engine import writing
 from waivern.database.schema.tables import schedules
 from waivern.operations.application import Application
@@ -20,17 +19,9 @@ from waivern.operations.schedules.sync_schedules import Synced
 from waivern.schedules.schedule import ScheduleStatus
 from waivern.service.health import Health
 from waivern.service.runbook_folder import RunbookFolder
-from waivern.settings import Settings
 
 HEAD = "name: Bad\ndescription: d\nartifacts: {a: {source: {type: filesystem, properties: {path: .}}}}\n"
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
-
-
-@pytest.fixture
-def application(database_url: str, engine: sa.Engine) -> Iterator[Application]:
-    built = build_application(Settings(database_url=database_url), environment={})
-    yield built
-    built.close()
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 """Syncing schedules with the runbooks of a folder, on both databases."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 import yaml
 
 from tests.builders.callers import CALLER
-from waivern.bootstrap import build_application
 from waivern.errors import ScheduleError
 from waivern.operations.application import Application
 from waivern.operations.schedules.manage_schedules import add_schedule, pause_schedule, resume_schedule
@@ -18,16 +16,8 @@ from waivern.schedules.schedule import Schedule, ScheduleStatus
 from waivern.schedules.timing import Every
 from waivern.service.health import Health
 from waivern.service.runbook_folder import RunbookFolder
-from waivern.settings import Settings
 
 NIGHTLY = {"cron": "0 2 * * *", "timezone": "Europe/London"}
-
-
-@pytest.fixture
-def application(database_url: str, engine: sa.Engine) -> Iterator[Application]:
-    built = build_application(Settings(database_url=database_url), environment={})
-    yield built
-    built.close()
 
 
 @pytest.fixture
